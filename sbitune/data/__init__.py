@@ -1,0 +1,1 @@
+"""Floor 0: plain NumPy types, the YODA format and files on disk."""

@@ -1,0 +1,86 @@
+"""Files on disk: written whole or not at all, and identified by their content."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sbitune.data.errors import InputError
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; it takes `path`'s place when the block ends without an error.
+
+    A reader sees the old file or the whole new one, never a part; after a kill a `.tmp` file may stay behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # the suffixes stay last, so that writers that look at the extension (.gz, .npz) do what they should
+    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix="-" + path.name, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_arrays(path: str | Path, arrays: dict[str, Any]) -> None:
+    """Write named arrays to an .npz file, whole or not at all. Object arrays are refused (no pickles)."""
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
+def read_text(path: str | Path, what: str = "file") -> str:
+    """Read a UTF-8 text file. Raises `InputError` naming `what` and the path if it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{what} {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {path}: not a text file (byte {error.start})") from error
+
+
+def hash_bytes(*parts: bytes) -> str:
+    """SHA-256 of the parts, 16 hexadecimal digits: enough to tell inputs apart, short enough to read."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def hash_file(path: str | Path) -> str:
+    """`hash_bytes` of a file's content."""
+    return hash_bytes(Path(path).read_bytes())
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""Floor 2: fitting parameters: objectives, minimiser, results."""

@@ -1,0 +1,1 @@
+"""Floor 1: the JAX core of networks. No physics here."""

@@ -1,0 +1,1 @@
+"""Floor 3: generator tuning, from a card to a tune."""
