@@ -1,0 +1,109 @@
+"""`Bins`: the flat list of histogram bins that every binned thing in sbitune carries along."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from sbitune.data.errors import InputError
+
+#: edges are the same if they differ by less than this fraction of the bin's width: files print six digits
+EDGE_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """One-dimensional bins of many histograms, one after the other. The arrays cannot be written to."""
+
+    path: np.ndarray  #: (n,) str, path of the histogram, such as /ALEPH_1996_S3486095/d01-x01-y01
+    index: np.ndarray  #: (n,) int, number of the bin inside its histogram, from 0
+    low: np.ndarray  #: (n,) low edges, in the unit of the histogram's axis
+    high: np.ndarray  #: (n,) high edges; low == high for a point without a width
+
+    def __post_init__(self) -> None:
+        for name, kind in (("path", np.str_), ("index", np.int64), ("low", np.float64), ("high", np.float64)):
+            object.__setattr__(self, name, _read_only(getattr(self, name), kind))
+        shapes = {name: getattr(self, name).shape for name in ("path", "index", "low", "high")}
+        if len(set(shapes.values())) != 1 or self.path.ndim != 1:
+            raise InputError(f"bins: path, index, low and high need one and the same length, got {shapes}")
+        wrong = ~(self.low <= self.high)  # also true for NaN
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            raise InputError(f"bin {self._label(at)}: edges {self.low[at]} and {self.high[at]} are not a bin")
+
+    @classmethod
+    def concatenate(cls, parts: Iterable["Bins"]) -> "Bins":
+        """Join lists of bins, in order. Nothing at all gives empty bins."""
+        parts = [cls([], [], [], []), *parts]  # type: ignore[arg-type]  # converted on construction
+        return cls(
+            *(np.concatenate([getattr(p, n) for p in parts]) for n in ("path", "index", "low", "high"))
+        )
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    def take(self, chosen: Any) -> Self:
+        """Return the bins of a boolean mask (n,) or of a list of indices, in its order."""
+        chosen = np.asarray(chosen, dtype=None if len(chosen) else np.int64)
+        return type(self)(self.path[chosen], self.index[chosen], self.low[chosen], self.high[chosen])
+
+    def labels(self) -> list[str]:
+        """Return `path#index` of every bin: how a bin is called in messages and files."""
+        return [self._label(i) for i in range(len(self))]
+
+    def paths(self) -> list[str]:
+        """Return the paths of the histograms, each once, in order of appearance."""
+        return list(dict.fromkeys(str(path) for path in self.path))
+
+    def of(self, path: str) -> np.ndarray:
+        """Return where the bins of one histogram are: indices (n_of_path,), empty for an unknown path."""
+        return np.flatnonzero(self.path == path)
+
+    def widths(self) -> np.ndarray:
+        """Return the widths (n,)."""
+        return self.high - self.low
+
+    def matches(self, other: "Bins") -> np.ndarray:
+        """Compare bin by bin with as many other bins: (n,) True where path and edges agree.
+
+        Edges agree within `EDGE_TOLERANCE` of this bin's width. Raises `InputError` for another number of
+        bins.
+        """
+        if len(self) != len(other):
+            raise InputError(f"cannot compare {len(self)} bins with {len(other)}, one by one")
+        return (self.path == other.path) & _same_edges(self.low, self.high, other.low, other.high)
+
+    def locate(self, other: "Bins") -> np.ndarray:
+        """Find other bins among these by path and edges: indices (len(other),), -1 where a bin is absent.
+
+        Where several bins of a histogram have the same edges, the nearest bin number wins.
+        """
+        places = {path: self.of(path) for path in self.paths()}
+        found = np.full(len(other), -1)
+        for i, path in enumerate(other.path):
+            where = places.get(str(path), np.zeros(0, int))
+            same = _same_edges(self.low[where], self.high[where], other.low[i], other.high[i])
+            if same.any():
+                candidates = where[same]
+                found[i] = candidates[np.argmin(np.abs(self.index[candidates] - other.index[i]))]
+        return found
+
+    def _label(self, i: int) -> str:
+        return f"{self.path[i]}#{self.index[i]}"
+
+
+def _read_only(array: Any, kind: Any) -> np.ndarray:
+    copy = np.array(array, dtype=kind)
+    copy.setflags(write=False)
+    return copy
+
+
+def _same_edges(low: Any, high: Any, other_low: Any, other_high: Any) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # inf - inf, of two overflow bins; the exact comparison covers these
+        slack = EDGE_TOLERANCE * (high - low)
+        same_low = (low == other_low) | (np.abs(low - other_low) <= slack)
+        same_high = (high == other_high) | (np.abs(high - other_high) <= slack)
+    # an infinite width would forgive any finite edge
+    finite = np.isfinite(high - low)
+    return np.where(finite, same_low & same_high, (low == other_low) & (high == other_high))

@@ -1,0 +1,260 @@
+"""`Scan`: what a generator gave at many parameter points, the input of every surrogate."""
+
+import json
+import math
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.files import write_arrays
+
+FORMAT = "sbitune scan"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A generator parameter and the range in which it is scanned."""
+
+    name: str  #: the generator's own name, such as StringZ:aLund
+    low: float  #: lower end of the box, in the generator's unit
+    high: float  #: upper end of the box
+    default: float | None = None  #: the generator's default, if known; may lie outside the box
+    unit: str = ""  #: unit for axes and tables, such as GeV
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise InputError("a parameter needs a name")
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise InputError(f"parameter {self.name}: need finite low < high, got {self.low} and {self.high}")
+        if self.default is not None and not math.isfinite(self.default):
+            raise InputError(f"parameter {self.name}: default {self.default} is not finite")
+
+
+def parameter_box(parameters: Iterable[Parameter]) -> tuple[np.ndarray, np.ndarray]:
+    """Return centre and half width of the box, each (n_parameters,): unit = (theta - centre) / half width."""
+    low, high = np.array([(p.low, p.high) for p in parameters], dtype=np.float64).T
+    return (low + high) / 2, (high - low) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Values of every bin in every run. Checked on construction; the arrays cannot be written to.
+
+    Raises `InputError` for shapes that do not fit together, runs named twice, theta, values or errors that
+    are not finite, negative errors: always naming the run and the bin or parameter.
+    """
+
+    parameters: tuple[Parameter, ...]  #: in the order of the columns of theta
+    theta: np.ndarray  #: (n_runs, n_parameters) in the generator's units; points outside the box are allowed
+    values: np.ndarray  #: (n_runs, n_bins) bin contents
+    errors: np.ndarray  #: (n_runs, n_bins) one standard deviation of the Monte Carlo statistics, 0 if empty
+    bins: Bins  #: (n_bins,) which bins these are
+    runs: tuple[str, ...]  #: (n_runs,) names, each once
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        object.__setattr__(self, "runs", tuple(str(run) for run in self.runs))
+        for name in ("theta", "values", "errors"):
+            array = np.array(getattr(self, name), dtype=np.float64)
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        self._check_shapes()
+        self._check_names()
+        self._check_numbers()
+
+    def unit(self) -> np.ndarray:
+        """Return theta (n_runs, n_parameters) with the box mapped to [-1, 1]."""
+        centre, half = parameter_box(self.parameters)
+        return (self.theta - centre) / half
+
+    def take_runs(self, chosen: Any) -> "Scan":
+        """Return the scan with only these runs: names, in their order, or a boolean mask (n_runs,).
+
+        Raises `InputError` for an unknown name.
+        """
+        rows = self._rows(chosen)
+        return replace(
+            self,
+            theta=self.theta[rows],
+            values=self.values[rows],
+            errors=self.errors[rows],
+            runs=tuple(self.runs[row] for row in rows),
+        )
+
+    def take_bins(self, chosen: Any) -> "Scan":
+        """Return the scan with only these bins: a boolean mask (n_bins,) or indices."""
+        return replace(
+            self,
+            values=self.values[:, np.asarray(chosen)],
+            errors=self.errors[:, np.asarray(chosen)],
+            bins=self.bins.take(chosen),
+        )
+
+    def split(self, holdout: Iterable[str]) -> tuple["Scan", "Scan"]:
+        """Return (train, holdout) by the names of the held-out runs; both keep the order of the scan.
+
+        Raises `InputError` for an unknown name, and if one of the two were empty.
+        """
+        held = np.zeros(len(self.runs), dtype=bool)
+        held[self._rows(list(holdout))] = True
+        if held.all() or not held.any():
+            raise InputError(f"scan: holding out {held.sum()} of {len(held)} runs leaves one part empty")
+        return self.take_runs(~held), self.take_runs(held)
+
+    def save(self, path: str | Path) -> None:
+        """Write the scan to an .npz file, whole or not at all. `load` gives back every bit."""
+        meta = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "parameters": [[p.name, p.low, p.high, p.default, p.unit] for p in self.parameters],
+            "runs": list(self.runs),  # here and not in an array: NumPy strings lose trailing NULs
+            "paths": self.bins.paths(),
+        }
+        order = {name: i for i, name in enumerate(meta["paths"])}
+        arrays = {
+            "meta": np.array(json.dumps(meta)),
+            "theta": self.theta,
+            "values": self.values,
+            "errors": self.errors,
+            "bin_path": np.array([order[str(name)] for name in self.bins.path], dtype=np.int64),
+            "bin_index": self.bins.index,
+            "bin_low": self.bins.low,
+            "bin_high": self.bins.high,
+        }
+        write_arrays(path, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Scan":
+        """Read what `save` wrote. Raises `InputError` if the file is absent, damaged or something else."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            meta = json.loads(str(arrays.pop("meta")))
+            _check_format(path, meta["format"], meta["version"])
+            paths = np.array(meta["paths"], dtype=np.str_)[arrays["bin_path"]]
+            return cls(
+                parameters=tuple(Parameter(*fields) for fields in meta["parameters"]),
+                theta=arrays["theta"],
+                values=arrays["values"],
+                errors=arrays["errors"],
+                bins=Bins(paths, arrays["bin_index"], arrays["bin_low"], arrays["bin_high"]),
+                runs=tuple(meta["runs"]),
+            )
+        except OSError as error:
+            raise InputError(f"scan {path}: {error.strerror or error}") from error
+        except (ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"scan {path}: not a scan written by sbitune ({error})") from error
+
+    def _rows(self, chosen: Any) -> np.ndarray:
+        chosen = np.asarray(list(chosen))
+        if chosen.dtype == bool:
+            if chosen.shape != (len(self.runs),):
+                raise InputError(f"scan: a mask of {len(chosen)} runs for a scan of {len(self.runs)}")
+            return np.flatnonzero(chosen)
+        place = {run: row for row, run in enumerate(self.runs)}
+        unknown = [str(name) for name in chosen if str(name) not in place]
+        if unknown:
+            raise InputError(f"scan: no run {_some(unknown)}; the runs are {_some(list(self.runs))}")
+        return np.array([place[str(name)] for name in chosen], dtype=np.int64)
+
+    def _check_shapes(self) -> None:
+        n_runs, n_parameters, n_bins = len(self.runs), len(self.parameters), len(self.bins)
+        if not (n_runs and n_parameters and n_bins):
+            raise InputError(f"scan: {n_runs} runs, {n_parameters} parameters, {n_bins} bins: none may be 0")
+        expected = {
+            "theta": (n_runs, n_parameters),
+            "values": (n_runs, n_bins),
+            "errors": (n_runs, n_bins),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise InputError(f"scan: {name} has shape {getattr(self, name).shape}, expected {shape}")
+
+    def _check_names(self) -> None:
+        for what, names in (("run", self.runs), ("parameter", [p.name for p in self.parameters])):
+            twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+            if twice:
+                raise InputError(f"scan: {what} {_some(twice)} occurs more than once")
+
+    def _check_numbers(self) -> None:
+        if not np.isfinite(self.theta).all():
+            run, column = np.argwhere(~np.isfinite(self.theta))[0]
+            name = self.parameters[column].name
+            raise InputError(f"scan: run {self.runs[run]}: parameter {name} is {self.theta[run, column]}")
+        bad = find_bad(self.values, self.errors)
+        if bad.any():
+            described = describe_bad(bad, self.values, self.errors, self.bins, self.runs)
+            raise InputError(f"scan: {described}; drop these bins or these runs")
+
+
+def _check_format(path: str | Path, name: str, version: int) -> None:
+    if name != FORMAT:
+        raise InputError(f"scan {path}: this file holds a {name!r}")
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"scan {path}: format version {version}, this sbitune reads {FORMAT_VERSION}; "
+            "update sbitune or write the scan again"
+        )
+
+
+def find_bad(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Return (n_runs, n_bins) True where a value or error is not finite or an error is negative."""
+    return ~(np.isfinite(values) & np.isfinite(errors) & (errors >= 0))
+
+
+def describe_bad(
+    bad: np.ndarray, values: np.ndarray, errors: np.ndarray, bins: Bins, runs: tuple[str, ...]
+) -> str:
+    """Name the run and the bin of every number that `find_bad` marked, the first few in full."""
+    labels = bins.labels()
+    said = [
+        f"run {runs[run]}, bin {labels[bin_]}: {values[run, bin_]} +- {errors[run, bin_]}"
+        for run, bin_ in np.argwhere(bad)[:5]
+    ]
+    more = int(bad.sum()) - len(said)
+    return "bad number in " + "; ".join(said) + (f"; and {more} more" if more else "")
+
+
+def build_scan(
+    parameters: tuple[Parameter, ...],
+    theta: np.ndarray,
+    values: np.ndarray,
+    errors: np.ndarray,
+    bins: Bins,
+    runs: tuple[str, ...],
+    drop_bad: Literal["bins", "runs"] | None = None,
+) -> tuple[Scan, str]:
+    """Build a `Scan` from numbers that may hold bad ones; return it with a description of what was dropped.
+
+    With `drop_bad` every bin (or every run) that holds a number that is not finite goes, and the description
+    names each, so that nothing vanishes silently; it is empty if nothing was dropped. Without `drop_bad`, bad
+    numbers raise `InputError`.
+    """
+    bad = find_bad(np.asarray(values, dtype=float), np.asarray(errors, dtype=float))
+    if drop_bad is None or not bad.any():
+        return Scan(parameters, theta, values, errors, bins, runs), ""
+    said = f"dropped {bad.any(0 if drop_bad == 'bins' else 1).sum()} {drop_bad}: "
+    said += describe_bad(bad, values, errors, bins, runs)
+    good_runs = np.flatnonzero(~bad.any(axis=1) if drop_bad == "runs" else np.ones(len(bad)))
+    good_bins = np.flatnonzero(~bad.any(axis=0) if drop_bad == "bins" else np.ones(bad.shape[1]))
+    scan = Scan(
+        parameters=parameters,
+        theta=theta[good_runs],
+        values=values[good_runs][:, good_bins],
+        errors=errors[good_runs][:, good_bins],
+        bins=bins.take(good_bins),
+        runs=tuple(runs[row] for row in good_runs),
+    )
+    return scan, said
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    """Join names for a message, the first few of many."""
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
