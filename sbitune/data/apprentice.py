@@ -1,8 +1,8 @@
 """Apprentice's files: scans in HDF5 and measured values in JSON.
 
 Layout of a scan: `params` (n_runs, n_parameters) with the attribute `names`, `values` and `errors`
-(n_bins, n_runs), `index` (n_bins,) of `/PATH#n`, `xmin` and `xmax` (n_bins,), `runs` (n_runs,) where the writer
-knew them.
+(n_bins, n_runs), `index` (n_bins,) of `/PATH#n`, `xmin` and `xmax` (n_bins,), `runs` (n_runs,) where the
+writer knew them.
 """
 
 import json

@@ -1,0 +1,43 @@
+"""The scale on which a surrogate is fitted: the bin contents, or their logarithm.
+
+Multiplicities often vary by factors over the box and stay positive: their logarithm is easier to learn and cannot
+be predicted negative. The logarithm is used only for bins that are positive in every run.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from sbitune.data.scan import Scan
+from sbitune.tuning.surrogates.noise import smooth_variance
+
+Scale = Literal["linear", "log"]
+
+
+class Targets(NamedTuple):
+    """What a surrogate is fitted to."""
+
+    values: np.ndarray  #: (n_runs, n_bins) contents or their logarithm
+    errors: np.ndarray  #: (n_runs, n_bins) smoothed Monte Carlo errors of `values`; 0 where a bin has none
+    log: np.ndarray  #: (n_bins,) True for the bins whose logarithm is fitted
+
+
+def make_targets(scan: Scan, scale: Scale) -> Targets:
+    """Return values and smoothed errors on the wanted scale; bins that are not positive stay linear.
+
+    The logarithm of a fluctuating value is too low by half its squared relative error on average, which is added.
+    """
+    log = np.asarray((scan.values > 0).all(axis=0)) & (scale == "log")
+    positive = np.where(log, scan.values, 1.0)
+    variance = smooth_variance(scan.unit(), (scan.errors / positive) ** 2)
+    values = np.where(log, np.log(positive) + variance / 2, scan.values)
+    return Targets(values, np.sqrt(variance), log)
+
+
+def to_contents(mean: Any, error: Any, log: np.ndarray, xp: Any = np) -> tuple[Any, Any]:
+    """Turn means and errors (..., n_bins) on the fitted scale into contents and their errors."""
+    if not log.any():  # spares a trace from exponentials that nothing uses
+        return mean, error
+    # exp of a linear bin's content may overflow, and a NaN gradient would get through the `where`
+    contents = xp.where(log, xp.exp(xp.where(log, mean, 0.0)), mean)
+    return contents, xp.where(log, contents * error, error)

@@ -1,0 +1,166 @@
+"""Polynomial surrogates: weighted least squares per bin, with an error that counts what the polynomial misses.
+
+For one bin let phi(theta) be the basis, y_i the content in run i and s_i its smoothed Monte Carlo error. The model is
+
+    y_i = phi(theta_i) . c + d_i + e_i,    e_i ~ N(0, s_i^2),    d_i ~ N(0, tau^2),
+
+where d is what the polynomial cannot describe. The coefficients minimise chi2 = sum r_i^2 / (s_i^2 + tau^2); their
+covariance C is the inverse of the weighted normal matrix. tau is 0 unless chi2 exceeds its number of degrees of
+freedom by more than three standard deviations, sqrt(2 ndf) each; then it is the value for which chi2 = ndf (the
+method of Mandel & Paule, Analytical Chemistry 42 (1970) 1194, here for a regression). The error of the prediction is
+
+    error(theta)^2 = max(1, chi2/ndf) phi^T C phi + tau^2.
+
+Without tau^2 the error of a polynomial that misses the truth would vanish as the number of runs grows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.scan import Parameter, Scan, parameter_box
+from sbitune.fitting.protocols import Prediction
+from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
+from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
+
+#: standard deviations by which chi2 may exceed ndf before the polynomial counts as missing something
+TOLERATED_EXCESS = 3.0
+#: bins are fitted in blocks whose weighted design matrices take about this many numbers
+BLOCK_NUMBERS = 8_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class PolynomialSurrogate:
+    """A polynomial for every bin. Satisfies `BinnedModel`."""
+
+    parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
+    bins: Bins  #: (n_bins,)
+    order: int  #: highest total degree
+    coefficients: np.ndarray  #: (n_terms, n_bins) on the fitted scale
+    factor: np.ndarray  #: (n_bins, n_terms, n_terms) with C = factor @ factor.T, inflation included
+    tau: np.ndarray  #: (n_bins,) lack of fit, on the fitted scale
+    chi2: np.ndarray  #: (n_bins,) without tau: how well the polynomial describes the runs
+    ndf: int  #: runs - terms
+    log: np.ndarray  #: (n_bins,) True where the logarithm of the content is fitted
+
+    def predict(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
+        return self._evaluate(jnp.asarray(theta), jnp)
+
+    def predict_many(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n, n_parameters) with NumPy in float64: mean and error (n, n_bins)."""
+        return self._evaluate(np.asarray(theta, dtype=np.float64), np)
+
+    def _evaluate(self, theta: Any, xp: Any) -> Prediction:
+        centre, half, coefficients, factor, tau = (
+            xp.asarray(array, dtype=theta.dtype)
+            for array in (*parameter_box(self.parameters), self.coefficients, self.factor, self.tau)
+        )
+        terms = evaluate_basis((theta - centre) / half, list_exponents(len(centre), self.order), xp)
+        projected = xp.einsum("...t,btu->...bu", terms, factor)
+        variance = xp.sum(projected**2, axis=-1) + tau**2
+        # the gradient of a square root at zero is infinite, also in the branch that `where` does not take
+        error = xp.where(variance > 0, xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
+        return Prediction(*to_contents(terms @ coefficients, error, self.log, xp))
+
+
+def fit_polynomial(scan: Scan, order: int, scale: Scale = "linear") -> PolynomialSurrogate:
+    """Fit a polynomial of total degree `order` to every bin of a scan.
+
+    Args:
+        scan: the runs.
+        order: highest total degree, 0 or more.
+        scale: `linear` fits the contents; `log` their logarithm, in bins that are positive in every run.
+
+    Raises:
+        InputError: fewer runs than the order needs, or runs that do not determine all terms.
+    """
+    design = _make_design(scan, order)
+    targets = make_targets(scan, scale)
+    # a bin without any Monte Carlo error: all runs count the same, and the residuals alone tell the error
+    known = targets.errors.max(axis=0) > 0
+    spread = np.ptp(targets.values, axis=0) + np.abs(targets.values).max(axis=0) * np.finfo(float).eps
+    noise = np.where(known, targets.errors, np.where(spread > 0, spread, 1.0))
+    size = max(1, BLOCK_NUMBERS // design.size)
+    blocks = [slice(start, start + size) for start in range(0, len(scan.bins), size)]
+    fits = [_fit_block(design, targets.values[:, b], noise[:, b], known[b]) for b in blocks]
+    coefficients, factor, tau, chi2 = (np.concatenate(parts) for parts in zip(*fits, strict=True))
+    return PolynomialSurrogate(
+        parameters=scan.parameters,
+        bins=scan.bins,
+        order=order,
+        coefficients=np.ascontiguousarray(coefficients.T),
+        factor=factor,
+        tau=tau,
+        chi2=chi2,
+        ndf=len(scan.runs) - design.shape[1],
+        log=targets.log,
+    )
+
+
+def _make_design(scan: Scan, order: int) -> np.ndarray:
+    n_runs, n_parameters = scan.theta.shape
+    if order < 0:
+        raise InputError(f"polynomial order {order}: must be 0 or more")
+    needed = count_terms(n_parameters, order) + 1
+    if n_runs < needed:
+        raise InputError(
+            f"a polynomial of order {order} in {n_parameters} parameters needs at least {needed} runs, "
+            f"the scan has {n_runs}: add runs or lower the order"
+        )
+    design = evaluate_basis(scan.unit(), list_exponents(n_parameters, order))
+    singular = np.linalg.svd(design, compute_uv=False)
+    if singular[-1] < 1e-10 * singular[0]:
+        raise InputError(
+            f"the {n_runs} runs do not determine a polynomial of order {order}: too few different values of a "
+            "parameter, or runs on a line; spread the runs over the box or lower the order"
+        )
+    return design
+
+
+def _fit_block(design: np.ndarray, values: np.ndarray, noise: np.ndarray, known: np.ndarray) -> tuple:
+    """Return coefficients (n_bins, n_terms), factor, tau and chi2 of some bins; `known`: their noise is known."""
+    ndf = design.shape[0] - design.shape[1]
+    coefficients, triangle, residuals = _solve(design, values, noise)
+    chi2 = np.sum((residuals / noise) ** 2, axis=0)
+    tau = np.zeros(values.shape[1])
+    bad = np.flatnonzero((chi2 > ndf + TOLERATED_EXCESS * np.sqrt(2 * ndf)) & known)
+    for _ in range(10 if len(bad) else 0):  # the residuals depend on tau only weakly: two or three turns do
+        before = tau[bad]
+        tau[bad] = _find_tau(residuals[:, bad], noise[:, bad], ndf)
+        total = np.hypot(noise[:, bad], tau[bad])
+        coefficients[bad], triangle[bad], residuals[:, bad] = _solve(design, values[:, bad], total)
+        if np.allclose(before, tau[bad], rtol=1e-2, atol=0):
+            break
+    left = np.sum(residuals**2 / (noise**2 + tau**2), axis=0) / ndf
+    # the noise of a bin that quotes none was a guess: its residuals set the scale, downwards too
+    inflation = np.where(known, np.maximum(1.0, left), left)
+    factor = np.linalg.inv(triangle) * np.sqrt(inflation)[:, None, None]
+    return coefficients, factor, tau, np.where(known, chi2, ndf)
+
+
+def _solve(design: np.ndarray, values: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Solve the weighted least squares of many bins by QR.
+
+    Returns coefficients (n_bins, n_terms), the triangle R (n_bins, n_terms, n_terms) for which the inverse of
+    R.T @ R is their covariance, and residuals (n_runs, n_bins).
+    """
+    q, triangle = np.linalg.qr(design[None] / noise.T[:, :, None])
+    projected = q.transpose(0, 2, 1) @ (values / noise).T[:, :, None]
+    coefficients = np.linalg.solve(triangle, projected)[:, :, 0]
+    return coefficients, triangle, values - design @ coefficients.T
+
+
+def _find_tau(residuals: np.ndarray, noise: np.ndarray, ndf: int) -> np.ndarray:
+    """Return tau (n_bins,) with sum(residuals^2 / (noise^2 + tau^2)) = ndf by bisection, 0 where none is needed."""
+    low = np.zeros(residuals.shape[1])
+    high = np.sum(residuals**2, axis=0) / ndf  # for this tau^2 the sum is below ndf whatever the noise
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.sum(residuals**2 / (noise**2 + middle), axis=0) > ndf
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.sqrt((low + high) / 2) * (np.sum((residuals / noise) ** 2, axis=0) > ndf)
