@@ -1,0 +1,29 @@
+"""The YODA format of both generations, in plain NumPy: read, write, points for fits, merging of runs."""
+
+from sbitune.data.yoda.estimates import Estimate, Scatter
+from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D
+from sbitune.data.yoda.model import Counter, Histo1D, Profile1D
+from sbitune.data.yoda.objects import Fillable, Object
+from sbitune.data.yoda.points import Points, points
+from sbitune.data.yoda.reader import loads, read
+from sbitune.data.yoda.writer import dumps, write
+
+__all__ = [
+    "Axis",
+    "BinnedFillable",
+    "Counter",
+    "Estimate",
+    "Fillable",
+    "Histo1D",
+    "Histo2D",
+    "Object",
+    "Points",
+    "Profile1D",
+    "Profile2D",
+    "Scatter",
+    "dumps",
+    "loads",
+    "points",
+    "read",
+    "write",
+]

@@ -1,0 +1,127 @@
+"""Blocks of YODA 2 (version 3 of the format) to objects.
+
+A row stands for every bin and outflow of the product of the axes, the first axis running fastest.
+"""
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+
+from sbitune.data.yoda.blocks import Block
+from sbitune.data.yoda.estimates import Estimate
+from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D, bin_rows, moment_columns
+from sbitune.data.yoda.model import Histo1D, Profile1D
+from sbitune.data.yoda.read_yoda1 import counter, scatter, user_annotations
+
+_KIND = re.compile(r"(?:(HISTO|PROFILE|ESTIMATE)(\d)D|BINNED(HISTO|PROFILE|ESTIMATE)<([dis](?:,[dis])*)>)", re.I)
+_EDGE_WORDS = {"d": "numbers", "i": "integers", "s": "strings"}
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+#: places of a profile's columns in YODA 1 (without the products of x and y with the profiled variable)
+PROFILE1D_PICK = (0, 1, 2, 3, 4, 5, 7)
+PROFILE2D_PICK = (0, 1, 2, 3, 4, 5, 6, 7, 8, 11)
+
+
+def read_block(block: Block) -> Any:
+    """The object of a block of version 3."""
+    if block.kind == "COUNTER":
+        return counter(block)
+    if re.fullmatch(r"SCATTER[123]D", block.kind):
+        return scatter(block)
+    match = _KIND.fullmatch(block.kind)
+    if not match:
+        block.fail(f"the type {block.kind} is not known; leave it out with `select`")
+    kinds = ["d"] * int(match[2]) if match[1] else match[4].lower().split(",")
+    axes = tuple(_axis(block, index + 1, kind) for index, kind in enumerate(kinds))
+    family = (match[1] or match[3]).upper()
+    if family == "ESTIMATE":
+        return _estimate(block, axes)
+    return _fillable(block, axes, family == "PROFILE")
+
+
+def _axis(block: Block, number: int, kind: str) -> Axis:
+    text = block.header.get(f"Edges(A{number})", "[]")
+    try:
+        if kind == "s":
+            return Axis(kind, tuple(_strings(text)))
+        words = text.strip("[] ").replace(",", " ").split()
+        return Axis(kind, np.array(words, float if kind == "d" else int))
+    except ValueError:
+        block.fail(f"Edges(A{number}): {text[:80]} is not a list of {_EDGE_WORDS[kind]}")
+
+
+def _strings(text: str) -> list[str]:
+    try:
+        return [str(value) for value in json.loads(text)]
+    except ValueError:  # LaTeX in a name: backslashes that are no escapes
+        return _STRING.findall(text)
+
+
+def _masked(block: Block) -> tuple[int, ...]:
+    try:
+        return tuple(int(index) for index in json.loads(block.header.get("MaskedBins", "[]")))
+    except (ValueError, TypeError):
+        block.fail(f"MaskedBins: {block.header['MaskedBins'][:80]} is not a list of integers")
+
+
+def _check_rows(block: Block, axes: tuple[Axis, ...]) -> None:
+    wanted = int(np.prod([axis.rows for axis in axes]))
+    if len(block.rows) != wanted and any(len(axis.edges) for axis in axes):
+        block.fail(f"{len(block.rows)} rows do not fit the edges, which make {wanted} with outflows; is a row missing?")
+    if not axes and len(block.rows) != 1:
+        block.fail(f"a value without axes has one row, not {len(block.rows)}")
+
+
+def _estimate(block: Block, axes: tuple[Axis, ...]) -> Estimate:
+    _check_rows(block, axes)
+    labels = _strings(block.header.get("ErrorLabels", "[]"))
+    rows = [["nan" if word == "---" else word for word in row] for row in block.rows]
+    table = block.numbers(rows, 1 + 2 * len(labels))
+    sources = {label: table[:, 1 + 2 * k : 3 + 2 * k].copy() for k, label in enumerate(labels)}
+    return Estimate(block.path, axes, table[:, 0].copy(), sources, _masked(block), user_annotations(block))
+
+
+def _fillable(block: Block, axes: tuple[Axis, ...], profile: bool) -> Any:
+    _check_rows(block, axes)
+    table = block.numbers(block.rows, moment_columns(len(axes) + profile))
+    general = BinnedFillable(block.path, axes, table, profile, _masked(block), user_annotations(block))
+    continuous = all(axis.kind == "d" for axis in axes)
+    if continuous and len(axes) == 1:
+        return as_1d(general)
+    if continuous and len(axes) == 2:
+        return as_2d(general)
+    return general
+
+
+def as_1d(general: BinnedFillable) -> Histo1D | Profile1D:
+    """The Histo1D or Profile1D of a general object with one continuous axis.
+
+    Masked rows count in the total, like the fills in gaps of YODA 1; the moment sum of w x y is dropped.
+    """
+    axis = general.axes[0]
+    sums = general.sums[:, PROFILE1D_PICK] if general.profile else general.sums
+    inside = general.bins()
+    low, high = axis.low()[inside - 1], axis.high()[inside - 1]
+    edge = sums[[0, -1]] if axis.rows else np.zeros((2, sums.shape[1]))
+    kind = Profile1D if general.profile else Histo1D
+    total = sums.sum(axis=0)
+    return kind(general.path, low, high, sums[inside], total, edge[0], edge[1], general.annotations)
+
+
+def as_2d(general: BinnedFillable) -> Histo2D | Profile2D:
+    """The Histo2D or Profile2D of a general object with two continuous axes; bins in the order of YODA 1.
+
+    The moments sum of w x z and w y z of a profile are dropped.
+    """
+    sums = general.sums[:, PROFILE2D_PICK] if general.profile else general.sums
+    first, second = general.axes
+    grid = bin_rows(general.axes).reshape(second.bins, first.bins).T.ravel()  # y runs fastest
+    x, y = np.divmod(np.arange(grid.size), max(second.bins, 1))
+    kept = ~np.isin(grid, general.masked)
+    low = np.stack([first.low()[x], second.low()[y]], axis=1)[kept]
+    high = np.stack([first.high()[x], second.high()[y]], axis=1)[kept]
+    around = np.setdiff1d(np.arange(len(sums)), grid)
+    kind = Profile2D if general.profile else Histo2D
+    total = sums.sum(axis=0)
+    return kind(general.path, low, high, sums[grid[kept]], total, sums[around], general.annotations)
