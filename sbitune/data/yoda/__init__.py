@@ -2,6 +2,9 @@
 
 from sbitune.data.yoda.estimates import Estimate, Scatter
 from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D
+from sbitune.data.yoda.hists import from_hist, to_hist
+from sbitune.data.yoda.library import from_yoda, to_yoda
+from sbitune.data.yoda.merging import identical, merge
 from sbitune.data.yoda.model import Counter, Histo1D, Profile1D
 from sbitune.data.yoda.objects import Fillable, Object
 from sbitune.data.yoda.points import Points, points
@@ -22,8 +25,14 @@ __all__ = [
     "Profile2D",
     "Scatter",
     "dumps",
+    "from_hist",
+    "from_yoda",
+    "identical",
     "loads",
+    "merge",
     "points",
     "read",
+    "to_hist",
+    "to_yoda",
     "write",
 ]

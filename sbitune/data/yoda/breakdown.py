@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sbitune.data.yoda.annotations import quoted, scalar
+from sbitune.data.yoda.estimates import total_error
 
 _NAME = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s{}\[\]"',][^{}"',]*?)"""
 _SIDE = r"(up|dn)\s*:\s*([^,}\s]+)\s*"
@@ -17,7 +18,7 @@ _INNERMOST = re.compile(r"{\s*(?:up|dn)\s*:\s*[^{\s]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w.+\-]*")
 
 
-def parse(text: str, n_points: int) -> dict[str, np.ndarray] | None:
+def parse(text: str, n_points: int) -> tuple[dict[str, np.ndarray], bool]:
     """Read a breakdown.
 
     Args:
@@ -25,9 +26,8 @@ def parse(text: str, n_points: int) -> dict[str, np.ndarray] | None:
         n_points: Number of points of the scatter.
 
     Returns:
-        source -> (n_points, 2) down and up as written; nan where a point does not have the source. None if a
-        point beyond the last is named: in the published files that have this the points were thinned out and
-        the indices belong to others, so that nothing of it can be trusted.
+        source -> (n_points, 2) down and up as written, nan where a point does not have the source; and whether
+        points beyond the last are named, which are ignored.
 
     Raises:
         ValueError: The text is not a breakdown.
@@ -37,16 +37,28 @@ def parse(text: str, n_points: int) -> dict[str, np.ndarray] | None:
         raise ValueError("is not of the form {0: {source: {dn: -0.1, up: 0.1}}, 1: ...}")
     sources: dict[str, np.ndarray] = {}
     raw: dict[str, np.ndarray] = {}
-    point = -1
+    point, beyond = -1, False
     for index, name, side, first, _, second in entries:
         point = int(index) if index else point
-        if not 0 <= point < n_points:
-            return None
+        if point >= n_points:
+            beyond = True
+            continue
         if name not in raw:
             raw[name] = sources.setdefault(scalar(name), np.full((n_points, 2), np.nan))
         down, up = (first, second) if side == "dn" else (second, first)
         raw[name][point] = _number(down), _number(up)
-    return sources
+    return sources, beyond
+
+
+def fits(sources: Mapping[str, np.ndarray], minus: np.ndarray, plus: np.ndarray) -> bool:
+    """Whether the sources of every point that has some add up in quadrature to its errors, within 3%.
+
+    Files with more entries than points exist: the points were thinned out, and indices may belong to others.
+    """
+    named = {name: shifts for name, shifts in sources.items() if name}
+    given = np.array([~np.isnan(shifts).all(axis=1) for shifts in named.values()]).any(axis=0)
+    total = total_error(named, len(minus))
+    return np.allclose(total[given], np.stack([minus, plus], axis=1)[given], rtol=0.03, atol=0)
 
 
 def _number(text: str) -> float:

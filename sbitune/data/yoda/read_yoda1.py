@@ -61,19 +61,19 @@ def _binned2d(block: Block, kind: type[Histo2D] | type[Profile2D], columns: int)
 def scatter(block: Block) -> Scatter:
     """A scatter; versions 2 and 3 have the same columns. Columns behind the last (old variations) are ignored.
 
-    A breakdown of the errors that does not fit the points stays a mere annotation.
+    A breakdown with more entries than points, and not adding up to their errors, stays a mere annotation.
     """
     dimension = int(block.kind[len("SCATTER")])
     table = block.numbers(block.rows, 3 * dimension, extra=True)
     kept = user_annotations(block)
     text = kept.pop("ErrorBreakdown", "")
     try:
-        sources = breakdown.parse(text, len(table)) if text else {}
+        sources, beyond = breakdown.parse(text, len(table)) if text else ({}, False)
     except ValueError as error:
         block.fail(f"ErrorBreakdown {error}")
-    if sources is None:
-        sources, kept["ErrorBreakdown"] = {}, text
     values, minus, plus = (table[:, offset::3].copy() for offset in range(3))
+    if beyond and not breakdown.fits(sources, minus[:, -1], plus[:, -1]):
+        sources, kept["ErrorBreakdown"] = {}, text
     return Scatter(block.path, values, minus, plus, sources, kept)
 
 
