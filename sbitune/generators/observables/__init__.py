@@ -1,0 +1,11 @@
+"""Observables: event batches in, the histograms of published analyses out.
+
+Every module directly in this folder is one analysis, and its file name in capitals is its name: adding an analysis is
+adding a file. `framework` holds what they share, `kernels` the compiled loops.
+"""
+
+from sbitune.generators.observables.framework.analysis import Analysis, Booking, Energy
+from sbitune.generators.observables.framework.registry import available, load
+from sbitune.generators.observables.framework.run import AnalysisRun, finalize_raw, merge_runs
+
+__all__ = ["Analysis", "AnalysisRun", "Booking", "Energy", "available", "finalize_raw", "load", "merge_runs"]

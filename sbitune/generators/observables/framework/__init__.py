@@ -1,0 +1,1 @@
+"""What all analyses share: projections of events, histograms being filled, the run and the finishing of its results."""
