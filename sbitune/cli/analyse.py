@@ -1,0 +1,36 @@
+"""`sbitune analyse`: histograms of stored events."""
+
+import click
+
+from sbitune.cli.common import Figures, TerminalReporter, reports
+
+
+@click.command("analyse")
+@click.argument("events", nargs=-1, required=True)
+@click.option("-a", "--analysis", "names", multiple=True, required=True, help="Analysis to run; may be repeated.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="YODA file to write (.yoda[.gz]).")
+@click.option("--yoda-version", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Format generation.")
+@click.option("--cross-section", type=float, help="Cross-section in pb, if the events do not carry one.")
+@click.option("--max-events", type=click.IntRange(min=1), help="Stop after this many events.")
+@reports
+def command(
+    reporter: TerminalReporter,
+    events: tuple[str, ...],
+    names: tuple[str, ...],
+    output: str,
+    yoda_version: str,
+    cross_section: float | None,
+    max_events: int | None,
+) -> Figures:
+    """Fill the histograms of analyses from stored EVENTS: .npz as sbitune keeps them, or HepMC (needs sbitune[hepmc]).
+
+    Example: sbitune analyse events.hepmc.gz -a ALEPH_1996_S3486095 -a PDG_HADRON_MULTIPLICITIES -o out.yoda
+    """
+    from sbitune.data import yoda
+    from sbitune.generators.eventfiles import analyse
+
+    section = None if cross_section is None else (cross_section, 0.0)
+    objects = analyse(list(events), list(names), cross_section=section, max_events=max_events)
+    yoda.write(output, objects, version=int(yoda_version))
+    count = next((o.entries for o in objects if o.path == "/RAW/_EVTCOUNT" and isinstance(o, yoda.Counter)), 0)
+    return {"events": int(count), "objects": len(objects), "output": output}

@@ -1,0 +1,122 @@
+"""What all commands share: words to standard error, figures to standard output, errors to exit codes."""
+
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn
+
+from sbitune.data.errors import SbituneError
+from sbitune.data.reporting import Reporter
+
+Figures = dict[str, Any]
+
+
+class TerminalReporter(Reporter):
+    """Shows words and progress bars on standard error; without a terminal only the words."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, markup=False)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Move the bar of `what`; it goes when all is done."""
+        if not self.console.is_terminal:
+            return
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                TextColumn("left"), TimeRemainingColumn(), console=self.console, transient=True,
+            )  # fmt: skip
+            self._progress.start()
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total)
+        if done >= total:
+            self._progress.remove_task(self._tasks.pop(what))
+            if not self._tasks:
+                self.close()
+
+    def close(self) -> None:
+        """Take the bars away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+            self._tasks.clear()
+
+
+def reports(function: Callable[..., Figures]) -> Callable[..., None]:
+    """Make a function into the body of a command.
+
+    It gets `reporter` as its first argument and returns its figures. `--json` prints them as one object on standard output.
+    A `SbituneError` becomes one message and its exit code.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on standard output.")
+    @functools.wraps(function)
+    def body(*args: Any, as_json: bool, **kwargs: Any) -> None:
+        reporter = TerminalReporter()
+        try:
+            figures = function(reporter, *args, **kwargs)
+        except SbituneError as error:
+            reporter.close()
+            click.echo(f"sbitune: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            reporter.close()
+            click.echo("sbitune: stopped; what is finished is kept, start again to go on", err=True)
+            sys.exit(130)
+        finally:
+            reporter.close()
+        if as_json:
+            click.echo(json.dumps(_plain(figures), allow_nan=False))
+        else:
+            _show(figures)
+
+    return body
+
+
+def _plain(value: Any) -> Any:
+    """Turn figures into what JSON knows; numbers that are not finite become null, which JSON has no other word for."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _show(figures: Figures) -> None:
+    width = max((len(key) for key in figures), default=0)
+    for key, value in figures.items():
+        if isinstance(value, float):
+            value = f"{value:.6g}"
+        if isinstance(value, dict | list):
+            click.echo(f"{key}:")
+            items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+            for name, item in items:
+                click.echo("  " + (f"{name}: " if name is not None else "") + _short(item))
+        else:
+            click.echo(f"{key:<{width}}  {value}")
+
+
+def _short(item: Any) -> str:
+    if isinstance(item, float):
+        return f"{item:.6g}"
+    if isinstance(item, dict):
+        return ", ".join(f"{key} {_short(value)}" for key, value in item.items())
+    return str(item)

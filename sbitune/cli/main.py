@@ -1,0 +1,29 @@
+"""The `sbitune` command. Commands are imported when they are called, so that `--help` answers at once."""
+
+import importlib
+
+import click
+
+from sbitune import __version__
+
+COMMANDS = ("tune", "scan", "train", "fit", "validate", "report", "analyse", "ls", "convert")
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"sbitune.cli.{cmd_name}").command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="sbitune")
+def main() -> None:
+    """Tune Monte Carlo generators to measured data.
+
+    The whole line is `sbitune tune CARD`; the other commands are its stages.
+    Exit codes: 0 done, 1 the computation failed, 2 the input is wrong.
+    """

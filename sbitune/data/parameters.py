@@ -1,0 +1,64 @@
+"""Parameter files of the field: `params.dat` of a run, ranges, limits."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from sbitune.data.errors import InputError
+from sbitune.data.files import read_text, write_text
+
+
+def read_values(path: str | Path) -> dict[str, float]:
+    """Read a run's parameters: one `NAME value` a line, `#` comments; a lone number is called PARAMn, as in Professor.
+
+    Raises `InputError` naming the file and the line.
+    """
+    values: dict[str, float] = {}
+    for number, words in _lines(path, "parameter file"):
+        name, text = (f"PARAM{len(values)}", words[0]) if len(words) == 1 else (words[0], words[-1])
+        if len(words) > 2:
+            raise InputError(f"{path}:{number}: expected 'NAME value', found {len(words)} words")
+        if name in values:
+            raise InputError(f"{path}:{number}: parameter {name} is given twice")
+        values[name] = _number(text, f"{path}:{number}")
+    if not values:
+        raise InputError(f"{path}: no parameter in this file; write lines such as 'TimeShower:alphaSvalue 0.1365'")
+    return values
+
+
+def write_values(path: str | Path, values: Mapping[str, float]) -> None:
+    """Write a run's parameters; the numbers are read back exactly."""
+    width = max(len(name) for name in values)
+    write_text(path, "".join(f"{name:<{width}} {float(value)!r}\n" for name, value in values.items()))
+
+
+def read_limits(path: str | Path) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
+    """Read a limits file, `NAME low high` or `NAME value`: gives the ranges and the fixed values."""
+    ranges: dict[str, tuple[float, float]] = {}
+    fixed: dict[str, float] = {}
+    for number, words in _lines(path, "limits file"):
+        where = f"{path}:{number}"
+        if len(words) == 2:
+            fixed[words[0]] = _number(words[1], where)
+        elif len(words) == 3:
+            ranges[words[0]] = (_number(words[1], where), _number(words[2], where))
+            if not ranges[words[0]][0] < ranges[words[0]][1]:
+                raise InputError(f"{where}: the limits of {words[0]} are not in order")
+        else:
+            raise InputError(f"{where}: expected 'NAME low high' or 'NAME value'")
+    return ranges, fixed
+
+
+def _lines(path: str | Path, what: str) -> list[tuple[int, list[str]]]:
+    lines = enumerate(read_text(path, what).splitlines(), start=1)
+    return [(number, words) for number, line in lines if (words := re.sub(r"#.*", "", line).split())]
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{where}: {text!r} is not a number") from None
+    if value - value != 0:
+        raise InputError(f"{where}: {text} is not finite")
+    return value

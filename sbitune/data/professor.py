@@ -1,0 +1,175 @@
+"""Run directories as Professor and Apprentice read them: `0000/params.dat` beside one or more YODA files."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from sbitune.data import yoda
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.histograms import Histograms, flatten
+from sbitune.data.parameters import read_values
+from sbitune.data.paths import is_final
+from sbitune.data.scan import Parameter, Scan
+from sbitune.data.selection import Rule, weights_of
+
+#: what to do with a run that cannot be used: stop with an error that names it, or leave it out and say so
+OnBad = Literal["stop", "drop"]
+PARAMETER_FILES = ("params.dat", "used_params")
+
+
+class Row(NamedTuple):
+    """One run of a scan."""
+
+    name: str
+    names: tuple[str, ...]  #: of the parameters
+    theta: np.ndarray  #: (n_parameters,)
+    histograms: Histograms
+
+
+def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) -> Histograms:
+    """Read all final histograms of one run. Raises `InputError` naming the file and what is wrong with it."""
+    directory = Path(directory)
+    files = sorted(p for p in directory.iterdir() if p.name.endswith((".yoda", ".yoda.gz")) and p.name[0] != ".")
+    if not files:
+        raise InputError(f"run {directory}: no .yoda or .yoda.gz file")
+    objects = {path: item for file in files for path, item in yoda.read(file, select).items()}
+    histograms = flatten(objects.values())
+    if not len(histograms.bins):
+        raise InputError(f"run {directory}: no final histogram in {', '.join(f.name for f in files)}")
+    return histograms
+
+
+def runs_in(directory: str | Path, parameter_file: str | None = None) -> list[Path]:
+    """Give the run directories of a scan, in the order of their names. Raises `InputError` if there is none."""
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"scan {directory}: no such directory")
+    names = (parameter_file,) if parameter_file else PARAMETER_FILES
+    runs = sorted(p for p in directory.iterdir() if p.is_dir() and any((p / name).is_file() for name in names))
+    if not runs:
+        raise InputError(
+            f"scan {directory}: no run directory with a {' or '.join(names)}; expected {directory}/0000/{names[0]}"
+        )
+    return runs
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a scan is read; the defaults read all final histograms and stop at the first fault."""
+
+    rules: tuple[Rule, ...] = ()  #: the bins to keep; none: all of them
+    bad_runs: OnBad = "stop"  #: a run that is truncated, or has other parameters or binning
+    bad_bins: OnBad = "stop"  #: a bin that is not finite in some run: "drop" leaves it out of all runs
+    parameter_file: str | None = None  #: by default `params.dat` or `used_params`
+    tell: Callable[[str], None] = lambda message: None  #: receives one message per run or bin left out
+
+    def wants(self, path: str) -> bool:
+        """Tell whether an object is to be read."""
+        return is_final(path) and (not self.rules or any(rule.selects(path) for rule in self.rules))
+
+
+def read_runs(
+    directory: str | Path, parameters: Sequence[Parameter] | None = None, reading: Reading = Reading()
+) -> Scan:
+    """Read a scan from its run directories.
+
+    Args:
+        directory: the scan, with one directory per run.
+        parameters: names and ranges; by default the names in the first run and the range that the runs span.
+        reading: which bins to read and what to do with faulty runs and bins.
+
+    Raises:
+        InputError: naming run, path and bin, for runs that are truncated, have other parameters or other binning,
+            or bins that are not finite.
+    """
+    rows: list[Row] = []
+    for run in runs_in(directory, reading.parameter_file):
+        try:
+            names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
+            row = read_row(run, names, reading)
+            if rows:
+                _same_bins(run, row.histograms.bins, rows[0])
+            rows.append(row)
+        except InputError as error:
+            if reading.bad_runs == "stop":
+                raise InputError(
+                    f"{error}\nTo leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
+                ) from error
+            reading.tell(f"left out: {error}")
+    return assemble(rows, parameters, reading)
+
+
+def read_row(run: Path, names: tuple[str, ...], reading: Reading = Reading()) -> Row:
+    """Read one run with its parameters, in the order of `names` (none: as in its parameter file)."""
+    values = _parameters_of(run, reading.parameter_file)
+    histograms = read_run(run, reading.wants)
+    if reading.rules:
+        histograms = histograms.take(np.flatnonzero(weights_of(histograms.bins, reading.rules) > 0))
+    if reading.bad_bins == "stop":
+        _refuse_non_finite(run, histograms)
+    return Row(run.name, names or tuple(values), _theta(run, values, names or tuple(values)), histograms)
+
+
+def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None, reading: Reading = Reading()) -> Scan:
+    """Make a scan of runs that have the same bins."""
+    if not rows:
+        raise InputError("no usable run in this scan")
+    theta = np.array([row.theta for row in rows])
+    if parameters is None:
+        box = zip(rows[0].names, theta.min(0), theta.max(0), strict=True)
+        parameters = [Parameter(name, float(low), float(high), None) for name, low, high in box]
+    values = np.array([row.histograms.values for row in rows])
+    errors = np.array([row.histograms.errors for row in rows])
+    bins = rows[0].histograms.bins
+    keep = np.isfinite(values).all(0) & np.isfinite(errors).all(0)
+    for label in bins.take(np.flatnonzero(~keep)).labels():
+        reading.tell(f"left out: bin {label}, not finite in some run")
+    return Scan(
+        parameters=tuple(parameters),
+        theta=theta,
+        values=values[:, keep],
+        errors=errors[:, keep],
+        bins=bins.take(np.flatnonzero(keep)),
+        runs=tuple(row.name for row in rows),
+    )
+
+
+def _parameters_of(run: Path, parameter_file: str | None) -> dict[str, float]:
+    names: Iterable[str] = (parameter_file,) if parameter_file else PARAMETER_FILES
+    return read_values(next(run / name for name in names if (run / name).is_file()))
+
+
+def _theta(run: Path, values: dict[str, float], names: Sequence[str]) -> np.ndarray:
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise InputError(f"run {run}: parameter {missing[0]} is missing; the run has {', '.join(values)}")
+    return np.array([values[name] for name in names])
+
+
+def _refuse_non_finite(run: Path, histograms: Histograms) -> None:
+    bad = ~(np.isfinite(histograms.values) & np.isfinite(histograms.errors))
+    if bad.any():
+        labels = histograms.bins.take(np.flatnonzero(bad)).labels()
+        raise InputError(
+            f"run {run}: {bad.sum()} bins are not finite, the first {labels[0]}; take them out of the selection "
+            "or leave them out of all runs with `bad_bins: drop`"
+        )
+
+
+def _same_bins(run: Path, bins: Bins, first: Row) -> None:
+    theirs = first.histograms.bins
+    if set(bins.paths()) != set(theirs.paths()):
+        other = sorted(set(bins.paths()) ^ set(theirs.paths()))
+        raise InputError(f"run {run}: {other[0]} is not in both this run and run {first.name}")
+    for path in theirs.paths():
+        if not _match(bins, theirs, path):
+            raise InputError(f"run {run}: {path} has other bins than in run {first.name}")
+
+
+def _match(bins: Bins, first: Bins, path: str) -> bool:
+    mine, other = bins.take(bins.of(path)), first.take(first.of(path))
+    return len(mine) == len(other) and bool(mine.matches(other).all())

@@ -1,0 +1,114 @@
+"""Measured data: histograms with the split of their errors and the citation of the measurement."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data import measured, yoda
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.histograms import Histograms, flatten
+from sbitune.data.paths import reference_key
+
+#: error sources whose name begins so are independent from bin to bin; every other source moves all bins of its object together
+UNCORRELATED = ("stat", "uncor")
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Measured histograms, with paths as the generator's objects have them (no `/REF`)."""
+
+    histograms: Histograms
+    sources: dict[str, np.ndarray] = field(default_factory=dict)
+    #: source name -> (n_bins,) signed shift of every bin, mean of up and minus down; 0 where a bin has no such source
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: path -> {"Title", "XLabel", "YLabel", "Citation"} as far as the file gives them
+
+    @property
+    def bins(self) -> Bins:
+        """The measured bins."""
+        return self.histograms.bins
+
+    @property
+    def values(self) -> np.ndarray:
+        """(n_bins,) measured values."""
+        return self.histograms.values
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(n_bins,) total error of every bin, the mean of up and down."""
+        return self.histograms.errors
+
+    def correlated(self) -> dict[str, np.ndarray]:
+        """The sources that move bins together: `path: source` -> (n_bins,) shifts. One entry per object and source."""
+        shifts = {}
+        for name, column in self.sources.items():
+            if name == "" or name.lower().startswith(UNCORRELATED):
+                continue
+            for path in self.bins.paths():
+                mine = np.where(self.bins.path == path, column, 0.0)
+                if np.any(mine):
+                    shifts[f"{path}: {name}"] = mine
+        return shifts
+
+    def take(self, indices: np.ndarray) -> "Reference":
+        """Return the reference of the chosen bins, in their order."""
+        return Reference(
+            self.histograms.take(indices), {name: s[indices] for name, s in self.sources.items()}, self.labels
+        )
+
+
+_LABELS = ("Title", "XLabel", "YLabel", "Citation", "InspireID")
+
+
+def read_reference(sources: Sequence[str | Path], base: str | Path = ".") -> Reference:
+    """Read measured data: YODA files, directories of them, or names of the embedded measurements.
+
+    Raises `InputError` for what is neither a file, a directory nor an embedded name.
+    """
+    objects: dict[str, yoda.Object] = {}
+    for source in sources:
+        for path, item in _objects(source, Path(base)).items():
+            objects.setdefault(reference_key(path), item)
+    if not objects:
+        raise InputError(
+            "no reference data given: list YODA files or the names of embedded measurements "
+            f"({', '.join(measured.names())})"
+        )
+    return from_objects(objects.values())
+
+
+def _objects(source: str | Path, base: Path) -> Mapping[str, yoda.Object]:
+    path = base / source
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.name.endswith((".yoda", ".yoda.gz")))
+        if not files:
+            raise InputError(f"reference {path}: no .yoda or .yoda.gz file in this directory")
+        return {key: item for file in files for key, item in yoda.read(file).items()}
+    if path.is_file():
+        return yoda.read(path)
+    if str(source) in measured.names():
+        return measured.load(str(source))
+    raise InputError(
+        f"reference {source}: neither a file, a directory nor one of the embedded measurements "
+        f"({', '.join(measured.names())})"
+    )
+
+
+def from_objects(objects: Iterable[yoda.Object]) -> Reference:
+    """Make a reference of YODA objects; counters and objects of more than one dimension are passed over."""
+    items = list(objects)
+    histograms = flatten(items, reference_key)
+    by_path = {reference_key(item.path): item for item in items}
+    sources: dict[str, np.ndarray] = {}
+    labels = {}
+    for path in histograms.bins.paths():
+        where = histograms.bins.of(path)
+        item = by_path[path]
+        labels[path] = {key: str(item.annotations[key]) for key in _LABELS if item.annotations.get(key)}
+        for name, shifts in yoda.points(item).sources.items():
+            column = sources.setdefault(name, np.zeros(len(histograms.bins)))
+            column[where] = np.nan_to_num(0.5 * (shifts[:, 1] - shifts[:, 0]))
+    return Reference(histograms, sources, labels)

@@ -1,0 +1,14 @@
+"""How long work speaks: through an object that is silent unless somebody listens."""
+
+
+class Reporter:
+    """Receives words and progress. This base class is silent: what Python callers get by default."""
+
+    def say(self, text: str) -> None:
+        """Receive a line for the user."""
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Receive how far `what` has come."""
+
+
+QUIET = Reporter()

@@ -1,0 +1,269 @@
+"""MIGRAD, HESSE and MINOS on JAX derivatives in float64, from several starts.
+
+F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit. Parameters are scaled to [-1, 1] in the model's box, so that
+one tolerance serves all of them.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from iminuit import Minuit
+from scipy.stats import qmc
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.problem import Problem, chi2_terms
+from sbitune.fitting.results import ObservableChi2, Start, Tune
+
+#: the model's error is brought up to date until no parameter moves by more than this part of its error
+_SETTLED = 0.01
+_UPDATES = 8
+
+
+def fit(problem: Problem, config: FitConfig = FitConfig()) -> Tune:
+    """Fit the free parameters.
+
+    Raises:
+        InputError: for unknown parameter names in limits or fixed values, limits outside the box, or nothing to fit.
+        ComputationError: if no start converges, or the errors at the minimum cannot be computed.
+    """
+    frame = _Frame(problem)
+    with jax.enable_x64(True):
+        objective = _Objective(problem, frame)
+        objective.hold(frame.to_theta(frame.centre))
+        ends = [_migrad(objective, frame, u) for u in _starting_points(frame, config)]
+        starts = tuple(Start(frame.to_theta(np.array(m.values)), float(m.fval or np.nan), m.valid) for m in ends)
+        best = _best(ends, problem)
+        best = _settle(best, objective, frame)
+        return _describe(best, objective, frame, problem, config, starts)
+
+
+class _Frame:
+    """The scaled coordinates: u = -1..1 over the box of the model."""
+
+    def __init__(self, problem: Problem) -> None:
+        parameters = problem.parameters
+        self.names = tuple(p.name for p in parameters)
+        self.low = np.array([p.low for p in parameters])
+        self.half = 0.5 * (np.array([p.high for p in parameters]) - self.low)
+        for kind, given in (("limits", problem.limits), ("fixed", problem.fixed)):
+            unknown = set(given) - set(self.names)
+            if unknown:
+                raise InputError(f"fit.{kind}: {min(unknown)} is no parameter of the scan ({', '.join(self.names)})")
+        self.limits = np.array([self._limits(problem, p.name, p.low, p.high) for p in parameters])
+        self.fixed = np.array([name in problem.fixed for name in self.names])
+        self.free = tuple(name for name in self.names if name not in problem.fixed)
+        if not self.free:
+            raise InputError("fit.fixed: every parameter is fixed; nothing is left to fit")
+        self.centre = self.limits.mean(1)
+        for i, name in enumerate(self.names):
+            if name in problem.fixed:
+                self.centre[i] = (problem.fixed[name] - self.low[i]) / self.half[i] - 1
+                if abs(self.centre[i]) > 1 + 1e-9:
+                    raise InputError(f"fit.fixed.{name}: {problem.fixed[name]:g} is outside the scan's range")
+
+    def _limits(self, problem: Problem, name: str, low: float, high: float) -> tuple[float, float]:
+        a, b = problem.limits.get(name, (low, high))
+        slack = 1e-9 * (high - low)
+        if not (low - slack <= a < b <= high + slack):
+            raise InputError(f"fit.limits.{name}: [{a:g}, {b:g}] is not inside the scan's range [{low:g}, {high:g}]")
+        i = self.names.index(name)
+        return (a - self.low[i]) / self.half[i] - 1, (b - self.low[i]) / self.half[i] - 1
+
+    def to_theta(self, u: Any) -> Any:
+        return self.low + (u + 1) * self.half
+
+
+class _Objective:
+    """chi2 as a function of u with its gradient, the model's error held at a point that can be moved."""
+
+    def __init__(self, problem: Problem, frame: _Frame) -> None:
+        self.problem = problem
+        self._low, self._half = jnp.asarray(frame.low), jnp.asarray(frame.half)
+
+        def chi2(u: Any, variance: Any) -> Any:
+            return jnp.sum(chi2_terms(self._low + (u + 1) * self._half, variance, problem))
+
+        self._value: Callable[..., Any] = jax.jit(chi2)
+        self._gradient: Callable[..., Any] = jax.jit(jax.grad(chi2))
+        self._hessian: Callable[..., Any] = jax.jit(jax.hessian(chi2))
+        self.variance = jnp.zeros(0)
+
+    def hold(self, theta: np.ndarray) -> None:
+        self.variance = jnp.asarray(self.problem.variance_at(theta))
+
+    def value(self, u: np.ndarray) -> float:
+        return float(self._value(jnp.asarray(u), self.variance))
+
+    def gradient(self, u: np.ndarray) -> np.ndarray:
+        return np.asarray(self._gradient(jnp.asarray(u), self.variance))
+
+    def hessian(self, u: np.ndarray) -> np.ndarray:
+        return np.asarray(self._hessian(jnp.asarray(u), self.variance))
+
+
+def _starting_points(frame: _Frame, config: FitConfig) -> list[np.ndarray]:
+    low, high = frame.limits.T
+    points = qmc.Sobol(len(frame.names), rng=config.seed).random_base2(max(1, config.starts.bit_length()))
+    # kept off the ends, where MINUIT's transformation of limits has no slope
+    spread = [low + (0.05 + 0.9 * point) * (high - low) for point in points[: config.starts - 1]]
+    return [frame.centre] + [np.where(frame.fixed, frame.centre, u) for u in spread]
+
+
+def _migrad(objective: _Objective, frame: _Frame, u: np.ndarray) -> Minuit:
+    m = Minuit(objective.value, u, grad=objective.gradient, name=frame.names)
+    m.errordef = Minuit.LEAST_SQUARES
+    m.errors = np.full(len(u), 0.1)
+    for i, name in enumerate(frame.names):
+        m.limits[name] = tuple(frame.limits[i])
+        m.fixed[name] = bool(frame.fixed[i])
+    m.strategy = 1
+    m.migrad()
+    if not m.valid:
+        m.simplex()
+        m.strategy = 2
+        m.migrad()
+    return m
+
+
+def _best(ends: list[Minuit], problem: Problem) -> Minuit:
+    valid = [m for m in ends if m.valid and m.fval is not None and np.isfinite(m.fval)]
+    if not valid:
+        reason = _reason(ends[0])
+        raise ComputationError(
+            f"the fit failed: none of {len(ends)} starts converged ({reason}); look at the surrogate (held-out pulls), "
+            "widen the parameters' ranges or fix a parameter"
+        )
+    return min(valid, key=lambda m: float(m.fval or np.inf))
+
+
+def _reason(m: Minuit) -> str:
+    f = m.fmin
+    if f is None:
+        return "no minimum"
+    if f.has_reached_call_limit:
+        return "call limit reached"
+    if f.is_above_max_edm:
+        return f"estimated distance to the minimum {f.edm:.2g} too large"
+    return "the second derivatives are not positive" if not f.has_posdef_covar else "no valid minimum"
+
+
+def _settle(best: Minuit, objective: _Objective, frame: _Frame) -> Minuit:
+    """Minimise again with the model's error at the minimum, until the minimum stays."""
+    for _ in range(_UPDATES):
+        u = np.array(best.values)
+        objective.hold(frame.to_theta(u))
+        again = _best([_migrad(objective, frame, u)], objective.problem)
+        moved = np.abs(np.array(again.values) - u) / np.maximum(np.array(again.errors), 1e-12)
+        best = again
+        if np.all(moved[~frame.fixed] < _SETTLED):
+            return best
+    raise ComputationError("the fit failed: the minimum keeps moving as the surrogate's error is brought up to date")
+
+
+class _Errors(NamedTuple):
+    covariance: np.ndarray
+    difference: float
+    minos: dict[str, tuple[float, float]]
+    notes: list[str]
+
+
+def _errors(m: Minuit, objective: _Objective, frame: _Frame, at_limit: tuple[str, ...], config: FitConfig) -> _Errors:
+    m.hesse()
+    free = np.flatnonzero(~frame.fixed)
+    if m.covariance is None:
+        raise ComputationError(f"the fit failed: HESSE gives no covariance ({_reason(m)})")
+    hesse = np.array(m.covariance)
+    notes = []
+    try:
+        exact = 2 * np.linalg.inv(objective.hessian(np.array(m.values))[np.ix_(free, free)])
+    except np.linalg.LinAlgError:
+        exact = np.full((len(free), len(free)), np.nan)
+    inside = [i for i, k in enumerate(free) if frame.names[k] not in at_limit]
+    if not np.all(np.diag(exact) > 0):
+        notes.append("the exact second derivatives are not positive: errors are HESSE's")
+        difference = np.inf
+    else:
+        ratio = np.sqrt(np.diag(exact)) / np.sqrt(np.diag(hesse)[free])
+        difference = float(np.max(np.abs(ratio[inside] - 1), initial=0.0))
+        if not at_limit:
+            # MINUIT's own are finite differences of the gradient through the limits' transformation
+            hesse = np.zeros_like(hesse)
+            hesse[np.ix_(free, free)] = exact
+    return _Errors(hesse, difference, _minos(m, frame, notes) if config.minos else {}, notes)
+
+
+def _minos(m: Minuit, frame: _Frame, notes: list[str]) -> dict[str, tuple[float, float]]:
+    found: dict[str, tuple[float, float]] = {}
+    before = float(m.fval or 0.0)
+    try:
+        m.minos(*frame.free)
+    except RuntimeError as error:
+        notes.append(f"MINOS failed: {error}")
+        return found
+    if float(m.fval or 0.0) < before - 0.01:
+        raise ComputationError("the fit failed: MINOS found a lower minimum; raise fit.starts")
+    for name in frame.free:
+        e = m.merrors[name]
+        half = frame.half[frame.names.index(name)]
+        if e.is_valid:
+            found[name] = (e.lower * half, e.upper * half)
+        else:
+            side = "at its limit" if (e.at_lower_limit or e.at_upper_limit) else "not found"
+            notes.append(f"MINOS errors of {name}: {side}")
+    return found
+
+
+def _at_limit(m: Minuit, frame: _Frame) -> tuple[str, ...]:
+    near = []
+    for i, name in enumerate(frame.names):
+        if not frame.fixed[i]:
+            room = min(m.values[name] - frame.limits[i, 0], frame.limits[i, 1] - m.values[name])
+            if room < 0.01 * (frame.limits[i, 1] - frame.limits[i, 0]):
+                near.append(name)
+    return tuple(near)
+
+
+def _describe(
+    m: Minuit, objective: _Objective, frame: _Frame, problem: Problem, config: FitConfig, starts: tuple[Start, ...]
+) -> Tune:
+    at_limit = _at_limit(m, frame)
+    u, chi2 = np.array(m.values), float(m.fval or np.nan)
+    edm, calls = float(m.fmin.edm) if m.fmin else np.nan, int(m.nfcn)
+    errors = _errors(m, objective, frame, at_limit, config)
+    theta = frame.to_theta(u)
+    terms = np.asarray(chi2_terms(jnp.asarray(theta), objective.variance, problem, np.ones(len(problem.measured.bins))))
+    notes = [*errors.notes, *(f"{name} is at the end of its range: widen it" for name in at_limit)]
+    others = [s for s in starts if s.valid and abs(s.chi2 - min(t.chi2 for t in starts if t.valid)) > 0.1]
+    if others:
+        notes.append(f"{len(others)} of {len(starts)} starts ended in a higher minimum")
+    return Tune(
+        parameters=problem.parameters,
+        values=theta,
+        covariance=errors.covariance * np.outer(frame.half, frame.half),
+        minos=errors.minos,
+        chi2=chi2,
+        chi2_unit=float(terms.sum()),
+        ndf=len(problem.measured.bins) - len(frame.free),
+        free=frame.free,
+        at_limit=at_limit,
+        observables=_per_observable(problem, terms),
+        starts=starts,
+        edm=edm,
+        calls=calls,
+        hesse_difference=errors.difference,
+        status="at a limit" if at_limit else "converged",
+        notes=tuple(notes),
+    )
+
+
+def _per_observable(problem: Problem, terms: np.ndarray) -> tuple[ObservableChi2, ...]:
+    bins, weights = problem.measured.bins, problem.measured.weights
+    rows = []
+    for path in bins.paths():
+        mine = bins.of(path)
+        rows.append(ObservableChi2(path, float(terms[mine].sum()), len(mine), float(weights[mine].mean())))
+    return tuple(rows)

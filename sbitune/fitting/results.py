@@ -1,0 +1,76 @@
+"""What a fit gives."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sbitune.data.scan import Parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where one start of the minimiser ended."""
+
+    theta: np.ndarray  #: (n_parameters,)
+    chi2: float
+    valid: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ObservableChi2:
+    """How well one observable is described."""
+
+    path: str
+    chi2: float  #: with unit weights; with correlated sources it may be negative, as terms are shared
+    bins: int
+    weight: float  #: mean weight of its bins
+
+
+@dataclass(frozen=True, eq=False)
+class Tune:
+    """Fitted parameters with their errors. Errors are those of chi2 + 1."""
+
+    parameters: tuple[Parameter, ...]
+    values: np.ndarray  #: (n_parameters,) in the generator's units
+    covariance: np.ndarray  #: (n_parameters, n_parameters); rows of fixed parameters are zero
+    minos: dict[str, tuple[float, float]]  #: name -> (lower < 0, upper > 0); empty if not asked for
+    chi2: float  #: minimum of the objective, weights squared
+    chi2_unit: float  #: the same with unit weights
+    ndf: int  #: bins - free parameters
+    free: tuple[str, ...]
+    at_limit: tuple[str, ...]  #: parameters within one error of the end of their range
+    observables: tuple[ObservableChi2, ...]
+    starts: tuple[Start, ...]
+    edm: float
+    calls: int
+    hesse_difference: float  #: largest relative difference between HESSE's errors and those of the exact Hessian
+    status: str = "converged"
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names."""
+        return tuple(p.name for p in self.parameters)
+
+    @property
+    def errors(self) -> np.ndarray:
+        """(n_parameters,) symmetric errors; 0 for fixed parameters."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """(n_parameters, n_parameters) correlation matrix; 0 for fixed parameters beside their 1 on the diagonal."""
+        errors = np.where(self.errors > 0, self.errors, 1.0)
+        matrix = self.covariance / np.outer(errors, errors)
+        np.fill_diagonal(matrix, 1.0)
+        return matrix
+
+    def __str__(self) -> str:
+        """Table of the parameters, as a terminal shows it."""
+        width = max(len(name) for name in self.names)
+        lines = [f"chi2 = {self.chi2:.2f} for {self.ndf} degrees of freedom ({self.status})"]
+        for name, value, error in zip(self.names, self.values, self.errors, strict=True):
+            quoted = f"+- {error:.4g}" if name in self.free else "(fixed)"
+            edge = "  at its limit" if name in self.at_limit else ""
+            lines.append(f"{name:<{width}}  {value:>10.5g} {quoted}{edge}")
+        return "\n".join(lines)

@@ -1,0 +1,149 @@
+"""A campaign: many runs, resumed after a kill, nothing finished ever lost.
+
+A run is made in a temporary directory and renamed when it is whole, so a directory `0000` is always a finished run. Each
+carries a fingerprint of all that determines it; a directory made with other settings is refused, never mixed in.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.files import write_text
+from sbitune.generators.pool import Outcome, run_here, run_on_dask
+from sbitune.generators.runs import RECORD, Task, fingerprint
+
+#: receives the number of finished runs and of all runs
+Progress = Callable[[int, int], None]
+
+
+class Means(NamedTuple):
+    """With what the runs of a campaign are made."""
+
+    workers: int | None = None  #: processes; None: one per processor
+    time_limit: float = 3600.0  #: seconds for one run
+    scheduler: str | None = None  #: address of a dask.distributed scheduler
+    drop_failed: bool = False  #: leave failed runs out instead of raising
+
+
+class Made(NamedTuple):
+    """What a campaign has made."""
+
+    runs: list[Path]  #: directories of the finished runs, in the order of the tasks
+    failures: dict[str, str]  #: run name -> reason, of the runs left out
+    new: int  #: how many were made now; the others were there
+
+
+def run_campaign(
+    tasks: Sequence[Task], directory: Path, means: Means = Means(), progress: Progress = lambda done, total: None
+) -> Made:
+    """Make all runs that are not there yet.
+
+    Raises:
+        InputError: if the directory holds a run made with other settings, or another campaign works in it.
+        ComputationError: if runs failed and `means.drop_failed` is not set; the others are kept.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory):
+        _sweep(directory)
+        failures = _known_failures(tasks, directory) if means.drop_failed else {}
+        pending = [task for task in tasks if task.name not in failures and not _is_done(task, directory)]
+        total, done = len(tasks), len(tasks) - len(pending)
+        progress(done, total)
+        for outcome in _outcomes(pending, directory, means):
+            failures |= _settle(outcome, directory)
+            done += 1
+            progress(done, total)
+        if failures and not means.drop_failed:
+            raise ComputationError(_report(failures, directory))
+    finished = [directory / task.name for task in tasks if task.name not in failures]
+    if not finished:
+        raise ComputationError(_report(failures, directory))
+    return Made(finished, failures, len(pending))
+
+
+def _outcomes(pending: Sequence[Task], directory: Path, means: Means) -> Iterator[Outcome]:
+    if not pending:
+        return iter(())
+    if means.scheduler:
+        return run_on_dask(pending, directory, means.scheduler, means.time_limit)
+    return run_here(pending, directory, means.workers or len(os.sched_getaffinity(0)), means.time_limit)
+
+
+def _is_done(task: Task, directory: Path) -> bool:
+    run = directory / task.name
+    if not run.is_dir():
+        return False
+    try:
+        record = json.loads((run / RECORD).read_text())
+        same = record["fingerprint"] == fingerprint(task)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"run {run}: {RECORD} cannot be read ({error}); delete the run, it will be made again"
+        ) from error
+    if not same:
+        raise InputError(
+            f"run {run} was made with other settings, parameters, events or seed than the card asks for now; "
+            f"delete {directory} to make the runs again, or choose another work directory"
+        )
+    return True
+
+
+def _settle(outcome: Outcome, directory: Path) -> dict[str, str]:
+    """Put a finished run in its place, or write down why it failed; gives the failure."""
+    task = outcome.task
+    note = _failure_note(directory, task)
+    if outcome.directory is None:
+        write_text(note, json.dumps({"fingerprint": fingerprint(task), "error": outcome.error}, indent=1) + "\n")
+        return {task.name: outcome.error}
+    note.unlink(missing_ok=True)
+    outcome.directory.chmod(0o755)
+    outcome.directory.rename(directory / task.name)
+    return {}
+
+
+def _failure_note(directory: Path, task: Task) -> Path:
+    return directory / f"{task.name}.failed.json"
+
+
+def _known_failures(tasks: Sequence[Task], directory: Path) -> dict[str, str]:
+    """Runs that failed before in just this way: they would fail again, so they are not repeated."""
+    known = {}
+    for task in tasks:
+        note = _failure_note(directory, task)
+        if note.is_file():
+            record = json.loads(note.read_text())
+            if record["fingerprint"] == fingerprint(task):
+                known[task.name] = record["error"]
+    return known
+
+
+def _report(failures: dict[str, str], directory: Path) -> str:
+    first = min(failures)
+    others = f" and {len(failures) - 1} others" if len(failures) > 1 else ""
+    return (
+        f"run {directory / first}{others} failed: {failures[first].strip()}\n"
+        "The finished runs are kept. Start again to try the failed ones once more, or leave them out with "
+        "`scan.bad_runs: drop`."
+    )
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a killed campaign left half-made."""
+    for stale in directory.glob(".tmp-*"):
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    with (directory / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"another sbitune is making runs in {directory}; wait for it or stop it") from error
+        yield

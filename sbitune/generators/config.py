@@ -1,0 +1,70 @@
+"""What a card says about the generator, the parameters and the scan."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class PythiaConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag="pythia", tag_field="kind"):
+    """Pythia 8 run inside sbitune's own workers."""
+
+    settings: tuple[str, ...]
+    """Lines that Pythia reads before the parameters, such as `Beams:eCM = 91.2`."""
+    analyses: tuple[str, ...]
+    """Names of the analyses that fill histograms, such as `ALEPH_1996_S3486095` (`sbitune ls analyses`)."""
+
+
+class CommandConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag="command", tag_field="kind"):
+    """Any other generator: a shell command whose output is a YODA file."""
+
+    command: str
+    """Command run by /bin/sh in the run's own directory. `{NAME}` is replaced by a parameter's value, `{SEED}`, `{EVENTS}`
+    and `{RUN}` by the run's seed, number of events and name, `{CARD}` by the directory of the card."""
+    output: str
+    """Name of the YODA file that the command leaves in the run's directory."""
+    templates: tuple[str, ...] = ()
+    """Files, relative to the card, that are copied into the run's directory with the same replacements."""
+
+
+GeneratorConfig = PythiaConfig | CommandConfig
+
+
+class ParameterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One parameter and the range in which it is varied."""
+
+    low: float
+    """Lower end of the range, in the generator's unit."""
+    high: float
+    """Upper end of the range."""
+    default: float | None = None
+    """Value before tuning; for Pythia the value of the card's settings is used if this is not given."""
+    unit: str = ""
+    """Unit for plots and tables."""
+    bias: str | None = None
+    """Formula f(x), monotonic in the range: points are spread evenly in f, for example `log(x)` or `1/x`."""
+
+
+class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the parameter space is sampled."""
+
+    runs: Positive
+    """Number of runs."""
+    events: Positive
+    """Events in each run."""
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    """Seed of the design and of every run's own seed."""
+    design: Literal["sobol", "latin", "uniform", "grid"] = "sobol"
+    """How the points are placed; a Sobol or uniform design can be extended later by raising `runs`."""
+    workers: Positive | None = None
+    """Worker processes; by default one per processor."""
+    time_limit: Seconds = 3600.0
+    """Seconds after which a run is killed and counts as failed."""
+    bad_runs: Literal["stop", "drop"] = "stop"
+    """What to do with a run that failed or cannot be read: stop, or leave it out and say so."""
+    bad_bins: Literal["stop", "drop"] = "stop"
+    """What to do with a selected bin that is not finite in some run: stop, or leave it out and say so."""
+    scheduler: str | None = None
+    """Address of a dask.distributed scheduler, such as `tcp://host:8786`; runs then go there."""

@@ -1,0 +1,213 @@
+"""Where runs are made: in killable processes of this machine, or on a dask.distributed cluster."""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.generators.runs import Task
+
+
+class Outcome(NamedTuple):
+    """What became of a task."""
+
+    task: Task
+    directory: Path | None  #: a temporary directory with the run's files, to be moved; None if the run failed
+    error: str = ""
+
+
+class Worker:
+    """A process that makes runs one after the other and can be killed in the middle of one."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, task: Task, directory: Path, time_limit: float) -> str:
+        """Make a run in `directory`. Gives the reason if it failed, else an empty string."""
+        process = self._ready()
+        timer = threading.Timer(time_limit, self.kill)
+        timer.start()
+        try:
+            request = {"task": msgspec.to_builtins(task), "directory": str(directory)}
+            answer = _exchange(process, json.dumps(request) + "\n")
+        finally:
+            expired = not timer.is_alive()
+            timer.cancel()
+        if answer is None:
+            code = process.wait()
+            self._process = None
+            if expired:
+                return f"killed after the time limit of {time_limit:g} s (raise scan.time_limit or lower scan.events)"
+            return f"the worker process died ({_death(code)})"
+        return str(answer.get("trace") or answer.get("error", ""))
+
+    def kill(self) -> None:
+        """Kill the process and everything it started."""
+        process = self._process
+        if process is not None:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                process.kill()
+
+    def close(self) -> None:
+        """Kill and reap the process."""
+        self.kill()
+        if self._process is not None:
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    stream.close()
+            self._process = None
+
+    def _ready(self) -> "subprocess.Popen[str]":
+        if self._process is None:
+            # one thread per worker: the workers are the parallelism
+            environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sbitune.generators.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+                start_new_session=True,
+            )
+            if _exchange(self._process, "") is None:
+                code = self._process.wait()
+                self._process = None
+                raise ComputationError(f"a worker process could not start ({_death(code)}); its messages stand above")
+        return self._process
+
+
+def _exchange(process: "subprocess.Popen[str]", request: str) -> dict[str, Any] | None:
+    """Send a line and wait for the answer; None if the process died."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(request)
+        process.stdin.flush()
+        line = process.stdout.readline()
+    except (BrokenPipeError, ValueError):
+        return None
+    return json.loads(line) if line.endswith("\n") else None
+
+
+def _death(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def run_here(tasks: Iterable[Task], scratch: Path, workers: int, time_limit: float) -> Iterator[Outcome]:
+    """Make runs in `workers` processes of this machine; outcomes come as they are ready.
+
+    Leaving the iterator early kills what is under way.
+    """
+    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    count = 0
+    for task in tasks:
+        waiting.put(task)
+        count += 1
+    outcomes: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+    crew = [Worker() for _ in range(min(workers, count))]
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=_work, args=(worker, waiting, outcomes, scratch, time_limit, stop), daemon=True)
+        for worker in crew
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(count):
+            outcome = outcomes.get()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            yield outcome
+    finally:
+        stop.set()
+        for worker in crew:
+            worker.kill()
+        for thread in threads:
+            thread.join()
+        for worker in crew:
+            worker.close()
+
+
+def _work(
+    worker: Worker,
+    waiting: "queue.SimpleQueue[Task]",
+    outcomes: "queue.SimpleQueue[Outcome | BaseException]",
+    scratch: Path,
+    time_limit: float,
+    stop: threading.Event,
+) -> None:
+    try:
+        while not stop.is_set():
+            task = waiting.get_nowait()
+            directory = Path(tempfile.mkdtemp(prefix=f".tmp-{task.name}-", dir=scratch))
+            error = worker.run(task, directory, time_limit)
+            if error:
+                shutil.rmtree(directory, ignore_errors=True)
+            outcomes.put(Outcome(task, None if error else directory, error))
+    except queue.Empty:
+        return
+    except BaseException as error:
+        outcomes.put(error)
+
+
+def run_on_dask(tasks: Iterable[Task], scratch: Path, scheduler: str, time_limit: float) -> Iterator[Outcome]:
+    """Make runs on a dask.distributed cluster; no shared disk is needed, the files come back through the scheduler.
+
+    Raises:
+        InputError: if `distributed` is not installed or the scheduler does not answer.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise InputError('scan.scheduler needs dask.distributed; run: pip install "sbitune[cluster]"') from error
+    try:
+        client = Client(scheduler, timeout=20)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise InputError(f"scan.scheduler: no answer from {scheduler}: {error}") from error
+    with client:
+        by_key, futures = {}, []
+        for task in tasks:
+            encoded = msgspec.json.encode(task)
+            future = client.submit(make_remotely, encoded, time_limit, pure=False, retries=2)
+            by_key[future.key] = task
+            futures.append(future)
+        for future in as_completed(futures):
+            yield _received(by_key[future.key], future, scratch)
+
+
+def make_remotely(encoded: bytes, time_limit: float) -> tuple[str, dict[str, bytes]]:
+    """Make a run on a cluster node, in a killable process as here. Gives the error and the files."""
+    worker = Worker()
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            error = worker.run(msgspec.json.decode(encoded, type=Task), Path(name), time_limit)
+        finally:
+            worker.close()
+        return error, {file.name: file.read_bytes() for file in Path(name).iterdir()} if not error else {}
+
+
+def _received(task: Task, future: Any, scratch: Path) -> Outcome:
+    try:
+        error, files = future.result()
+    except Exception as failure:  # whatever the cluster raises, the run has failed and the others go on
+        return Outcome(task, None, f"the cluster lost the run: {failure}")
+    if error:
+        return Outcome(task, None, error)
+    directory = Path(tempfile.mkdtemp(prefix=f".tmp-{task.name}-", dir=scratch))
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+    return Outcome(task, directory)

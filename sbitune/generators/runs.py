@@ -1,0 +1,107 @@
+"""One run of a generator at one point: what is asked for, and making it."""
+
+import json
+import time
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from sbitune.data import yoda
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.files import hash_bytes, write_text
+from sbitune.data.parameters import write_values
+from sbitune.generators.command import run_command
+from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
+
+#: raised when the content of a run's directory changes, so that older runs are not taken for new ones
+FORMAT = 1
+HISTOGRAMS = "histograms.yoda"
+RECORD = "run.json"
+
+
+class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """All that determines a run."""
+
+    name: str
+    """Name of the run and of its directory."""
+    generator: GeneratorConfig
+    values: dict[str, float]
+    """Parameter values in the generator's units."""
+    events: int
+    seed: int
+    card: str
+    """Directory of the card, for templates."""
+
+
+def fingerprint(task: Task) -> str:
+    """Hash of everything that determines the run's histograms; the run's name and the card's place do not count."""
+    parts = [msgspec.json.encode([FORMAT, task.generator, list(task.values.items()), task.events, task.seed])]
+    if isinstance(task.generator, PythiaConfig):
+        parts.append(metadata.version("pythia8mc").encode())
+    else:
+        parts += [(Path(task.card) / name).read_bytes() for name in task.generator.templates]
+    return hash_bytes(*parts)
+
+
+def execute(task: Task, directory: Path) -> None:
+    """Make the run: leaves `params.dat`, the histograms and `run.json` in `directory`, which must exist.
+
+    Raises `ComputationError` or `InputError` if the generator refuses, fails or leaves something unreadable.
+    """
+    started = time.process_time()
+    generator = task.generator
+    record = (
+        _execute_pythia(generator, task, directory)
+        if isinstance(generator, PythiaConfig)
+        else _execute_command(generator, task, directory)
+    )
+    write_values(directory / "params.dat", task.values)
+    record |= {
+        "format": FORMAT,
+        "run": task.name,
+        "fingerprint": fingerprint(task),
+        "seed": task.seed,
+        "cpu_seconds": round(time.process_time() - started, 3),
+        "parameters": task.values,
+    }
+    write_text(directory / RECORD, json.dumps(record, indent=1) + "\n")
+
+
+def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[str, object]:
+    from sbitune.generators.observables import Analyser
+    from sbitune.generators.pythia import PythiaRun
+
+    lines = [*config.settings, *(f"{name} = {value!r}" for name, value in task.values.items())]
+    run = PythiaRun(lines, task.seed)
+    analyser = Analyser(config.analyses, energy=run.energy, beams=run.beams)
+    events = 0
+    clock = {"generation": 0.0, "analysis": 0.0}
+    mark = time.perf_counter()
+    for batch in run.batches(task.events):
+        made = time.perf_counter()
+        analyser.fill(batch)
+        done = time.perf_counter()
+        clock["generation"] += made - mark
+        clock["analysis"] += done - made
+        mark = done
+        events += len(batch)
+    cross_section = run.cross_section()
+    yoda.write(directory / HISTOGRAMS, analyser.finalize(cross_section=cross_section))
+    return {
+        "events": events,
+        "cross_section_pb": cross_section[0],
+        "cross_section_error_pb": cross_section[1],
+        "pythia": metadata.version("pythia8mc"),
+        "seconds": {name: round(value, 4) for name, value in clock.items()},
+    }
+
+
+def _execute_command(config: CommandConfig, task: Task, directory: Path) -> dict[str, object]:
+    places = task.values | {"SEED": task.seed, "EVENTS": task.events, "RUN": task.name, "CARD": task.card}
+    output = run_command(config, directory, places, Path(task.card))
+    try:
+        yoda.read(output)
+    except InputError as error:
+        raise ComputationError(f"the command's output cannot be read: {error}") from error
+    return {"events": task.events, "output": config.output}

@@ -1,0 +1,135 @@
+"""Histograms of data, tuned and untuned generator and surrogate, with ratios to the data."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sbitune.plots.style import COLOURS, drawing, new_figure, readable
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One prediction in the bins of a figure."""
+
+    values: np.ndarray  #: (n_bins,)
+    errors: np.ndarray  #: (n_bins,)
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """What one figure shows, all in the same bins."""
+
+    low: np.ndarray  #: (n_bins,) low edges
+    high: np.ndarray  #: (n_bins,) high edges
+    data: Curve
+    tuned: Curve | None = None
+    default: Curve | None = None
+    surrogate: Curve | None = None
+    envelope: tuple[np.ndarray, np.ndarray] | None = None  #: smallest and largest content in the scan
+    title: str = ""
+    x_label: str = ""
+    y_label: str = ""
+
+    def curves(self) -> dict[str, Curve]:
+        """The predictions that there are, by name."""
+        pairs = {"default": self.default, "tuned": self.tuned, "surrogate": self.surrogate}
+        return {name: curve for name, curve in pairs.items() if curve is not None}
+
+
+_NAMES = {"tuned": "tuned", "default": "default", "surrogate": "surrogate at the tune"}
+
+
+def plot_observable(panel: Panel) -> Figure:
+    """Draw a histogram with its ratio to the data below."""
+    with drawing():
+        figure = new_figure(5.2, 4.2)
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2.4, 1])
+        _draw_values(top, panel)
+        _draw_ratios(bottom, panel)
+        top.set_title(readable(panel.title), loc="left")
+        top.set_ylabel(readable(panel.y_label))
+        bottom.set_xlabel(readable(panel.x_label))
+        bottom.set_ylabel("MC / data")
+        return figure
+
+
+def _draw_values(axes: Axes, panel: Panel) -> None:
+    centre, half = 0.5 * (panel.low + panel.high), 0.5 * (panel.high - panel.low)
+    if panel.envelope is not None:
+        _band(axes, panel, *panel.envelope, COLOURS["scan"], 0.45, "scan")
+    for name, curve in panel.curves().items():
+        _step(axes, panel, curve.values, COLOURS[name], _NAMES[name], "--" if name == "surrogate" else "-")
+    data = panel.data
+    axes.errorbar(centre, data.values, data.errors, half, fmt="o", ms=2.5, lw=0.8, color="black", label="data", zorder=5)
+    positive = data.values[data.values > 0]
+    if len(positive) == len(data.values) and positive.max() > 20 * positive.min():
+        axes.set_yscale("log")
+        axes.set_ylim(0.4 * positive.min(), 3 * positive.max())
+    axes.set_xlim(panel.low.min(), panel.high.max())
+    axes.legend(loc="best")
+
+
+def _draw_ratios(axes: Axes, panel: Panel) -> None:
+    safe = np.where(panel.data.values != 0, panel.data.values, np.nan)
+    relative = panel.data.errors / np.abs(safe)
+    _band(axes, panel, 1 - relative, 1 + relative, "#E8C547", 0.6, None)
+    for name, curve in panel.curves().items():
+        ratio, error = curve.values / safe, curve.errors / np.abs(safe)
+        _band(axes, panel, ratio - error, ratio + error, COLOURS[name], 0.25, None)
+        _step(axes, panel, ratio, COLOURS[name], None, "--" if name == "surrogate" else "-")
+    axes.axhline(1.0, color="black", lw=0.6)
+    reach = np.nanmax(np.concatenate([[0.06], 1.6 * relative, *(_off(c, safe) for c in panel.curves().values())]))
+    axes.set_ylim(1 - min(reach, 0.5) * 1.1, 1 + min(reach, 0.5) * 1.1)
+
+
+def _off(curve: Curve, safe: np.ndarray) -> np.ndarray:
+    return np.abs(curve.values / safe - 1)
+
+
+def _corners(panel: Panel, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn bins into the corners of a step line, broken where bins do not touch."""
+    x, height = [], []
+    for i in range(len(y)):
+        if i and panel.low[i] > panel.high[i - 1] * (1 + 1e-9) + 1e-12:
+            x.append(np.nan)
+            height.append(np.nan)
+        x += [panel.low[i], panel.high[i]]
+        height += [y[i], y[i]]
+    return np.array(x), np.array(height)
+
+
+def _step(axes: Axes, panel: Panel, y: np.ndarray, colour: str, label: str | None, dashes: str) -> None:
+    axes.plot(*_corners(panel, y), dashes, color=colour, lw=1.2, label=label)
+
+
+def _band(
+    axes: Axes, panel: Panel, low: np.ndarray, high: np.ndarray, colour: str, alpha: float, label: str | None
+) -> None:
+    x, bottom = _corners(panel, low)
+    _, top = _corners(panel, high)
+    axes.fill_between(x, bottom, top, color=colour, alpha=alpha, lw=0, label=label)
+
+
+def plot_single_bins(rows: list[tuple[str, Panel]]) -> Figure:
+    """Draw observables of one bin each as ratios to the data, one row per observable."""
+    with drawing():
+        figure = new_figure(7.2, 0.8 + 0.24 * len(rows))
+        axes = figure.subplots()
+        y = np.arange(len(rows))[::-1]
+        relative = np.array([p.data.errors[0] / abs(p.data.values[0]) for _, p in rows])
+        axes.barh(y, 2 * relative, left=1 - relative, height=0.9, color="#E8C547", alpha=0.6, label="data")
+        for offset, (name, marker) in zip((-0.2, 0.2), (("default", "s"), ("tuned", "o")), strict=True):
+            found = [(k, p, p.curves()[name]) for k, (_, p) in zip(y, rows, strict=True) if name in p.curves()]
+            if found:
+                ratio = [c.values[0] / p.data.values[0] for _, p, c in found]
+                error = [c.errors[0] / abs(p.data.values[0]) for _, p, c in found]
+                at = [k + offset for k, _, _ in found]
+                axes.errorbar(ratio, at, xerr=error, fmt=marker, ms=3.5, color=COLOURS[name], label=_NAMES[name])
+        axes.axvline(1.0, color="black", lw=0.6)
+        axes.set_yticks(y, [readable(title) for title, _ in rows])
+        axes.set_ylim(-0.7, len(rows) - 0.3)
+        axes.set_xlabel("MC / data")
+        figure.legend(loc="outside upper right", ncols=3)
+        return figure

@@ -1,0 +1,56 @@
+"""How figures look, without touching matplotlib's global state."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+
+#: colours that can be told apart without seeing colour (Okabe and Ito), by what a curve is
+COLOURS = {"data": "black", "tuned": "#0072B2", "default": "#D55E00", "surrogate": "#009E73", "scan": "#BBBBBB"}
+_SETTINGS = {
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.linewidth": 0.8,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "svg.hashsalt": "sbitune",  # the same figure gives the same file
+    "figure.facecolor": "white",
+    "path.simplify_threshold": 0.2,
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Apply sbitune's settings inside a block only."""
+    with matplotlib.rc_context(_SETTINGS):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure of `width` x `height` inches that belongs to no window and no backend."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def to_svg(figure: Figure) -> str:
+    """Render a figure as an `<svg>` element to be put into a page."""
+    stream = io.StringIO()
+    with drawing():
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def readable(label: str) -> str:
+    """Give a label that matplotlib can set: as it is, or without its mathematics if that cannot be read."""
+    try:
+        MathTextParser("path").parse(label)
+    except ValueError:
+        return label.replace("$", "").replace("\\", "")
+    return label

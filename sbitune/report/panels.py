@@ -1,0 +1,57 @@
+"""The observables of a tune as figures."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sbitune.data.paths import analysis_of, reference_key
+from sbitune.plots.observables import Curve, Panel
+from sbitune.tuning.line import Fitted, validation_files
+from sbitune.tuning.validation import read_on
+
+
+def panels(fitted: Fitted) -> Iterator[tuple[str, Panel]]:
+    """Give (path, panel) of every fitted observable, in the fit's order; only the fitted bins are shown."""
+    measured = fitted.measured
+    runs = {name: read_on(path, measured.bins) for name, path in validation_files(fitted.loaded).items()}
+    mean, error = (np.asarray(part)[0] for part in fitted.surrogate.predict_many(fitted.theta[None]))
+    for path in measured.bins.paths():
+        mine = measured.bins.of(path)
+        mine = mine[np.argsort(measured.bins.low[mine])]
+        inside = measured.indices[mine]
+        scan = fitted.scan.values[:, inside]
+        curves = {name: Curve(run.values[mine], run.errors[mine]) for name, run in runs.items()}
+        labels = fitted.reference.labels.get(reference_key(path), {})
+        yield (
+            path,
+            Panel(
+                low=measured.bins.low[mine],
+                high=measured.bins.high[mine],
+                data=Curve(measured.values[mine], measured.total_errors[mine]),
+                tuned=curves.get("tuned"),
+                default=curves.get("default"),
+                surrogate=Curve(mean[inside], error[inside]),
+                envelope=(scan.min(0), scan.max(0)),
+                title=_title(path, labels),
+                x_label=labels.get("XLabel", ""),
+                y_label=labels.get("YLabel", ""),
+            ),
+        )
+
+
+def _title(path: str, labels: dict[str, str]) -> str:
+    title = labels.get("Title", "")
+    if title in ("", "~"):
+        return reference_key(path).strip("/")
+    experiment = analysis_of(path).split("_")[0]
+    return f"{experiment}: {title}" if experiment not in ("PDG",) else title
+
+
+def outside_envelope(fitted: Fitted) -> list[str]:
+    """Labels of fitted bins whose measured value no run of the scan reaches, by more than their errors together."""
+    measured = fitted.measured
+    values, errors = fitted.scan.values[:, measured.indices], fitted.scan.errors[:, measured.indices]
+    low = (values - errors).min(0) - measured.total_errors
+    high = (values + errors).max(0) + measured.total_errors
+    out = (measured.values < low) | (measured.values > high)
+    return measured.bins.take(np.flatnonzero(out)).labels()

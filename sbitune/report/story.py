@@ -1,0 +1,79 @@
+"""How every number of a report was made, in words."""
+
+from sbitune.generators.config import PythiaConfig
+from sbitune.report import html
+from sbitune.tuning.line import Fitted
+from sbitune.tuning.scanning import timing
+
+
+def how_it_was_made(fitted: Fitted) -> str:
+    """The section that lets a reader repeat the tune."""
+    card, record = fitted.loaded.card, fitted.record
+    words = [_scan(fitted), _surrogate(fitted), _fit(fitted)]
+    if record.validation is not None:
+        v = record.validation
+        words.append(
+            f"Validation: the generator was run again with {v.events:,} events at the tune and before it, in "
+            f"{card.validation.split} runs each with seeds apart from the scan's, merged from their raw histograms. chi2 "
+            f"compares these runs with the data, the Monte Carlo errors included. The surrogate at the tune differs from the "
+            f"run there by {v.surrogate_pull:.2f} of both errors (rms; 1 is expected)."
+        )
+    rows = [(key, _plain(value)) for key, value in record.provenance.items()]
+    citations = sorted({label["Citation"] for label in fitted.reference.labels.values() if "Citation" in label})
+    return html.section(
+        "made",
+        "How these numbers were made",
+        *(html.paragraph(w) for w in words),
+        html.table(["provenance", ""], rows),
+        html.paragraph("Measurements:", "quiet"),
+        "<ul>" + "".join(f"<li>{html.text(c)}</li>" for c in citations) + "</ul>" if citations else "",
+    )
+
+
+def _scan(fitted: Fitted) -> str:
+    card = fitted.loaded.card
+    spent = timing(fitted.loaded.work / "scan")
+    what = "Pythia" if isinstance(card.generator, PythiaConfig) else "the generator's command"
+    words = (
+        f"Scan: {what} at {len(fitted.scan.runs)} points ({card.scan.design}, seed {card.scan.seed}) with "
+        f"{card.scan.events:,} events each; {spent['cpu_seconds']:.0f} CPU seconds"
+    )
+    if spent["generation"] and spent["events"]:
+        per = 1e6 / spent["events"]
+        words += f", of which {spent['generation'] * per:.0f} us an event to generate and {spent['analysis'] * per:.0f} "
+        words += "us to fill the histograms"
+    return words + "."
+
+
+def _surrogate(fitted: Fitted) -> str:
+    about = fitted.record.surrogate
+    words = f"Surrogate: {about['kind']}"
+    if "order" in about:
+        words += (
+            f" of order {about['order']} for every bin, fitted to all runs with their Monte Carlo errors; median chi2 per "
+            f"degree of freedom of a bin {float(about['median_chi2_per_ndf'] or 0.0):.2f}. Its error is that of the "
+            "coefficients and, where the polynomial misses more than the noise, the size of the miss"
+        )
+    return words + "."
+
+
+def _fit(fitted: Fitted) -> str:
+    card, record = fitted.loaded.card, fitted.record
+    sources = len(fitted.measured.shifts)
+    minima = record.minima
+    good = sum(bool(m["valid"]) for m in minima)
+    chi2s = sorted(float(m["chi2"]) for m in minima if m["valid"])  # type: ignore[arg-type]
+    return (
+        f"Fit: chi2 = sum of (w (surrogate - data))^2 / (data error^2 + surrogate error^2)"
+        + (f", with {sources} correlated sources of error" if sources else "")
+        + f"; MIGRAD with exact gradients from {len(minima)} starting points, of which {good} converged to chi2 between "
+        f"{chi2s[0]:.2f} and {chi2s[-1]:.2f} (before the surrogate's error was brought up to date at the best of them). "
+        + ("MINOS errors are given beside. " if card.fit.minos else "")
+        + "The covariance is the inverse of the exact second derivatives, unless a parameter is at a limit."
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

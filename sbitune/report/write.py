@@ -1,0 +1,184 @@
+"""`report.html`: one self-contained page of a tune."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data.errors import ComputationError
+from sbitune.data.files import write_text
+from sbitune.data.paths import analysis_of, reference_key
+from sbitune.generators.config import PythiaConfig
+from sbitune.plots.observables import plot_observable, plot_single_bins
+from sbitune.plots.parameters import plot_correlation, plot_parameters
+from sbitune.plots.style import to_svg
+from sbitune.report import html
+from sbitune.report.panels import outside_envelope, panels
+from sbitune.report.story import how_it_was_made
+from sbitune.tuning.line import Fitted
+from sbitune.tuning.record import ParameterRecord, ResultRecord, ValidationRecord
+from sbitune.tuning.settings import command_file
+
+
+def write_report(fitted: Fitted, path: Path | None = None) -> Path:
+    """Write the page of a tune, beside its card unless `path` is given. Gives the path."""
+    path = path or fitted.loaded.directory / "report.html"
+    record = fitted.record
+    body = [
+        f"<h1>{html.text(record.title)}</h1>",
+        _summary(fitted),
+        _navigation(),
+        _parameters(record),
+        _correlations(record),
+        _observables(fitted),
+        _figures(fitted),
+        _left_out(fitted),
+        how_it_was_made(fitted),
+        html.section("settings", "Settings", f"<pre>{html.text(command_file(fitted.loaded.card, record))}</pre>"),
+    ]
+    text = html.page(record.title, body)
+    if "NaN" in text or ">nan" in text or ">inf<" in text:
+        raise ComputationError("the report would show a number that is not finite; this is a fault of sbitune")
+    write_text(path, text)
+    return path
+
+
+def _navigation() -> str:
+    names = ("parameters", "correlations", "observables", "figures", "left-out", "made", "settings")
+    return "<nav>" + "".join(f'<a href="#{n}">{n.replace("-", " ")}</a>' for n in names) + "</nav>"
+
+
+def before(fitted: Fitted) -> str:
+    """What the values before tuning are called."""
+    if isinstance(fitted.loaded.card.generator, PythiaConfig) and _is_monash(fitted):
+        return "Monash 2013"
+    return "the values before tuning"
+
+
+def _is_monash(fitted: Fitted) -> bool:
+    settings = [s.replace(" ", "").lower() for s in fitted.loaded.card.generator.settings]  # type: ignore[union-attr]
+    own = {name.lower() for name in fitted.record.parameters}
+    changed = any(s.startswith("tune:") or s.split("=")[0] in own for s in settings)
+    return not changed and all(p.default is None for p in fitted.loaded.card.parameters.values())
+
+
+def _summary(fitted: Fitted) -> str:
+    record = fitted.record
+    parts = []
+    if record.validation is not None and record.validation.chi2_default is not None:
+        parts.append(_verdict(record.validation, before(fitted)))
+    words = (
+        f"Fit: chi2 = {record.chi2:.1f} for {record.ndf} degrees of freedom "
+        f"({record.chi2 / max(record.ndf, 1):.2f} each), {record.status}."
+    )
+    if record.chi2_unit > record.ndf > 0:
+        words += (
+            f" chi2 exceeds its expectation: the model does not describe all bins within their errors. Errors are quoted "
+            f"for chi2 + 1 and, scaled, times sqrt(chi2/ndf) = {np.sqrt(record.chi2_unit / record.ndf):.2f}."
+        )
+    parts.append(html.paragraph(words))
+    parts += [html.paragraph(note, "warning") for note in record.notes]
+    return "\n".join(parts)
+
+
+def _verdict(v: ValidationRecord, name: str) -> str:
+    assert v.chi2_default is not None
+    assert v.weighted_default is not None
+    better = v.chi2_tuned < v.chi2_default
+    words = (
+        f"{'The tune beats' if better else 'The tune does not beat'} {name} on this data: generated with {v.events:,} events "
+        f"each, chi2 is {v.chi2_tuned:.1f} against {v.chi2_default:.1f} in {v.bins} bins "
+        f"({v.chi2_tuned / v.bins:.2f} against {v.chi2_default / v.bins:.2f} a bin; with the card's weights "
+        f"{v.weighted_tuned:.1f} against {v.weighted_default:.1f})."
+    )
+    return html.paragraph(words, "verdict" if better else "verdict bad")
+
+
+def _number(value: float, error: float) -> str:
+    """A value with the digits that its error justifies."""
+    if error <= 0:
+        return f"{value:.6g}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{min(digits, 8)}f}"
+
+
+def _parameter_row(name: str, p: ParameterRecord) -> list[object]:
+    minos = "" if p.minos is None else f"{_number(p.minos[0], p.error)} / +{_number(p.minos[1], p.error)}"
+    shift = "" if p.default is None or p.error == 0 else f"{(p.value - p.default) / p.scaled_error:+.1f}"
+    quoted = "" if p.error == 0 else f"± {_number(p.error, p.error)}"
+    scaled = "" if p.error == 0 else f"± {_number(p.scaled_error, p.error)}"
+    status = (p.status, "bad") if p.status == "at limit" else p.status
+    default = "" if p.default is None else f"{p.default:g}"
+    return [name, _number(p.value, p.error), quoted, minos, scaled, default, shift, f"{p.low:g} to {p.high:g}", status]
+
+
+def _parameters(record: ResultRecord) -> str:
+    head = ["parameter", "value", "error", "MINOS", "scaled error", "before", "shift / scaled error", "range", "status"]
+    rows = [_parameter_row(name, p) for name, p in record.parameters.items()]
+    all_of = list(record.parameters.values())
+    drawing = plot_parameters(
+        list(record.parameters),
+        np.array([(p.low, p.high) for p in all_of]),
+        np.array([p.value for p in all_of]),
+        np.array([p.scaled_error for p in all_of]),
+        [p.default for p in all_of],
+    )
+    caption = "Parameters inside the range of the scan, with scaled errors."
+    picture = html.figure(to_svg(drawing), caption, "single")
+    return html.section("parameters", "Parameters", html.table(head, rows, range(1, 8)), picture)
+
+
+def _correlations(record: ResultRecord) -> str:
+    free = [i for i, p in enumerate(record.parameters.values()) if p.status != "fixed"]
+    names = [list(record.parameters)[i] for i in free]
+    matrix = np.array(record.correlation)[np.ix_(free, free)]
+    picture = html.figure(to_svg(plot_correlation(names, matrix)), "Correlation of the fitted parameters.", "matrix")
+    return html.section("correlations", "Correlations", picture)
+
+
+def _observables(fitted: Fitted) -> str:
+    rows = []
+    for o in fitted.record.observables:
+        labels = fitted.reference.labels.get(reference_key(o.path), {})
+        row: list[object] = [o.path, o.bins, f"{o.weight:g}", f"{o.chi2:.1f}"]
+        tuned = "" if o.chi2_tuned is None else f"{o.chi2_tuned:.1f}"
+        default = "" if o.chi2_default is None else f"{o.chi2_default:.1f}"
+        kind = ""
+        if o.chi2_tuned is not None and o.chi2_default is not None:
+            kind = "good" if o.chi2_tuned <= o.chi2_default else "bad"
+        rows.append([*row, (tuned, kind), default, labels.get("Citation", "")])
+    head = ["observable", "bins", "weight", "surrogate", "tuned run", "default run", "measurement"]
+    words = "chi2 of every observable with unit weights: the surrogate at the tune, and the generator run again."
+    return html.section("observables", "Observables", html.paragraph(words), html.table(head, rows, range(1, 6)))
+
+
+def _figures(fitted: Fitted) -> str:
+    all_of = list(panels(fitted))
+    single = [(panel.title, panel) for _, panel in all_of if len(panel.low) == 1]
+    parts = [
+        html.figure(to_svg(plot_observable(panel)), f"{path} ({analysis_of(path)})")
+        for path, panel in all_of
+        if len(panel.low) > 1
+    ]
+    words = (
+        "Black: data. Orange: before tuning. Blue: the generator at the tune. Green, dashed: the surrogate at the tune with "
+        "its error. Grey: everything the scan reached. Yellow: the error of the data."
+    )
+    top = [html.paragraph(words, "quiet")]
+    if single:
+        top.append(html.figure(to_svg(plot_single_bins(single)), "Observables of one bin.", "single"))
+    return html.section("figures", "Data and generator", *top, '<div class="figures">' + "\n".join(parts) + "</div>")
+
+
+def _left_out(fitted: Fitted) -> str:
+    parts = []
+    if fitted.record.excluded:
+        rows = [(e["bin"], e["reason"]) for e in fitted.record.excluded]
+        parts.append(html.table(["bin left out of the fit", "reason"], rows))
+    else:
+        parts.append(html.paragraph("Every selected bin entered the fit."))
+    far = outside_envelope(fitted)
+    if far:
+        shown = ", ".join(far[:12]) + (f" and {len(far) - 12} more" if len(far) > 12 else "")
+        words = f"In {len(far)} fitted bins no run of the scan reaches the data: no parameter in the card moves them there. "
+        parts.append(html.paragraph(words + "They stay in the fit and raise chi2: " + shown + "."))
+    return html.section("left-out", "Left out, and out of reach", *parts)

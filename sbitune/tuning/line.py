@@ -1,0 +1,190 @@
+"""The whole line, from a card to a tune: each stage is a function, each leaves a file, each resumes."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import msgspec
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes, replacing, write_text
+from sbitune.data.reference import Reference, read_reference
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.scan import Scan
+from sbitune.fitting.minimiser import fit
+from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.results import Tune
+from sbitune.tuning import record as records
+from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.matching import Matched, match
+from sbitune.tuning.record import ResultRecord, ValidationRecord
+from sbitune.tuning.scanning import load_scan, make_scan
+from sbitune.tuning.settings import command_file
+from sbitune.tuning.surrogates import load_surrogate, save_surrogate, train
+from sbitune.tuning.surrogates.evaluation import Surrogate
+from sbitune.tuning.validation import POINTS, Agreement, agreement, read_on, run_points
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What the fit stage leaves for those after it."""
+
+    loaded: LoadedCard
+    scan: Scan
+    reference: Reference
+    surrogate: Surrogate
+    matched: Matched
+    record: ResultRecord
+
+    @property
+    def theta(self) -> np.ndarray:
+        """(n_parameters,) the tune."""
+        return np.array([p.value for p in self.record.parameters.values()])
+
+    @property
+    def default(self) -> np.ndarray | None:
+        """(n_parameters,) values before tuning; None if one is not known."""
+        values = [p.default for p in self.record.parameters.values()]
+        return None if any(v is None for v in values) else np.array(values, float)
+
+    @property
+    def measured(self) -> Measured:
+        """The measured bins in the fit."""
+        return self.matched.measured
+
+
+def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Surrogate:
+    """Train the card's surrogate, or read it if it was trained on this scan with this configuration."""
+    path = loaded.work / "surrogate.npz"
+    note = loaded.work / "surrogate.json"
+    wanted = hash_bytes(_bytes_of(scan), msgspec.json.encode(loaded.card.surrogate))
+    if path.is_file() and note.is_file() and json.loads(note.read_text()).get("made_of") == wanted:
+        return load_surrogate(path)
+    reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
+    surrogate = train(jax.random.key(loaded.card.fit.seed), scan, loaded.card.surrogate)
+    note.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        save_surrogate(temporary, surrogate)
+    write_text(note, json.dumps({"made_of": wanted}) + "\n")
+    return surrogate
+
+
+def _bytes_of(scan: Scan) -> bytes:
+    return b"".join(np.ascontiguousarray(a).tobytes() for a in (scan.theta, scan.values, scan.errors))
+
+
+def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporter = QUIET) -> Fitted:
+    """Fit the parameters; writes `result.yaml` and `tune.cmnd` if the fit converged.
+
+    Raises:
+        ComputationError: if it did not; nothing is written then.
+    """
+    card = loaded.card
+    reference = read_reference(card.reference, loaded.directory)
+    matched = match(scan, reference, loaded.rules(), card.fit.correlations)
+    for label, reason in matched.excluded:
+        reporter.say(f"left out: {label}: {reason}")
+    problem = Problem(surrogate, matched.measured, card.fit.limits, card.fit.fixed, card.fit.surrogate_error)
+    tune = fit(problem, card.fit)
+    record = _record(loaded, scan, surrogate, reference, matched, tune)
+    _write(loaded, record)
+    reporter.say(str(tune))
+    return Fitted(loaded, scan, reference, surrogate, matched, record)
+
+
+def _record(
+    loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reference: Reference, matched: Matched, tune: Tune
+) -> ResultRecord:
+    card = loaded.card
+    data = np.concatenate([reference.values, reference.errors])
+    origin = records.provenance(
+        loaded.path.read_bytes(), data.tobytes(), _bytes_of(scan), {"scan": card.scan.seed, "fit": card.fit.seed}
+    )
+    origin |= {"runs": len(scan.runs), "events_per_run": card.scan.events}
+    excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
+    return records.make_record(tune, card.title, excluded, _about(surrogate, card), origin)
+
+
+def _about(surrogate: Any, card: Any) -> dict[str, Any]:
+    about: dict[str, Any] = {"kind": card.surrogate.kind}
+    if hasattr(surrogate, "order"):
+        about |= {"order": surrogate.order, "median_chi2_per_ndf": float(np.median(surrogate.chi2) / surrogate.ndf)}
+    return about
+
+
+def _write(loaded: LoadedCard, record: ResultRecord) -> None:
+    records.write_record(loaded.directory / "result.yaml", record)
+    write_text(loaded.directory / "tune.cmnd", command_file(loaded.card, record))
+
+
+def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
+    """Run the generator at the tune and before it; writes `validation.yoda` and completes `result.yaml`."""
+    loaded, measured = fitted.loaded, fitted.measured
+    points = {"tuned": fitted.theta}
+    if fitted.default is not None:
+        points["default"] = fitted.default
+    files = run_points(loaded, points, reporter)
+    with replacing(loaded.directory / "validation.yoda") as temporary:
+        temporary.write_bytes(files["tuned"].read_bytes())
+    compared = {name: agreement(read_on(path, measured.bins), measured) for name, path in files.items()}
+    record = _with_validation(fitted, files, compared)
+    records.write_record(loaded.directory / "result.yaml", record)
+    return replace(fitted, record=record)
+
+
+def _with_validation(fitted: Fitted, files: dict[str, Path], compared: dict[str, Agreement]) -> ResultRecord:
+    measured = fitted.measured
+    tuned, default = compared["tuned"], compared.get("default")
+    run = read_on(files["tuned"], measured.bins)
+    prediction = fitted.surrogate.predict_many(fitted.theta[None])
+    mean, error = (np.asarray(part)[0][measured.indices] for part in prediction)
+    noise = np.hypot(error, run.errors)
+    pull = (mean - run.values)[noise > 0] / noise[noise > 0]
+    observables = []
+    for row in fitted.record.observables:
+        mine = measured.bins.of(row.path)
+        observables.append(
+            msgspec.structs.replace(
+                row,
+                chi2_tuned=float(tuned.terms[mine].sum()),
+                chi2_default=None if default is None else float(default.terms[mine].sum()),
+            )
+        )
+    summary = ValidationRecord(
+        events=fitted.loaded.card.validation.events,
+        bins=len(measured.bins),
+        chi2_tuned=tuned.chi2,
+        chi2_default=None if default is None else default.chi2,
+        weighted_tuned=tuned.weighted,
+        weighted_default=None if default is None else default.weighted,
+        surrogate_pull=float(np.sqrt(np.mean(pull**2))),
+    )
+    return msgspec.structs.replace(fitted.record, observables=observables, validation=summary)
+
+
+def read_fitted(loaded: LoadedCard) -> Fitted:
+    """Read what the fit stage left. Raises `InputError` naming the command that makes what is missing."""
+    scan = load_scan(loaded.directory)
+    record = records.read_record(loaded.directory / "result.yaml")
+    path = loaded.work / "surrogate.npz"
+    if not path.is_file():
+        raise InputError(f"{path}: not made yet; run `sbitune train {loaded.directory}` first")
+    reference = read_reference(loaded.card.reference, loaded.directory)
+    matched = match(scan, reference, loaded.rules(), loaded.card.fit.correlations)
+    return Fitted(loaded, scan, reference, load_surrogate(path), matched, record)
+
+
+def validation_files(loaded: LoadedCard) -> dict[str, Path]:
+    """The merged validation runs that there are."""
+    files = {name: loaded.work / "validation" / f"{name}.yoda" for name in POINTS}
+    return {name: path for name, path in files.items() if path.is_file()}
+
+
+def tune(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
+    """Run the whole line; stages that are done are not repeated."""
+    scan = make_scan(loaded, reporter)
+    surrogate = train_stage(loaded, scan, reporter)
+    return validate_stage(fit_stage(loaded, scan, surrogate, reporter), reporter)

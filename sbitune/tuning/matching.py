@@ -1,0 +1,91 @@
+"""Bringing measured bins and the generator's bins together, with nothing dropped in silence."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.paths import reference_key
+from sbitune.data.reference import Reference
+from sbitune.data.scan import Scan
+from sbitune.data.selection import Rule, weights_of
+from sbitune.fitting.problem import Measured
+
+
+class Excluded(NamedTuple):
+    """A selected bin that cannot enter the fit."""
+
+    label: str
+    reason: str
+
+
+class Matched(NamedTuple):
+    """What enters the fit, and what does not and why."""
+
+    measured: Measured
+    excluded: tuple[Excluded, ...]
+
+
+def match(scan: Scan, reference: Reference, rules: Sequence[Rule], correlations: bool = True) -> Matched:
+    """Find the measured value of every selected bin of a scan.
+
+    Bins without a measured value or error, and bins that stay empty in every run, are excluded with the reason.
+
+    Raises:
+        InputError: if a selected histogram has no reference, or the reference has other bins.
+    """
+    weights = weights_of(scan.bins, rules)
+    chosen = np.flatnonzero(weights > 0)
+    found = locate(scan.bins.take(chosen), reference)
+    reasons = _reasons(scan, chosen, reference, found)
+    keep = np.array([reason == "" for reason in reasons], bool)
+    labels = scan.bins.take(chosen).labels()
+    excluded = tuple(Excluded(label, reason) for label, reason in zip(labels, reasons, strict=True) if reason)
+    if not keep.any():
+        raise InputError(f"no bin is left to fit; the first, {excluded[0].label}, was left out: {excluded[0].reason}")
+    mine = reference.take(found[keep])
+    shifts = mine.correlated() if correlations else {}
+    matrix = np.array(list(shifts.values())).reshape(len(shifts), len(mine.values))
+    independent = np.maximum(mine.errors**2 - (matrix**2).sum(0), 1e-6 * mine.errors**2)
+    measured = Measured(
+        indices=chosen[keep],
+        bins=scan.bins.take(chosen[keep]),
+        values=mine.values,
+        errors=np.sqrt(independent),
+        shifts=matrix,
+        weights=weights[chosen[keep]],
+        names=tuple(shifts),
+    )
+    return Matched(measured, excluded)
+
+
+def locate(bins: Bins, reference: Reference) -> np.ndarray:
+    """(n_bins,) where each bin is in the reference. Raises `InputError` naming a histogram or bin that is not there."""
+    keyed = Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high)
+    found = reference.bins.locate(keyed)
+    missing = np.flatnonzero(found < 0)
+    if len(missing):
+        key, label = str(keyed.path[missing[0]]), bins.take(missing[:1]).labels()[0]
+        if len(reference.bins.of(key)) == 0:
+            raise InputError(f"observable {key}: the reference has no such histogram; add its YODA file to `reference`")
+        raise InputError(
+            f"observable {label}: the reference has no bin [{bins.low[missing[0]]:g}, {bins.high[missing[0]]:g}]; "
+            "generator and reference must have the same binning"
+        )
+    return found
+
+
+def _reasons(scan: Scan, chosen: np.ndarray, reference: Reference, found: np.ndarray) -> list[str]:
+    values, errors = reference.values[found], reference.errors[found]
+    empty = ~np.any(scan.values[:, chosen] != 0, axis=0)
+    reasons = []
+    for value, error, nothing in zip(values, errors, empty, strict=True):
+        if not np.isfinite(value) or not np.isfinite(error):
+            reasons.append("the reference has no value")
+        elif error <= 0:
+            reasons.append("the reference gives no error")
+        else:
+            reasons.append("empty in every run of the scan" if nothing else "")
+    return reasons

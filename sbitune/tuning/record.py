@@ -1,0 +1,157 @@
+"""`result.yaml`: the tune as it is kept, with all that is needed to judge and to repeat it."""
+
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import yaml
+
+from sbitune import __version__
+from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes, write_text
+from sbitune.fitting.results import Tune
+from sbitune.tuning.yamlfile import read_card
+
+FORMAT = 1
+
+
+class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One parameter of the tune."""
+
+    value: float
+    error: float
+    """Symmetric error, chi2 + 1; 0 if fixed."""
+    minos: tuple[float, float] | None
+    """Lower (negative) and upper MINOS error."""
+    scaled_error: float
+    """The error times sqrt(chi2/ndf) where that is above 1, as the Particle Data Group scales."""
+    default: float | None
+    """Value before tuning."""
+    low: float
+    high: float
+    status: str
+    """free, fixed or at limit."""
+
+
+class ObservableRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One observable, chi2 with unit weights."""
+
+    path: str
+    bins: int
+    weight: float
+    chi2: float
+    """Of the surrogate at the tune, its error included."""
+    chi2_tuned: float | None = None
+    """Of the validation run at the tune, its MC error included."""
+    chi2_default: float | None = None
+    """Of the validation run before tuning."""
+
+
+class ValidationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The generator run again at the tune and before it, chi2 with unit weights."""
+
+    events: int
+    bins: int
+    chi2_tuned: float
+    chi2_default: float | None
+    weighted_tuned: float
+    """The same with the card's weights, squared: what the fit minimises."""
+    weighted_default: float | None
+    surrogate_pull: float
+    """rms of (surrogate - run)/error at the tune, both errors included: 1 if the surrogate is right."""
+
+
+class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A tune and its provenance."""
+
+    format: int
+    title: str
+    status: str
+    chi2: float
+    """Minimum of the objective, weights squared."""
+    chi2_unit: float
+    ndf: int
+    parameters: dict[str, ParameterRecord]
+    covariance: list[list[float]]
+    correlation: list[list[float]]
+    observables: list[ObservableRecord]
+    excluded: list[dict[str, str]]
+    notes: list[str]
+    minima: list[dict[str, float | bool | list[float]]]
+    surrogate: dict[str, float | int | str | list[float] | None]
+    provenance: dict[str, str | int | float | dict[str, str]]
+    validation: ValidationRecord | None = None
+
+
+def make_record(tune: Tune, title: str, excluded: list[dict[str, str]], surrogate: dict, provenance: dict) -> ResultRecord:
+    """Write down a fit."""
+    scale = max(1.0, np.sqrt(tune.chi2_unit / tune.ndf)) if tune.ndf > 0 else 1.0
+    parameters = {}
+    for p, value, error in zip(tune.parameters, tune.values, tune.errors, strict=True):
+        status = "fixed" if p.name not in tune.free else "at limit" if p.name in tune.at_limit else "free"
+        parameters[p.name] = ParameterRecord(
+            value=float(value),
+            error=float(error),
+            minos=tune.minos.get(p.name),
+            scaled_error=float(scale * error),
+            default=p.default,
+            low=p.low,
+            high=p.high,
+            status=status,
+        )
+    return ResultRecord(
+        format=FORMAT,
+        title=title,
+        status=tune.status,
+        chi2=tune.chi2,
+        chi2_unit=tune.chi2_unit,
+        ndf=tune.ndf,
+        parameters=parameters,
+        covariance=tune.covariance.tolist(),
+        correlation=tune.correlation.tolist(),
+        observables=[ObservableRecord(o.path, o.bins, o.weight, o.chi2) for o in tune.observables],
+        excluded=excluded,
+        notes=list(tune.notes),
+        minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
+        surrogate=surrogate,
+        provenance=provenance,
+    )
+
+
+def write_record(path: Path, record: ResultRecord) -> None:
+    """Write `result.yaml`."""
+    content = msgspec.to_builtins(record)
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+    write_text(path, "# written by sbitune; the card beside it says how to make it again\n" + text)
+
+
+def read_record(path: Path) -> ResultRecord:
+    """Read `result.yaml`. Raises `InputError` if it is not there or of another format."""
+    if not path.is_file():
+        raise InputError(f"{path}: not made yet; run `sbitune fit {path.parent}` first")
+    record = read_card(path, ResultRecord, "result")
+    if record.format != FORMAT:
+        raise InputError(f"{path}: format {record.format}; this sbitune reads format {FORMAT}; fit again")
+    return record
+
+
+def provenance(card: bytes, reference: bytes, scan: bytes, seeds: dict[str, int]) -> dict[str, str | int | float | dict]:
+    """Versions and hashes of all that went into a tune."""
+    packages = ("numpy", "scipy", "jax", "flax", "optax", "iminuit", "numba", "pythia8mc")
+    return {
+        "sbitune": __version__,
+        "python": platform.python_version(),
+        "packages": {name: version for name in packages if (version := _version(name))},
+        "card": hash_bytes(card),
+        "reference": hash_bytes(reference),
+        "scan": hash_bytes(scan),
+    } | {f"seed_{name}": seed for name, seed in seeds.items()}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

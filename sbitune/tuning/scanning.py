@@ -1,0 +1,154 @@
+"""From a card to a scan: the points, the runs, and their histograms in one array."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data.apprentice import read_scan as read_apprentice
+from sbitune.data.errors import InputError
+from sbitune.data.paths import analysis_of
+from sbitune.data.professor import Reading, assemble, read_row, read_runs
+from sbitune.data.reference import Reference, read_reference
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.scan import Parameter, Scan
+from sbitune.data.selection import weights_of
+from sbitune.generators.campaign import Means, run_campaign
+from sbitune.generators.command import check_command
+from sbitune.generators.config import PythiaConfig
+from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
+from sbitune.generators.pythia import check_ranges, check_settings
+from sbitune.generators.runs import RECORD, Task
+from sbitune.tuning.card import Card, LoadedCard, parameters_of
+
+
+def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
+    """Check all that can be checked before the first event; gives the parameters and the measured data.
+
+    Raises:
+        InputError: for settings, ranges, templates, references or observables that cannot work.
+    """
+    card = loaded.card
+    reference = read_reference(card.reference, loaded.directory)
+    weights = weights_of(reference.bins, loaded.rules())
+    if not np.any(weights > 0):
+        raise InputError(f"{loaded.path}: observables: every weight is 0; nothing is left to fit")
+    ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
+    if isinstance(card.generator, PythiaConfig):
+        check_settings(card.generator.settings)
+        _check_analyses(card, reference, weights)
+        defaults = check_ranges(ranges, card.generator.settings)
+    else:
+        check_command(card.generator, ranges, loaded.directory)
+        defaults = {}
+    return parameters_of(card, defaults), reference
+
+
+def _check_analyses(card: Card, reference: Reference, weights: np.ndarray) -> None:
+    from sbitune.generators.observables import available
+
+    assert isinstance(card.generator, PythiaConfig)
+    for name in card.generator.analyses:
+        available(name)
+    for path in reference.bins.take(np.flatnonzero(weights > 0)).paths():
+        if analysis_of(path) not in card.generator.analyses:
+            raise InputError(
+                f"observable {path}: its analysis is not run; add {analysis_of(path)} to generator.analyses"
+            )
+
+
+def design(card: Card) -> np.ndarray:
+    """(n_runs, n_parameters) points of the scan, in the generator's units."""
+    u = unit_points(card.scan.design, card.scan.runs, len(card.parameters), card.scan.seed)
+    columns = [
+        stretch(u[:, i], p.low, p.high, p.bias, f"parameters.{name}.bias")
+        for i, (name, p) in enumerate(card.parameters.items())
+    ]
+    return np.stack(columns, axis=1)
+
+
+def tasks_at(loaded: LoadedCard, points: np.ndarray, names: list[str], events: int, stream: int = 0) -> list[Task]:
+    """Runs to be made at given points (n, n_parameters), with seeds from the card's."""
+    card = loaded.card
+    return [
+        Task(
+            name=name,
+            generator=card.generator,
+            values={key: float(x) for key, x in zip(card.parameters, theta, strict=True)},
+            events=events,
+            seed=run_seed(card.scan.seed, number, stream),
+            card=str(loaded.directory),
+        )
+        for number, (name, theta) in enumerate(zip(names, points, strict=True))
+    ]
+
+
+def means(card: Card) -> Means:
+    """How the card wants its runs to be made."""
+    scan = card.scan
+    return Means(scan.workers, scan.time_limit, scan.scheduler, scan.bad_runs == "drop")
+
+
+def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
+    """Make (or complete) the scan of a card and write it to `work/scan.npz`.
+
+    Raises:
+        InputError: for a card that cannot work, before anything is run.
+        ComputationError: if runs failed and the card does not say to drop them.
+    """
+    card = loaded.card
+    parameters, _ = check(loaded)
+    tasks = tasks_at(loaded, design(card), list(run_names(card.scan.runs)), card.scan.events)
+    made = run_campaign(
+        tasks, loaded.work / "scan", means(card), lambda done, total: reporter.progress("runs", done, total)
+    )
+    for name, reason in made.failures.items():
+        reporter.say(f"left out: run {name} failed: {reason}")
+    scan = _collect(loaded, made.runs, parameters, reporter)
+    scan.save(loaded.work / "scan.npz")
+    return scan
+
+
+def _collect(loaded: LoadedCard, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
+    scan = loaded.card.scan
+    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
+    names = tuple(p.name for p in parameters)
+    rows = []
+    for number, run in enumerate(runs):
+        rows.append(read_row(run, names, reading))
+        reporter.progress("histograms", number + 1, len(runs))
+    return assemble(rows, parameters, reading)
+
+
+def timing(directory: Path) -> dict[str, float]:
+    """Events and seconds of generation and analysis, added up over the runs of a campaign."""
+    sums = {"events": 0.0, "cpu_seconds": 0.0, "generation": 0.0, "analysis": 0.0}
+    for record in directory.glob(f"*/{RECORD}"):
+        content = json.loads(record.read_text())
+        sums["events"] += content["events"]
+        sums["cpu_seconds"] += content["cpu_seconds"]
+        for part, seconds in content.get("seconds", {}).items():
+            sums[part] += seconds
+    return sums
+
+
+def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
+    """Read a scan from what there is: `scan.npz`, an Apprentice HDF5 file, a directory of runs, or a card's directory.
+
+    Raises:
+        InputError: if the place holds none of these.
+    """
+    path = Path(place)
+    if path.is_dir() and (path / "card.yaml").is_file():
+        path = path / "work" / "scan.npz"
+        if not path.is_file():
+            raise InputError(f"{path}: not made yet; run `sbitune scan {place}` first")
+    if path.is_dir():
+        return read_runs(path, reading=reading)
+    if not path.is_file():
+        raise InputError(f"scan {path}: no such file or directory")
+    if path.suffix == ".npz":
+        return Scan.load(path)
+    if path.suffix in (".h5", ".hdf5"):
+        return read_apprentice(path)
+    raise InputError(f"scan {path}: expected a directory of runs, a scan.npz or an Apprentice .h5 file")

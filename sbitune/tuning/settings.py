@@ -1,0 +1,22 @@
+"""`tune.cmnd`: the tune as Pythia reads it."""
+
+from sbitune.generators.config import PythiaConfig
+from sbitune.tuning.card import Card
+from sbitune.tuning.record import ResultRecord
+
+
+def command_file(card: Card, record: ResultRecord) -> str:
+    """Settings file with the tuned values, and the card's own settings as comments to be switched on.
+
+    For a generator that is run by a command the same lines `NAME = VALUE` are written.
+    """
+    lines = [f"! {card.title}", f"! tuned by sbitune; chi2 = {record.chi2:.1f} for {record.ndf} degrees of freedom"]
+    lines += [f"! errors are those of chi2 + 1 and, in brackets, scaled by sqrt(chi2/ndf)"]
+    width = max(len(name) for name in record.parameters)
+    for name, p in record.parameters.items():
+        quoted = "fixed" if p.status == "fixed" else f"+- {p.error:.3g} ({p.scaled_error:.3g})"
+        lines.append(f"{name:<{width}} = {p.value:.10g}   ! {quoted}{', at its limit' if p.status == 'at limit' else ''}")
+    if isinstance(card.generator, PythiaConfig):
+        lines += ["", "! the process and beams of the tune; take out the '!' to run it as it was tuned"]
+        lines += [f"! {setting}" for setting in card.generator.settings]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,102 @@
+"""The generator run again at the tune and before it, compared with the data and with the surrogate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sbitune.data import yoda
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.histograms import Histograms, flatten
+from sbitune.data.paths import is_final
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.fitting.problem import Measured
+from sbitune.generators.campaign import run_campaign
+from sbitune.generators.config import PythiaConfig
+from sbitune.generators.runs import HISTOGRAMS
+from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.scanning import means, tasks_at
+
+#: separates the seeds of these runs from those of the scan
+STREAM = 1
+POINTS = ("tuned", "default")
+
+
+def run_points(loaded: LoadedCard, points: dict[str, np.ndarray], reporter: Reporter = QUIET) -> dict[str, Path]:
+    """Run the generator at named points (n_parameters,) and merge the runs of each; gives the YODA files.
+
+    Runs are kept in `work/validation`, by a name that holds a hash of the point, so that another tune makes new ones.
+    """
+    card = loaded.card
+    split = card.validation.split
+    names, thetas = [], []
+    for theta in points.values():
+        names += [f"{_mark(theta)}-{part}" for part in range(split)]
+        thetas += [theta] * split
+    events = -(-card.validation.events // split)
+    tasks = tasks_at(loaded, np.array(thetas), names, events, STREAM)
+    directory = loaded.work / "validation"
+    run_campaign(tasks, directory, means(card), lambda done, total: reporter.progress("validation", done, total))
+    files = {}
+    for name, theta in points.items():
+        runs = [directory / f"{_mark(theta)}-{part}" for part in range(split)]
+        files[name] = _merge(loaded, runs, directory / f"{name}.yoda")
+    return files
+
+
+def _mark(theta: np.ndarray) -> str:
+    from sbitune.data.files import hash_bytes
+
+    return hash_bytes(np.asarray(theta, float).tobytes())[:10]
+
+
+def _merge(loaded: LoadedCard, runs: Sequence[Path], target: Path) -> Path:
+    generator = loaded.card.generator
+    if isinstance(generator, PythiaConfig):
+        from sbitune.generators.observables import merge_runs
+
+        merged = merge_runs([yoda.read(run / HISTOGRAMS) for run in runs])
+    else:
+        merged = yoda.merge([yoda.read(run / generator.output) for run in runs])
+    yoda.write(target, merged)
+    return target
+
+
+def read_on(path: Path, bins: Bins) -> Histograms:
+    """Read a run's histograms in just the given bins. Raises `InputError` naming a bin that the file has not."""
+    wanted = set(bins.paths())
+    all_of = flatten(yoda.read(path, lambda name: is_final(name) and name in wanted).values())
+    found = all_of.bins.locate(bins)
+    if (found < 0).any():
+        raise InputError(f"{path}: no bin {bins.take(np.flatnonzero(found < 0)).labels()[0]} in this file")
+    return all_of.take(found)
+
+
+class Agreement(NamedTuple):
+    """chi2 of a run with the data, independent errors of both and correlated sources."""
+
+    terms: np.ndarray  #: (n_bins,) contributions, unit weights
+    weighted: float  #: sum with the weights squared
+
+    @property
+    def chi2(self) -> float:
+        """Sum over the bins."""
+        return float(self.terms.sum())
+
+
+def agreement(run: Histograms, measured: Measured) -> Agreement:
+    """Compare a run with the measured values: the chi2 of the fit with the run in place of the surrogate."""
+    variance = measured.errors**2 + run.errors**2
+    unit = _terms(run.values - measured.values, variance, measured.shifts)
+    weighted = _terms(measured.weights * (run.values - measured.values), variance, measured.shifts)
+    return Agreement(unit, float(weighted.sum()))
+
+
+def _terms(residual: np.ndarray, variance: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    solved = residual / variance
+    if len(shifts):
+        scaled = shifts / variance
+        solved = solved - scaled.T @ np.linalg.solve(np.eye(len(shifts)) + scaled @ shifts.T, shifts @ solved)
+    return residual * solved
