@@ -36,9 +36,16 @@ class Bins:
     def concatenate(cls, parts: Iterable["Bins"]) -> "Bins":
         """Join lists of bins, in order. Nothing at all gives empty bins."""
         parts = [cls([], [], [], []), *parts]  # type: ignore[arg-type]  # converted on construction
-        return cls(
-            *(np.concatenate([getattr(p, n) for p in parts]) for n in ("path", "index", "low", "high"))
-        )
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("path", "index", "low", "high")))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays under the names by which files store them."""
+        return {f"bin_{name}": getattr(self, name) for name in ("path", "index", "low", "high")}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Bins":
+        """Rebuild bins from `to_arrays` among other arrays. Raises KeyError if one is missing."""
+        return cls(*(arrays[f"bin_{name}"] for name in ("path", "index", "low", "high")))
 
     def __len__(self) -> int:
         return len(self.path)

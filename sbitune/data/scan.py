@@ -1,10 +1,11 @@
 """`Scan`: what a generator gave at many parameter points, the input of every surrogate."""
 
+import contextlib
 import json
 import math
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,47 +111,24 @@ class Scan:
 
     def save(self, path: str | Path) -> None:
         """Write the scan to an .npz file, whole or not at all. `load` gives back every bit."""
-        meta = {
-            "format": FORMAT,
-            "version": FORMAT_VERSION,
-            "parameters": [[p.name, p.low, p.high, p.default, p.unit] for p in self.parameters],
-            "runs": list(self.runs),  # here and not in an array: NumPy strings lose trailing NULs
-            "paths": self.bins.paths(),
-        }
-        order = {name: i for i, name in enumerate(meta["paths"])}
-        arrays = {
-            "meta": np.array(json.dumps(meta)),
-            "theta": self.theta,
-            "values": self.values,
-            "errors": self.errors,
-            "bin_path": np.array([order[str(name)] for name in self.bins.path], dtype=np.int64),
-            "bin_index": self.bins.index,
-            "bin_low": self.bins.low,
-            "bin_high": self.bins.high,
-        }
-        write_arrays(path, arrays)
+        # runs are no array: NumPy strings lose trailing NULs
+        meta = {"parameters": [astuple(p) for p in self.parameters], "runs": self.runs}
+        arrays = {"theta": self.theta, "values": self.values, "errors": self.errors, **self.bins.to_arrays()}
+        write_stored(path, FORMAT, FORMAT_VERSION, meta, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Scan":
         """Read what `save` wrote. Raises `InputError` if the file is absent, damaged or something else."""
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            meta = json.loads(str(arrays.pop("meta")))
-            _check_format(path, meta["format"], meta["version"])
-            paths = np.array(meta["paths"], dtype=np.str_)[arrays["bin_path"]]
+        meta, arrays = read_stored(path, FORMAT, FORMAT_VERSION)
+        with naming_file(path, FORMAT):
             return cls(
                 parameters=tuple(Parameter(*fields) for fields in meta["parameters"]),
                 theta=arrays["theta"],
                 values=arrays["values"],
                 errors=arrays["errors"],
-                bins=Bins(paths, arrays["bin_index"], arrays["bin_low"], arrays["bin_high"]),
+                bins=Bins.from_arrays(arrays),
                 runs=tuple(meta["runs"]),
             )
-        except OSError as error:
-            raise InputError(f"scan {path}: {error.strerror or error}") from error
-        except (ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"scan {path}: not a scan written by sbitune ({error})") from error
 
     def _rows(self, chosen: Any) -> np.ndarray:
         chosen = np.asarray(list(chosen))
@@ -194,14 +172,74 @@ class Scan:
             raise InputError(f"scan: {described}; drop these bins or these runs")
 
 
-def _check_format(path: str | Path, name: str, version: int) -> None:
-    if name != FORMAT:
-        raise InputError(f"scan {path}: this file holds a {name!r}")
-    if version != FORMAT_VERSION:
+def join_scans(scans: Sequence[Scan]) -> Scan:
+    """Join the runs of several scans of the same parameters and bins; the box becomes the smallest around all.
+
+    Where two scans share a run name, every run is renamed to `number of its scan/name`. Raises `InputError` if
+    parameters or bins differ.
+    """
+    first = scans[0]
+    for number, scan in enumerate(scans):
+        ours, theirs = ([p.name for p in item.parameters] for item in (first, scan))
+        if ours != theirs:
+            raise InputError(f"scan {number} has the parameters {_some(theirs)}, the first one {_some(ours)}")
+        if len(first.bins) != len(scan.bins):
+            raise InputError(f"scan {number} has {len(scan.bins)} bins, the first one {len(first.bins)}")
+        if not first.bins.matches(scan.bins).all():
+            other = scan.bins.take(~first.bins.matches(scan.bins)).labels()
+            raise InputError(f"scan {number}: other edges or another place than in the first scan: {_some(other)}")
+    names = [run for scan in scans for run in scan.runs]
+    if len(set(names)) < len(names):
+        names = [f"{number}/{run}" for number, scan in enumerate(scans) for run in scan.runs]
+    return replace(
+        first,
+        parameters=tuple(
+            replace(same[0], low=min(p.low for p in same), high=max(p.high for p in same))
+            for same in zip(*(scan.parameters for scan in scans), strict=True)
+        ),
+        theta=np.concatenate([scan.theta for scan in scans]),
+        values=np.concatenate([scan.values for scan in scans]),
+        errors=np.concatenate([scan.errors for scan in scans]),
+        runs=tuple(names),
+    )
+
+
+def write_stored(
+    path: str | Path, kind: str, version: int, meta: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> None:
+    """Write arrays and JSON-like `meta` to an .npz file that names its kind and format version; no pickles."""
+    header = json.dumps({"format": kind, "version": version, **meta})
+    write_arrays(path, {"meta": np.array(header), **arrays})
+
+
+def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read meta and arrays from `write_stored`. Raises `InputError` for another kind, version, or no such file."""
+    if Path(path).is_file() and not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not a {kind} written by sbitune")
+    with naming_file(path, kind):
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        found = (meta.pop("format"), meta.pop("version"))
+    if found[0] != kind:
+        raise InputError(f"{path}: expected a {kind}, this file holds a {found[0]}")
+    if found[1] != version:
         raise InputError(
-            f"scan {path}: format version {version}, this sbitune reads {FORMAT_VERSION}; "
-            "update sbitune or write the scan again"
+            f"{path}: {kind} of format version {found[1]}, this sbitune reads {version}; "
+            "update sbitune or make the file again"
         )
+    return meta, arrays
+
+
+@contextlib.contextmanager
+def naming_file(path: str | Path, kind: str) -> Iterator[None]:
+    """Turn whatever goes wrong with a stored file inside the block into an `InputError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{kind} {path}: {error.strerror or error}") from error
+    except (ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a whole {kind} ({error})") from error
 
 
 def find_bad(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -209,9 +247,7 @@ def find_bad(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
     return ~(np.isfinite(values) & np.isfinite(errors) & (errors >= 0))
 
 
-def describe_bad(
-    bad: np.ndarray, values: np.ndarray, errors: np.ndarray, bins: Bins, runs: tuple[str, ...]
-) -> str:
+def describe_bad(bad: np.ndarray, values: np.ndarray, errors: np.ndarray, bins: Bins, runs: tuple[str, ...]) -> str:
     """Name the run and the bin of every number that `find_bad` marked, the first few in full."""
     labels = bins.labels()
     said = [

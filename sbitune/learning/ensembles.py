@@ -1,0 +1,72 @@
+"""Ensembles: many models trained side by side, under `vmap`, by the loop of `training.py`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from sbitune.data.errors import InputError
+from sbitune.learning.keys import check_key
+from sbitune.learning.training import Loss, Progress, Rows, Trained, TrainingConfig, run_epochs
+
+
+def stack_models(keys: jax.Array, build: Callable[[jax.Array], Any]) -> Any:
+    """Build one model per key (n_members,): the same pytree with a first axis of members on every array."""
+    return jax.vmap(build)(check_key(keys, ndim=1))
+
+
+def train_ensemble(
+    keys: jax.Array,
+    models: Any,
+    loss: Loss,
+    data: Any,
+    config: TrainingConfig,
+    *,
+    rows: Rows | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a stack of models; member i becomes what `train(keys[i], models[i], ...)` would make of it.
+
+    Args:
+        keys: (n_members,) typed keys.
+        models: a stack from `stack_models`.
+        loss, data, config, optimizer, progress: see `train`; all members share them.
+        rows: which events train and validate each member, such as from `bootstrap_rows`; by default every member
+            draws its own split with its key.
+
+    Returns:
+        `Trained` with a first axis of members in the model, losses (n_epochs, n_members), best_epoch (n_members,).
+    """
+    check_key(keys, ndim=1)
+    return run_epochs(keys, models, loss, data, config, rows, optimizer, progress)
+
+
+def bootstrap_rows(keys: jax.Array, rows: Rows) -> Rows:
+    """Draw every member's training events with replacement from its own; validation events stay as they are.
+
+    The spread of members trained on these estimates the statistical error of one of them.
+    """
+    if len(rows.train) != len(check_key(keys, ndim=1)):
+        raise InputError(f"{len(keys)} keys for the rows of {len(rows.train)} members")
+    n_train = rows.train.shape[1]
+    drawn = np.asarray(jax.vmap(lambda key: jax.random.randint(key, (n_train,), 0, n_train))(keys))
+    return Rows(np.take_along_axis(np.asarray(rows.train), drawn, axis=1), rows.validation)
+
+
+def fold_rows(key: jax.Array, n_events: int, n_members: int) -> Rows:
+    """Deal the events into `n_members` equal parts: member i validates on part i and trains on all others.
+
+    With `n_members` parts of floor(n_events / n_members) events; the few left over train everywhere.
+    """
+    size = n_events // n_members
+    if n_members < 2 or size == 0:
+        raise InputError(f"{n_events} events cannot be dealt to {n_members} members: need 2 to {n_events} members")
+    order = np.asarray(jax.random.permutation(check_key(key), n_events))
+    held = [np.arange(i * size, (i + 1) * size) for i in range(n_members)]
+    return Rows(
+        np.stack([order[np.delete(np.arange(n_events), part)] for part in held]),
+        np.stack([order[part] for part in held]),
+    )

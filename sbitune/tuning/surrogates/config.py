@@ -1,0 +1,64 @@
+"""The section of a card that describes the surrogate; `kind` chooses the method."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from sbitune.tuning.surrogates.outputs import Scale
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class PolynomialConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="polynomial"):
+    """A polynomial for every bin."""
+
+    order: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"] = "auto"
+    """Highest total degree; `auto` chooses it by cross-validation."""
+    max_order: Annotated[int, msgspec.Meta(ge=0)] = 6
+    """With `auto`: the highest order to try. Orders that need more runs than there are, are not tried."""
+    folds: Annotated[int, msgspec.Meta(ge=2)] = 5
+    """With `auto`: parts of the cross-validation."""
+    scale: Scale = "linear"
+    """`linear` fits the bin contents, `log` their logarithm in all bins that are positive in every run."""
+
+    @property
+    def kind(self) -> str:
+        """The method's name in a card."""
+        return "polynomial"
+
+
+class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="network"):
+    """An ensemble of networks, trained and calibrated by cross-validation."""
+
+    hidden: tuple[Positive, ...] = (32, 32)
+    """Width of every hidden layer."""
+    activation: Literal["gelu", "relu", "silu", "tanh"] = "silu"
+    """Activation function; all but relu give smooth predictions, as minimisers want."""
+    sharing: Literal["shared", "per_bin"] = "shared"
+    """`shared`: each member is one network with an output per bin; `per_bin`: one network per member and bin."""
+    folds: Annotated[int, msgspec.Meta(ge=2)] = 5
+    """The runs are dealt to so many parts; each part is held out by one group of members."""
+    members_per_fold: Annotated[int, msgspec.Meta(ge=2)] = 4
+    """Networks in a group. They share their runs and differ in initial weights and batches."""
+    bootstrap: bool = False
+    """Draw every member's training runs with replacement."""
+    epochs: Positive = 1500
+    """Passes over the training runs, at most."""
+    batch_size: Positive = 64
+    """Runs per step."""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 5e-3
+    """Step size of Adam at the start; it falls to 0 as a cosine."""
+    patience: Positive = 500
+    """A member stops after so many epochs without a better loss on its held-out runs."""
+    log_inputs: bool = True
+    """Show the networks also log(theta) of parameters whose box begins close to 0, next to theta."""
+    scale: Scale = "log"
+    """`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."""
+
+    @property
+    def kind(self) -> str:
+        """The method's name in a card."""
+        return "network"
+
+
+SurrogateConfig = PolynomialConfig | NetworkConfig
