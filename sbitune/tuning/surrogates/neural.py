@@ -1,0 +1,226 @@
+"""Network surrogates: an ensemble of small networks, trained together, with a calibrated error.
+
+The runs are dealt to folds. A group of members holds out each fold: it chooses its best epoch by the chi2 of those
+runs, which are never used for a step, and its predictions of them calibrate the error (see `calibration.py`). The
+prediction is the mean of all members, so every run counts in most of them. One `vmap` trains all members.
+
+The networks see theta scaled to the box and, for parameters whose box begins close to zero, log(theta): rates of rare
+processes are products of powers of such parameters, which are straight lines in the logarithm.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.scan import Parameter, Scan, parameter_box
+from sbitune.fitting.protocols import Prediction
+from sbitune.learning.ensembles import bootstrap_rows, fold_rows, stack_models, train_ensemble
+from sbitune.learning.keys import check_key
+from sbitune.learning.losses import chi2_loss
+from sbitune.learning.networks import Fixed, Network, build_mlp
+from sbitune.learning.training import Progress, Rows, TrainingConfig
+from sbitune.tuning.surrogates.calibration import Calibration, calibrate
+from sbitune.tuning.surrogates.config import NetworkConfig
+from sbitune.tuning.surrogates.outputs import Targets, make_targets, to_contents
+
+#: a box begins close to zero if 0 <= low < this fraction of high
+LOG_BELOW = 0.05
+#: added to theta / high before the logarithm, which is finite for theta = 0 then
+LOG_OFFSET = 3e-3
+#: smallest error in the loss, as a fraction of a bin's spread over the runs: no network is more exact, and bins with
+#: tiny Monte Carlo errors would drown the others
+SMALLEST_ERROR = 0.02
+#: points that `predict_many` evaluates at a time
+POINTS_AT_ONCE = 1024
+
+
+class Scaling(NamedTuple):
+    """How theta becomes the networks' input, and their output a bin content."""
+
+    log_inputs: np.ndarray  #: (n_parameters,) True for parameters of which the logarithm is shown, too
+    input_shift: np.ndarray  #: (n_features,)
+    input_scale: np.ndarray  #: (n_features,)
+    output_shift: np.ndarray  #: (n_bins,)
+    output_scale: np.ndarray  #: (n_bins,) 0 for a bin that never changes
+    log_outputs: np.ndarray  #: (n_bins,) True where the logarithm of the content is learnt
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralSurrogate:
+    """An ensemble of networks for all bins. Satisfies `BinnedModel`."""
+
+    parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
+    bins: Bins  #: (n_bins,)
+    config: NetworkConfig  #: how it was built and trained
+    networks: Network  #: stack of all members, fold by fold; with `per_bin` a network for each bin of each member
+    scaling: Scaling
+    calibration: Calibration  #: in units of the scaled output
+
+    def predict(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
+        theta = jnp.asarray(theta)
+        scaling, calibration, networks = jax.tree.map(
+            lambda array: jnp.asarray(array, None if array.dtype == bool else theta.dtype),
+            (self.scaling, self.calibration, self.networks),
+        )
+        features = _features(theta, self.parameters, self.scaling.log_inputs, jnp)
+        outputs = self._members(networks, (features - scaling.input_shift) / scaling.input_scale)
+        spread2 = outputs.var(axis=1, ddof=1).mean(axis=0)
+        variance = calibration.spread_factor * spread2 + calibration.floor
+        error = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
+        mean = outputs.mean(axis=(0, 1)) * scaling.output_scale + scaling.output_shift
+        return Prediction(*to_contents(mean, error * scaling.output_scale, self.scaling.log_outputs, jnp))
+
+    def predict_many(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n, n_parameters) in float64: NumPy arrays (n, n_bins)."""
+        theta = np.asarray(theta, dtype=np.float64)
+        with jax.enable_x64(True):
+            parts = [
+                jax.tree.map(np.asarray, self._compiled(theta[start : start + POINTS_AT_ONCE]))
+                for start in range(0, len(theta), POINTS_AT_ONCE)
+            ]
+        return Prediction(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return jax.jit(jax.vmap(self.predict))
+
+    def _members(self, networks: Network, x: jax.Array) -> jax.Array:
+        """Return the outputs (n_folds, n_members_per_fold, n_bins) of all members at x (n_features,)."""
+        outputs = jax.vmap(lambda network: network(x))(networks)
+        return outputs.reshape(self.config.folds, self.config.members_per_fold, len(self.bins))
+
+
+def fit_network(key: jax.Array, scan: Scan, config: NetworkConfig, progress: Progress | None = None) -> NeuralSurrogate:
+    """Train an ensemble on a scan.
+
+    Args:
+        key: deals the runs to folds, draws initial weights and batches.
+        scan: the runs.
+        config: see `NetworkConfig`.
+        progress: called after every epoch, see `sbitune.learning.training.Progress`.
+
+    Raises:
+        InputError: fewer than two runs per fold.
+        ComputationError: a loss is not finite.
+    """
+    if len(scan.runs) < 2 * config.folds:
+        raise InputError(
+            f"a network with {config.folds} folds needs at least {2 * config.folds} runs, the scan has "
+            f"{len(scan.runs)}: add runs or lower folds"
+        )
+    check_key(key)
+    fold_key, start_key, boot_key = jax.random.split(key, 3)
+    targets = make_targets(scan, config.scale)
+    scaling = _make_scaling(scan, targets, config)
+    data = _make_data(scan, targets, scaling)
+    folds = fold_rows(fold_key, len(scan.runs), config.folds)
+    rows = Rows(*(np.repeat(part, config.members_per_fold, axis=0) for part in folds))
+    if config.bootstrap:
+        rows = bootstrap_rows(jax.random.split(boot_key, len(rows.train)), rows)
+    networks = _train(start_key, data, rows, config, progress)
+    untrained = Calibration(np.ones(len(scan.bins)), np.zeros(len(scan.bins)))
+    surrogate = NeuralSurrogate(scan.parameters, scan.bins, config, networks, scaling, untrained)
+    return _calibrated(surrogate, data, targets, folds)
+
+
+def build_networks(keys: jax.Array, config: NetworkConfig, n_features: int, n_bins: int) -> Network:
+    """Build the untrained networks: one per key, with an output per bin or, if `per_bin`, a single one."""
+    n_out = n_bins if config.sharing == "shared" else 1
+    return stack_models(keys, lambda key: build_mlp(key, n_features, n_out, config.hidden, config.activation))
+
+
+def count_networks(config: NetworkConfig, n_bins: int) -> int:
+    """Return how many networks the ensemble holds."""
+    return config.folds * config.members_per_fold * (n_bins if config.sharing == "per_bin" else 1)
+
+
+def _features(theta: Any, parameters: tuple[Parameter, ...], log_inputs: np.ndarray, xp: Any) -> Any:
+    """Return theta (..., n_parameters) scaled to the box, and the chosen logarithms behind it."""
+    centre, half = (xp.asarray(part, dtype=theta.dtype) for part in parameter_box(parameters))
+    chosen = np.flatnonzero(log_inputs)
+    high = xp.asarray([parameters[i].high for i in chosen], dtype=theta.dtype)
+    logs = xp.log(xp.maximum(theta[..., chosen] / high, 0.0) + LOG_OFFSET)
+    return xp.concatenate([(theta - centre) / half, logs], axis=-1)
+
+
+def _make_scaling(scan: Scan, targets: Targets, config: NetworkConfig) -> Scaling:
+    near_zero = np.array([0 <= p.low < LOG_BELOW * p.high for p in scan.parameters])
+    log_inputs = near_zero & config.log_inputs
+    features = _features(scan.theta, scan.parameters, log_inputs, np)
+    spread = features.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    changes = np.ptp(targets.values, axis=0) > 0
+    return Scaling(
+        log_inputs=log_inputs,
+        input_shift=features.mean(axis=0),
+        input_scale=scale,
+        output_shift=np.where(changes, targets.values.mean(axis=0), targets.values[0]),
+        output_scale=np.where(changes, targets.values.std(axis=0), 0.0),
+        log_outputs=targets.log,
+    )
+
+
+def _make_data(scan: Scan, targets: Targets, scaling: Scaling) -> dict[str, np.ndarray]:
+    """Return scaled inputs, outputs and errors in float32, one event per run."""
+    features = _features(scan.theta, scan.parameters, scaling.log_inputs, np)
+    scale = np.where(scaling.output_scale > 0, scaling.output_scale, 1.0)
+    data = {
+        "x": (features - scaling.input_shift) / scaling.input_scale,
+        "y": (targets.values - scaling.output_shift) / scale,
+        "error": np.maximum(targets.errors / scale, SMALLEST_ERROR),
+    }
+    return {name: array.astype(np.float32) for name, array in data.items()}
+
+
+def _train(
+    key: jax.Array, data: dict[str, np.ndarray], rows: Rows, config: NetworkConfig, progress: Progress | None
+) -> Network:
+    n_bins = data["y"].shape[1]
+    keys = jax.random.split(key, count_networks(config, n_bins))
+    networks = build_networks(keys, config, data["x"].shape[1], n_bins)
+    training = TrainingConfig(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        patience=config.patience,
+    )
+    if config.sharing == "shared":
+        trained = train_ensemble(keys, networks, chi2_loss, data, training, rows=rows, progress=progress).model
+    else:
+        columns = Fixed(jnp.tile(jnp.arange(n_bins), len(rows.train)))
+        rows = Rows(*(np.repeat(part, n_bins, axis=0) for part in rows))
+        models = (networks, columns)
+        trained = train_ensemble(keys, models, _chi2_of_bin, data, training, rows=rows, progress=progress).model[0]
+    return jax.tree.map(np.asarray, trained)
+
+
+def _chi2_of_bin(model: tuple[Network, Fixed], batch: dict[str, jax.Array], key: jax.Array) -> jax.Array:
+    """Return `chi2_loss` of a network that predicts one bin only, the column that it carries along."""
+    network, column = model
+    chosen = {name: batch[name][:, column.value][:, None] for name in ("y", "error")}
+    return chi2_loss(network, {"x": batch["x"], **chosen}, key)
+
+
+def _calibrated(
+    surrogate: NeuralSurrogate, data: dict[str, np.ndarray], targets: Targets, folds: Rows
+) -> NeuralSurrogate:
+    """Return the surrogate with its error calibrated on what each group says of its held-out runs."""
+    config, scale = surrogate.config, surrogate.scaling.output_scale
+    evaluate = jax.jit(jax.vmap(surrogate._members, in_axes=(None, 0)))
+    outputs = np.asarray(evaluate(surrogate.networks, data["x"]), dtype=np.float64)
+    groups = np.concatenate([outputs[runs, fold] for fold, runs in enumerate(folds.validation)])
+    held = folds.validation.ravel()
+    residuals = groups.mean(axis=1) - data["y"][held]
+    noise = targets.errors[held] / np.where(scale > 0, scale, 1.0)
+    k = config.members_per_fold
+    calibration = calibrate(residuals, noise, groups.std(axis=1, ddof=1), 1 / k - 1 / (k * config.folds))
+    return NeuralSurrogate(
+        surrogate.parameters, surrogate.bins, config, surrogate.networks, surrogate.scaling, calibration
+    )
