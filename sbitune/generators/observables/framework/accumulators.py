@@ -16,13 +16,14 @@ class _Binned:
     path: str
     low: np.ndarray  #: (n,) low edges
     high: np.ndarray  #: (n,) high edges
-    sums: np.ndarray = field(init=False)  #: (n + 3, columns): bins, all fills, underflow, overflow
+    sums: np.ndarray = field(init=False)  #: (n + 3, columns): bins, gaps, underflow, overflow
 
     _columns = 0
 
     def __post_init__(self):
         self.low, self.high = _without_slivers(self.low, self.high)
         self.sums = np.zeros((len(self.low) + 3, self._columns))
+        self._start = filling.lookup(self.low, self.high)
 
     @property
     def centre(self) -> np.ndarray:
@@ -30,9 +31,14 @@ class _Binned:
         return 0.5 * (self.low + self.high)
 
     def _parts(self) -> dict[str, np.ndarray]:
-        bins, (total, underflow, overflow) = self.sums[:-3], self.sums[-3:].copy()
+        bins, (_, underflow, overflow) = self.sums[:-3], self.sums[-3:].copy()
         edges = {"low": self.low.copy(), "high": self.high.copy()}
-        return edges | {"sums": bins.copy(), "total": total, "underflow": underflow, "overflow": overflow}
+        return edges | {
+            "sums": bins.copy(),
+            "total": self.sums.sum(axis=0),
+            "underflow": underflow,
+            "overflow": overflow,
+        }
 
 
 class Histogram(_Binned):
@@ -49,6 +55,7 @@ class Histogram(_Binned):
             np.ascontiguousarray(weight, dtype=float),
             self.low,
             self.high,
+            self._start,
             self.sums,
         )
 
@@ -57,9 +64,7 @@ class Histogram(_Binned):
         counts = chosen.sum(axis=0)
         w = factor * (weight @ chosen)
         w2 = factor**2 * (weight**2 @ chosen)
-        terms = np.stack([w, w2, w * self.centre, w * self.centre**2, counts], axis=1)
-        self.sums[:-3] += terms
-        self.sums[-3] += terms.sum(axis=0)
+        self.sums[:-3] += np.stack([w, w2, w * self.centre, w * self.centre**2, counts], axis=1)
 
     def result(self) -> Histo1D:
         """Return what was filled."""
@@ -79,6 +84,7 @@ class Profile(_Binned):
             np.ascontiguousarray(weight, dtype=float),
             self.low,
             self.high,
+            self._start,
             self.sums,
         )
 

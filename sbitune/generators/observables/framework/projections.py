@@ -66,6 +66,15 @@ class Projections:
         return self.final.where(~neutrino)
 
     @cached_property
+    def visible_durham(self) -> np.ndarray:
+        """y23, y34, y45, y56 of the Durham algorithm for the visible particles (n_events, 4)."""
+        # three events in four have no neutrinos: their clustering is the one with neutrinos, which others need too
+        scales = self.without_prompt_neutrinos.durham.copy()
+        differs = self.visible.count != self.without_prompt_neutrinos.count
+        scales[differs] = self.visible.of_events(differs).durham
+        return scales
+
+    @cached_property
     def without_prompt_neutrinos(self) -> Selection:
         """Final-state particles; of the neutrinos only those from decays of hadrons, muons and taus."""
         position, _, bounds = self._final

@@ -25,6 +25,13 @@ class Selection:
         momenta = (column[keep] for column in (self.px, self.py, self.pz, self.e))
         return Selection(momenta, kept[self.offsets], self.event_weight, self.charge[keep])
 
+    def of_events(self, keep: np.ndarray) -> "Selection":
+        """Return the particles of the events for which `keep` (n_events,) is true, without the other events."""
+        chosen = np.repeat(keep, self.count)
+        columns = (column[chosen] for column in (self.px, self.py, self.pz, self.e))
+        offsets = np.concatenate(([0], np.cumsum(self.count[keep])))
+        return Selection(columns, offsets, self.event_weight[keep], self.charge[chosen])
+
     @cached_property
     def count(self) -> np.ndarray:
         """Number of particles (n_events,)."""

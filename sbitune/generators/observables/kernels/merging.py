@@ -4,7 +4,8 @@
     JADE    d_ij = 2 E_i E_j (1 - cos theta_ij)             (JADE, Z. Phys. C 33 (1986) 23)
 
 y_{n,n+1} is the largest of all smallest distances met from the start down to the merging of n + 1 into n jets,
-divided by (sum E)^2. Each jet remembers its nearest neighbour, so an event of n particles costs about n^2.
+divided by (sum E)^2. All distances are kept in a table and each jet remembers its nearest neighbour: an event of n
+particles costs about n^2.
 """
 
 import numpy as np
@@ -20,104 +21,106 @@ def merging_scales(px, py, pz, e, offsets, measure):
     """Return y23, y34, y45 and y56 (m, 4); zero where the event has n particles or fewer."""
     events = len(offsets) - 1
     scales = np.zeros((events, LAST_N - FIRST_N + 1))
-    size = 0
+    size = 1
     for event in range(events):
         size = max(size, offsets[event + 1] - offsets[event])
-    jets = np.empty((size, 8))  # rows: px, py, pz, E, unit vector, factor of the measure
+    jets = np.empty((8, size))  # rows: px, py, pz, E, unit vector, factor of the measure
+    table = np.empty((size, size))
     nearest = np.empty(size, np.int64)
-    distance = np.empty(size)
+    smallest = np.empty(size)
     for event in range(events):
-        a, b = offsets[event], offsets[event + 1]
-        if b - a <= FIRST_N:
+        a, n = offsets[event], offsets[event + 1] - offsets[event]
+        if n <= FIRST_N:
             continue
         energy = 0.0
-        for i in range(b - a):
-            jets[i, 0], jets[i, 1], jets[i, 2], jets[i, 3] = px[a + i], py[a + i], pz[a + i], e[a + i]
-            _set_direction(jets[i], measure)
+        for i in range(n):
+            jets[0, i], jets[1, i], jets[2, i], jets[3, i] = px[a + i], py[a + i], pz[a + i], e[a + i]
+            _set_direction(jets, i, measure)
             energy += e[a + i]
-        _cluster(jets, nearest, distance, b - a, measure, energy * energy, scales[event])
+        _cluster(jets, table, nearest, smallest, n, measure, energy * energy, scales[event])
     return scales
 
 
 @njit(cache=True, nogil=True)
-def _set_direction(jet, measure):
-    length = np.sqrt(jet[0] * jet[0] + jet[1] * jet[1] + jet[2] * jet[2])
+def _set_direction(jets, i, measure):
+    length = np.sqrt(jets[0, i] ** 2 + jets[1, i] ** 2 + jets[2, i] ** 2)
     inverse = 1.0 / length if length > 0 else 0.0
-    jet[4], jet[5], jet[6] = jet[0] * inverse, jet[1] * inverse, jet[2] * inverse
-    jet[7] = jet[3] * jet[3] if measure == DURHAM else jet[3]
+    for c in range(3):
+        jets[4 + c, i] = jets[c, i] * inverse
+    jets[7, i] = jets[3, i] ** 2 if measure == DURHAM else jets[3, i]
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _distance(a, b, measure):
-    angle = 1.0 - (a[4] * b[4] + a[5] * b[5] + a[6] * b[6])
+@njit(cache=True, nogil=True)
+def _distances(jets, i, n, measure, row):
+    """Write the distances of jet i to the jets 0 to n - 1 into `row`."""
+    x, y, z, factor = jets[4, i], jets[5, i], jets[6, i], jets[7, i]
     if measure == DURHAM:
-        return 2.0 * min(a[7], b[7]) * angle
-    return 2.0 * a[7] * b[7] * angle
+        for k in range(n):
+            angle = 1.0 - (x * jets[4, k] + y * jets[5, k] + z * jets[6, k])
+            row[k] = 2.0 * min(factor, jets[7, k]) * angle
+    else:
+        for k in range(n):
+            angle = 1.0 - (x * jets[4, k] + y * jets[5, k] + z * jets[6, k])
+            row[k] = 2.0 * factor * jets[7, k] * angle
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _minimum(row, n):
+    """Return the smallest of the first n numbers and where it is."""
+    a = b = c = d = np.inf  # four minima side by side: one would wait for the last comparison
+    for k in range(0, n - 3, 4):
+        a, b, c, d = min(a, row[k]), min(b, row[k + 1]), min(c, row[k + 2]), min(d, row[k + 3])
+    for k in range(n - n % 4, n):
+        a = min(a, row[k])
+    best = min(min(a, b), min(c, d))
+    where = 0
+    while where < n - 1 and row[where] != best:
+        where += 1
+    return best, where
 
 
 @njit(cache=True, nogil=True)
-def _find_nearest(jets, nearest, distance, i, n, measure):
-    best, where = np.inf, -1
-    for k in range(n):
-        if k != i:
-            d = _distance(jets[i], jets[k], measure)
-            if d < best:
-                best, where = d, k
-    nearest[i], distance[i] = where, best
-
-
-@njit(cache=True, nogil=True)
-def _all_nearest(jets, nearest, distance, n, measure):
+def _cluster(jets, table, nearest, smallest, n, measure, energy2, scales):
     for i in range(n):
-        nearest[i], distance[i] = -1, np.inf
-    for i in range(n):
-        for k in range(i):
-            d = _distance(jets[i], jets[k], measure)
-            if d < distance[i]:
-                nearest[i], distance[i] = k, d
-            if d < distance[k]:
-                nearest[k], distance[k] = i, d
-
-
-@njit(cache=True, nogil=True)
-def _cluster(jets, nearest, distance, n, measure, energy2, scales):
-    _all_nearest(jets, nearest, distance, n, measure)
+        _distances(jets, i, n, measure, table[i])
+        table[i, i] = np.inf
+        smallest[i], nearest[i] = _minimum(table[i], n)
     largest = 0.0
     while n > FIRST_N:
-        i = 0
-        for k in range(1, n):
-            if distance[k] < distance[i]:
-                i = k
-        largest = max(largest, distance[i])
+        distance, i = _minimum(smallest, n)
+        largest = max(largest, distance)
         n -= 1
         if n <= LAST_N:
             scales[n - FIRST_N] = largest / energy2
         if n > FIRST_N:
-            _merge(jets, nearest, distance, i, nearest[i], n, measure)
+            _merge(jets, table, nearest, smallest, min(i, nearest[i]), max(i, nearest[i]), n, measure)
 
 
 @njit(cache=True, nogil=True)
-def _merge(jets, nearest, distance, i, j, n, measure):
-    """Put the sum of jets i and j into the lower place, the last jet (n) into the higher, and mend neighbours."""
-    if j < i:
-        i, j = j, i
+def _merge(jets, table, nearest, smallest, i, j, n, measure):
+    """Put the sum of jets i < j into place i and the last jet, number n, into place j; mend table and neighbours."""
     for c in range(4):
-        jets[i, c] += jets[j, c]
-    _set_direction(jets[i], measure)
+        jets[c, i] += jets[c, j]
+    _set_direction(jets, i, measure)
     if j != n:
-        jets[j] = jets[n]
-        nearest[j], distance[j] = nearest[n], distance[n]
-    nearest[i], distance[i] = -1, np.inf
+        for c in range(8):
+            jets[c, j] = jets[c, n]
+        for k in range(n):
+            table[j, k] = table[n, k]
+            table[k, j] = table[n, k]
+        table[j, j] = np.inf
+        nearest[j], smallest[j] = nearest[n], smallest[n]
+    new = table[i]
+    _distances(jets, i, n, measure, new)
+    new[i] = np.inf
+    smallest[i], nearest[i] = _minimum(new, n)
     for k in range(n):
         if k == i:
             continue
-        d = _distance(jets[i], jets[k], measure)
-        if d < distance[i]:
-            nearest[i], distance[i] = k, d
+        table[k, i] = new[k]
         if nearest[k] == i or nearest[k] == j:
-            _find_nearest(jets, nearest, distance, k, n, measure)
-        else:
-            if nearest[k] == n:
-                nearest[k] = j
-            if d < distance[k]:
-                nearest[k], distance[k] = i, d
+            smallest[k], nearest[k] = _minimum(table[k], n)
+        elif new[k] < smallest[k]:
+            smallest[k], nearest[k] = new[k], i
+        elif nearest[k] == n:
+            nearest[k] = j
