@@ -18,7 +18,7 @@ _ESCAPES = {
     "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029",
 }  # fmt: skip
 _COMMENT = re.compile(r"\s#")
-_NULLS = ("~", "null", "Null", "NULL")
+NULLS = ("~", "null", "Null", "NULL")
 # one plain word or line that no YAML reader takes for anything but text or a number
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`=<]|-(?=[\d.]))(?:.*\S)?")
 _FLOW_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'|[\w.+\-/()$]+(?: [\w.+\-/()$]+)*|: |, |[\[\]{}]')
@@ -59,7 +59,7 @@ def parse_old(line: str) -> tuple[str, str] | None:
 def scalar(text: str) -> str:
     """The text that one YAML scalar stands for; the characters themselves where YAML would refuse them."""
     text = text.strip()
-    if not text or text in _NULLS or text[0] == "#":
+    if not text or text in NULLS or text[0] == "#":
         return ""
     if text[0] == '"' and (match := _DOUBLE.fullmatch(text)):
         return _ESCAPE.sub(_unescape, match[1]) if "\\" in text else match[1]
@@ -95,7 +95,7 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text.isprintable() and text not in _NULLS
+    plain = _PLAIN.fullmatch(text) and text.isprintable() and text not in NULLS
     if plain and ": " not in text and not text.endswith(":") and " #" not in text:
         return text
     return quoted(text)

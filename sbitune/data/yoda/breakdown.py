@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sbitune.data.yoda.annotations import quoted, scalar
+from sbitune.data.yoda.annotations import NULLS, quoted, scalar
 from sbitune.data.yoda.estimates import total_error
 
 _NAME = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s{}\[\]"',][^{}"',]*?)"""
@@ -56,6 +56,8 @@ def fits(sources: Mapping[str, np.ndarray], minus: np.ndarray, plus: np.ndarray)
     Files with more entries than points exist: the points were thinned out, and indices may belong to others.
     """
     named = {name: shifts for name, shifts in sources.items() if name}
+    if not named:
+        return True
     given = np.array([~np.isnan(shifts).all(axis=1) for shifts in named.values()]).any(axis=0)
     total = total_error(named, len(minus))
     return np.allclose(total[given], np.stack([minus, plus], axis=1)[given], rtol=0.03, atol=0)
@@ -75,7 +77,7 @@ def dump(sources: Mapping[str, np.ndarray]) -> str:
     n_points = len(next(iter(sources.values())))
     points: list[list[str]] = [[] for _ in range(n_points)]
     for name, shifts in sources.items():
-        label = name if _PLAIN_NAME.fullmatch(name) else quoted(name)
+        label = name if _PLAIN_NAME.fullmatch(name) and name not in NULLS else quoted(name)
         for entry, (down, up) in zip(points, shifts.tolist(), strict=True):
             if down == down or up == up:
                 entry.append(f"{label}: {{up: {_text(up)}, dn: {_text(down)}}}")

@@ -1,7 +1,7 @@
 """From one generation's objects to the other's, where the format to write does not have them.
 
-Towards YODA 1: estimates become scatters of their bins (outflows, masked bins and the order of signs of a source
-are given up), general histograms and profiles of one axis become scatters too. Towards YODA 2: gaps between bins
+Towards YODA 1: estimates become scatters of their bins (outflows and masked bins are given up), histograms and
+profiles with one discrete axis become scatters too. Towards YODA 2: gaps between bins
 become masked bins, and what a total has beyond its bins is put into the first of them (or, in two dimensions,
 into the first outflow), so that integrals stay the same.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.yoda.estimates import Estimate, Scatter
 from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D, bin_rows, moment_columns
-from sbitune.data.yoda.model import Histo1D, Profile1D
+from sbitune.data.yoda.model import Histo1D, Profile1D, add_up
 from sbitune.data.yoda.points import points
 from sbitune.data.yoda.read_yoda2 import PROFILE1D_PICK, PROFILE2D_PICK
 
@@ -144,9 +144,10 @@ def _axis_of_cells(histogram: Histo2D | Profile2D, k: int) -> tuple[Axis, np.nda
 
 def _remainder(total: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """What a total has beyond the rows: zero if that is rounding."""
-    rest = total - rows.sum(axis=0)
-    scale = np.abs(rows).sum(axis=0) + np.abs(total)
-    return np.where(np.abs(rest) > ROUNDING * scale, rest, 0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        rest = total - add_up(rows)
+        scale = add_up(np.abs(rows)) + np.abs(total)
+        return np.where(np.abs(rest) > ROUNDING * scale, rest, 0.0)
 
 
 def _spread(rows: np.ndarray, pick: tuple[int, ...], dimensions: int) -> np.ndarray:

@@ -31,6 +31,12 @@ def scale_sums(sums: np.ndarray, factor: float) -> np.ndarray:
     return sums * factor**powers
 
 
+def add_up(sums: np.ndarray) -> np.ndarray:
+    """Sum of rows of raw moments (n_rows, n_columns); damaged ones may hold infinities, which is not our affair."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return sums.sum(axis=0)
+
+
 def scaled_annotations(annotations: dict[str, Any], factor: float) -> dict[str, Any]:
     """Annotations of a scaled copy: `ScaledBy` is the product of all factors so far."""
     return {**annotations, "ScaledBy": float(annotations.get("ScaledBy", 1.0)) * factor}

@@ -46,4 +46,5 @@ class PlottableMixin:
     def counts(self) -> np.ndarray:
         """Effective number of entries, (sum of w)^2 / sum of w^2, in every bin (n_bins,)."""
         sumw, sumw2 = self.sums[:, 0], self.sums[:, 1]
-        return np.divide(sumw**2, sumw2, out=np.zeros_like(sumw), where=sumw2 != 0)
+        with np.errstate(all="ignore"):
+            return np.divide(sumw**2, sumw2, out=np.zeros_like(sumw), where=sumw2 != 0)

@@ -9,7 +9,7 @@ from sbitune.data.yoda import breakdown
 from sbitune.data.yoda.blocks import Block
 from sbitune.data.yoda.estimates import Scatter
 from sbitune.data.yoda.grids import HISTO2D_COLUMNS, PROFILE2D_COLUMNS, Histo2D, Profile2D
-from sbitune.data.yoda.model import HISTO_COLUMNS, PROFILE_COLUMNS, Counter, Histo1D, Profile1D
+from sbitune.data.yoda.model import HISTO_COLUMNS, PROFILE_COLUMNS, Counter, Histo1D, Profile1D, add_up
 
 _SPECIAL = ("Total", "Underflow", "Overflow")
 
@@ -45,7 +45,7 @@ def _binned1d(block: Block, kind: type[Histo1D] | type[Profile1D], columns: int)
     table = block.numbers(rows, 2 + columns)
     low, high, sums = table[:, 0].copy(), table[:, 1].copy(), table[:, 2:].copy()
     under, over = (special.get(name, np.zeros(columns)) for name in _SPECIAL[1:])
-    total = special["Total"] if "Total" in special else sums.sum(axis=0) + under + over
+    total = special["Total"] if "Total" in special else add_up(np.vstack([sums, under, over]))
     return kind(block.path, low, high, sums, total, under, over, user_annotations(block))
 
 
@@ -54,7 +54,7 @@ def _binned2d(block: Block, kind: type[Histo2D] | type[Profile2D], columns: int)
     table = block.numbers(rows, 4 + columns)
     edges, sums = table[:, :4], table[:, 4:].copy()
     low, high = edges[:, [0, 2]], edges[:, [1, 3]]
-    total = special["Total"] if "Total" in special else sums.sum(axis=0)
+    total = special["Total"] if "Total" in special else add_up(sums)
     return kind(block.path, low, high, sums, total, np.zeros((0, columns)), user_annotations(block))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sbitune.data.yoda.blocks import Block
 from sbitune.data.yoda.estimates import Estimate
 from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D, bin_rows, moment_columns
-from sbitune.data.yoda.model import Histo1D, Profile1D
+from sbitune.data.yoda.model import Histo1D, Profile1D, add_up
 from sbitune.data.yoda.read_yoda1 import counter, scatter, user_annotations
 
 _KIND = re.compile(r"(?:(HISTO|PROFILE|ESTIMATE)(\d)D|BINNED(HISTO|PROFILE|ESTIMATE)<([dis](?:,[dis])*)>)", re.I)
@@ -85,13 +85,14 @@ def _estimate(block: Block, axes: tuple[Axis, ...]) -> Estimate:
 def _fillable(block: Block, axes: tuple[Axis, ...], profile: bool) -> Any:
     _check_rows(block, axes)
     table = block.numbers(block.rows, moment_columns(len(axes) + profile))
-    general = BinnedFillable(block.path, axes, table, profile, _masked(block), user_annotations(block))
-    continuous = all(axis.kind == "d" for axis in axes)
-    if continuous and len(axes) == 1:
-        return as_1d(general)
-    if continuous and len(axes) == 2:
-        return as_2d(general)
-    return general
+    return simplest(BinnedFillable(block.path, axes, table, profile, _masked(block), user_annotations(block)))
+
+
+def simplest(general: BinnedFillable) -> BinnedFillable | Histo1D | Profile1D | Histo2D | Profile2D:
+    """The one- or two-dimensional histogram or profile that a general object is, if its axes are continuous."""
+    if any(axis.kind != "d" for axis in general.axes) or len(general.axes) > 2:
+        return general
+    return as_1d(general) if len(general.axes) == 1 else as_2d(general)
 
 
 def as_1d(general: BinnedFillable) -> Histo1D | Profile1D:
@@ -105,7 +106,7 @@ def as_1d(general: BinnedFillable) -> Histo1D | Profile1D:
     low, high = axis.low()[inside - 1], axis.high()[inside - 1]
     edge = sums[[0, -1]] if axis.rows else np.zeros((2, sums.shape[1]))
     kind = Profile1D if general.profile else Histo1D
-    total = sums.sum(axis=0)
+    total = add_up(sums)
     return kind(general.path, low, high, sums[inside], total, edge[0], edge[1], general.annotations)
 
 
@@ -123,5 +124,5 @@ def as_2d(general: BinnedFillable) -> Histo2D | Profile2D:
     high = np.stack([first.high()[x], second.high()[y]], axis=1)[kept]
     around = np.setdiff1d(np.arange(len(sums)), grid)
     kind = Profile2D if general.profile else Histo2D
-    total = sums.sum(axis=0)
+    total = add_up(sums)
     return kind(general.path, low, high, sums[grid[kept]], total, sums[around], general.annotations)

@@ -20,6 +20,12 @@ class Numbers:
         """A single number."""
         return self.plain % value
 
+    def mean(self, sumw: float, sums: np.ndarray) -> str:
+        """Mean in every coordinate, from the sum of weights and the first moments (n_axes,)."""
+        with np.errstate(all="ignore"):
+            means = [self.one(value) for value in sums / sumw]
+        return means[0] if len(means) == 1 else f"({', '.join(means)})"
+
     def rows(self, table: np.ndarray, first: str = "") -> str:
         """Lines of tab-separated numbers (YODA 1), each behind the word `first`."""
         return _filled(first + "\t".join([self.plain] * table.shape[1]) + "\n", table)

@@ -10,6 +10,7 @@ from sbitune.data.yoda.estimates import Estimate, Scatter
 from sbitune.data.yoda.grids import BinnedFillable, Histo2D, Profile2D
 from sbitune.data.yoda.model import Counter, Histo1D, Profile1D
 from sbitune.data.yoda.objects import Object
+from sbitune.data.yoda.read_yoda2 import simplest
 from sbitune.data.yoda.tables import Numbers
 
 _X = ["sumw", "sumw2", "sumwx", "sumwx2"]
@@ -25,6 +26,7 @@ _NO_OUTFLOWS = "# 2D outflow persistency not currently supported until API is st
 
 def block(obj: Object, numbers: Numbers) -> str:
     """The block of one object, from BEGIN to END."""
+    obj = simplest(obj) if isinstance(obj, BinnedFillable) else obj
     if isinstance(obj, BinnedFillable) and len(obj.axes) != 1:
         raise InputError(f"{obj.path}: YODA 1 has no histogram with these axes; write it with version=2")
     if isinstance(obj, Estimate | BinnedFillable):
@@ -70,9 +72,8 @@ def _summary(obj: Histo1D | Histo2D, numbers: Numbers) -> str:
     places = (2,) if isinstance(obj, Histo1D) else (2, 4)
     if sumw == 0:
         return "# Mean: "
-    means = [numbers.one(obj.total[place] / sumw) for place in places]
-    mean, area = (means[0], "Area") if len(means) == 1 else (f"({', '.join(means)})", "Volume")
-    return f"# Mean: {mean}\n# {area}: {numbers.one(sumw)}\n"
+    area = "Area" if len(places) == 1 else "Volume"
+    return f"# Mean: {numbers.mean(sumw, obj.total[list(places)])}\n# {area}: {numbers.one(sumw)}\n"
 
 
 def _binned2d(obj: Histo2D | Profile2D, numbers: Numbers) -> str:

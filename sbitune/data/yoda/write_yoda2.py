@@ -9,7 +9,7 @@ from sbitune.data.yoda.annotations import Raw, dump
 from sbitune.data.yoda.convert import general_1d, general_2d
 from sbitune.data.yoda.estimates import Estimate, Scatter
 from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D
-from sbitune.data.yoda.model import Counter, Histo1D, Profile1D
+from sbitune.data.yoda.model import Counter, Histo1D, Profile1D, add_up
 from sbitune.data.yoda.objects import Object
 from sbitune.data.yoda.tables import Numbers
 from sbitune.data.yoda.write_yoda1 import scatter_table
@@ -71,11 +71,10 @@ def _edge_list(axis: Axis, numbers: Numbers) -> str:
 
 def _summary(obj: BinnedFillable, numbers: Numbers) -> str:
     """Comments with means and integral, outflows included; nothing for profiles, discrete axes and no content."""
-    sums = obj.sums.sum(axis=0)
+    sums = add_up(obj.sums)
     if obj.profile or any(axis.kind != "d" for axis in obj.axes) or sums[0] == 0:
         return ""
-    means = [numbers.one(sums[2 + 2 * k] / sums[0]) for k in range(len(obj.axes))]
-    mean = means[0] if len(means) == 1 else f"({', '.join(means)})"
+    mean = numbers.mean(sums[0], sums[2 : 2 + 2 * len(obj.axes) : 2])
     return f"# Mean: {mean}\n# Integral: {numbers.one(sums[0])}\n"
 
 
