@@ -4,6 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
+import yaml
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
@@ -149,6 +150,23 @@ def test_seventeen_digits_give_back_every_bit():
     assert yoda.loads(yoda.dumps([counter]))["/c"].sumw == 0.3333333
     counter.annotations["WriterDoublePrecision"] = "1"
     assert yoda.loads(yoda.dumps([counter]))["/c"].sumw == 1 / 3
+
+
+def test_block_heads_are_yaml_even_with_odd_names():
+    names = ["stat", "sys,lumi", "it's", 'a "b"', "null", "a: {b}", "é \\pi", ""]
+    sources = {name: np.array([[-1e-5, 2e-7], [np.nan, np.nan], [k, 1e22]]) for k, name in enumerate(names)}
+    path = "/REF/ANA/d01-x01-y01[muR = 2: #1]"
+    scatter = yoda.Scatter(path, np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 2)), sources, {"IsRef": 1, "a: b": "*x"})
+    for version in (1, 2):
+        head = yoda.dumps([scatter], version=version).split("\n", 1)[1].split("\n---\n")[0]
+        loaded = yaml.safe_load(head)
+        assert (loaded["Path"], loaded["Type"], loaded["IsRef"], loaded["a: b"]) == (path, "Scatter2D", 1, "*x")
+        breakdown = loaded["ErrorBreakdown"]
+        assert list(breakdown) == [0, 1, 2]
+        assert list(breakdown[0]) == names
+        assert breakdown[0]["it's"] == {"up": 2e-7, "dn": -1e-5}
+        assert breakdown[1] == {}
+        assert breakdown[2]["sys,lumi"] == {"up": 1e22, "dn": 1}
 
 
 def test_compressed_files_are_reproducible(tmp_path):

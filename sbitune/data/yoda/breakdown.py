@@ -85,4 +85,6 @@ def dump(sources: Mapping[str, np.ndarray]) -> str:
 
 
 def _text(value: float) -> str:
-    return repr(value).removesuffix(".0").replace("inf", ".inf")
+    """A number as YAML of all versions knows it: with a point before an exponent; `nan` as YODA 1 has it."""
+    text = repr(value).removesuffix(".0").replace("inf", ".inf")
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text

@@ -53,22 +53,21 @@ class Axis:
         return np.arange(1.0, self.bins + 1) if self.kind == "s" else np.asarray(self.edges, float)
 
     def same(self, other: "Axis") -> bool:
-        """Whether two axes have the same bins: edges may differ by 1e-5 of the axis, names not at all."""
+        """Whether two axes have the same bins: edges may differ by 1e-5 of a width, names not at all."""
         if self.kind != other.kind or len(self.edges) != len(other.edges):
             return False
-        if self.kind != "d" or not len(self.edges):
+        if self.kind != "d":
             return list(self.edges) == list(other.edges)
-        return same_edges(self.edges, other.edges)
+        return same_bins(self.low(), self.high(), other.low(), other.high())
 
 
-def same_edges(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether two lists of edges agree within 1e-5 of their mean distance: files carry seven digits."""
-    if first.shape != second.shape:
+def same_bins(low: np.ndarray, high: np.ndarray, other_low: np.ndarray, other_high: np.ndarray) -> bool:
+    """Whether two lists of bins agree within 1e-5 of their widths, and within the seven digits of a file."""
+    if low.shape != other_low.shape or high.shape != other_high.shape:
         return False
-    if not first.size:
-        return True
-    step = np.ptp(first) / max(first.size, 1) or 1.0
-    return bool(np.all(np.abs(first - second) <= 1e-5 * step + 2e-6 * np.abs(first)))
+    width = 1e-5 * np.abs(high - low)
+    pairs = ((low, other_low), (high, other_high))
+    return all(bool(np.all(np.abs(mine - other) <= width + 1e-6 * np.abs(mine))) for mine, other in pairs)
 
 
 def bin_rows(axes: tuple[Axis, ...]) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.yoda.estimates import Estimate, Scatter
-from sbitune.data.yoda.grids import Axis, same_edges
+from sbitune.data.yoda.grids import Axis, BinnedFillable, same_bins
 from sbitune.data.yoda.model import Counter
 from sbitune.data.yoda.objects import Object
 
@@ -93,11 +93,11 @@ def _check_bins(first: Any, other: Any) -> None:
         raise InputError(f"{first.path} is a {type(first).__name__} in one run and a {type(other).__name__} in another")
     if isinstance(first, Counter):
         return
-    if hasattr(first, "axes") and isinstance(first.axes[:1], tuple) and isinstance(first.axes[0], Axis):
+    if isinstance(first, BinnedFillable):
         same = len(first.axes) == len(other.axes) and first.masked == other.masked
         same = same and all(map(Axis.same, first.axes, other.axes))
     else:
-        same = same_edges(first.low, other.low) and same_edges(first.high, other.high)
+        same = same_bins(first.low, first.high, other.low, other.high)
         same = same and getattr(first, "outflows", first.low).shape == getattr(other, "outflows", other.low).shape
     if not same:
         raise InputError(f"{first.path}: the bins differ between runs; only runs of the same analysis can be merged")
