@@ -9,7 +9,9 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.argument("events", nargs=-1, required=True)
 @click.option("-a", "--analysis", "names", multiple=True, required=True, help="Analysis to run; may be repeated.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="YODA file to write (.yoda[.gz]).")
-@click.option("--yoda-version", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Format generation.")
+@click.option(
+    "--yoda-version", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Format generation."
+)
 @click.option("--cross-section", type=float, help="Cross-section in pb, if the events do not carry one.")
 @click.option("--max-events", type=click.IntRange(min=1), help="Stop after this many events.")
 @reports

@@ -18,9 +18,9 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
     Example: sbitune ls settings StringZ
     """
     if what == "analyses":
-        from sbitune.generators.observables import describe
+        from sbitune.generators.observables import available, load
 
-        return {"analyses": {name: text for name, text in describe().items() if pattern in name}}
+        return {"analyses": {name: load(name).description for name in available() if pattern in name}}
     if what == "measurements":
         return {"measurements": _measurements(pattern)}
     if what == "settings":

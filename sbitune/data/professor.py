@@ -120,8 +120,7 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
         raise InputError("no usable run in this scan")
     theta = np.array([row.theta for row in rows])
     if parameters is None:
-        box = zip(rows[0].names, theta.min(0), theta.max(0), strict=True)
-        parameters = [Parameter(name, float(low), float(high), None) for name, low, high in box]
+        theta, parameters = _observed_box(theta, rows[0].names, reading.tell)
     values = np.array([row.histograms.values for row in rows])
     errors = np.array([row.histograms.errors for row in rows])
     bins = rows[0].histograms.bins
@@ -136,6 +135,19 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
         bins=bins.take(np.flatnonzero(keep)),
         runs=tuple(row.name for row in rows),
     )
+
+
+def _observed_box(
+    theta: np.ndarray, names: Sequence[str], tell: Callable[[str], None]
+) -> tuple[np.ndarray, list[Parameter]]:
+    """Give the parameters that vary over the runs, with the range that they span."""
+    low, high = theta.min(0), theta.max(0)
+    varied = np.flatnonzero(low < high)
+    if not len(varied):
+        raise InputError(f"no parameter varies over these {len(theta)} runs: nothing can be learnt from them")
+    for i in np.flatnonzero(low == high):
+        tell(f"left out: parameter {names[i]}, {low[i]:g} in every run")
+    return theta[:, varied], [Parameter(names[i], float(low[i]), float(high[i]), None) for i in varied]
 
 
 def _parameters_of(run: Path, parameter_file: str | None) -> dict[str, float]:

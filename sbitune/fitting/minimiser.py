@@ -4,6 +4,7 @@ F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit. Parameters are 
 one tolerance serves all of them.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,12 +16,15 @@ from scipy.stats import qmc
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.problem import Problem, chi2_terms
+from sbitune.fitting.problem import Numbers, Problem, chi2_terms, numbers_of
+from sbitune.fitting.protocols import BinnedModel
 from sbitune.fitting.results import ObservableChi2, Start, Tune
 
 #: the model's error is brought up to date until no parameter moves by more than this part of its error
 _SETTLED = 0.01
 _UPDATES = 8
+#: MINUIT's tolerance: the estimated distance to the minimum ends below 0.002 of this
+_TOLERANCE = 1e-4
 
 
 def fit(problem: Problem, config: FitConfig = FitConfig()) -> Tune:
@@ -77,32 +81,43 @@ class _Frame:
         return self.low + (u + 1) * self.half
 
 
+class _Compiled(NamedTuple):
+    value: Callable[..., Any]
+    gradient: Callable[..., Any]
+    hessian: Callable[..., Any]
+
+
+@functools.lru_cache(maxsize=8)
+def _compile(model: BinnedModel) -> _Compiled:
+    """Compile chi2 and its derivatives once for a model; toys and bootstraps then only change the numbers."""
+
+    def chi2(u: Any, low: Any, half: Any, numbers: Numbers) -> Any:
+        return jnp.sum(chi2_terms(model, low + (u + 1) * half, numbers))
+
+    return _Compiled(jax.jit(chi2), jax.jit(jax.grad(chi2)), jax.jit(jax.hessian(chi2)))
+
+
 class _Objective:
     """chi2 as a function of u with its gradient, the model's error held at a point that can be moved."""
 
     def __init__(self, problem: Problem, frame: _Frame) -> None:
         self.problem = problem
-        self._low, self._half = jnp.asarray(frame.low), jnp.asarray(frame.half)
-
-        def chi2(u: Any, variance: Any) -> Any:
-            return jnp.sum(chi2_terms(self._low + (u + 1) * self._half, variance, problem))
-
-        self._value: Callable[..., Any] = jax.jit(chi2)
-        self._gradient: Callable[..., Any] = jax.jit(jax.grad(chi2))
-        self._hessian: Callable[..., Any] = jax.jit(jax.hessian(chi2))
-        self.variance = jnp.zeros(0)
+        self._compiled = _compile(problem.model)
+        self._box = jnp.asarray(frame.low), jnp.asarray(frame.half)
+        self.variance = np.zeros(0)
 
     def hold(self, theta: np.ndarray) -> None:
-        self.variance = jnp.asarray(self.problem.variance_at(theta))
+        self.variance = self.problem.variance_at(theta)
+        self._numbers = numbers_of(self.problem.measured, self.variance)
 
     def value(self, u: np.ndarray) -> float:
-        return float(self._value(jnp.asarray(u), self.variance))
+        return float(self._compiled.value(jnp.asarray(u), *self._box, self._numbers))
 
     def gradient(self, u: np.ndarray) -> np.ndarray:
-        return np.asarray(self._gradient(jnp.asarray(u), self.variance))
+        return np.asarray(self._compiled.gradient(jnp.asarray(u), *self._box, self._numbers))
 
     def hessian(self, u: np.ndarray) -> np.ndarray:
-        return np.asarray(self._hessian(jnp.asarray(u), self.variance))
+        return np.asarray(self._compiled.hessian(jnp.asarray(u), *self._box, self._numbers))
 
 
 def _starting_points(frame: _Frame, config: FitConfig) -> list[np.ndarray]:
@@ -121,6 +136,7 @@ def _migrad(objective: _Objective, frame: _Frame, u: np.ndarray) -> Minuit:
         m.limits[name] = tuple(frame.limits[i])
         m.fixed[name] = bool(frame.fixed[i])
     m.strategy = 1
+    m.tol = _TOLERANCE
     m.migrad()
     if not m.valid:
         m.simplex()
@@ -235,7 +251,8 @@ def _describe(
     edm, calls = float(m.fmin.edm) if m.fmin else np.nan, int(m.nfcn)
     errors = _errors(m, objective, frame, at_limit, config)
     theta = frame.to_theta(u)
-    terms = np.asarray(chi2_terms(jnp.asarray(theta), objective.variance, problem, np.ones(len(problem.measured.bins))))
+    unit = numbers_of(problem.measured, objective.variance, unit_weights=True)
+    terms = np.asarray(chi2_terms(problem.model, jnp.asarray(theta), unit))
     notes = [*errors.notes, *(f"{name} is at the end of its range: widen it" for name in at_limit)]
     others = [s for s in starts if s.valid and abs(s.chi2 - min(t.chi2 for t in starts if t.valid)) > 0.1]
     if others:

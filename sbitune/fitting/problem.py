@@ -11,7 +11,7 @@ chi2 alone could fall by moving to where the model knows least.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -56,10 +56,6 @@ class Problem:
         """The model's parameters, fixed ones included."""
         return self.model.parameters
 
-    def mean(self, theta: Any) -> Any:
-        """(n_bins,) model in the measured bins."""
-        return self.model.predict(theta).mean[self.measured.indices]
-
     def variance_at(self, theta: np.ndarray) -> np.ndarray:
         """(n_bins,) independent variance of data and model, the model's taken at `theta`.
 
@@ -79,18 +75,37 @@ class Problem:
         return ", ".join(f"{p.name} = {x:.6g}" for p, x in zip(self.parameters, theta, strict=True))
 
 
-def chi2_terms(theta: Any, variance: Any, problem: Problem, weights: Any = None) -> Any:
+class Numbers(NamedTuple):
+    """The numbers of a chi2, all arrays, so that one compiled function serves every data set of a model."""
+
+    indices: Any  #: (n_bins,) of the model's bins
+    values: Any  #: (n_bins,) measured
+    variance: Any  #: (n_bins,) independent, of data and model
+    shifts: Any  #: (n_sources, n_bins)
+    weights: Any  #: (n_bins,)
+
+
+def numbers_of(measured: Measured, variance: np.ndarray, unit_weights: bool = False) -> Numbers:
+    """Collect the numbers of a chi2, in the precision that is switched on."""
+    weights = np.ones(len(measured.values)) if unit_weights else measured.weights
+    parts = (measured.values, variance, measured.shifts, weights)
+    return Numbers(jnp.asarray(measured.indices), *(jnp.asarray(part, jnp.result_type(float)) for part in parts))
+
+
+def chi2_terms(model: BinnedModel, theta: Any, numbers: Numbers) -> Any:
     """(n_bins,) contribution of every bin, r_b (V^-1 r)_b; their sum is chi2. Can be traced by JAX.
 
     Woodbury's identity keeps the cost linear in the number of bins: only a matrix of the sources' size is solved.
     """
-    measured = problem.measured
-    w = jnp.asarray(measured.weights if weights is None else weights)
-    r = w * (problem.mean(theta) - jnp.asarray(measured.values))
+    r = numbers.weights * (model.predict(theta).mean[numbers.indices] - numbers.values)
+    return r * solve_covariance(r, numbers.variance, numbers.shifts, jnp)
+
+
+def solve_covariance(r: Any, variance: Any, shifts: Any, xp: Any) -> Any:
+    """V^-1 r for V = diag(variance) + shifts^T shifts, with `xp` either numpy or jax.numpy."""
     solved = r / variance
-    if len(measured.shifts):
-        shifts = jnp.asarray(measured.shifts)
+    if shifts.shape[0]:
         scaled = shifts / variance
-        small = jnp.eye(len(shifts)) + scaled @ shifts.T
-        solved = solved - scaled.T @ jnp.linalg.solve(small, shifts @ solved)
-    return r * solved
+        small = xp.eye(shifts.shape[0]) + scaled @ shifts.T
+        solved = solved - scaled.T @ xp.linalg.solve(small, shifts @ solved)
+    return solved

@@ -1,5 +1,6 @@
 """Where runs are made: in killable processes of this machine, or on a dask.distributed cluster."""
 
+import contextlib
 import json
 import os
 import queue
@@ -45,8 +46,7 @@ class Worker:
             expired = not timer.is_alive()
             timer.cancel()
         if answer is None:
-            code = process.wait()
-            self._process = None
+            code = self._give_up(process)
             if expired:
                 return f"killed after the time limit of {time_limit:g} s (raise scan.time_limit or lower scan.events)"
             return f"the worker process died ({_death(code)})"
@@ -65,11 +65,17 @@ class Worker:
         """Kill and reap the process."""
         self.kill()
         if self._process is not None:
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None:
+            self._give_up(self._process)
+
+    def _give_up(self, process: "subprocess.Popen[str]") -> int:
+        """Wait for a process that is dead or dying, and forget it."""
+        code = process.wait()
+        self._process = None
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-            self._process = None
+        return code
 
     def _ready(self) -> "subprocess.Popen[str]":
         if self._process is None:
@@ -84,8 +90,7 @@ class Worker:
                 start_new_session=True,
             )
             if _exchange(self._process, "") is None:
-                code = self._process.wait()
-                self._process = None
+                code = self._give_up(self._process)
                 raise ComputationError(f"a worker process could not start ({_death(code)}); its messages stand above")
         return self._process
 

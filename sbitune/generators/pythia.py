@@ -17,7 +17,7 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.generators.batch import EventBatch
-from sbitune.generators.status import hepmc_status
+from sbitune.generators.observables.kernels.particles import hepmc_status
 
 _FLAGS = {"true": True, "on": True, "yes": True, "ok": True, "1": True}
 _FLAGS |= {"false": False, "off": False, "no": False, "0": False}

@@ -69,25 +69,25 @@ def execute(task: Task, directory: Path) -> None:
 
 
 def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[str, object]:
-    from sbitune.generators.observables import Analyser
+    from sbitune.generators.observables import AnalysisRun
     from sbitune.generators.pythia import PythiaRun
 
     lines = [*config.settings, *(f"{name} = {value!r}" for name, value in task.values.items())]
     run = PythiaRun(lines, task.seed)
-    analyser = Analyser(config.analyses, energy=run.energy, beams=run.beams)
+    analyses = AnalysisRun(config.analyses, energy=run.energy, beams=run.beams)
     events = 0
     clock = {"generation": 0.0, "analysis": 0.0}
     mark = time.perf_counter()
     for batch in run.batches(task.events):
         made = time.perf_counter()
-        analyser.fill(batch)
+        analyses.fill(batch)
         done = time.perf_counter()
         clock["generation"] += made - mark
         clock["analysis"] += done - made
         mark = done
         events += len(batch)
     cross_section = run.cross_section()
-    yoda.write(directory / HISTOGRAMS, analyser.finalize(cross_section=cross_section))
+    yoda.write(directory / HISTOGRAMS, analyses.finalize(cross_section=cross_section))
     return {
         "events": events,
         "cross_section_pb": cross_section[0],

@@ -100,7 +100,9 @@ def _check(card: Card, path: Path) -> None:
     for kind in ("limits", "fixed"):
         for name in getattr(card.fit, kind):
             if name not in card.parameters:
-                raise InputError(f"{path}: fit.{kind}.{name}: no such parameter; there are {', '.join(card.parameters)}")
+                raise InputError(
+                    f"{path}: fit.{kind}.{name}: no such parameter; there are {', '.join(card.parameters)}"
+                )
     if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
         raise InputError(f"{path}: generator.analyses: name at least one analysis (`sbitune ls analyses`)")
 

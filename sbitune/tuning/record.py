@@ -85,7 +85,9 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     validation: ValidationRecord | None = None
 
 
-def make_record(tune: Tune, title: str, excluded: list[dict[str, str]], surrogate: dict, provenance: dict) -> ResultRecord:
+def make_record(
+    tune: Tune, title: str, excluded: list[dict[str, str]], surrogate: dict, provenance: dict
+) -> ResultRecord:
     """Write down a fit."""
     scale = max(1.0, np.sqrt(tune.chi2_unit / tune.ndf)) if tune.ndf > 0 else 1.0
     parameters = {}
@@ -122,9 +124,15 @@ def make_record(tune: Tune, title: str, excluded: list[dict[str, str]], surrogat
 
 def write_record(path: Path, record: ResultRecord) -> None:
     """Write `result.yaml`."""
-    content = msgspec.to_builtins(record)
+    content = msgspec.to_builtins(record, enc_hook=_number)
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
     write_text(path, "# written by sbitune; the card beside it says how to make it again\n" + text)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value)} cannot be written to a result")
 
 
 def read_record(path: Path) -> ResultRecord:
@@ -137,7 +145,9 @@ def read_record(path: Path) -> ResultRecord:
     return record
 
 
-def provenance(card: bytes, reference: bytes, scan: bytes, seeds: dict[str, int]) -> dict[str, str | int | float | dict]:
+def provenance(
+    card: bytes, reference: bytes, scan: bytes, seeds: dict[str, int]
+) -> dict[str, str | int | float | dict]:
     """Versions and hashes of all that went into a tune."""
     packages = ("numpy", "scipy", "jax", "flax", "optax", "iminuit", "numba", "pythia8mc")
     return {

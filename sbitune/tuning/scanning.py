@@ -45,11 +45,11 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
 
 
 def _check_analyses(card: Card, reference: Reference, weights: np.ndarray) -> None:
-    from sbitune.generators.observables import available
+    from sbitune.generators.observables import load
 
     assert isinstance(card.generator, PythiaConfig)
     for name in card.generator.analyses:
-        available(name)
+        load(name)
     for path in reference.bins.take(np.flatnonzero(weights > 0)).paths():
         if analysis_of(path) not in card.generator.analyses:
             raise InputError(

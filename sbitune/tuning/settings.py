@@ -15,7 +15,9 @@ def command_file(card: Card, record: ResultRecord) -> str:
     width = max(len(name) for name in record.parameters)
     for name, p in record.parameters.items():
         quoted = "fixed" if p.status == "fixed" else f"+- {p.error:.3g} ({p.scaled_error:.3g})"
-        lines.append(f"{name:<{width}} = {p.value:.10g}   ! {quoted}{', at its limit' if p.status == 'at limit' else ''}")
+        lines.append(
+            f"{name:<{width}} = {p.value:.10g}   ! {quoted}{', at its limit' if p.status == 'at limit' else ''}"
+        )
     if isinstance(card.generator, PythiaConfig):
         lines += ["", "! the process and beams of the tune; take out the '!' to run it as it was tuned"]
         lines += [f"! {setting}" for setting in card.generator.settings]

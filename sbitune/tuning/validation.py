@@ -12,7 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.problem import Measured
+from sbitune.fitting.problem import Measured, solve_covariance
 from sbitune.generators.campaign import run_campaign
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.runs import HISTOGRAMS
@@ -89,14 +89,7 @@ class Agreement(NamedTuple):
 def agreement(run: Histograms, measured: Measured) -> Agreement:
     """Compare a run with the measured values: the chi2 of the fit with the run in place of the surrogate."""
     variance = measured.errors**2 + run.errors**2
-    unit = _terms(run.values - measured.values, variance, measured.shifts)
-    weighted = _terms(measured.weights * (run.values - measured.values), variance, measured.shifts)
-    return Agreement(unit, float(weighted.sum()))
-
-
-def _terms(residual: np.ndarray, variance: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    solved = residual / variance
-    if len(shifts):
-        scaled = shifts / variance
-        solved = solved - scaled.T @ np.linalg.solve(np.eye(len(shifts)) + scaled @ shifts.T, shifts @ solved)
-    return residual * solved
+    difference = run.values - measured.values
+    weighted = measured.weights * difference
+    unit, heavy = (r * solve_covariance(r, variance, measured.shifts, np) for r in (difference, weighted))
+    return Agreement(unit, float(heavy.sum()))

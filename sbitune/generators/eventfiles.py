@@ -1,0 +1,189 @@
+"""Events on disk, read as batches: NumPy archives with Pythia's record, and HepMC."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.generators.batch import EventBatch
+
+#: arrays of an archive, one entry per particle record: EventBatch's name for each
+_COLUMNS = {"id": "id", "m1": "mother1", "m2": "mother2", "d1": "daughter1", "d2": "daughter2"}
+_NOMINAL_WEIGHTS = ("", "weight", "0", "default", "nominal")
+_MOMENTA = ("px", "py", "pz", "e", "m")
+
+
+class EventFile:
+    """Stored events of one run.
+
+    `.npz` holds arrays over all particle records: `id`, `sthep` (HepMC status) or `st` (Pythia's), `m1 m2 d1 d2`
+    (mothers and daughters inside the event; entry 0 is the system), `p` (n, 5) = px, py, pz, E, m in GeV, `offsets`
+    (n_events + 1,), and optionally `weights` (n_events,) and `cross_section` (value and error in pb).
+    Anything with `.hepmc` in its name is read by pyhepmc.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: there is no such file")
+        self._is_hepmc = ".hepmc" in self.path.name
+        if not self._is_hepmc and self.path.suffix != ".npz":
+            raise InputError(f"{self.path}: events are read from .npz, .hepmc and .hepmc.gz")
+        #: value and error in pb if the file has them; of HepMC those of the last event read
+        self.cross_section: tuple[float, float] | None = None
+
+    def batches(self, size: int = 1000, max_events: int | None = None) -> Iterator[EventBatch]:
+        """Yield all events, or the first `max_events`, in batches of `size`."""
+        reader = self._hepmc_batches if self._is_hepmc else self._archive_batches
+        yield from reader(size, np.inf if max_events is None else max_events)
+
+    def _archive_batches(self, size: int, most: float) -> Iterator[EventBatch]:
+        arrays = self._load_archive()
+        offsets = arrays["offsets"]
+        n_events = int(min(len(offsets) - 1, most))
+        for first in range(0, n_events, size):
+            last = min(first + size, n_events)
+            entries = slice(offsets[first], offsets[last])
+            columns = {name: arrays[name][entries] for name in (*_COLUMNS.values(), "status")}
+            momenta = {name: np.ascontiguousarray(arrays["p"][entries, k]) for k, name in enumerate(_MOMENTA)}
+            weight = arrays["weights"][first:last]
+            yield EventBatch(**columns, **momenta, offsets=offsets[first : last + 1] - offsets[first], weight=weight)
+
+    def _load_archive(self) -> dict[str, np.ndarray]:
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:
+                stored = {name: archive[name] for name in archive.files}
+        except (ValueError, OSError, EOFError) as error:
+            raise InputError(f"{self.path}: not a NumPy archive ({error})") from error
+        for name in (*_COLUMNS, "p", "offsets"):
+            if name not in stored:
+                raise InputError(f"{self.path}: the array {name!r} is missing; it has {', '.join(stored) or 'none'}")
+        arrays = {name: np.asarray(stored[key], np.int32) for key, name in _COLUMNS.items()}
+        arrays["p"], arrays["offsets"] = np.asarray(stored["p"], float), np.asarray(stored["offsets"], np.int64)
+        self._check_offsets(arrays["offsets"], len(arrays["id"]))
+        n_events = len(arrays["offsets"]) - 1
+        arrays["status"] = self._status(stored, arrays)
+        arrays["weights"] = np.asarray(stored.get("weights", np.ones(n_events)), float)
+        self._check_shapes(arrays, n_events)
+        self._check_values(arrays)
+        if "cross_section" in stored:
+            value, error = np.broadcast_to(stored["cross_section"], 2) if stored["cross_section"].size else (0, 0)
+            self.cross_section = float(value), float(error)
+        return arrays
+
+    def _status(self, stored: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> np.ndarray:
+        if "sthep" in stored:
+            return np.asarray(stored["sthep"], np.int32)
+        if "st" not in stored:
+            raise InputError(f"{self.path}: neither 'sthep' (HepMC status) nor 'st' (Pythia status) is there")
+        from sbitune.generators.observables.kernels.particles import hepmc_status
+
+        status = np.asarray(stored["st"], np.int32)
+        return hepmc_status(arrays["id"], status, arrays["daughter1"], arrays["offsets"])
+
+    def _check_offsets(self, offsets: np.ndarray, n: int) -> None:
+        if offsets.ndim != 1 or len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
+            raise InputError(f"{self.path}: 'offsets' must rise from 0 to the number of particle records, {n}")
+
+    def _check_shapes(self, arrays: dict[str, np.ndarray], n_events: int) -> None:
+        n = len(arrays["id"])
+        expected = {name: (n,) for name in (*_COLUMNS.values(), "status")} | {"p": (n, 5), "weights": (n_events,)}
+        for name, shape in expected.items():
+            if arrays[name].shape != shape:
+                raise InputError(f"{self.path}: {name!r} has the shape {arrays[name].shape}, expected {shape}")
+
+    def _check_values(self, arrays: dict[str, np.ndarray]) -> None:
+        offsets = arrays["offsets"]
+        lengths = np.repeat(np.diff(offsets), np.diff(offsets))
+        for name in ("mother1", "mother2", "daughter1", "daughter2"):
+            outside = (arrays[name] < 0) | (arrays[name] >= lengths)
+            if outside.any():
+                raise InputError(f"{self.path}: event {_event_of(outside, offsets)}: {name} points outside of the event")
+        bad = ~np.isfinite(arrays["p"]).all(axis=1)
+        if bad.any():
+            raise InputError(f"{self.path}: event {_event_of(bad, offsets)} has a momentum that is not finite")
+        bad = ~np.isfinite(arrays["weights"])
+        if bad.any():
+            raise InputError(f"{self.path}: event {int(np.argmax(bad))} has a weight that is not finite")
+
+    def _hepmc_batches(self, size: int, most: float) -> Iterator[EventBatch]:
+        try:
+            import pyhepmc
+        except ImportError as error:
+            raise InputError(f'{self.path}: reading HepMC needs pyhepmc: pip install "sbitune[hepmc]"') from error
+        records: list[dict[str, np.ndarray]] = []
+        number = 0
+        with pyhepmc.open(str(self.path)) as events:
+            for event in events:
+                if number >= most:
+                    break
+                records.append(self._hepmc_record(event, number))
+                number += 1
+                if len(records) == size:
+                    yield _join(records)
+                    records = []
+        if records:
+            yield _join(records)
+
+    def _hepmc_record(self, event, number: int) -> dict[str, np.ndarray]:
+        particles = event.numpy.particles
+        scale = 1e-3 if event.momentum_unit.name == "MEV" else 1.0
+        momenta = [getattr(particles, name) * scale for name in ("px", "py", "pz", "e", "generated_mass")]
+        if not all(np.isfinite(column).all() for column in momenta):
+            raise InputError(f"{self.path}: event {number} has a momentum that is not finite")
+        order, links = _links(event, len(momenta[0]))
+        beams = np.asarray(particles.status) == 4
+        system = [column[beams].sum() for column in momenta]
+        record = {name: np.append(s, column[order]) for name, column, s in zip(_MOMENTA, momenta, system, strict=True)}
+        record["id"] = np.append(90, np.asarray(particles.pid)[order])
+        record["status"] = np.append(11, np.asarray(particles.status)[order])
+        if event.cross_section is not None and event.cross_section.is_valid:
+            self.cross_section = float(event.cross_section.xsec()), float(event.cross_section.xsec_err())
+        return record | links | {"weight": np.array([_nominal_weight(event)])}
+
+
+def _event_of(entries: np.ndarray, offsets: np.ndarray) -> int:
+    """Return the number of the event of the first entry (n,) that is true."""
+    return int(np.searchsorted(offsets, np.argmax(entries), side="right") - 1)
+
+
+def _links(event, n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return an order (n,) of the particles and mothers and daughters (n + 1,) in it, entry 0 being the system.
+
+    Children of a vertex stand together, as in Pythia's record, so that first and last one tell them all.
+    """
+    vertices = [([p.id - 1 for p in v.particles_in], [p.id - 1 for p in v.particles_out]) for v in event.vertices]
+    made = [child for _, children in vertices for child in children]
+    without_vertex = np.setdiff1d(np.arange(n), made)
+    order = np.concatenate([without_vertex, np.array(made, int)]).astype(int)
+    place = np.empty(n, int)
+    place[order] = np.arange(1, n + 1)
+    links = {name: np.zeros(n + 1, int) for name in ("mother1", "mother2", "daughter1", "daughter2")}
+    for parents, children in vertices:
+        for child in children:
+            links["mother1"][place[child]] = place[parents[0]] if parents else 0
+            links["mother2"][place[child]] = place[parents[-1]] if len(parents) > 1 else 0
+        for parent in parents if children else ():
+            links["daughter1"][place[parent]] = place[children[0]]
+            links["daughter2"][place[parent]] = place[children[-1]]
+    return order, links
+
+
+def _nominal_weight(event) -> float:
+    """Return the weight of the nominal name, or the first one; 1 for an event without weights."""
+    if not event.weights:
+        return 1.0
+    names = [name.lower() for name in event.weight_names]
+    for nominal in _NOMINAL_WEIGHTS:
+        if nominal in names:
+            return float(event.weights[names.index(nominal)])
+    return float(event.weights[0])
+
+
+def _join(records: list[dict[str, np.ndarray]]) -> EventBatch:
+    columns = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
+    integers = ("id", "status", "mother1", "mother2", "daughter1", "daughter2")
+    columns |= {name: columns[name].astype(np.int32) for name in integers}
+    offsets = np.concatenate([[0], np.cumsum([len(record["id"]) for record in records])]).astype(np.int64)
+    return EventBatch(**columns, offsets=offsets)

@@ -1,0 +1,171 @@
+"""Fits whose answer is known: linear least squares, correlated errors, several minima, limits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from toys import Formula, linear_model, make_bins, measure
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.scan import Parameter
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.minimiser import fit
+from sbitune.fitting.problem import Measured, Problem
+
+TRUTH = np.array([0.8, 1.5])
+
+
+def least_squares(model, measured, variance=None):
+    """Closed form: theta = (A^T V^-1 A)^-1 A^T V^-1 (d - offset), with weights on rows."""
+    v = np.diag(measured.errors**2 + model.error**2) + measured.shifts.T @ measured.shifts
+    w = np.diag(measured.weights)
+    inverse = w @ np.linalg.inv(v if variance is None else variance) @ w
+    covariance = np.linalg.inv(model.slope.T @ inverse @ model.slope)
+    return covariance @ model.slope.T @ inverse @ (measured.values - model.offset), covariance
+
+
+def noisy(model, seed=2, **kwargs) -> Measured:
+    rng = np.random.default_rng(seed)
+    errors = rng.uniform(0.1, 0.3, len(model.bins))
+    with jax.enable_x64(True):
+        return measure(model, TRUTH, errors, rng.normal(0, errors), **kwargs)
+
+
+def test_linear_fit_is_least_squares():
+    model = linear_model(error=0.05)
+    measured = noisy(model)
+    tune = fit(Problem(model, measured))
+    theta, covariance = least_squares(model, measured)
+    np.testing.assert_allclose(tune.values, theta, atol=1e-3 * tune.errors.min())
+    np.testing.assert_allclose(tune.covariance, covariance, rtol=1e-7)
+    for i, name in enumerate(tune.names):
+        np.testing.assert_allclose(tune.minos[name], np.array([-1, 1]) * tune.errors[i], rtol=2e-3)
+    assert tune.ndf == 18
+    assert tune.hesse_difference < 1e-3
+    assert tune.status == "converged"
+    assert tune.chi2 == pytest.approx(tune.chi2_unit)
+    assert sum(o.chi2 for o in tune.observables) == pytest.approx(tune.chi2_unit)
+
+
+def test_correlated_sources_and_weights_enter_as_a_full_covariance_would():
+    model = linear_model()
+    rng = np.random.default_rng(5)
+    shifts, weights = rng.normal(0, 0.3, (3, 20)), rng.uniform(0.5, 3, 20)
+    measured = noisy(model, shifts=shifts, weights=weights)
+    tune = fit(Problem(model, measured))
+    theta, covariance = least_squares(model, measured)
+    np.testing.assert_allclose(tune.values, theta, atol=1e-3 * tune.errors.min())
+    np.testing.assert_allclose(tune.covariance, covariance, rtol=1e-6)
+    residual = model.offset + model.slope @ theta - measured.values
+    v = np.diag(measured.errors**2) + shifts.T @ shifts
+    assert tune.chi2 == pytest.approx((weights * residual) @ np.linalg.solve(v, weights * residual), rel=1e-6)
+    assert tune.chi2_unit == pytest.approx(residual @ np.linalg.solve(v, residual), rel=1e-5)
+
+
+def test_ignoring_the_models_error_changes_chi2_as_it_must():
+    model = linear_model(error=0.2)
+    measured = noisy(model)
+    with_error, without = fit(Problem(model, measured)), fit(Problem(model, measured, model_error=False))
+    assert without.chi2 > with_error.chi2
+    np.testing.assert_allclose(
+        without.values, least_squares(model, measured, np.diag(measured.errors**2))[0], atol=1e-3 * without.errors.min()
+    )
+
+
+def test_the_best_of_several_minima_is_found_and_the_others_reported():
+    parameters = (Parameter("x", -2.0, 2.0, None),)
+    bins = make_bins(2)
+
+    # minima near x = -1 and x = +1; the tilt makes the one at -1 the lower
+    def double_well(theta):
+        return jnp.stack([3 * (theta[0] ** 2 - 1), 0.5 * (theta[0] + 1.5)])
+
+    measured = Measured(np.arange(2), bins, np.zeros(2), np.ones(2), np.zeros((0, 2)), np.ones(2))
+    tune = fit(Problem(Formula(parameters, bins, double_well), measured), FitConfig(starts=8))
+    assert tune.values[0] == pytest.approx(-1.007, abs=0.005)
+    assert len({round(s.chi2, 1) for s in tune.starts}) == 2
+    assert any("higher minimum" in note for note in tune.notes)
+
+
+def test_asymmetric_minos_errors_of_an_exponential():
+    # f = exp(x) measured as 1 +- 0.2: chi2 = 1 at exp(x) = 0.8 and 1.2 exactly
+    parameters, bins = (Parameter("x", -2.0, 2.0, None),), make_bins(1)
+    measured = Measured(np.arange(1), bins, np.ones(1), np.array([0.2]), np.zeros((0, 1)), np.ones(1))
+    tune = fit(Problem(Formula(parameters, bins, jnp.exp), measured))
+    np.testing.assert_allclose(tune.minos["x"], [np.log(0.8), np.log(1.2)], rtol=5e-3)
+    assert tune.errors[0] == pytest.approx(0.2, rel=1e-4)
+
+
+def test_a_fixed_parameter_stays_and_the_other_is_fitted_given_it():
+    model = linear_model()
+    measured = noisy(model)
+    tune = fit(Problem(model, measured, fixed={"String:sigma": 1.0}))
+    assert tune.values[1] == pytest.approx(1.0, abs=1e-12)
+    assert tune.free == ("Shower:alpha",)
+    assert tune.errors[1] == 0.0
+    assert tune.ndf == 19
+    a, w = model.slope[:, 0], 1 / measured.errors**2
+    expected = np.sum(a * w * (measured.values - model.offset - model.slope[:, 1])) / np.sum(a * a * w)
+    assert tune.values[0] == pytest.approx(expected, rel=1e-7)
+
+
+def test_a_parameter_at_its_limit_is_flagged():
+    model = linear_model()
+    tune = fit(Problem(model, noisy(model), limits={"String:sigma": (-3.0, 0.5)}))
+    assert tune.at_limit == ("String:sigma",)
+    assert tune.status == "at a limit"
+    assert tune.values[1] == pytest.approx(0.5, abs=0.01)
+    assert any("String:sigma" in note for note in tune.notes)
+
+
+def test_a_model_without_slope_fails_and_says_so():
+    parameters, bins = (Parameter("x", -2.0, 2.0, None), Parameter("y", 0.0, 1.0, None)), make_bins(3)
+    flat = Formula(parameters, bins, lambda theta: jnp.ones(3) * theta[0])
+    measured = Measured(np.arange(3), bins, np.ones(3), np.ones(3), np.zeros((0, 3)), np.ones(3))
+    with pytest.raises(ComputationError, match="fit failed"):
+        fit(Problem(flat, measured))
+
+
+def test_a_model_that_is_not_finite_is_named():
+    parameters, bins = (Parameter("x", -2.0, 2.0, None),), make_bins(2)
+    bad = Formula(parameters, bins, lambda theta: jnp.stack([theta[0], jnp.log(-1.0 - theta[0] ** 2)]))
+    measured = Measured(np.arange(2), bins, np.ones(2), np.ones(2), np.zeros((0, 2)), np.ones(2))
+    with pytest.raises(ComputationError, match=r"not finite at /TOY/d01-x01-y01#1"):
+        fit(Problem(bad, measured))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"limits": {"Sower:alpha": (0, 1)}}, "Sower:alpha is no parameter"),
+        ({"fixed": {"x": 1.0}}, "x is no parameter"),
+        ({"limits": {"Shower:alpha": (0.5, 3.0)}}, "not inside the scan's range"),
+        ({"fixed": {"Shower:alpha": 9.0}}, "outside the scan's range"),
+        ({"fixed": {"Shower:alpha": 1.0, "String:sigma": 0.0}}, "every parameter is fixed"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    model = linear_model()
+    with pytest.raises(InputError, match=message):
+        fit(Problem(model, noisy(model), **settings))
+
+
+def test_float64_stays_inside():
+    model = linear_model()
+    fit(Problem(model, noisy(model)))
+    assert jnp.ones(1).dtype == jnp.float32
+
+
+def test_toys_pull_to_unit_width():
+    model = linear_model(n_bins=8)
+    rng = np.random.default_rng(11)
+    errors = np.full(8, 0.3)  # the compiled chi2 serves all toys
+    pulls = []
+    for _ in range(60):
+        with jax.enable_x64(True):
+            measured = measure(model, TRUTH, errors, rng.normal(0, errors))
+        tune = fit(Problem(model, measured), FitConfig(starts=1, minos=False))
+        pulls.append((tune.values - TRUTH) / tune.errors)
+    # 60 toys x 2 parameters: the width of 120 pulls has an error of 1/sqrt(240) = 0.065
+    assert np.std(pulls) == pytest.approx(1.0, abs=3.5 * 0.065)
+    assert abs(np.mean(pulls)) < 3.5 / np.sqrt(120)

@@ -1,0 +1,163 @@
+"""Campaigns: resumed, reproducible, refused when mixed up, with runs that can be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.professor import read_runs
+from sbitune.generators.campaign import Means, run_campaign
+from sbitune.generators.config import CommandConfig, PythiaConfig
+from sbitune.generators.runs import Task
+from test_pythia import LEP
+
+PYTHIA = PythiaConfig(settings=LEP, analyses=("ALEPH_1996_S3486095",))
+#: writes a histogram whose content is the parameter; sleeps or fails when told to
+SCRIPT = """
+import sys, time, os
+value, seed, mode = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+if mode == "fail": sys.exit("no luck with %g" % value)
+if mode == "hang": time.sleep(600)
+if mode == "crash": os.kill(os.getsid(0), 9)
+if mode == "slow": time.sleep(0.15)
+rows = "".join("%d %d 1 %g %g %g %g\\n" % (i, i + 1, value + i + seed % 3, 0.1, i, i) for i in range(3))
+open("out.yoda", "w").write("BEGIN YODA_PROFILE1D_V2 /TOY/h\\nPath: /TOY/h\\nType: Profile1D\\n---\\n"
+  "Total Total 1 1 1 1 1 1 1\\n" "END YODA_PROFILE1D_V2\\n" if mode == "empty" else
+  "BEGIN YODA_SCATTER2D_V2 /TOY/h\\nPath: /TOY/h\\nType: Scatter2D\\n---\\n" +
+  "".join("%g 0.5 0.5 %r 0.1 0.1\\n" % (i + .5, value * (i + 1) + seed % 7) for i in range(3)) +
+  "END YODA_SCATTER2D_V2\\n")
+"""
+
+
+def toy_tasks(directory: Path, n: int, mode: str = "good", bad: int | None = None) -> list[Task]:
+    (directory / "toy.py").write_text(SCRIPT)
+    tasks = []
+    for i in range(n):
+        how = mode if bad is None or i == bad else "good"
+        command = f"{sys.executable} {{CARD}}/toy.py {{alpha}} {{SEED}} {how}"
+        config = CommandConfig(command=command, output="out.yoda")
+        tasks.append(Task(f"{i:04d}", config, {"alpha": 0.5 + 0.1 * i}, 100, 10 + i, str(directory)))
+    return tasks
+
+
+def pythia_tasks(n: int, events: int = 300) -> list[Task]:
+    return [Task(f"{i:04d}", PYTHIA, {"StringZ:aLund": 0.4 + 0.1 * i}, events, 5 + i, ".") for i in range(n)]
+
+
+def content(directory: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(directory)): p.read_bytes() for p in sorted(directory.glob("*/*.yoda"))}
+
+
+def test_pythia_runs_are_professors_and_the_same_on_any_worker(tmp_path):
+    seen = []
+    made = run_campaign(pythia_tasks(3), tmp_path / "a", Means(workers=2), lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert made.new == 3
+    run_campaign(pythia_tasks(3)[2:], tmp_path / "b", Means(workers=1))
+    assert content(tmp_path / "a")["0002/histograms.yoda"] == content(tmp_path / "b")["0002/histograms.yoda"]
+    assert (tmp_path / "a/0001/params.dat").read_text().split() == ["StringZ:aLund", "0.5"]
+    scan = read_runs(tmp_path / "a")
+    assert scan.runs == ("0000", "0001", "0002")
+    assert [p.name for p in scan.parameters] == ["StringZ:aLund"]
+    record = json.loads((tmp_path / "a/0000/run.json").read_text())
+    assert record["events"] == 300
+    assert record["cross_section_pb"] == pytest.approx(4.14e4, rel=0.01)
+
+
+def test_finished_runs_are_not_made_again(tmp_path):
+    run_campaign(toy_tasks(tmp_path, 3), tmp_path / "s", Means(workers=2))
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "s").glob("*/out.yoda")}
+    made = run_campaign(toy_tasks(tmp_path, 5), tmp_path / "s", Means(workers=2))
+    assert made.new == 2
+    assert before.items() <= {p: p.stat().st_mtime_ns for p in (tmp_path / "s").glob("*/out.yoda")}.items()
+
+
+def test_runs_of_other_settings_are_refused(tmp_path):
+    run_campaign(toy_tasks(tmp_path, 2), tmp_path / "s", Means(workers=1))
+    other = [Task(t.name, t.generator, t.values, 200, t.seed, t.card) for t in toy_tasks(tmp_path, 2)]
+    with pytest.raises(InputError, match=r"0000 was made with other settings"):
+        run_campaign(other, tmp_path / "s", Means(workers=1))
+    (tmp_path / "s/0001/run.json").write_text("{")
+    with pytest.raises(InputError, match=r"0001: run.json cannot be read"):
+        run_campaign(toy_tasks(tmp_path, 2), tmp_path / "s")
+
+
+def test_failed_runs_are_named_and_the_others_kept(tmp_path):
+    tasks = toy_tasks(tmp_path, 4, "fail", bad=2)
+    with pytest.raises(ComputationError, match=r"0002 failed: .*exit code 1.*no luck with 0.7"):
+        run_campaign(tasks, tmp_path / "s", Means(workers=2))
+    assert len(list((tmp_path / "s").glob("*/run.json"))) == 3
+    made = run_campaign(tasks, tmp_path / "s", Means(workers=2, drop_failed=True))
+    assert list(made.failures) == ["0002"]
+    assert made.new == 0  # known to fail in just this way
+    assert [p.name for p in made.runs] == ["0000", "0001", "0003"]
+
+
+def test_a_run_over_its_time_is_killed_with_its_children(tmp_path):
+    started = time.monotonic()
+    with pytest.raises(ComputationError, match=r"0001 failed: killed after the time limit of 4 s"):
+        run_campaign(toy_tasks(tmp_path, 3, "hang", bad=1), tmp_path / "s", Means(workers=1, time_limit=4))
+    assert time.monotonic() - started < 60
+    assert len(list((tmp_path / "s").glob("*/run.json"))) == 2
+    deadline = time.monotonic() + 5
+    while left := subprocess.run(["pgrep", "-f", str(tmp_path / "toy.py")], capture_output=True, text=True).stdout:
+        assert time.monotonic() < deadline, f"still alive: {left}"
+        time.sleep(0.1)
+
+
+def test_a_worker_that_dies_is_named(tmp_path):
+    with pytest.raises(ComputationError, match=r"0000 failed: the worker process died \(signal SIGKILL\)"):
+        run_campaign(toy_tasks(tmp_path, 2, "crash", bad=0), tmp_path / "s", Means(workers=1))
+    assert (tmp_path / "s/0001/run.json").is_file()
+
+
+def test_pythia_that_refuses_a_point_is_named(tmp_path):
+    bad = PythiaConfig(settings=(*LEP, "Beams:idA = 22"), analyses=PYTHIA.analyses)
+    with pytest.raises(ComputationError, match=r"0000 failed: Pythia cannot start"):
+        run_campaign([Task("0000", bad, {"StringZ:aLund": 0.5}, 10, 1, ".")], tmp_path, Means(workers=1))
+
+
+def test_two_campaigns_in_one_directory(tmp_path):
+    tasks = toy_tasks(tmp_path, 1)
+    run_campaign(tasks, tmp_path / "s")
+    import fcntl
+
+    with (tmp_path / "s/.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another sbitune is making runs"):
+            run_campaign(tasks, tmp_path / "s")
+
+
+def start(directory: Path, tasks: int) -> subprocess.Popen:
+    """Run a campaign in a process of its own, which can be killed."""
+    code = (
+        "import sys; from pathlib import Path; sys.path[:0] = [sys.argv[1]];"
+        "from test_campaign import *; d = Path(sys.argv[2]);"
+        f"run_campaign(toy_tasks(d, {tasks}, 'slow'), d / 's', Means(workers=2))"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(directory)])
+
+
+def test_killed_at_any_moment_it_loses_no_finished_run(tmp_path):
+    (tmp_path / "whole").mkdir()
+    run_campaign(toy_tasks(tmp_path / "whole", 12, "slow"), tmp_path / "whole" / "s", Means(workers=2))
+    target = tmp_path / "killed"
+    target.mkdir()
+    finished: set[str] = set()
+    for delay in (1.2, 1.5, 1.9):
+        process = start(target, 12)
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        now = {p.parent.name for p in (target / "s").glob("*/run.json")}
+        assert finished <= now
+        finished = now
+    assert start(target, 12).wait() == 0
+    assert content(target / "s") == content(tmp_path / "whole" / "s")
+    assert not list((target / "s").glob(".tmp-*"))

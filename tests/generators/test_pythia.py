@@ -1,0 +1,105 @@
+"""Pythia: what it hides must come to light before the first event."""
+
+import numpy as np
+import pytest
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.generators.pythia import Catalogue, PythiaRun, check_ranges, check_settings
+
+LEP = (
+    "Beams:idA = 11",
+    "Beams:idB = -11",
+    "Beams:eCM = 91.2",
+    "PDF:lepton = off",
+    "WeakSingleBoson:ffbar2gmZ = on",
+    "23:onMode = off",
+    "23:onIfAny = 1 2 3 4 5",
+)
+
+
+def test_good_settings_pass():
+    check_settings(LEP)
+    check_settings(["Tune:ee = 7", "StringZ:aLund = 2", "PartonLevel:MPI=no", "Beams:LHEF = events.lhe"])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("StringZ:aLundd = 0.5", r"no setting 'StringZ:aLundd'; did you mean StringZ:aLund"),
+        ("StringZ:aLund = 2.5", r"StringZ:aLund = 2.5 is outside Pythia's range \[0, 2\]"),
+        ("StringZ:aLund = much", "needs a number, not 'much'"),
+        ("PDF:lepton = maybe", "is a flag; write on or off, not 'maybe'"),
+        ("TimeShower:alphaSorder = 12.7", "needs a whole number, not '12.7'"),
+        ("23:onMode = banana", "must be on, off or 0 to 3, not 'banana'"),
+        ("StringZ:aLund", "expected 'NAME = VALUE'"),
+        ("StringZ:aLund = nan", "outside Pythia's range"),
+    ],
+)
+def test_bad_settings_are_refused_with_their_place(line, message):
+    with pytest.raises(InputError, match=message) as caught:
+        check_settings([*LEP, line])
+    assert "generator.settings[7]" in str(caught.value)
+
+
+def test_ranges_are_checked_and_defaults_found():
+    assert check_ranges({"StringZ:aLund": (0.2, 1.0), "TimeShower:alphaSvalue": (0.1, 0.2)}, LEP) == {
+        "StringZ:aLund": 0.68,
+        "TimeShower:alphaSvalue": 0.1365,
+    }
+    assert check_ranges({"StringZ:aLund": (0.2, 1.0)}, ["stringz:alund = 0.4"]) == {"StringZ:aLund": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("name", "box", "message"),
+    [
+        ("StringZ:aLund", (0.0, 3.0), r"parameters.StringZ:aLund.high: .* outside Pythia's range \[0, 2\]"),
+        ("StringZ:bLund", (0.0, 1.0), r"parameters.StringZ:bLund.low"),
+        ("PartonLevel:MPI", (0.0, 1.0), "is a flag, not a real number"),
+        ("StringZ:alund2", (0.0, 1.0), "no setting"),
+    ],
+)
+def test_bad_ranges_are_refused(name, box, message):
+    with pytest.raises(InputError, match=message):
+        check_ranges({name: box}, LEP)
+
+
+def test_catalogue_lists_a_group():
+    names = {s.name: s for s in Catalogue().beginning_with("StringZ:")}
+    assert names["StringZ:bLund"].default == pytest.approx(0.98)
+    assert (names["StringZ:bLund"].low, names["StringZ:bLund"].high) == (0.2, 2.0)
+
+
+def test_events_conserve_momentum_and_are_reproducible_alone():
+    def make(seed, n):
+        return list(PythiaRun(LEP, seed).batches(n))
+
+    first, again = make(7, 450), make(7, 450)
+    assert [len(b) for b in first] == [200, 200, 50]
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.px, two.px)
+    batch = first[0]
+    event = np.repeat(np.arange(len(batch)), np.diff(batch.offsets))
+    final = batch.status == 1
+    energy = np.bincount(event[final], batch.e[final])
+    np.testing.assert_allclose(energy, 91.2, rtol=1e-6)
+    for component in (batch.px, batch.py, batch.pz):
+        np.testing.assert_allclose(np.bincount(event[final], component[final]), 0.0, atol=1e-4)
+    assert not np.array_equal(make(8, 200)[0].px[:50], batch.px[:50])
+
+
+def test_charged_multiplicity_at_the_z():
+    # Pythia 8.317 with K0S decayed: 20.5 (a fact of the generator); 2000 events know the mean to 0.14
+    events, charged = 0, 0.0
+    for batch in PythiaRun(LEP, 3).batches(2000):
+        final = np.abs(batch.id[batch.status == 1])
+        charged += np.isin(final, (11, 13, 211, 321, 2212, 3112, 3222, 3312, 3334)).sum()
+        events += len(batch)
+    assert charged / events == pytest.approx(20.5, abs=0.6)
+
+
+def test_a_refusal_is_one_error(capfd):
+    with pytest.raises(ComputationError, match=r"refuses 'No:such = 1'.*not found"):
+        PythiaRun([*LEP, "No:such = 1"], 1)
+    with pytest.raises(ComputationError, match="cannot start"):
+        PythiaRun(["Beams:idA = 11", "Beams:idB = 11", "Beams:eCM = 91.2"], 1)
+    assert capfd.readouterr().out == ""

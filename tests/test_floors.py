@@ -1,0 +1,97 @@
+"""The floors of the design: a module imports only from floors below its own."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sbitune
+
+ROOT = Path(sbitune.__file__).parent
+#: package -> packages it may import from, beside its own
+ALLOWED = {
+    "data": set(),
+    "generators": {"data"},
+    "learning": {"data"},
+    "fitting": {"data"},
+    "tuning": {"data", "generators", "learning", "fitting"},
+    "plots": {"data"},
+    "report": {"data", "generators", "fitting", "tuning", "plots"},
+    "cli": {"data", "generators", "learning", "fitting", "tuning", "plots", "report"},
+}
+#: third-party packages that stay on their floors
+ONLY_IN = {
+    "jax": {"learning", "fitting", "tuning", "cli"},
+    "flax": {"learning"},
+    "optax": {"learning"},
+    "matplotlib": {"plots"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "numba": {"generators"},
+    "pythia8mc": {"generators"},
+    "iminuit": {"fitting"},
+}
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down(path):
+    floor = path.relative_to(ROOT).parts[0]
+    if floor == "__init__.py":
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "sbitune" and len(parts) > 1 and parts[1] in ALLOWED:
+            assert parts[1] == floor or parts[1] in ALLOWED[floor], f"{floor} imports {name}"
+        if parts[0] in ONLY_IN:
+            assert floor in ONLY_IN[parts[0]], f"{floor} imports {name}"
+
+
+def test_every_package_has_a_floor():
+    packages = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith("__")}
+    assert packages == set(ALLOWED)
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["sbitune.generators.worker", "sbitune.generators.observables", "sbitune.data.yoda"])
+def test_workers_and_readers_start_without_jax(module):
+    heavy = "{'jax', 'matplotlib', 'iminuit', 'click', 'scipy.stats'}"
+    assert run(f"import {module}, sys; print({heavy} & set(sys.modules))") == "set()"
+
+
+def test_yoda_needs_only_numpy():
+    code = (
+        "import sys, sbitune.data.yoda as y; print({m.split('.')[0] for m in sys.modules} & {'scipy', 'hist', 'h5py'})"
+    )
+    assert run(code) == "set()"
+
+
+def test_importing_everything_changes_no_global_state():
+    code = (
+        "import warnings, jax, matplotlib; w, b = list(warnings.filters), dict(matplotlib.rcParams);"
+        "import sbitune.tuning.line, sbitune.report.write;"
+        "assert dict(matplotlib.rcParams) == b; assert not jax.config.jax_enable_x64;"
+        "print('same')"
+    )
+    assert run(code) == "same"
+
+
+def test_help_is_quick_to_import():
+    heavy = "{'jax', 'numpy', 'matplotlib', 'numba'}"
+    assert run(f"import sbitune.cli.main, sys; print({heavy} & set(sys.modules))") == "set()"
