@@ -74,7 +74,9 @@ def build_mlp(
 def split_trained(model: Any) -> tuple[list[jax.Array], Callable[[list[Any]], Any]]:
     """Return the trained arrays of a model, and the function that puts others in their place."""
     leaves, structure = jax.tree.flatten(model, is_leaf=lambda node: isinstance(node, Fixed))
-    places = [i for i, leaf in enumerate(leaves) if not isinstance(leaf, Fixed) and jnp.issubdtype(leaf, jnp.inexact)]
+    places = [
+        i for i, leaf in enumerate(leaves) if not isinstance(leaf, Fixed) and jnp.issubdtype(leaf.dtype, jnp.inexact)
+    ]
 
     def merge(trained: list[Any]) -> Any:
         merged = list(leaves)

@@ -167,7 +167,7 @@ def split_rows(keys: jax.Array, n_events: int, validation_fraction: float) -> Ro
     return Rows(order[:, n_validation:], order[:, :n_validation])
 
 
-@partial(jax.jit, static_argnames=("loss", "optimizer", "batch_size", "patience"))
+@partial(jax.jit, static_argnames=("loss", "optimizer", "batch_size"))
 def _run_epoch(
     state: _State,
     models: Any,
@@ -179,15 +179,15 @@ def _run_epoch(
     loss: Loss,
     optimizer: optax.GradientTransformation,
     batch_size: int,
-    patience: int,
+    patience: jax.Array,
 ) -> tuple[_State, jax.Array]:
     """Run one epoch of all members; return the state and the losses (2, n_members) of training and validation."""
 
     def run_member(state: _State, model: Any, rows: Rows, key: jax.Array) -> tuple[_State, jax.Array]:
         merge = split_trained(model)[1]
-        shuffle_key, step_key, validation_key = jax.random.split(jax.random.fold_in(key, epoch), 3)
-        order = jax.random.permutation(shuffle_key, rows.train)
-        n_steps = len(order) // batch_size
+        n_steps = len(rows.train) // batch_size
+        keys = jax.random.split(jax.random.fold_in(key, epoch), n_steps + 2)
+        order = jax.random.permutation(keys[0], rows.train)
         batches = order[: n_steps * batch_size].reshape(n_steps, batch_size)
 
         def step(carry: tuple, given: tuple) -> tuple[tuple, jax.Array]:
@@ -199,8 +199,8 @@ def _run_epoch(
             return (optax.apply_updates(trained, updates), memory), value
 
         carry = (state.trained, state.optimizer)
-        carry, values = jax.lax.scan(step, carry, (batches, jax.random.split(step_key, n_steps)))
-        validation = _validate(loss, merge(carry[0]), data, rows.validation, validation_key)
+        carry, values = jax.lax.scan(step, carry, (batches, keys[2:]))
+        validation = _validate(loss, merge(carry[0]), data, rows.validation, keys[1])
         return _keep_best(state, *carry, validation, epoch, patience), jnp.stack([values.mean(), validation])
 
     return jax.vmap(run_member, out_axes=(0, 1))(state, models, rows, keys)
@@ -215,7 +215,7 @@ def _validate(loss: Loss, model: Any, data: Any, rows: jax.Array, key: jax.Array
 
 
 def _keep_best(
-    state: _State, trained: list, memory: Any, validation: jax.Array, epoch: jax.Array, patience: int
+    state: _State, trained: list, memory: Any, validation: jax.Array, epoch: jax.Array, patience: jax.Array
 ) -> _State:
     better = state.active & (validation < state.best_loss)
     best_epoch = jnp.where(better, epoch, state.best_epoch)
@@ -235,7 +235,7 @@ def _start(models: Any, optimizer: optax.GradientTransformation, n_members: int)
         trained=trained,
         optimizer=jax.vmap(optimizer.init)(trained),
         best=trained,
-        best_loss=jnp.full(n_members, jnp.inf),
+        best_loss=jnp.full(n_members, jnp.inf, jnp.float32),  # given a type, or the second epoch compiles anew
         best_epoch=jnp.zeros(n_members, jnp.int32),
         active=jnp.ones(n_members, bool),
     )
