@@ -1,9 +1,12 @@
 """The container and the rows, with a small text for every trap of the format."""
 
 import gzip
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
@@ -175,12 +178,33 @@ def test_select_skips_without_reading_rows():
         (HISTO.replace("_V2", "_V7"), r"f.yoda:1: .*version 7 of the format is not known"),
         (HISTO.replace("HISTO1D", "HISTO9D"), r"f.yoda:1: .*type HISTO9D is not known; leave it out with `select`"),
         (HISTO.replace("5.00000000000000000e-01", "half"), r"f.yoda:1: .*ScaledBy: 'half' is not a number"),
+        (HISTO.replace("3.0\t4.0", "4.0\t4.0"), r"f.yoda:1: .*bin 2 \(counted from 0\) has the edges \[4, 4\)"),
         (HISTO.replace("3.5\t12.25", "3.5\t9 9\t12.25"), r"f.yoda:16: .*a row has 9 columns instead of 7"),
     ],
 )
 def test_errors_name_file_and_line(text, message):
     with pytest.raises(InputError, match=message):
         yoda.loads(text, name="f.yoda")
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, len(HISTO) - 1),
+    st.integers(0, 40),
+    st.text("-\n\t #0123456789.enaifBEGINDTotal[]{}:=\"'", max_size=8),
+)
+def test_damaged_text_is_read_or_refused(place, length, inserted):
+    damaged = HISTO[:place] + inserted + HISTO[place + length :]
+    try:
+        objects = yoda.loads(damaged)
+    except InputError as error:
+        message, objects = str(error), {}
+    else:
+        message = "<string>:0: fine"
+    assert re.match(r"<string>:\d+: ", message)
+    for obj in yoda.loads(yoda.dumps(objects)).values():
+        if not isinstance(obj, yoda.Counter):
+            yoda.points(obj)
 
 
 def test_empty_text_holds_nothing():

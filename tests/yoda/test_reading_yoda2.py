@@ -209,6 +209,7 @@ def test_all_versions_in_one_file():
             "---\t---\t---\t---\t---\t---\t---\n2.5",
             "8 columns",
         ),
+        ("[0.000000e+00,", "[5.0,", r"Edges\(A1\): \[5.0, .* must increase"),
         ("ESTIMATE1D_V3 ", "BINNEDESTIMATE<X>_V3 ", "type BINNEDESTIMATE<X> is not known"),
         ("1.000000e+00 \t-1.0", "1.0 one", r"<string>:14: .*'one' is not a number"),
         ("{masked}", "MaskedBins: [a]\n", r"MaskedBins: \[a\] is not a list of integers"),

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from sbitune.data.yoda.model import (
+    error_of_moments,
     mean_error_of_moments,
     mean_of_moments,
     scale_sums,
@@ -107,7 +108,7 @@ class Histo2D(_Binned2D):
 
     def height_error(self) -> np.ndarray:
         """Statistical error of the height (n_bins,)."""
-        return np.sqrt(self.sums[:, 1]) / np.prod(self.high - self.low, axis=1)
+        return error_of_moments(self.sums[:, 1], np.prod(self.high - self.low, axis=1))
 
 
 class Profile2D(_Binned2D):

@@ -94,7 +94,7 @@ def _check_bins(first: Any, other: Any) -> None:
     if isinstance(first, Counter):
         return
     if isinstance(first, BinnedFillable):
-        same = len(first.axes) == len(other.axes) and first.masked == other.masked
+        same = len(first.axes) == len(other.axes) and first.masked == other.masked and first.profile == other.profile
         same = same and all(map(Axis.same, first.axes, other.axes))
     else:
         same = same_bins(first.low, first.high, other.low, other.high)

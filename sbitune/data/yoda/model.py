@@ -42,6 +42,12 @@ def scaled_annotations(annotations: dict[str, Any], factor: float) -> dict[str, 
     return {**annotations, "ScaledBy": float(annotations.get("ScaledBy", 1.0)) * factor}
 
 
+def error_of_moments(sumw2: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Statistical error of a height, sqrt(sumw2) over the width; nan where damaged sums are negative."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(sumw2) / width
+
+
 def mean_of_moments(sumw: np.ndarray, sumwy: np.ndarray) -> np.ndarray:
     """Weighted mean; nan where the sum of weights is zero."""
     sumw = np.asarray(sumw, float)
@@ -137,7 +143,7 @@ class Histo1D(_Binned1D):
 
     def height_error(self) -> np.ndarray:
         """Statistical error of the height: sqrt(sum of w^2) over bin width (n_bins,)."""
-        return np.sqrt(self.sums[:, 1]) / self.width()
+        return error_of_moments(self.sums[:, 1], self.width())
 
     def values(self) -> np.ndarray:
         """Sum of weights in every bin (n_bins,), what plotting libraries draw."""

@@ -7,7 +7,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.yoda.estimates import Estimate, Scatter
 from sbitune.data.yoda.grids import BinnedFillable
-from sbitune.data.yoda.model import Histo1D, Profile1D, mean_error_of_moments, mean_of_moments
+from sbitune.data.yoda.model import Histo1D, Profile1D, error_of_moments, mean_error_of_moments, mean_of_moments
 from sbitune.data.yoda.objects import Object
 
 
@@ -66,5 +66,5 @@ def _fillable_points(fillable: BinnedFillable) -> Points:
     if fillable.profile:
         error = mean_error_of_moments(sumw, sumw2, columns[4], columns[5])
         return Points(low, high, mean_of_moments(sumw, columns[4]), error, error, {})
-    error = np.sqrt(sumw2) / (high - low)
+    error = error_of_moments(sumw2, high - low)
     return Points(low, high, sumw / (high - low), error, error, {})

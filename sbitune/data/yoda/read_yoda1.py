@@ -40,10 +40,18 @@ def _special_rows(block: Block, columns: int) -> tuple[dict[str, np.ndarray], li
     return sums, [row for row in block.rows if row[0] not in _SPECIAL]
 
 
+def _check_edges(block: Block, low: np.ndarray, high: np.ndarray) -> None:
+    if not np.all(right := high > low):
+        index = np.argwhere(~right)[0]
+        edges = f"[{low[tuple(index)]:g}, {high[tuple(index)]:g})"
+        block.fail(f"bin {index[0]} (counted from 0) has the edges {edges}; the high edge must be above the low one")
+
+
 def _binned1d(block: Block, kind: type[Histo1D] | type[Profile1D], columns: int) -> Histo1D | Profile1D:
     special, rows = _special_rows(block, columns)
     table = block.numbers(rows, 2 + columns)
     low, high, sums = table[:, 0].copy(), table[:, 1].copy(), table[:, 2:].copy()
+    _check_edges(block, low, high)
     under, over = (special.get(name, np.zeros(columns)) for name in _SPECIAL[1:])
     total = special["Total"] if "Total" in special else add_up(np.vstack([sums, under, over]))
     return kind(block.path, low, high, sums, total, under, over, user_annotations(block))
@@ -54,6 +62,7 @@ def _binned2d(block: Block, kind: type[Histo2D] | type[Profile2D], columns: int)
     table = block.numbers(rows, 4 + columns)
     edges, sums = table[:, :4], table[:, 4:].copy()
     low, high = edges[:, [0, 2]], edges[:, [1, 3]]
+    _check_edges(block, low, high)
     total = special["Total"] if "Total" in special else add_up(sums)
     return kind(block.path, low, high, sums, total, np.zeros((0, columns)), user_annotations(block))
 

@@ -46,9 +46,12 @@ def _axis(block: Block, number: int, kind: str) -> Axis:
         if kind == "s":
             return Axis(kind, tuple(_strings(text)))
         words = text.strip("[] ").replace(",", " ").split()
-        return Axis(kind, np.array(words, float if kind == "d" else int))
+        edges = np.array(words, float if kind == "d" else int)
     except ValueError:
         block.fail(f"Edges(A{number}): {text[:80]} is not a list of {_EDGE_WORDS[kind]}")
+    if kind == "d" and not np.all(edges[1:] > edges[:-1]):
+        block.fail(f"Edges(A{number}): {text[:80]} must increase")
+    return Axis(kind, edges)
 
 
 def _strings(text: str) -> list[str]:
