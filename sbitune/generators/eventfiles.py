@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -51,36 +53,42 @@ class EventFile:
             yield EventBatch(**columns, **momenta, offsets=offsets[first : last + 1] - offsets[first], weight=weight)
 
     def _load_archive(self) -> dict[str, np.ndarray]:
-        try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                stored = {name: archive[name] for name in archive.files}
-        except (ValueError, OSError, EOFError) as error:
-            raise InputError(f"{self.path}: not a NumPy archive ({error})") from error
+        """Return the arrays under EventBatch's names, with `p`, `offsets` and `weights`, all checked."""
+        stored = self._stored_arrays()
         for name in (*_COLUMNS, "p", "offsets"):
             if name not in stored:
                 raise InputError(f"{self.path}: the array {name!r} is missing; it has {', '.join(stored) or 'none'}")
-        arrays = {name: np.asarray(stored[key], np.int32) for key, name in _COLUMNS.items()}
-        arrays["p"], arrays["offsets"] = np.asarray(stored["p"], float), np.asarray(stored["offsets"], np.int64)
-        self._check_offsets(arrays["offsets"], len(arrays["id"]))
-        n_events = len(arrays["offsets"]) - 1
-        arrays["status"] = self._status(stored, arrays)
-        arrays["weights"] = np.asarray(stored.get("weights", np.ones(n_events)), float)
-        self._check_shapes(arrays, n_events)
+        offsets = self._numbers(stored, "offsets", np.int64)
+        self._check_offsets(offsets, len(stored["id"]))
+        arrays: dict[str, Any] = {name: self._numbers(stored, key, np.int32) for key, name in _COLUMNS.items()}
+        arrays["status"] = self._numbers(stored, "sthep" if "sthep" in stored else "st", np.int32)
+        arrays["p"] = self._numbers(stored, "p", np.float64)
+        stored.setdefault("weights", np.ones(len(offsets) - 1))
+        arrays["weights"] = self._numbers(stored, "weights", np.float64)
+        self._check_shapes(arrays, len(offsets) - 1)
+        arrays["offsets"] = offsets
         self._check_values(arrays)
+        if "sthep" not in stored:
+            arrays["status"] = _status_from_pythia(arrays)
         if "cross_section" in stored:
-            value, error = np.broadcast_to(stored["cross_section"], 2) if stored["cross_section"].size else (0, 0)
+            value, error = np.broadcast_to(self._numbers(stored, "cross_section", np.float64), 2)
             self.cross_section = float(value), float(error)
         return arrays
 
-    def _status(self, stored: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> np.ndarray:
-        if "sthep" in stored:
-            return np.asarray(stored["sthep"], np.int32)
-        if "st" not in stored:
-            raise InputError(f"{self.path}: neither 'sthep' (HepMC status) nor 'st' (Pythia status) is there")
-        from sbitune.generators.observables.kernels.particles import hepmc_status
+    def _stored_arrays(self) -> dict[str, np.ndarray]:
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (ValueError, OSError, EOFError, BadZipFile) as error:
+            raise InputError(f"{self.path}: not a NumPy archive ({error})") from error
 
-        status = np.asarray(stored["st"], np.int32)
-        return hepmc_status(arrays["id"], status, arrays["daughter1"], arrays["offsets"])
+    def _numbers(self, stored: dict[str, np.ndarray], name: str, type_: type) -> np.ndarray:
+        if name not in stored:
+            raise InputError(f"{self.path}: neither 'sthep' (HepMC status) nor 'st' (Pythia's status) is there")
+        try:
+            return np.ascontiguousarray(stored[name], type_)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{self.path}: the array {name!r} does not hold numbers ({error})") from error
 
     def _check_offsets(self, offsets: np.ndarray, n: int) -> None:
         if offsets.ndim != 1 or len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
@@ -88,7 +96,7 @@ class EventFile:
 
     def _check_shapes(self, arrays: dict[str, np.ndarray], n_events: int) -> None:
         n = len(arrays["id"])
-        expected = {name: (n,) for name in (*_COLUMNS.values(), "status")} | {"p": (n, 5), "weights": (n_events,)}
+        expected = dict.fromkeys((*_COLUMNS.values(), "status"), (n,)) | {"p": (n, 5), "weights": (n_events,)}
         for name, shape in expected.items():
             if arrays[name].shape != shape:
                 raise InputError(f"{self.path}: {name!r} has the shape {arrays[name].shape}, expected {shape}")
@@ -99,7 +107,9 @@ class EventFile:
         for name in ("mother1", "mother2", "daughter1", "daughter2"):
             outside = (arrays[name] < 0) | (arrays[name] >= lengths)
             if outside.any():
-                raise InputError(f"{self.path}: event {_event_of(outside, offsets)}: {name} points outside of the event")
+                raise InputError(
+                    f"{self.path}: event {_event_of(outside, offsets)}: {name} points outside of the event"
+                )
         bad = ~np.isfinite(arrays["p"]).all(axis=1)
         if bad.any():
             raise InputError(f"{self.path}: event {_event_of(bad, offsets)} has a momentum that is not finite")
@@ -143,7 +153,13 @@ class EventFile:
         return record | links | {"weight": np.array([_nominal_weight(event)])}
 
 
-def _event_of(entries: np.ndarray, offsets: np.ndarray) -> int:
+def _status_from_pythia(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    from sbitune.generators.observables.kernels.particles import hepmc_status
+
+    return hepmc_status(arrays["id"], arrays["status"], arrays["daughter1"], arrays["offsets"])
+
+
+def _event_of(entries: Any, offsets: np.ndarray) -> int:
     """Return the number of the event of the first entry (n,) that is true."""
     return int(np.searchsorted(offsets, np.argmax(entries), side="right") - 1)
 
@@ -174,7 +190,10 @@ def _nominal_weight(event) -> float:
     """Return the weight of the nominal name, or the first one; 1 for an event without weights."""
     if not event.weights:
         return 1.0
-    names = [name.lower() for name in event.weight_names]
+    try:
+        names = [name.lower() for name in event.weight_names]
+    except RuntimeError:  # a file without names
+        names = []
     for nominal in _NOMINAL_WEIGHTS:
         if nominal in names:
             return float(event.weights[names.index(nominal)])

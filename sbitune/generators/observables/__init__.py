@@ -7,5 +7,18 @@ adding a file. `framework` holds what they share, `kernels` the compiled loops.
 from sbitune.generators.observables.framework.analysis import Analysis, Booking, Energy
 from sbitune.generators.observables.framework.registry import available, load
 from sbitune.generators.observables.framework.run import AnalysisRun, finalize_raw, merge_runs
+from sbitune.generators.observables.framework.stored import analyse
+from sbitune.generators.observables.kernels.particles import hepmc_status
 
-__all__ = ["Analysis", "AnalysisRun", "Booking", "Energy", "available", "finalize_raw", "load", "merge_runs"]
+__all__ = [
+    "Analysis",
+    "AnalysisRun",
+    "Booking",
+    "Energy",
+    "analyse",
+    "available",
+    "finalize_raw",
+    "hepmc_status",
+    "load",
+    "merge_runs",
+]

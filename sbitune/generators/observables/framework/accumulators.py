@@ -30,15 +30,10 @@ class _Binned:
         """Centres of the bins (n,)."""
         return 0.5 * (self.low + self.high)
 
-    def _parts(self) -> dict[str, np.ndarray]:
-        bins, (_, underflow, overflow) = self.sums[:-3], self.sums[-3:].copy()
-        edges = {"low": self.low.copy(), "high": self.high.copy()}
-        return edges | {
-            "sums": bins.copy(),
-            "total": self.sums.sum(axis=0),
-            "underflow": underflow,
-            "overflow": overflow,
-        }
+    def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return low and high edges, sums of the bins, of all fills, of the underflow and of the overflow."""
+        _, underflow, overflow = self.sums[-3:].copy()
+        return self.low.copy(), self.high.copy(), self.sums[:-3].copy(), self.sums.sum(axis=0), underflow, overflow
 
 
 class Histogram(_Binned):
@@ -68,7 +63,7 @@ class Histogram(_Binned):
 
     def result(self) -> Histo1D:
         """Return what was filled."""
-        return Histo1D(path=self.path, **self._parts())
+        return Histo1D(self.path, *self._parts())
 
 
 class Profile(_Binned):
@@ -90,7 +85,7 @@ class Profile(_Binned):
 
     def result(self) -> Profile1D:
         """Return what was filled."""
-        return Profile1D(path=self.path, **self._parts())
+        return Profile1D(self.path, *self._parts())
 
 
 @dataclass(eq=False)

@@ -35,8 +35,8 @@ class Projections:
     """Lazy views of one batch; each is computed when the first analysis asks for it."""
 
     def __init__(self, batch: EventBatch):
-        self.batch = batch
-        self.weight = np.ascontiguousarray(batch.weight, dtype=float)  #: (n_events,)
+        self.batch = _uniform(batch)
+        self.weight = self.batch.weight  #: (n_events,)
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -125,6 +125,16 @@ class Projections:
         """The events with at least two charged particles, which all analyses of LEP ask for."""
         keep = self.charged.count >= 2
         return self if keep.all() else Projections(select_events(self.batch, keep))
+
+
+#: columns of an EventBatch and the types that kernels are compiled for; views and other types would compile anew
+_TYPES = dict.fromkeys(("id", "status", "mother1", "mother2", "daughter1", "daughter2"), np.int32)
+_TYPES |= dict.fromkeys(("px", "py", "pz", "e", "m", "weight"), np.float64) | {"offsets": np.int64}
+
+
+def _uniform(batch: EventBatch) -> EventBatch:
+    columns = {name: np.require(getattr(batch, name), type_, ["C", "W", "A"]) for name, type_ in _TYPES.items()}
+    return EventBatch(**columns)
 
 
 def select_events(batch: EventBatch, keep: np.ndarray) -> EventBatch:

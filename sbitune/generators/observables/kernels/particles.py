@@ -175,7 +175,11 @@ def beams(pdg, status, px, py, pz, e, offsets):
 
 @njit(cache=True, nogil=True)
 def hepmc_status(pdg, status, daughter1, offsets):
-    """Return the HepMC status (n,) of entries whose Pythia status is given; see `observables.hepmc_status`."""
+    """Return the HepMC status (n,) int32 of entries from Pythia's own `status` (n,), as Pythia's HepMC output has it.
+
+    1: final (status > 0); 4: beam (-12); 2: hadron, muon or tau whose first daughter is another particle, made in a
+    decay (|status| 91 to 94); otherwise -status from 11 to 200, or 0. `daughter1` (n,) counts inside the event.
+    """
     result = np.zeros(len(pdg), np.int32)
     for event in range(len(offsets) - 1):
         start = offsets[event]
