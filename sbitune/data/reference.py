@@ -42,16 +42,27 @@ class Reference:
         return self.histograms.errors
 
     def correlated(self) -> dict[str, np.ndarray]:
-        """The sources that move bins together: `path: source` -> (n_bins,) shifts. One entry per object and source."""
+        """The sources that move bins together: `path: source` -> (n_bins,) shifts. One entry per object and source.
+
+        Objects whose sources add up to more than the total error (some published tables do) have none: `inconsistent`
+        names them.
+        """
         shifts = {}
-        for name, column in self.sources.items():
-            if name == "" or name.lower().startswith(UNCORRELATED):
-                continue
+        excluded = self.inconsistent()
+        for name, column in self._moving().items():
             for path in self.bins.paths():
                 mine = np.where(self.bins.path == path, column, 0.0)
-                if np.any(mine):
+                if np.any(mine) and path not in excluded:
                     shifts[f"{path}: {name}"] = mine
         return shifts
+
+    def inconsistent(self) -> list[str]:
+        """Paths of objects whose correlated sources exceed the total error of a bin by more than 5 %."""
+        squares = sum((column**2 for column in self._moving().values()), np.zeros(len(self.values)))
+        return self.bins.take(np.flatnonzero(np.sqrt(squares) > 1.05 * self.errors)).paths()
+
+    def _moving(self) -> dict[str, np.ndarray]:
+        return {n: c for n, c in self.sources.items() if n and not n.lower().startswith(UNCORRELATED)}
 
     def take(self, indices: np.ndarray) -> "Reference":
         """Return the reference of the chosen bins, in their order."""

@@ -62,12 +62,16 @@ def _draw_values(axes: Axes, panel: Panel) -> None:
     for name, curve in panel.curves().items():
         _step(axes, panel, curve.values, COLOURS[name], _NAMES[name], "--" if name == "surrogate" else "-")
     data = panel.data
-    axes.errorbar(centre, data.values, data.errors, half, fmt="o", ms=2.5, lw=0.8, color="black", label="data", zorder=5)
+    axes.errorbar(
+        centre, data.values, data.errors, half, fmt="o", ms=2.5, lw=0.8, color="black", label="data", zorder=5
+    )
     positive = data.values[data.values > 0]
     if len(positive) == len(data.values) and positive.max() > 20 * positive.min():
         axes.set_yscale("log")
         axes.set_ylim(0.4 * positive.min(), 3 * positive.max())
     axes.set_xlim(panel.low.min(), panel.high.max())
+    if panel.low.min() > 0 and panel.high.max() > 50 * panel.low.min():
+        axes.set_xscale("log")
     axes.legend(loc="best")
 
 

@@ -20,6 +20,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th { text-align: left; font-weight: 600; border-bottom: 2px solid var(--line); padding: 4px 14px 4px 0; vertical-align: bottom; }
 td { border-bottom: 1px solid var(--line); padding: 4px 14px 4px 0; vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
+td.path { font: 13px/1.6 ui-monospace, "DejaVu Sans Mono", monospace; white-space: nowrap; }
 td.good { color: var(--good); } td.bad { color: var(--bad); }
 code, pre { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { background: #f6f7f8; padding: 12px 14px; overflow-x: auto; border-radius: 4px; }
@@ -66,7 +67,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterab
 
     top = "".join(cell("th", i, name) for i, name in enumerate(head))
     lines = ("<tr>" + "".join(cell("td", i, value) for i, value in enumerate(row)) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>\n' + "\n".join(lines) + "</tbody></table></div>"
+    return (
+        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>\n' + "\n".join(lines) + "</tbody></table></div>"
+    )
 
 
 def figure(svg: str, caption: str = "", kind: str = "") -> str:

@@ -18,7 +18,7 @@ def how_it_was_made(fitted: Fitted) -> str:
             f"compares these runs with the data, the Monte Carlo errors included. The surrogate at the tune differs from the "
             f"run there by {v.surrogate_pull:.2f} of both errors (rms; 1 is expected)."
         )
-    rows = [(key, _plain(value)) for key, value in record.provenance.items()]
+    rows = [(key.replace("_", " "), _plain(value)) for key, value in record.provenance.items()]
     citations = sorted({label["Citation"] for label in fitted.reference.labels.values() if "Citation" in label})
     return html.section(
         "made",
@@ -40,7 +40,9 @@ def _scan(fitted: Fitted) -> str:
     )
     if spent["generation"] and spent["events"]:
         per = 1e6 / spent["events"]
-        words += f", of which {spent['generation'] * per:.0f} us an event to generate and {spent['analysis'] * per:.0f} "
+        words += (
+            f", of which {spent['generation'] * per:.0f} us an event to generate and {spent['analysis'] * per:.0f} "
+        )
         words += "us to fill the histograms"
     return words + "."
 
@@ -76,4 +78,4 @@ def _fit(fitted: Fitted) -> str:
 def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items())
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return str(value)

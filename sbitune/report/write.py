@@ -6,7 +6,7 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError
 from sbitune.data.files import write_text
-from sbitune.data.paths import analysis_of, reference_key
+from sbitune.data.paths import reference_key
 from sbitune.generators.config import PythiaConfig
 from sbitune.plots.observables import plot_observable, plot_single_bins
 from sbitune.plots.parameters import plot_correlation, plot_parameters
@@ -139,7 +139,7 @@ def _observables(fitted: Fitted) -> str:
     rows = []
     for o in fitted.record.observables:
         labels = fitted.reference.labels.get(reference_key(o.path), {})
-        row: list[object] = [o.path, o.bins, f"{o.weight:g}", f"{o.chi2:.1f}"]
+        row: list[object] = [(o.path, "path"), o.bins, f"{o.weight:g}", f"{o.chi2:.1f}"]
         tuned = "" if o.chi2_tuned is None else f"{o.chi2_tuned:.1f}"
         default = "" if o.chi2_default is None else f"{o.chi2_default:.1f}"
         kind = ""
@@ -155,7 +155,7 @@ def _figures(fitted: Fitted) -> str:
     all_of = list(panels(fitted))
     single = [(panel.title, panel) for _, panel in all_of if len(panel.low) == 1]
     parts = [
-        html.figure(to_svg(plot_observable(panel)), f"{path} ({analysis_of(path)})")
+        html.figure(to_svg(plot_observable(panel)), path)
         for path, panel in all_of
         if len(panel.low) > 1
     ]

@@ -87,8 +87,11 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
     matched = match(scan, reference, loaded.rules(), card.fit.correlations)
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
+    for note in matched.notes:
+        reporter.say(note)
     problem = Problem(surrogate, matched.measured, card.fit.limits, card.fit.fixed, card.fit.surrogate_error)
     tune = fit(problem, card.fit)
+    tune = replace(tune, notes=(*tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
     _write(loaded, record)
     reporter.say(str(tune))

@@ -26,6 +26,7 @@ class Matched(NamedTuple):
 
     measured: Measured
     excluded: tuple[Excluded, ...]
+    notes: tuple[str, ...] = ()  #: what was done about data that do not fit together
 
 
 def match(scan: Scan, reference: Reference, rules: Sequence[Rule], correlations: bool = True) -> Matched:
@@ -58,7 +59,11 @@ def match(scan: Scan, reference: Reference, rules: Sequence[Rule], correlations:
         weights=weights[chosen[keep]],
         names=tuple(shifts),
     )
-    return Matched(measured, excluded)
+    notes = [
+        f"{path}: its error sources exceed the total error; the total is used, without correlations"
+        for path in (mine.inconsistent() if correlations else [])
+    ]
+    return Matched(measured, excluded, tuple(notes))
 
 
 def locate(bins: Bins, reference: Reference) -> np.ndarray:

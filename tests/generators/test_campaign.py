@@ -56,7 +56,9 @@ def content(directory: Path) -> dict[str, bytes]:
 
 def test_pythia_runs_are_professors_and_the_same_on_any_worker(tmp_path):
     seen = []
-    made = run_campaign(pythia_tasks(3), tmp_path / "a", Means(workers=2), lambda done, total: seen.append((done, total)))
+    made = run_campaign(
+        pythia_tasks(3), tmp_path / "a", Means(workers=2), lambda done, total: seen.append((done, total))
+    )
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert made.new == 3
     run_campaign(pythia_tasks(3)[2:], tmp_path / "b", Means(workers=1))

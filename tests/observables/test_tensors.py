@@ -82,7 +82,7 @@ def test_empty_events_have_no_shape():
 
 
 def test_boost_along_the_axis_shifts_the_rapidity():
-    p = np.random.default_rng(6).normal(size=(10, 3)) + [0, 0, 20]
+    p = np.random.default_rng(6).normal(loc=(0, 0, 20), size=(10, 3))
     s = select(p, mass=0.14)
     y = 0.5
     e, pz = np.cosh(y) * s.e + np.sinh(y) * s.pz, np.sinh(y) * s.e + np.cosh(y) * s.pz

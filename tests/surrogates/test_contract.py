@@ -1,0 +1,144 @@
+"""What every kind of surrogate promises."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+import pytest
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.scan import Parameter, Scan
+from sbitune.tuning.surrogates import (
+    NetworkConfig,
+    PolynomialConfig,
+    SurrogateConfig,
+    evaluate,
+    load_surrogate,
+    save_surrogate,
+    train,
+)
+
+SMALL = NetworkConfig(hidden=(16,), folds=3, members_per_fold=2, epochs=150, learning_rate=0.02)
+CONFIGS: dict[str, SurrogateConfig] = {
+    "polynomial": PolynomialConfig(order=3),
+    "chosen order": PolynomialConfig(max_order=3, scale="log"),
+    "network": SMALL,
+    "networks per bin": msgspec.structs.replace(SMALL, sharing="per_bin", scale="linear"),
+}
+THETA = np.array([0.7, 13.0])
+
+
+def truth(theta: np.ndarray) -> list[float]:
+    a, b = theta[0] + 0.5, theta[1] / 10
+    return [100 * a**0.5 * b, 20 + a * b, 7.0]
+
+
+@pytest.fixture(scope="module")
+def scans() -> tuple[Scan, Scan]:
+    def make(n_runs: int, seed: int) -> Scan:
+        random = np.random.default_rng(seed)
+        theta = random.uniform([0, 10], [2, 20], (n_runs, 2))
+        exact = np.array([truth(point) for point in theta])
+        errors = np.tile([2.0, 0.3, 0.0], (n_runs, 1))
+        bins = Bins(np.full(3, "/toy"), np.arange(3), np.arange(3), np.arange(3) + 1)
+        runs = tuple(str(i) for i in range(n_runs))
+        values = exact + errors * random.normal(size=exact.shape)
+        return Scan((Parameter("a", 0, 2), Parameter("b", 10, 20)), theta, values, errors, bins, runs)
+
+    return make(150, 1), make(100, 2)
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def trained(request: pytest.FixtureRequest, scans):
+    return train(jax.random.key(1), scans[0], CONFIGS[request.param])
+
+
+def test_it_predicts_held_out_runs_with_true_errors(trained, scans) -> None:
+    found = evaluate(trained, scans[1])
+    assert found.n_excluded == 100  # the bin without errors
+    assert found.rms_pull < 1.5
+    assert found.pull_width == pytest.approx(1, abs=0.2)
+    np.testing.assert_allclose(trained.predict_many(scans[1].theta).mean[:, 2], 7.0, rtol=1e-6)
+
+
+def test_it_passes_jit_grad_and_vmap(trained) -> None:
+    one = jax.jit(trained.predict)(THETA)
+    many = jax.jit(jax.vmap(trained.predict))(jnp.tile(THETA, (3, 1)))
+    np.testing.assert_allclose(many.mean[1], one.mean, rtol=1e-5)
+    np.testing.assert_allclose(many.error[1], one.error, rtol=1e-3, atol=1e-6)
+
+
+def test_it_computes_in_the_precision_of_theta_and_leaves_it_as_it_was(trained) -> None:
+    def predict_both(theta: jax.Array) -> tuple:
+        prediction = trained.predict(theta)
+        return prediction, prediction
+
+    assert jax.eval_shape(trained.predict, THETA).mean.dtype == np.float32
+    many = trained.predict_many(THETA[None])
+    assert many.mean.dtype == many.error.dtype == np.float64
+    assert jnp.ones(1).dtype == np.float32
+    with jax.enable_x64(True):
+        slope, one = jax.jit(jax.jacfwd(predict_both, has_aux=True))(THETA)
+    assert one.mean.dtype == one.error.dtype == slope.mean.dtype == np.float64
+    np.testing.assert_allclose(one.mean, many.mean[0], rtol=1e-12)
+    step = np.array([1e-5, 0])
+    ends = trained.predict_many([THETA + step, THETA - step])
+    for derivative, both in zip(slope, ends, strict=True):
+        np.testing.assert_allclose(derivative[:, 0], (both[0] - both[1]) / 2e-5, rtol=1e-4, atol=1e-6)
+
+
+def test_read_back_it_predicts_the_same_bits(trained, scans, tmp_path: Path) -> None:
+    save_surrogate(tmp_path / "surrogate.npz", trained)
+    back = load_surrogate(tmp_path / "surrogate.npz")
+    assert back.parameters == trained.parameters
+    assert back.bins.labels() == trained.bins.labels()
+    for theta in (scans[1].theta, THETA[None]):
+        for mine, its in zip(back.predict_many(theta), trained.predict_many(theta), strict=True):
+            assert mine.tobytes() == its.tobytes()
+
+
+@pytest.mark.parametrize("name", ["polynomial", "chosen order", "network"])
+def test_the_same_key_gives_the_same_surrogate(name: str, scans) -> None:
+    one, two = (train(jax.random.key(1), scans[0], CONFIGS[name]).predict_many(THETA[None]) for _ in range(2))
+    assert one.mean.tobytes() == two.mean.tobytes()
+    if name == "network":
+        other = train(jax.random.key(2), scans[0], CONFIGS[name]).predict_many(THETA[None])
+        assert one.mean.tobytes() != other.mean.tobytes()
+
+
+def test_old_keys_and_too_few_runs_are_refused(scans) -> None:
+    with pytest.raises(TypeError, match="typed random key"):
+        train(jax.random.PRNGKey(1), scans[0], PolynomialConfig(order=1))
+    few = scans[0].take_runs([str(i) for i in range(5)])
+    with pytest.raises(InputError, match="3 folds needs at least 6 runs, the scan has 5"):
+        train(jax.random.key(1), few, SMALL)
+
+
+def test_files_that_hold_no_surrogate_are_refused(scans, tmp_path: Path) -> None:
+    scans[0].save(tmp_path / "scan.npz")
+    with pytest.raises(InputError, match="expected a sbitune surrogate, this file holds a sbitune scan"):
+        load_surrogate(tmp_path / "scan.npz")
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_the_config_is_read_by_kind_and_survives(config) -> None:
+    encoded = msgspec.json.encode(config)
+    assert msgspec.json.decode(encoded, type=SurrogateConfig) == config
+    assert msgspec.json.decode(encoded)["kind"] == config.kind
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"kind": "network", "hiden": [3]}', "hiden"),
+        ('{"kind": "gauss"}', "gauss"),
+        ('{"kind": "polynomial", "order": -1}', "order"),
+        ('{"kind": "network", "members_per_fold": 1}', "members_per_fold"),
+    ],
+)
+def test_a_misspelt_config_is_refused(text: str, said: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=said):
+        msgspec.json.decode(text, type=SurrogateConfig)

@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sbitune.data.errors import InputError
+from sbitune.tuning.surrogates.orders import choose_order
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_the_order_of_a_noisy_polynomial_is_found(make_scan, order: int) -> None:
+    def truth(theta: np.ndarray) -> list[float]:
+        a, b = theta[0] - 1, (theta[1] - 15) / 5
+        return [a**order + a ** (order // 2) * b ** (order - order // 2)] * 10
+
+    choice = choose_order(make_scan(truth, 150, 0.05), max_order=5, seed=1)
+    assert choice.order == order
+    assert [score.order for score in choice.scores] == [0, 1, 2, 3, 4, 5]
+    best = choice.scores[order]
+    # held-out values scatter by their noise and the error of the fit, which has n_terms of 120 runs
+    assert best.rms_pull == pytest.approx(np.sqrt(1 + best.n_terms / 120), rel=0.08)
+    # log density of a unit Gaussian of width 0.05, lowered by the same error
+    exact = -0.5 * (1 + np.log(2 * np.pi * 0.05**2) + np.log(1 + best.n_terms / 120))
+    assert best.log_density == pytest.approx(exact, abs=0.08)
+
+
+def test_orders_with_too_few_runs_are_not_tried(make_scan) -> None:
+    scan = make_scan(lambda theta: [theta[0]], 12, 0.05)
+    assert [score.order for score in choose_order(scan, max_order=5, seed=1, folds=4).scores] == [0, 1, 2]
+
+
+def test_the_choice_depends_on_nothing_but_the_seed(make_scan) -> None:
+    scan = make_scan(lambda theta: [theta[0]], 40, 0.05)
+    assert choose_order(scan, 3, seed=5) == choose_order(scan, 3, seed=5)
+    assert choose_order(scan, 3, seed=5) != choose_order(scan, 3, seed=6)
+
+
+def test_impossible_choices_are_refused(make_scan) -> None:
+    scan = make_scan(lambda theta: [theta[0]], 6, 0.05)
+    with pytest.raises(InputError, match="7 folds of 6 runs"):
+        choose_order(scan, 2, seed=1, folds=7)
+    with pytest.raises(InputError, match="no bin of the scan has a Monte Carlo error"):
+        choose_order(replace(scan, errors=np.zeros_like(scan.errors)), 2, seed=1)

@@ -1,0 +1,207 @@
+"""The whole line on a generator whose truth is known: it must give that truth back, with honest errors."""
+
+import json
+
+import numpy as np
+import pytest
+import toyline
+
+from sbitune.data import yoda
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.reporting import Reporter
+from sbitune.data.scan import Scan
+from sbitune.report.write import write_report
+from sbitune.tuning.card import load_card
+from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune
+from sbitune.tuning.record import read_record
+from sbitune.tuning.scanning import load_scan, make_scan
+
+
+class Ears(Reporter):
+    def __init__(self):
+        self.words = []
+
+    def say(self, text):
+        self.words.append(text)
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("toy")
+    return tune(toyline.make(directory))
+
+
+def test_the_truth_comes_back(tuned):
+    record = tuned.record
+    a, b = record.parameters["a"], record.parameters["b"]
+    # the data have no noise: what is left is the surrogate's error, below that of the fit
+    assert abs(a.value - 1.3) < 0.5 * a.error
+    assert abs(b.value - 0.4) < 0.5 * b.error
+    assert record.chi2 < 17
+    assert record.ndf == 17 - 2
+    assert record.status == "converged"
+    # error of a alone from d01: 0.02 / sqrt(sum (x exp(-a x))^2), an upper bound
+    x = 0.5 * (toyline.X[1:] + toyline.X[:-1])
+    assert 0.002 < a.error < 0.025 / np.sqrt(np.sum((x * np.exp(-1.3 * x)) ** 2))
+
+
+def test_everything_is_left_behind(tuned):
+    directory = tuned.loaded.directory
+    assert read_record(directory / "result.yaml") == tuned.record
+    text = (directory / "tune.cmnd").read_text()
+    lines = dict(
+        line.split("!")[0].split("=") for line in text.splitlines() if not line.startswith("!") and "=" in line
+    )
+    assert (
+        float(lines["a"]) if "a" in lines else float(lines["a "]) == pytest.approx(tuned.record.parameters["a"].value)
+    )
+    assert set(yoda.read(directory / "validation.yoda")) == {"/TOY/d01", "/TOY/d02", "/TOY/d03"}
+    validation = tuned.record.validation
+    assert validation.chi2_tuned < validation.chi2_default
+    # 17 bins: the rms pull of surrogate and run has an error of 1/sqrt(34)
+    assert validation.surrogate_pull == pytest.approx(1.0, abs=4 / np.sqrt(34))
+    assert sum(o.chi2_tuned for o in tuned.record.observables) == pytest.approx(validation.chi2_tuned)
+
+
+def test_the_report_is_one_page_that_says_it_all(tuned):
+    page = write_report(tuned)
+    text = page.read_text()
+    assert "The tune beats the values before tuning on this data" in text
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http://purl.org", "")
+    assert "<script" not in text
+    for word in ("/TOY/d01", "/TOY/d03", "nobody", "MINOS", "Correlations", "How these numbers were made"):
+        assert word in text
+    assert text.count("<svg") == 2 + 2 + 1
+    assert page.stat().st_size < 600_000
+
+
+def test_it_resumes_and_gives_the_same(tuned):
+    directory = tuned.loaded.directory
+    before = (directory / "result.yaml").read_bytes()
+    stamps = {p: p.stat().st_mtime_ns for p in (directory / "work").rglob("run.json")}
+    again = tune(load_card(directory))
+    assert (directory / "result.yaml").read_bytes() == before
+    assert {p: p.stat().st_mtime_ns for p in (directory / "work").rglob("run.json")} == stamps
+    assert again.record == tuned.record
+
+
+def test_the_same_card_elsewhere_gives_the_same_numbers(tuned, tmp_path):
+    other = tune(toyline.make(tmp_path / "other"))
+    assert other.record.parameters == tuned.record.parameters
+    assert other.record.validation == tuned.record.validation
+
+
+def test_stages_read_what_others_left(tuned):
+    again = read_fitted(tuned.loaded)
+    assert again.record == tuned.record
+    np.testing.assert_array_equal(again.scan.values, tuned.scan.values)
+    assert isinstance(load_scan(tuned.loaded.directory / "work" / "scan"), Scan)
+
+
+def test_a_stage_whose_input_is_missing_names_the_command(tmp_path):
+    loaded = toyline.make(tmp_path)
+    with pytest.raises(InputError, match=r"run `sbitune scan"):
+        read_fitted(loaded)
+
+
+def test_a_changed_card_is_not_mixed_with_old_runs(tmp_path):
+    loaded = toyline.make(tmp_path, runs=12)
+    make_scan(loaded)
+    toyline.edit(tmp_path, "events: 100, seed", "events: 200, seed")
+    with pytest.raises(InputError, match="was made with other settings"):
+        make_scan(load_card(tmp_path))
+
+
+def test_more_runs_extend_a_scan(tmp_path):
+    make_scan(toyline.make(tmp_path, runs=12))
+    toyline.edit(tmp_path, "runs: 12", "runs: 15")
+    scan = make_scan(load_card(tmp_path))
+    assert len(scan.runs) == 15
+
+
+def test_a_failed_run_stops_the_line_unless_the_card_says_drop(tmp_path):
+    toyline.make(tmp_path, runs=14)
+    program = tmp_path / "generator.py"
+    program.write_text(program.read_text() + "\nif a > 1.85: sys.exit('a too large')\n")
+    with pytest.raises(ComputationError, match="a too large"):
+        make_scan(load_card(tmp_path))
+    toyline.edit(tmp_path, "workers: 2", "workers: 2, bad_runs: drop")
+    ears = Ears()
+    scan = make_scan(load_card(tmp_path), ears)
+    dropped = [w for w in ears.words if "left out: run" in w and "a too large" in w]
+    assert len(scan.runs) == 14 - len(dropped)
+    assert dropped
+    assert scan.theta[:, 0].max() <= 1.85
+
+
+def test_a_failed_fit_writes_no_tune(tmp_path, monkeypatch):
+    loaded = toyline.make(tmp_path, runs=12)
+    scan = make_scan(loaded)
+    flat = Scan(scan.parameters, scan.theta, np.ones_like(scan.values), scan.errors, scan.bins, scan.runs)
+    toyline.edit(tmp_path, "order: 3", "order: 0")
+    loaded = load_card(tmp_path)
+    surrogate = train_stage(loaded, flat)
+    with pytest.raises(ComputationError, match="fit failed"):
+        fit_stage(loaded, flat, surrogate)
+    assert not (tmp_path / "result.yaml").exists()
+    assert not (tmp_path / "tune.cmnd").exists()
+
+
+def test_references_that_do_not_fit(tmp_path):
+    loaded = toyline.make(tmp_path, runs=12)
+    scan = make_scan(loaded)
+    objects = list(yoda.read(tmp_path / "data.yoda").values())
+    short = objects[0]
+    cut = yoda.Scatter(short.path, short.values[:4] * [1.1, 1], short.minus[:4], short.plus[:4])
+    yoda.write(tmp_path / "data.yoda", [cut, *objects[1:]])
+    with pytest.raises(InputError, match=r"observable /TOY/d01#0: the reference has no bin \[0, 0.125\]"):
+        fit_stage(loaded, scan, train_stage(loaded, scan))
+    yoda.write(tmp_path / "data.yoda", objects[1:])
+    with pytest.raises(InputError, match=r"observable /TOY/d01: the reference has no such histogram"):
+        fit_stage(loaded, scan, train_stage(loaded, scan))
+
+
+def test_bins_without_an_error_are_left_out_with_the_reason(tmp_path):
+    loaded = toyline.make(tmp_path, runs=12)
+    scan = make_scan(loaded)
+    objects = list(yoda.read(tmp_path / "data.yoda").values())
+    first = objects[0]
+    errors = first.minus.copy()
+    errors[2, 1] = 0.0
+    values = first.values.copy()
+    values[5, 1] = np.nan
+    yoda.write(tmp_path / "data.yoda", [yoda.Scatter(first.path, values, errors, errors), *objects[1:]])
+    ears = Ears()
+    fitted = fit_stage(loaded, scan, train_stage(loaded, scan), ears)
+    assert fitted.record.excluded == [
+        {"bin": "/TOY/d01#2", "reason": "the reference gives no error"},
+        {"bin": "/TOY/d01#5", "reason": "the reference has no value"},
+    ]
+    assert fitted.record.ndf == 15 - 2
+    assert "/TOY/d01#2" in "".join(ears.words)
+
+
+def test_a_small_line_with_pythia(tmp_path, lep_card):
+    text = lep_card.read_text()
+    text = text.replace("runs: 128", "runs: 30").replace("events: 8000", "events: 300").replace("order: 2", "order: 1")
+    text = text.replace("events: 40000", "events: 400")
+    (tmp_path / "card.yaml").write_text(text)
+    fitted = tune(load_card(tmp_path))
+    assert fitted.scan.values.shape[0] == 30
+    assert len(fitted.measured.bins) >= 150
+    assert len({path.split("_")[0] for path in fitted.measured.bins.paths()}) >= 3
+    assert fitted.record.validation.events == 400
+    page = write_report(fitted)
+    assert "Monash 2013" in page.read_text()
+    record = json.loads((tmp_path / "work/scan/0000/run.json").read_text())
+    assert record["events"] == 300
+
+
+def test_tune_cmnd_is_read_by_pythia(tmp_path, lep_card):
+    pythia8mc = pytest.importorskip("pythia8mc")
+    cmnd = lep_card.parent / "tune.cmnd"
+    pythia = pythia8mc.Pythia("", False)
+    assert pythia.readFile(str(cmnd))
+    wanted = read_record(lep_card.parent / "result.yaml").parameters
+    for name, parameter in wanted.items():
+        assert pythia.settings.parm(name) == pytest.approx(parameter.value, rel=1e-8)
