@@ -210,7 +210,7 @@ def test_an_ensemble_of_means_spreads_as_the_bootstrap_should() -> None:
     every = np.tile(np.arange(200), (n_members, 1))
     drawn = bootstrap_rows(keys, Rows(every, every))
     rows = Rows(drawn.train, drawn.train)
-    config = TrainingConfig(epochs=150, batch_size=200, learning_rate=0.05, patience=150)
+    config = TrainingConfig(epochs=60, batch_size=200, learning_rate=0.1, patience=60)
 
     def loss(model: jax.Array, batch: jax.Array, key: jax.Array) -> jax.Array:
         return jnp.mean((batch - model) ** 2)

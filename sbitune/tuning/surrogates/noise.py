@@ -16,7 +16,7 @@ from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_ex
 RUNS_PER_TERM, HIGHEST_ORDER = 4, 2
 ITERATIONS = 30
 #: strength of the pull of all non-constant terms to zero; keeps regions in which all bins are empty finite
-RIDGE = 1e-3
+RIDGE = 1e-5
 #: the smoothed variance stays above this fraction of the smallest one that any run quotes
 FLOOR = 0.1
 
