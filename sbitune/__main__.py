@@ -1,0 +1,5 @@
+"""`python -m sbitune`."""
+
+from sbitune.cli.main import main
+
+main()

@@ -1,0 +1,166 @@
+"""The commands: help with an example, figures as JSON, words on standard error, exit codes 0, 1 and 2."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toyline
+from click.testing import CliRunner
+
+from sbitune.cli.main import COMMANDS, main
+from sbitune.data import yoda
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+def call(*words, code=0):
+    result = CliRunner().invoke(main, [str(w) for w in words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.stderr + result.stdout
+    return result
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("toy")
+    toyline.make(directory)
+    return directory, call("tune", directory, "--json")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name):
+    text = call(name, "--help").stdout
+    assert f"Example: sbitune {name}" in text
+    assert "--json" in text
+
+
+def test_tune_prints_one_json_object_and_words_elsewhere(tuned):
+    directory, result = tuned
+    figures = json.loads(result.stdout)
+    assert figures["status"] == "converged"
+    assert abs(figures["parameters"]["a"]["value"] - 1.3) < figures["parameters"]["a"]["error"]
+    assert "chi2 =" in result.stderr
+    assert Path(figures["report"]).is_file()
+    assert {"card.yaml", "result.yaml", "tune.cmnd", "validation.yoda", "report.html", "work"} <= {
+        p.name for p in directory.iterdir()
+    }
+
+
+def test_stages_by_name(tuned):
+    directory, _ = tuned
+    assert json.loads(call("scan", directory, "--json").stdout)["runs"] == 24
+    assert json.loads(call("fit", directory, "--json").stdout)["ndf"] == 15
+    assert json.loads(call("validate", directory, "--json").stdout)["validation_bins"] == 17
+    assert json.loads(call("report", directory, "--json").stdout)["bytes"] > 10_000
+    assert "converged" in call("fit", directory).stdout
+
+
+def test_train_reports_held_out_pulls(tuned, tmp_path):
+    directory, _ = tuned
+    (tmp_path / "runs.txt").write_text("0001 0005 # two\n0009\n0012\n")
+    words = (
+        "train",
+        directory / "work/scan",
+        "--kind",
+        "polynomial",
+        "--order",
+        "3",
+        "--holdout",
+        tmp_path / "runs.txt",
+    )
+    figures = json.loads(call(*words, "-o", tmp_path / "s.npz", "--json").stdout)
+    assert figures["holdout_runs"] == 4
+    assert figures["runs"] == 20
+    assert figures["bins"] == 17
+    # 4 x 17 pulls: the width has an error of 1/sqrt(136) = 0.086
+    assert figures["pull_width"] == pytest.approx(1.0, abs=4 * 0.086)
+    assert figures["rms_pull"] >= figures["pull_width"]
+    assert figures["cpu_seconds"] > 0
+    assert (tmp_path / "s.npz").is_file()
+    (tmp_path / "runs.json").write_text('{"holdout": ["0001"]}')
+    assert json.loads(call(*words[:-1], tmp_path / "runs.json", "--json").stdout)["holdout_runs"] == 1
+
+
+def test_ls(tuned):
+    directory, _ = tuned
+    assert "ALEPH_1996_S3486095" in json.loads(call("ls", "analyses", "--json").stdout)["analyses"]
+    assert (
+        "Phys. Rept. 294"
+        in json.loads(call("ls", "measurements", "--json").stdout)["measurements"]["ALEPH_1996_S3486095"]
+    )
+    assert "0.68" in json.loads(call("ls", "settings", "StringZ:a", "--json").stdout)["settings"]["StringZ:aLund"]
+    assert json.loads(call("ls", directory, "--json").stdout)["observables"]["/TOY/d01"] == "8 bins"
+    assert json.loads(call("ls", directory / "validation.yoda", "--json").stdout)["objects"]["/TOY/d01"] == "Scatter"
+
+
+def test_convert_scans_and_yoda(tuned, tmp_path):
+    directory, _ = tuned
+    call("convert", directory / "work/scan", tmp_path / "s.h5")
+    call("convert", tmp_path / "s.h5", tmp_path / "s.npz")
+    one = json.loads(call("ls", tmp_path / "s.npz", "--json").stdout)
+    assert (one["runs"], len(one["observables"])) == (24, 3)
+    call("convert", directory / "validation.yoda", tmp_path / "v2.yoda.gz", "--yoda-version", "2", "--select", "d01")
+    assert list(yoda.read(tmp_path / "v2.yoda.gz")) == ["/TOY/d01"]
+
+
+def test_analyse_stored_events(tmp_path):
+    names = ("ALEPH_1996_S3486095", "PDG_HADRON_MULTIPLICITIES")
+    options = [word for name in names for word in ("-a", name)]
+    out = tmp_path / "out.yoda"
+    figures = json.loads(call("analyse", DATA / "lep91_200.npz", *options, "-o", out, "--json").stdout)
+    assert figures["events"] == 200
+    multiplicity = yoda.read(out)["/ALEPH_1996_S3486095/d19-x01-y01"]
+    theirs = yoda.read(DATA / "lep91_200.rivet317.yoda.gz")["/ALEPH_1996_S3486095/d19-x01-y01"]
+    np.testing.assert_allclose(multiplicity.sums, theirs.sums, rtol=2e-6)
+    call("analyse", DATA / "lep91_200.npz", *options, "-o", tmp_path / "out2.yoda", "--yoda-version", "2")
+    assert "YODA_HISTO1D_V3" in (tmp_path / "out2.yoda").read_text()
+
+
+FAULTS = [
+    (("tune", "nowhere"), "no such card"),
+    (("fit", "nowhere"), "no such card"),
+    (("train", "nowhere"), "no such file or directory"),
+    (("ls", "nowhere"), "no such file or directory"),
+    (("analyse", "nowhere.npz", "-a", "ALEPH_1996_S3486095", "-o", "out.yoda"), "nowhere.npz"),
+    (("analyse", DATA / "lep91_200.npz", "-a", "ALEPH_1997", "-o", "out.yoda"), "there is no analysis 'ALEPH_1997'"),
+    (("analyse", DATA / "lep91_200.npz", "-a", "ATLAS_2010_S8918562", "-o", "out.yoda"), "ATLAS_2010_S8918562"),
+    (("convert", "nowhere.yoda", "out.yoda"), "nowhere.yoda"),
+    (("convert", "nowhere", "out.txt"), "must end in .yoda"),
+    (("train", "nowhere", "--kind", "spline"), "'spline' is not one of"),
+    (("analyse", "x"), "Missing option"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), FAULTS)
+def test_wrong_input_is_code_2_and_one_message(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*words, code=2)
+    assert message in result.stderr
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_computation_is_code_1(tmp_path):
+    toyline.make(tmp_path, runs=3)
+    (tmp_path / "generator.py").write_text("import sys; sys.exit('no')\n")
+    result = call("tune", tmp_path, code=1)
+    assert "run " in result.stderr
+    assert "failed" in result.stderr
+    assert not (tmp_path / "result.yaml").exists()
+
+
+def test_a_misspelt_key_is_code_2_with_file_and_line(tmp_path):
+    toyline.make(tmp_path)
+    toyline.edit(tmp_path, "runs: 24", "rums: 24")
+    result = call("tune", tmp_path, code=2)
+    assert f"{tmp_path}/card.yaml:10: unknown key 'scan.rums'" in result.stderr
+
+
+def test_it_runs_as_a_program():
+    result = subprocess.run([sys.executable, "-m", "sbitune", "--version"], capture_output=True, text=True)
+    assert result.returncode == 0
+    assert "sbitune" in result.stdout
