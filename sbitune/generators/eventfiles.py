@@ -1,14 +1,18 @@
 """Events on disk, read as batches: NumPy archives with Pythia's record, and HepMC."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.generators.batch import EventBatch
+
+if TYPE_CHECKING:
+    from sbitune.generators.observables.framework.analysis import Analysis
+    from sbitune.generators.observables.framework.finalise import YodaObject
 
 #: arrays of an archive, one entry per particle record: EventBatch's name for each
 _COLUMNS = {"id": "id", "m1": "mother1", "m2": "mother2", "d1": "daughter1", "d2": "daughter2"}
@@ -151,6 +155,40 @@ class EventFile:
         if event.cross_section is not None and event.cross_section.is_valid:
             self.cross_section = float(event.cross_section.xsec()), float(event.cross_section.xsec_err())
         return record | links | {"weight": np.array([_nominal_weight(event)])}
+
+
+def analyse(
+    events_paths: str | Path | Iterable[str | Path],
+    names: Sequence["str | Analysis"],
+    *,
+    cross_section: tuple[float, float] | None = None,
+    max_events: int | None = None,
+) -> "list[YodaObject]":
+    """Return finished and raw objects of the analyses `names` of all events in one or several files.
+
+    Args:
+        events_paths: Files of events (.npz, or .hepmc and .hepmc.gz with the extra `hepmc`) of one run.
+        names: Names of analyses, see `observables.available()`.
+        cross_section: Value and error in pb; without it that of the last file that has one, or 0.
+        max_events: Stop after so many events in all.
+
+    Raises:
+        InputError: A file is not what it should be, an analysis does not exist or does not apply to the events.
+    """
+    from sbitune.generators.observables.framework.run import AnalysisRun
+
+    paths = [events_paths] if isinstance(events_paths, str | Path) else list(events_paths)
+    run, seen, found = AnalysisRun(names), 0, None
+    for path in paths:
+        events = EventFile(path)
+        left = None if max_events is None else max_events - seen
+        for batch in events.batches(max_events=left):
+            run.fill(batch)
+            seen += len(batch)
+        found = events.cross_section or found
+    if seen == 0:
+        raise InputError(f"no events in {', '.join(str(path) for path in paths) or 'an empty list of files'}")
+    return run.finalize(cross_section or found or (0.0, 0.0))
 
 
 def _status_from_pythia(arrays: dict[str, np.ndarray]) -> np.ndarray:

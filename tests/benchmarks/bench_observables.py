@@ -1,4 +1,4 @@
-"""What the observables cost an event, beside the generation of the event. Run: python tests/benchmarks/bench_observables.py
+"""What the observables cost an event, beside its generation. Run: python tests/benchmarks/bench_observables.py
 
 Microseconds of CPU time per event on one core, the best of several repetitions, on events of e+e- at the Z made by
 Pythia in the same run (or the stored ones without Pythia).

@@ -4,10 +4,10 @@ Every module directly in this folder is one analysis, and its file name in capit
 adding a file. `framework` holds what they share, `kernels` the compiled loops.
 """
 
+from sbitune.generators.eventfiles import analyse
 from sbitune.generators.observables.framework.analysis import Analysis, Booking, Energy
 from sbitune.generators.observables.framework.registry import available, load
 from sbitune.generators.observables.framework.run import AnalysisRun, finalize_raw, merge_runs
-from sbitune.generators.observables.framework.stored import analyse
 from sbitune.generators.observables.kernels.particles import hepmc_status
 
 __all__ = [

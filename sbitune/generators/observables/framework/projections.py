@@ -94,7 +94,7 @@ class Projections:
     def initial_flavour(self) -> np.ndarray:
         """Flavour of the quarks that e+e- made (n_events,): 1 to 5, 0 for none."""
         b = self.batch
-        return particles.initial_flavour(b.id, b.e, b.mother1, b.mother2, b.offsets)
+        return particles.initial_flavour(b.id, b.mother1, b.mother2, b.offsets)
 
     @cached_property
     def _beams(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

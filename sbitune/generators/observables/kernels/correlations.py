@@ -15,7 +15,10 @@ def energy_correlations(px, py, pz, e, p, weight, offsets):
     pair = 0
     for event in range(len(offsets) - 1):
         a, b = offsets[event], offsets[event + 1]
-        norm = weight[event] / e[a:b].sum() ** 2 if b > a else 0.0
+        energy = 0.0
+        for i in range(a, b):
+            energy += e[i]
+        norm = weight[event] / (energy * energy) if b > a else 0.0
         for i in range(a, b):
             x, y, z = px[i] / p[i], py[i] / p[i], pz[i] / p[i]
             for j in range(i + 1, b):

@@ -21,7 +21,8 @@ def hemispheres(px, py, pz, e, p, axis, offsets):
     result = np.zeros((events, 5))
     half = np.empty((2, 5))
     for event in range(events):
-        half[:] = 0.0
+        for c in range(5):
+            half[0, c] = half[1, c] = 0.0
         nx, ny, nz = axis[event, 0], axis[event, 1], axis[event, 2]
         energy, scale = 0.0, 0.0
         for i in range(offsets[event], offsets[event + 1]):

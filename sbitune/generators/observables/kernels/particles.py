@@ -126,7 +126,7 @@ def prompt_neutrinos(position, pdg, status, mother1, offsets, bounds):
 
 
 @njit(cache=True, nogil=True)
-def initial_flavour(pdg, e, mother1, mother2, offsets):
+def initial_flavour(pdg, mother1, mother2, offsets):
     """Return the flavour (m,) of the quarks born from e+e-, a Z or a photon: 1 to 5, or 0 if there are none.
 
     With two such quarks it is that of the first. With more (a radiated photon that split) the heaviest flavour wins,
@@ -169,7 +169,7 @@ def beams(pdg, status, px, py, pz, e, offsets):
                 x, y, z, t = x + px[i], y + py[i], z + pz[i], t + e[i]
         energy[event] = np.sqrt(max(t * t - x * x - y * y - z * z, 0.0))
         if count != 2:
-            codes[event, :] = 0
+            codes[event, 0] = codes[event, 1] = 0
     return codes, momenta, energy
 
 

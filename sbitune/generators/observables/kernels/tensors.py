@@ -19,7 +19,7 @@ def sphericity(px, py, pz, offsets):
     vectors = np.zeros((events, 3, 3))
     tensor = np.empty((3, 3))
     for event in range(events):
-        tensor[:] = 0.0
+        _clear(tensor)
         for i in range(offsets[event], offsets[event + 1]):
             _add(tensor, px[i], py[i], pz[i], 1.0)
         if _normalise(tensor):
@@ -34,7 +34,7 @@ def linear_shapes(px, py, pz, p, offsets):
     shapes = np.zeros((events, 2))
     t = np.empty((3, 3))
     for event in range(events):
-        t[:] = 0.0
+        _clear(t)
         for i in range(offsets[event], offsets[event + 1]):
             if p[i] > 0:
                 _add(t, px[i], py[i], pz[i], 1.0 / p[i])
@@ -47,6 +47,13 @@ def linear_shapes(px, py, pz, p, offsets):
             side_z = t[0, 1] * t[1, 2] - t[1, 1] * t[0, 2]
             shapes[event, 1] = 27.0 * (t[0, 0] * minor_x - t[0, 1] * side_y + t[0, 2] * side_z)
     return shapes
+
+
+@njit(cache=True, nogil=True)
+def _clear(tensor):
+    for a in range(3):
+        for b in range(3):
+            tensor[a, b] = 0.0
 
 
 @njit(cache=True, nogil=True)

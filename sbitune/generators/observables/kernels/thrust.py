@@ -29,7 +29,8 @@ def thrust(px, py, pz, p, offsets):
     for event in range(events):
         a, b = offsets[event], offsets[event + 1]
         if b - a < 2:
-            values[event] = -1.0
+            for k in range(3):
+                values[event, k] = -1.0
         elif b - a == 2:
             values[event, 0], values[event, 1], values[event, 2] = 1.0, 0.0, 0.0
             _two_particle_axes(px[a] / p[a], py[a] / p[a], pz[a] / p[a], axes[event])
@@ -48,11 +49,13 @@ def _largest(offsets):
 
 @njit(cache=True, nogil=True)
 def _event_thrust(px, py, pz, p, across, values, axes):
-    scale = p.sum()
+    scale = 0.0
+    for i in range(len(p)):
+        scale += p[i]
     values[0] = _maximise(px, py, pz, p, axes[0]) / scale
     if axes[0, 2] < 0:
-        axes[0] = -axes[0]
-    nx, ny, nz = axes[0]
+        _reverse(axes[0])
+    nx, ny, nz = axes[0, 0], axes[0, 1], axes[0, 2]
     for i in range(len(p)):
         along = px[i] * nx + py[i] * ny + pz[i] * nz
         x, y, z = px[i] - along * nx, py[i] - along * ny, pz[i] - along * nz
@@ -60,13 +63,19 @@ def _event_thrust(px, py, pz, p, across, values, axes):
         across[3, i] = np.sqrt(x * x + y * y + z * z)
     values[1] = _maximise(across[0], across[1], across[2], across[3], axes[1]) / scale
     if axes[1, 0] < 0:
-        axes[1] = -axes[1]
+        _reverse(axes[1])
     _cross(axes[0], axes[1], axes[2])
-    mx, my, mz = axes[2]
+    mx, my, mz = axes[2, 0], axes[2, 1], axes[2, 2]
     minor = 0.0
     for i in range(len(p)):
         minor += abs(px[i] * mx + py[i] * my + pz[i] * mz)
     values[2] = minor / scale
+
+
+@njit(cache=True, nogil=True)
+def _reverse(axis):
+    for k in range(3):
+        axis[k] = -axis[k]
 
 
 @njit(cache=True, nogil=True)
