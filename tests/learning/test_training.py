@@ -210,13 +210,13 @@ def test_an_ensemble_of_means_spreads_as_the_bootstrap_should() -> None:
     every = np.tile(np.arange(200), (n_members, 1))
     drawn = bootstrap_rows(keys, Rows(every, every))
     rows = Rows(drawn.train, drawn.train)
-    config = TrainingConfig(epochs=60, batch_size=200, learning_rate=0.1, patience=60)
+    config = TrainingConfig(epochs=100, batch_size=200, learning_rate=0.1, patience=100)
 
     def loss(model: jax.Array, batch: jax.Array, key: jax.Array) -> jax.Array:
         return jnp.mean((batch - model) ** 2)
 
     trained = train_ensemble(keys, jnp.zeros(n_members), loss, y, config, rows=rows)
-    np.testing.assert_allclose(trained.model, y[drawn.train].mean(axis=1), atol=1e-3)
+    np.testing.assert_allclose(trained.model, y[drawn.train].mean(axis=1), atol=2e-3)
     expected = y.std() / np.sqrt(200)
     assert float(trained.model.std()) == pytest.approx(expected, rel=4 / np.sqrt(2 * n_members))
 

@@ -26,7 +26,7 @@ CONFIGS: dict[str, SurrogateConfig] = {
     "polynomial": PolynomialConfig(order=3),
     "chosen order": PolynomialConfig(max_order=3, scale="log"),
     "network": SMALL,
-    "networks per bin": msgspec.structs.replace(SMALL, sharing="per_bin", scale="linear", hidden=(8,)),
+    "networks per bin": msgspec.structs.replace(SMALL, sharing="per_bin", scale="linear"),
 }
 THETA = np.array([0.7, 13.0])
 
