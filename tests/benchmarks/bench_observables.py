@@ -41,7 +41,10 @@ PROJECTIONS: dict[str, tuple[Callable, Callable]] = {
     "thrust, all": (lambda e: e.final.p, lambda e: e.final.thrust),
     "sphericity tensor, charged": (lambda e: e.charged, lambda e: e.charged.sphericity),
     "sphericity tensor, all": (lambda e: e.final, lambda e: e.final.sphericity),
-    "C and D, charged and all": (lambda e: (e.charged.p, e.final.p), lambda e: (e.charged._linear, e.final._linear)),
+    "C and D, charged and all": (
+        lambda e: (e.charged.p, e.final.p),
+        lambda e: (e.charged.c_parameter, e.final.c_parameter),
+    ),
     "hemispheres, charged": (lambda e: e.charged.thrust, lambda e: e.charged.hemispheres),
     "hemispheres, all": (lambda e: e.final.thrust, lambda e: e.final.hemispheres),
     "Durham y, charged": (lambda e: e.charged, lambda e: e.charged.durham),

@@ -1,13 +1,15 @@
 """Observables: event batches in, the histograms of published analyses out.
 
 Every module directly in this folder is one analysis, and its file name in capitals is its name: adding an analysis is
-adding a file. `framework` holds what they share, `kernels` the compiled loops.
-"""
+Every module directly in this folder is one analysis, and its file name in capitals is its name. To add an analysis, add
+a file with an `Analysis` called ANALYSIS, and its measured data to `sbitune.data.measured`. `framework` holds what they
+share, `kernels` the compiled loops.
 
 from sbitune.generators.eventfiles import analyse
 from sbitune.generators.observables.framework.analysis import Analysis, Booking, Energy
 from sbitune.generators.observables.framework.registry import available, load
 from sbitune.generators.observables.framework.run import AnalysisRun, finalize_raw, merge_runs
+from sbitune.generators.observables.framework.warming import compile_kernels
 from sbitune.generators.observables.kernels.particles import hepmc_status
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "Energy",
     "analyse",
     "available",
+    "compile_kernels",
     "finalize_raw",
     "hepmc_status",
     "load",
