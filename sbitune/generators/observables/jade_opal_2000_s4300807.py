@@ -2,7 +2,8 @@
 
 JADE and OPAL Collaborations (P. Pfeifenschneider et al.), Eur. Phys. J. C 17 (2000) 19. Fractions of 2-, 3-, 4-, 5- and
 6-or-more-jet events against y_cut, in per cent, for the JADE and the Durham algorithm, and the distributions of the
-Durham y_{n,n+1}. Clustered are all final-state particles but prompt neutrinos.
+Durham y_{n,n+1}. Clustered are all final-state particles but prompt neutrinos; every event with particles
+counts.
 """
 
 import numpy as np
@@ -33,12 +34,14 @@ def _book(booking: Booking) -> None:
 
 
 def _fill(events: Projections, booking: Booking) -> None:
-    events = events.hadronic
     jets = events.without_prompt_neutrinos
-    for first, scales in ((JADE_RATES, jets.jade), (DURHAM_RATES, jets.durham)):
-        _fill_rates(scales, events.weight, [booking[name] for name in _names(first, 5, booking.energy)])
+    clustered = jets.count > 0
+    weight = events.weight[clustered]
+    jade, durham = jets.jade[clustered], jets.durham[clustered]
+    for first, scales in ((JADE_RATES, jade), (DURHAM_RATES, durham)):
+        _fill_rates(scales, weight, [booking[name] for name in _names(first, 5, booking.energy)])
     for k, name in enumerate(_names(DURHAM_SCALES, 4, booking.energy)):
-        booking[name].fill(jets.durham[:, k], events.weight)
+        booking[name].fill(durham[:, k], weight)
 
 
 def _fill_rates(scales: np.ndarray, weight: np.ndarray, rates: list) -> None:
