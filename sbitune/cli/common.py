@@ -9,8 +9,15 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from sbitune.data.errors import SbituneError
 from sbitune.data.reporting import Reporter
@@ -59,8 +66,8 @@ class TerminalReporter(Reporter):
 def reports(function: Callable[..., Figures]) -> Callable[..., None]:
     """Make a function into the body of a command.
 
-    It gets `reporter` as its first argument and returns its figures. `--json` prints them as one object on standard output.
-    A `SbituneError` becomes one message and its exit code.
+    It gets `reporter` as its first argument and returns its figures. `--json` prints them as one object on standard
+    output. A `SbituneError` becomes one message and its exit code.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on standard output.")

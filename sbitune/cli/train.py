@@ -48,7 +48,7 @@ def command(
     from sbitune.data.professor import Reading
     from sbitune.data.selection import read_weights
     from sbitune.tuning.scanning import load_scan
-    from sbitune.tuning.surrogates import evaluate, save_surrogate, train
+    from sbitune.tuning.surrogates import PolynomialSurrogate, evaluate, save_surrogate, train
 
     rules = read_weights(weights) if weights else ()
     reading = Reading(rules, bad_runs, bad_bins, tell=reporter.say)
@@ -65,7 +65,7 @@ def command(
         "bins": len(used.bins),
         "cpu_seconds": time.process_time() - clock,
     }
-    if hasattr(surrogate, "order"):
+    if isinstance(surrogate, PolynomialSurrogate):
         figures["order"] = surrogate.order
     if held is not None:
         found = evaluate(surrogate, held)

@@ -38,17 +38,24 @@ def _check(node: ast.expr, text: str, where: str, variable: str) -> None:
     if isinstance(node, ast.Name) and node.id == variable:
         return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        return _check(node.operand, text, where, variable)
+        _check(node.operand, text, where, variable)
+        return
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         _check(node.left, text, where, variable)
-        return _check(node.right, text, where, variable)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
-        if len(node.args) == 1 and not node.keywords:
-            return _check(node.args[0], text, where, variable)
+        _check(node.right, text, where, variable)
+        return
+    if isinstance(node, ast.Call) and _is_known(node):
+        _check(node.args[0], text, where, variable)
+        return
     raise InputError(
         f"{where}: {ast.unparse(node)!r} in the formula {text!r} is not understood; "
         f"use {variable}, numbers, + - * / ** and {', '.join(_FUNCTIONS)}"
     )
+
+
+def _is_known(node: ast.Call) -> bool:
+    known = isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
+    return known and len(node.args) == 1 and not node.keywords
 
 
 def _evaluate(node: ast.expr, x: np.ndarray) -> np.ndarray:

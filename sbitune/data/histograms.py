@@ -33,8 +33,8 @@ class Histograms:
 def flatten(objects: Iterable[Any], name: Callable[[str], str] = lambda path: path) -> Histograms:
     """Put the bins of histograms, profiles, scatters and 1D estimates side by side, in the order given.
 
-    Objects of other dimensions and counters are passed over: they have no bins on one axis. `name` maps an object's path to
-    the path that its bins carry.
+    Objects of other dimensions and counters are passed over: they have no bins on one axis. `name` maps an object's
+    path to the path that its bins carry.
     """
     rows = [(name(item.path), points) for item in objects if (points := _points(item)) is not None]
     if not rows:

@@ -142,10 +142,10 @@ def _observed_box(
 ) -> tuple[np.ndarray, list[Parameter]]:
     """Give the parameters that vary over the runs, with the range that they span."""
     low, high = theta.min(0), theta.max(0)
-    varied = np.flatnonzero(low < high)
-    if not len(varied):
+    varied = [i for i in range(len(names)) if low[i] < high[i]]
+    if not varied:
         raise InputError(f"no parameter varies over these {len(theta)} runs: nothing can be learnt from them")
-    for i in np.flatnonzero(low == high):
+    for i in set(range(len(names))) - set(varied):
         tell(f"left out: parameter {names[i]}, {low[i]:g} in every run")
     return theta[:, varied], [Parameter(names[i], float(low[i]), float(high[i]), None) for i in varied]
 

@@ -12,7 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import reference_key
 
-#: error sources whose name begins so are independent from bin to bin; every other source moves all bins of its object together
+#: error sources whose name begins so are independent from bin to bin; every other moves all bins of its object together
 UNCORRELATED = ("stat", "uncor")
 
 

@@ -1,8 +1,9 @@
 """Which bins enter a fit, and with what weight: the grammar of Professor's weight files.
 
-One rule a line, `PATH[#i | #a:b | @x | @lo:hi] WEIGHT`. PATH is a regular expression matched at the start of the object's
-path; `#` counts bins from 0, the end excluded; `@lo:hi` takes the bins that overlap an interval, `@x` the one that holds x.
-Objects that no rule names are left out; of a named object the bins that no rule selects get weight 0; the last match wins.
+One rule a line, `PATH[#i | #a:b | @x | @lo:hi] WEIGHT`. PATH is a regular expression matched at the start of the
+object's path; `#` counts bins from 0, the end excluded; `@lo:hi` takes the bins that overlap an interval, `@x` the one
+that holds x. Objects that no rule names are left out; of a named object the bins that no rule selects get weight 0; the
+last match wins.
 """
 
 import re
@@ -88,7 +89,7 @@ def rules_from_mapping(weights: Mapping[str, float], where: str) -> tuple[Rule, 
 
 
 def read_weights(path: str | Path) -> tuple[Rule, ...]:
-    """Read a weight file of Professor 2, or of Professor 1 (`/PATH:lo:hi WEIGHT`, by bin centre, weight 1 if missing)."""
+    """Read a weight file of Professor 2, or of Professor 1 (`/PATH:lo:hi WEIGHT`, by bin centre, no weight is 1)."""
     rules = []
     for number, line in enumerate(read_text(path, "weight file").splitlines(), start=1):
         words = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split()
@@ -113,7 +114,7 @@ def _rule_of_line(words: list[str], where: str) -> Rule:
 
 
 def weights_of(bins: Bins, rules: Iterable[Rule]) -> np.ndarray:
-    """(n_bins,) weight of every bin: 0 where no rule selects it. Raises `InputError` for a rule that selects nothing."""
+    """(n_bins,) weight of every bin: 0 where no rule selects it. Raises `InputError` if a rule selects nothing."""
     weights = np.zeros(len(bins))
     paths = {path: bins.of(path) for path in bins.paths()}
     for rule in rules:

@@ -13,7 +13,7 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0)] = 1
     """Seed of the starting points."""
     limits: dict[str, tuple[float, float]] = {}
-    """Range of a parameter in the fit; by default the range of the scan, outside of which the surrogate knows nothing."""
+    """Range of a parameter in the fit; by default that of the scan, outside of which the surrogate knows nothing."""
     fixed: dict[str, float] = {}
     """Parameters held at a value."""
     minos: bool = True

@@ -1,7 +1,7 @@
 """MIGRAD, HESSE and MINOS on JAX derivatives in float64, from several starts.
 
-F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit. Parameters are scaled to [-1, 1] in the model's box, so that
-one tolerance serves all of them.
+F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit. Parameters are scaled to [-1, 1] in the model's box, so
+that one tolerance serves all of them.
 """
 
 import functools
@@ -110,10 +110,10 @@ class _Objective:
         self.variance = self.problem.variance_at(theta)
         self._numbers = numbers_of(self.problem.measured, self.variance)
 
-    def value(self, u: np.ndarray) -> float:
+    def value(self, u: Any) -> float:
         return float(self._compiled.value(jnp.asarray(u), *self._box, self._numbers))
 
-    def gradient(self, u: np.ndarray) -> np.ndarray:
+    def gradient(self, u: Any) -> Any:
         return np.asarray(self._compiled.gradient(jnp.asarray(u), *self._box, self._numbers))
 
     def hessian(self, u: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ def _starting_points(frame: _Frame, config: FitConfig) -> list[np.ndarray]:
 
 
 def _migrad(objective: _Objective, frame: _Frame, u: np.ndarray) -> Minuit:
-    m = Minuit(objective.value, u, grad=objective.gradient, name=frame.names)
+    m = Minuit(objective.value, u, grad=objective.gradient, name=frame.names)  # pyright: ignore[reportArgumentType]
     m.errordef = Minuit.LEAST_SQUARES
     m.errors = np.full(len(u), 0.1)
     for i, name in enumerate(frame.names):

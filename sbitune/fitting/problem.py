@@ -3,8 +3,8 @@
     chi2(theta) = r^T V^-1 r,   r_b = w_b (f_b(theta) - d_b),
     V = diag(s_d^2 + s_f^2) + sum_k c_k c_k^T
 
-d and s_d are the measured values and the part of their errors that is independent from bin to bin, c_k the shifts of the
-correlated sources, f and s_f the model's mean and error, w the weights. Weights enter squared, as in Professor.
+d and s_d are the measured values and the part of their errors that is independent from bin to bin, c_k the shifts of
+the correlated sources, f and s_f the model's mean and error, w the weights. Weights enter squared, as in Professor.
 
 s_f is held at a given point while theta moves and brought up to date between minimisations: were it to move with theta,
 chi2 alone could fall by moving to where the model knows least.

@@ -1,7 +1,7 @@
 """A campaign: many runs, resumed after a kill, nothing finished ever lost.
 
-A run is made in a temporary directory and renamed when it is whole, so a directory `0000` is always a finished run. Each
-carries a fingerprint of all that determines it; a directory made with other settings is refused, never mixed in.
+A run is made in a temporary directory and renamed when it is whole, so a directory `0000` is always a finished run.
+Each carries a fingerprint of all that determines it; a directory made with other settings is refused, never mixed in.
 """
 
 import contextlib

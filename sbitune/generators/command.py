@@ -48,7 +48,8 @@ def fill_places(text: str, values: Mapping[str, object]) -> str:
 def run_command(config: CommandConfig, directory: Path, values: Mapping[str, object], card: Path) -> Path:
     """Run the command in `directory` and give the YODA file it left.
 
-    What it prints goes to `command.log`. Raises `ComputationError` with the end of the log if it fails or leaves no file.
+    What it prints goes to `command.log`. Raises `ComputationError` with the end of the log if it fails or leaves no
+    file.
     """
     for name in config.templates:
         write_text(directory / Path(name).name, fill_places(read_text(card / name, "template"), values))

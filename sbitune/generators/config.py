@@ -21,8 +21,8 @@ class CommandConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag
     """Any other generator: a shell command whose output is a YODA file."""
 
     command: str
-    """Command run by /bin/sh in the run's own directory. `{NAME}` is replaced by a parameter's value, `{SEED}`, `{EVENTS}`
-    and `{RUN}` by the run's seed, number of events and name, `{CARD}` by the directory of the card."""
+    """Command run by /bin/sh in the run's own directory. `{NAME}` is replaced by a parameter's value, `{SEED}`,
+    `{EVENTS}` and `{RUN}` by the run's seed, number of events and name, `{CARD}` by the directory of the card."""
     output: str
     """Name of the YODA file that the command leaves in the run's directory."""
     templates: tuple[str, ...] = ()
@@ -50,12 +50,15 @@ class ParameterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the parameter space is sampled."""
 
-    runs: Positive
+    runs: Positive = 0
     """Number of runs."""
-    events: Positive
+    events: Positive = 0
     """Events in each run."""
-    seed: Annotated[int, msgspec.Meta(ge=0)]
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 1
     """Seed of the design and of every run's own seed."""
+    directory: str | None = None
+    """A scan that exists, relative to the card, in place of runs to be made: a directory of runs (Professor), an
+    Apprentice .h5 file or a scan.npz. Then `generator` is needed for validation only."""
     design: Literal["sobol", "latin", "uniform", "grid"] = "sobol"
     """How the points are placed; a Sobol or uniform design can be extended later by raising `runs`."""
     workers: Positive | None = None

@@ -14,8 +14,8 @@ from sbitune.data.expressions import compile_formula
 def unit_points(design: str, runs: int, dimensions: int, seed: int) -> np.ndarray:
     """(runs, dimensions) points in the unit cube.
 
-    `sobol` is scrambled (Owen) and, like `uniform`, keeps its first points when `runs` grows. `latin` is a Latin hypercube.
-    `grid` has the same number of points on every axis, the ends included.
+    `sobol` is scrambled (Owen) and, like `uniform`, keeps its first points when `runs` grows. `latin` is a Latin
+    hypercube. `grid` has the same number of points on every axis, the ends included.
 
     Raises:
         InputError: for an unknown design, or a grid whose number of runs is not a power.

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from matplotlib.mathtext import MathTextParser
 
 #: colours that can be told apart without seeing colour (Okabe and Ito), by what a curve is
 COLOURS = {"data": "black", "tuned": "#0072B2", "default": "#D55E00", "surrogate": "#009E73", "scan": "#BBBBBB"}
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.linewidth": 0.8,

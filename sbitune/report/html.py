@@ -12,12 +12,14 @@ h1 { font-size: 25px; line-height: 1.25; margin: 0 0 4px; }
 h2 { font-size: 19px; margin: 40px 0 10px; padding-top: 14px; border-top: 1px solid var(--line); }
 p { max-width: 78ch; margin: 8px 0; }
 .quiet { color: var(--quiet); }
-.verdict { font-size: 18px; margin: 14px 0; padding: 12px 16px; border-left: 5px solid var(--good); background: #f2f8f5; }
+.verdict { font-size: 18px; margin: 14px 0; padding: 12px 16px; border-left: 5px solid var(--good);
+  background: #f2f8f5; max-width: none; }
 .verdict.bad { border-color: var(--bad); background: #fbf4ef; }
 .warning { padding: 8px 14px; border-left: 5px solid var(--bad); background: #fbf4ef; max-width: none; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; }
-th { text-align: left; font-weight: 600; border-bottom: 2px solid var(--line); padding: 4px 14px 4px 0; vertical-align: bottom; }
+th { text-align: left; font-weight: 600; border-bottom: 2px solid var(--line); padding: 4px 14px 4px 0;
+  vertical-align: bottom; }
 td { border-bottom: 1px solid var(--line); padding: 4px 14px 4px 0; vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 td.path { font: 13px/1.6 ui-monospace, "DejaVu Sans Mono", monospace; white-space: nowrap; }

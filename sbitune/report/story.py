@@ -14,9 +14,9 @@ def how_it_was_made(fitted: Fitted) -> str:
         v = record.validation
         words.append(
             f"Validation: the generator was run again with {v.events:,} events at the tune and before it, in "
-            f"{card.validation.split} runs each with seeds apart from the scan's, merged from their raw histograms. chi2 "
-            f"compares these runs with the data, the Monte Carlo errors included. The surrogate at the tune differs from the "
-            f"run there by {v.surrogate_pull:.2f} of both errors (rms; 1 is expected)."
+            f"{card.validation.split} runs each with seeds apart from the scan's, merged from their raw histograms. "
+            f"chi2 compares these runs with the data, the Monte Carlo errors included. The surrogate at the tune "
+            f"differs from the run there by {v.surrogate_pull:.2f} of both errors (rms; 1 is expected)."
         )
     rows = [(key.replace("_", " "), _plain(value)) for key, value in record.provenance.items()]
     citations = sorted({label["Citation"] for label in fitted.reference.labels.values() if "Citation" in label})
@@ -32,6 +32,8 @@ def how_it_was_made(fitted: Fitted) -> str:
 
 def _scan(fitted: Fitted) -> str:
     card = fitted.loaded.card
+    if card.scan.directory is not None:
+        return f"Scan: {len(fitted.scan.runs)} runs, read from {card.scan.directory}."
     spent = timing(fitted.loaded.work / "scan")
     what = "Pythia" if isinstance(card.generator, PythiaConfig) else "the generator's command"
     words = (
@@ -52,9 +54,9 @@ def _surrogate(fitted: Fitted) -> str:
     words = f"Surrogate: {about['kind']}"
     if "order" in about:
         words += (
-            f" of order {about['order']} for every bin, fitted to all runs with their Monte Carlo errors; median chi2 per "
-            f"degree of freedom of a bin {float(about['median_chi2_per_ndf'] or 0.0):.2f}. Its error is that of the "
-            "coefficients and, where the polynomial misses more than the noise, the size of the miss"
+            f" of order {about['order']} for every bin, fitted to all runs with their Monte Carlo errors; median chi2 "
+            f"per degree of freedom of a bin {about['median_chi2_per_ndf']:.2f}. Its error is that of the coefficients "
+            "and, where the polynomial misses more than the noise, the size of the miss"
         )
     return words + "."
 
@@ -66,10 +68,11 @@ def _fit(fitted: Fitted) -> str:
     good = sum(bool(m["valid"]) for m in minima)
     chi2s = sorted(float(m["chi2"]) for m in minima if m["valid"])  # type: ignore[arg-type]
     return (
-        f"Fit: chi2 = sum of (w (surrogate - data))^2 / (data error^2 + surrogate error^2)"
+        "Fit: chi2 = sum of (w (surrogate - data))^2 / (data error^2 + surrogate error^2)"
         + (f", with {sources} correlated sources of error" if sources else "")
-        + f"; MIGRAD with exact gradients from {len(minima)} starting points, of which {good} converged to chi2 between "
-        f"{chi2s[0]:.2f} and {chi2s[-1]:.2f} (before the surrogate's error was brought up to date at the best of them). "
+        + f"; MIGRAD with exact gradients from {len(minima)} starting points, of which {good} converged to chi2 "
+        f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; from the "
+        "best of them it went on with the surrogate's error brought up to date. "
         + ("MINOS errors are given beside. " if card.fit.minos else "")
         + "The covariance is the inverse of the exact second derivatives, unless a parameter is at a limit."
     )

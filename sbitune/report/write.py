@@ -72,8 +72,8 @@ def _summary(fitted: Fitted) -> str:
     )
     if record.chi2_unit > record.ndf > 0:
         words += (
-            f" chi2 exceeds its expectation: the model does not describe all bins within their errors. Errors are quoted "
-            f"for chi2 + 1 and, scaled, times sqrt(chi2/ndf) = {np.sqrt(record.chi2_unit / record.ndf):.2f}."
+            f" chi2 exceeds its expectation: the model does not describe all bins within their errors. Errors are "
+            f"quoted for chi2 + 1 and, scaled, times sqrt(chi2/ndf) = {np.sqrt(record.chi2_unit / record.ndf):.2f}."
         )
     parts.append(html.paragraph(words))
     parts += [html.paragraph(note, "warning") for note in record.notes]
@@ -85,8 +85,8 @@ def _verdict(v: ValidationRecord, name: str) -> str:
     assert v.weighted_default is not None
     better = v.chi2_tuned < v.chi2_default
     words = (
-        f"{'The tune beats' if better else 'The tune does not beat'} {name} on this data: generated with {v.events:,} events "
-        f"each, chi2 is {v.chi2_tuned:.1f} against {v.chi2_default:.1f} in {v.bins} bins "
+        f"{'The tune beats' if better else 'The tune does not beat'} {name} on this data: generated with {v.events:,} "
+        f"events each, chi2 is {v.chi2_tuned:.1f} against {v.chi2_default:.1f} in {v.bins} bins "
         f"({v.chi2_tuned / v.bins:.2f} against {v.chi2_default / v.bins:.2f} a bin; with the card's weights "
         f"{v.weighted_tuned:.1f} against {v.weighted_default:.1f})."
     )
@@ -154,14 +154,10 @@ def _observables(fitted: Fitted) -> str:
 def _figures(fitted: Fitted) -> str:
     all_of = list(panels(fitted))
     single = [(panel.title, panel) for _, panel in all_of if len(panel.low) == 1]
-    parts = [
-        html.figure(to_svg(plot_observable(panel)), path)
-        for path, panel in all_of
-        if len(panel.low) > 1
-    ]
+    parts = [html.figure(to_svg(plot_observable(panel)), path) for path, panel in all_of if len(panel.low) > 1]
     words = (
-        "Black: data. Orange: before tuning. Blue: the generator at the tune. Green, dashed: the surrogate at the tune with "
-        "its error. Grey: everything the scan reached. Yellow: the error of the data."
+        "Black: data. Orange: before tuning. Blue: the generator at the tune. Green, dashed: the surrogate at the tune "
+        "with its error. Grey: everything the scan reached. Yellow: the error of the data."
     )
     top = [html.paragraph(words, "quiet")]
     if single:
@@ -179,6 +175,8 @@ def _left_out(fitted: Fitted) -> str:
     far = outside_envelope(fitted)
     if far:
         shown = ", ".join(far[:12]) + (f" and {len(far) - 12} more" if len(far) > 12 else "")
-        words = f"In {len(far)} fitted bins no run of the scan reaches the data: no parameter in the card moves them there. "
+        words = (
+            f"In {len(far)} fitted bins no run of the scan reaches the data: no parameter in the card moves them so. "
+        )
         parts.append(html.paragraph(words + "They stay in the fit and raise chi2: " + shown + "."))
     return html.section("left-out", "Left out, and out of reach", *parts)

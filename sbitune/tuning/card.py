@@ -28,14 +28,15 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     title: str
     """What is tuned to what, in one line."""
-    generator: GeneratorConfig
-    """Pythia, or a command."""
-    parameters: dict[str, ParameterConfig]
-    """Parameters by the generator's own names."""
     scan: ScanConfig
-    """How the parameters are sampled."""
+    """How the parameters are sampled, or a scan that exists."""
     reference: tuple[str, ...]
     """YODA files (relative to the card), directories of them, or names of embedded measurements."""
+    generator: GeneratorConfig | None = None
+    """Pythia, or a command. Without one an existing scan is fitted and not validated."""
+    parameters: dict[str, ParameterConfig] = {}
+    """Parameters by the generator's own names. For an existing scan the default is all of its parameters, in the range
+    that its runs span."""
     observables: dict[str, float] = {}
     """Selector -> weight: `/ANALYSIS/d01-x01-y01`, `...#a:b` (bins), `...@lo:hi` (interval); the path is a regular
     expression matched at its start. The weight multiplies the residual, as in Professor."""
@@ -90,8 +91,8 @@ def load_card(place: str | Path) -> LoadedCard:
 
 
 def _check(card: Card, path: Path) -> None:
-    if not card.parameters:
-        raise InputError(f"{path}: parameters: give at least one parameter with low and high")
+    if card.scan.directory is None:
+        _check_runs(card, path)
     for name, parameter in card.parameters.items():
         if not parameter.low < parameter.high:
             raise InputError(f"{path}: parameters.{name}: low {parameter.low:g} is not below high {parameter.high:g}")
@@ -99,12 +100,22 @@ def _check(card: Card, path: Path) -> None:
         raise InputError(f"{path}: give either observables or weights: an empty selection leaves nothing to fit")
     for kind in ("limits", "fixed"):
         for name in getattr(card.fit, kind):
-            if name not in card.parameters:
+            if card.parameters and name not in card.parameters:
                 raise InputError(
                     f"{path}: fit.{kind}.{name}: no such parameter; there are {', '.join(card.parameters)}"
                 )
     if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
         raise InputError(f"{path}: generator.analyses: name at least one analysis (`sbitune ls analyses`)")
+
+
+def _check_runs(card: Card, path: Path) -> None:
+    if card.generator is None:
+        raise InputError(f"{path}: give a generator, or an existing scan as scan.directory")
+    if not card.parameters:
+        raise InputError(f"{path}: parameters: give at least one parameter with low and high")
+    for key in ("runs", "events"):
+        if not getattr(card.scan, key):
+            raise InputError(f"{path}: scan.{key}: give the number of {key}, or an existing scan as scan.directory")
 
 
 def parameters_of(card: Card, defaults: dict[str, float]) -> tuple[Parameter, ...]:

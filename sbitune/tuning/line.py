@@ -106,7 +106,7 @@ def _record(
     origin = records.provenance(
         loaded.path.read_bytes(), data.tobytes(), _bytes_of(scan), {"scan": card.scan.seed, "fit": card.fit.seed}
     )
-    origin |= {"runs": len(scan.runs), "events_per_run": card.scan.events}
+    origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
     excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
     return records.make_record(tune, card.title, excluded, _about(surrogate, card), origin)
 
@@ -126,6 +126,8 @@ def _write(loaded: LoadedCard, record: ResultRecord) -> None:
 def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
     """Run the generator at the tune and before it; writes `validation.yoda` and completes `result.yaml`."""
     loaded, measured = fitted.loaded, fitted.measured
+    if loaded.card.generator is None:
+        raise InputError(f"{loaded.path}: there is no generator to validate with; add one to the card")
     points = {"tuned": fitted.theta}
     if fitted.default is not None:
         points["default"] = fitted.default
@@ -190,4 +192,5 @@ def tune(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
     """Run the whole line; stages that are done are not repeated."""
     scan = make_scan(loaded, reporter)
     surrogate = train_stage(loaded, scan, reporter)
-    return validate_stage(fit_stage(loaded, scan, surrogate, reporter), reporter)
+    fitted = fit_stage(loaded, scan, surrogate, reporter)
+    return fitted if loaded.card.generator is None else validate_stage(fitted, reporter)

@@ -33,15 +33,20 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
     weights = weights_of(reference.bins, loaded.rules())
     if not np.any(weights > 0):
         raise InputError(f"{loaded.path}: observables: every weight is 0; nothing is left to fit")
+    return parameters_of(card, _check_generator(loaded, reference, weights)), reference
+
+
+def _check_generator(loaded: LoadedCard, reference: Reference, weights: np.ndarray) -> dict[str, float]:
+    """Check what is to be run; gives the parameters' values before tuning."""
+    card = loaded.card
     ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
     if isinstance(card.generator, PythiaConfig):
         check_settings(card.generator.settings)
         _check_analyses(card, reference, weights)
-        defaults = check_ranges(ranges, card.generator.settings)
-    else:
+        return check_ranges(ranges, card.generator.settings)
+    if card.generator is not None:
         check_command(card.generator, ranges, loaded.directory)
-        defaults = {}
-    return parameters_of(card, defaults), reference
+    return {}
 
 
 def _check_analyses(card: Card, reference: Reference, weights: np.ndarray) -> None:
@@ -70,6 +75,7 @@ def design(card: Card) -> np.ndarray:
 def tasks_at(loaded: LoadedCard, points: np.ndarray, names: list[str], events: int, stream: int = 0) -> list[Task]:
     """Runs to be made at given points (n, n_parameters), with seeds from the card's."""
     card = loaded.card
+    assert card.generator is not None
     return [
         Task(
             name=name,
@@ -98,6 +104,10 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     """
     card = loaded.card
     parameters, _ = check(loaded)
+    if card.scan.directory is not None:
+        scan = _existing(loaded, parameters, reporter)
+        scan.save(loaded.work / "scan.npz")
+        return scan
     tasks = tasks_at(loaded, design(card), list(run_names(card.scan.runs)), card.scan.events)
     made = run_campaign(
         tasks, loaded.work / "scan", means(card), lambda done, total: reporter.progress("runs", done, total)
@@ -107,6 +117,24 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     scan = _collect(loaded, made.runs, parameters, reporter)
     scan.save(loaded.work / "scan.npz")
     return scan
+
+
+def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
+    """Read the scan that the card points to, its selected bins and, if the card names some, its parameters."""
+    scan = loaded.card.scan
+    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
+    found = load_scan(loaded.directory / str(scan.directory), reading)
+    found = found.take_bins(weights_of(found.bins, loaded.rules()) > 0)
+    if not parameters:
+        return found
+    names = [p.name for p in found.parameters]
+    if sorted(names) != sorted(p.name for p in parameters):
+        raise InputError(
+            f"{loaded.path}: parameters: the scan has {', '.join(names)}, the card "
+            f"{', '.join(p.name for p in parameters)}; name all of them, or none to take the range that the runs span"
+        )
+    order = [names.index(p.name) for p in parameters]
+    return Scan(parameters, found.theta[:, order], found.values, found.errors, found.bins, found.runs)
 
 
 def _collect(loaded: LoadedCard, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:

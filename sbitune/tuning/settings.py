@@ -11,7 +11,7 @@ def command_file(card: Card, record: ResultRecord) -> str:
     For a generator that is run by a command the same lines `NAME = VALUE` are written.
     """
     lines = [f"! {card.title}", f"! tuned by sbitune; chi2 = {record.chi2:.1f} for {record.ndf} degrees of freedom"]
-    lines += [f"! errors are those of chi2 + 1 and, in brackets, scaled by sqrt(chi2/ndf)"]
+    lines += ["! errors are those of chi2 + 1 and, in brackets, scaled by sqrt(chi2/ndf)"]
     width = max(len(name) for name in record.parameters)
     for name, p in record.parameters.items():
         quoted = "fixed" if p.status == "fixed" else f"+- {p.error:.3g} ({p.scaled_error:.3g})"

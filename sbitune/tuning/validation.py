@@ -9,6 +9,7 @@ import numpy as np
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
@@ -32,6 +33,7 @@ def run_points(loaded: LoadedCard, points: dict[str, np.ndarray], reporter: Repo
     card = loaded.card
     split = card.validation.split
     names, thetas = [], []
+    reporter.say(f"validation: {card.validation.events:,} events at {' and '.join(points)}")
     for theta in points.values():
         names += [f"{_mark(theta)}-{part}" for part in range(split)]
         thetas += [theta] * split
@@ -47,8 +49,6 @@ def run_points(loaded: LoadedCard, points: dict[str, np.ndarray], reporter: Repo
 
 
 def _mark(theta: np.ndarray) -> str:
-    from sbitune.data.files import hash_bytes
-
     return hash_bytes(np.asarray(theta, float).tobytes())[:10]
 
 
@@ -59,6 +59,7 @@ def _merge(loaded: LoadedCard, runs: Sequence[Path], target: Path) -> Path:
 
         merged = merge_runs([yoda.read(run / HISTOGRAMS) for run in runs])
     else:
+        assert generator is not None
         merged = yoda.merge([yoda.read(run / generator.output) for run in runs])
     yoda.write(target, merged)
     return target

@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from test_pythia import LEP
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.professor import read_runs
 from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.runs import Task
-from test_pythia import LEP
 
 PYTHIA = PythiaConfig(settings=LEP, analyses=("ALEPH_1996_S3486095",))
 #: writes a histogram whose content is the parameter; sleeps or fails when told to

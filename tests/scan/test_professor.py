@@ -133,7 +133,7 @@ def test_places_that_are_no_scan(tmp_path):
     with pytest.raises(InputError, match="no such directory"):
         read_runs(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no run directory with a params.dat or used_params"):
+    with pytest.raises(InputError, match=r"no run directory with a params.dat or used_params"):
         read_runs(tmp_path / "empty")
 
 
@@ -164,5 +164,5 @@ def test_limits(tmp_path):
     (tmp_path / "limits").write_text("a 0 1\nb 0.5\n")
     assert read_limits(tmp_path / "limits") == ({"a": (0.0, 1.0)}, {"b": 0.5})
     (tmp_path / "limits").write_text("a 1 0\n")
-    with pytest.raises(InputError, match="limits:1: the limits of a are not in order"):
+    with pytest.raises(InputError, match=r"limits:1: the limits of a are not in order"):
         read_limits(tmp_path / "limits")

@@ -5,7 +5,7 @@ import toyline
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.card import load_card
-from sbitune.tuning.scanning import check, design
+from sbitune.tuning.scanning import check, design, make_scan
 
 FAULTS = [
     ("runs: 24", "rums: 24", r"card.yaml:10: unknown key 'scan.rums'; did you mean 'runs'"),
@@ -88,3 +88,18 @@ def test_the_cards_of_the_project_are_sound(lep_card):
         parameters, _ = check(load_card(path))
         assert len(parameters) >= 5
         assert all(p.default is not None for p in parameters)
+
+
+RUN_FAULTS = [
+    ("runs: 24, ", "", r"scan.runs: give the number of runs, or an existing scan"),
+    ("events: 100, seed", "seed", r"scan.events: give the number of events"),
+    ("runs: 24, events: 100, seed: 4, workers: 2", "directory: nowhere", r"nowhere: no such file or directory"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), RUN_FAULTS)
+def test_a_scan_is_made_or_read(tmp_path, old, new, message):
+    toyline.make(tmp_path)
+    toyline.edit(tmp_path, old, new)
+    with pytest.raises(InputError, match=message):
+        make_scan(load_card(tmp_path))

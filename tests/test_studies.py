@@ -1,0 +1,53 @@
+"""Every analysis and every notebook runs, briefly, and its stored numbers are what a reader is told."""
+
+import importlib.util
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+import toyline
+from conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def load_study(name: str):
+    spec = importlib.util.spec_from_file_location(f"study_{name}", ROOT / "analyses" / name / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_closure_on_a_toy_covers(tmp_path, capsys):
+    toyline.make(tmp_path)
+    words = ["--card", str(tmp_path), "--points", "25", "--events", "10", "--output", str(tmp_path / "found.json")]
+    found = load_study("closure").main(words)
+    assert json.loads((tmp_path / "found.json").read_text()) == found
+    # 25 points x 2 parameters: the width has an error of 0.1, coverage of 0.066
+    assert found["pull_width_all"] == pytest.approx(1.0, abs=0.35)
+    assert found["coverage68"] == pytest.approx(0.683, abs=0.2)
+    assert found["chi2_per_ndf"] == pytest.approx(1.0, abs=0.3)
+
+
+def test_closure_of_the_lep_card_as_it_is_told():
+    found = json.loads((ROOT / "analyses" / "closure" / "expected.json").read_text())
+    assert found["points"] == len(found["pulls"]) == 20
+    pulls = [abs(p) for row in found["pulls"] for p in row]
+    assert found["coverage68"] == pytest.approx(sum(p < 1 for p in pulls) / len(pulls), abs=1e-3)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook(path: Path):
+    nbformat = pytest.importorskip("nbformat")
+    from nbclient import NotebookClient
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the notebook machinery, not ours
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    assert not [
+        cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs and cell.execution_count is None
+    ]

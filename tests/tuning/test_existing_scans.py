@@ -1,0 +1,74 @@
+"""Scans made by others: Professor's directories and Apprentice's files, fitted by a card that runs nothing."""
+
+import re
+
+import numpy as np
+import pytest
+import toyline
+from conftest import ROOT
+
+from sbitune.data.apprentice import write_scan
+from sbitune.data.errors import InputError
+from sbitune.report.write import write_report
+from sbitune.tuning.card import load_card
+from sbitune.tuning.line import tune
+from sbitune.tuning.scanning import make_scan
+
+FLAVOUR = ROOT.parent / "shared" / "scans" / "flavour"
+CARD = """
+title: somebody's scan
+scan: {{directory: {scan}}}
+reference: [{reference}]
+observables: {{{selector}: 1}}
+surrogate: {{kind: {kind}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("theirs")
+    made = make_scan(toyline.make(directory))
+    write_scan(directory / "scan.h5", made)
+    return directory, made
+
+
+@pytest.mark.parametrize("scan", ["work/scan", "scan.h5", "work/scan.npz"])
+def test_a_scan_of_others_is_fitted(toy, tmp_path, scan):
+    directory, made = toy
+    card = CARD.format(scan=directory / scan, reference=directory / "data.yoda", selector="/TOY", kind="polynomial")
+    (tmp_path / "card.yaml").write_text(card)
+    fitted = tune(load_card(tmp_path))
+    np.testing.assert_allclose(fitted.scan.values, made.values, rtol=1e-6)
+    a = fitted.record.parameters["a"]
+    assert abs(a.value - 1.3) < a.error
+    assert fitted.record.validation is None
+    assert "read from" in write_report(fitted).read_text()
+    assert re.search(r"^a +=", (tmp_path / "tune.cmnd").read_text(), re.MULTILINE)
+
+
+def test_parameters_in_the_card_must_be_the_scans(toy, tmp_path):
+    directory, _ = toy
+    card = CARD.format(
+        scan=directory / "scan.h5", reference=directory / "data.yoda", selector="/TOY", kind="polynomial"
+    )
+    (tmp_path / "card.yaml").write_text(card + "parameters: {b: {low: -1, high: 1}, a: {low: 0.5, high: 2.0}}\n")
+    assert [p.name for p in make_scan(load_card(tmp_path)).parameters] == ["b", "a"]
+    (tmp_path / "card.yaml").write_text(card + "parameters: {a: {low: 0.5, high: 2.0}}\n")
+    with pytest.raises(InputError, match=r"the scan has a, b, the card a; name all of them, or none"):
+        make_scan(load_card(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FLAVOUR.is_dir(), reason="the flavour scan lies beside the checkout, in shared/scans/flavour")
+def test_the_flavour_scan_of_apprentices_authors(tmp_path):
+    reference = FLAVOUR / "ref" / "ref.yoda"
+    card = CARD.format(scan=FLAVOUR / "train.h5", reference=reference, selector="/PDG", kind="network")
+    (tmp_path / "card.yaml").write_text(card)
+    fitted = tune(load_card(tmp_path))
+    assert len(fitted.measured.bins) == 43
+    assert fitted.record.excluded == []
+    assert fitted.record.ndf == 43 - 8
+    # the minimum must lie below the best of the 450 runs, compared with the data by their own errors
+    measured, scan = fitted.measured, fitted.scan
+    pulls = (scan.values - measured.values) / np.hypot(measured.total_errors, scan.errors)
+    assert fitted.record.chi2 < np.sum(pulls**2, axis=1).min()
