@@ -8,6 +8,7 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.command("analyse")
 @click.argument("events", nargs=-1, required=True)
 @click.option("-a", "--analysis", "names", multiple=True, required=True, help="Analysis to run; may be repeated.")
+@click.option("--analysis-file", "files", multiple=True, help="Python file with an analysis of your own.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="YODA file to write (.yoda[.gz]).")
 @click.option(
     "--yoda-version", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Format generation."
@@ -19,6 +20,7 @@ def command(
     reporter: TerminalReporter,
     events: tuple[str, ...],
     names: tuple[str, ...],
+    files: tuple[str, ...],
     output: str,
     yoda_version: str,
     cross_section: float | None,
@@ -30,7 +32,10 @@ def command(
     """
     from sbitune.data import yoda
     from sbitune.generators.eventfiles import analyse
+    from sbitune.generators.observables import register
 
+    for file in files:
+        register(file)
     section = None if cross_section is None else (cross_section, 0.0)
     objects = analyse(list(events), list(names), cross_section=section, max_events=max_events)
     yoda.write(output, objects, version=int(yoda_version))

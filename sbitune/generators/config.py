@@ -8,16 +8,22 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class PythiaConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag="pythia", tag_field="kind"):
+class PythiaConfig(
+    msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True, tag="pythia", tag_field="kind"
+):
     """Pythia 8 run inside sbitune's own workers."""
 
     settings: tuple[str, ...]
     """Lines that Pythia reads before the parameters, such as `Beams:eCM = 91.2`."""
     analyses: tuple[str, ...]
     """Names of the analyses that fill histograms, such as `ALEPH_1996_S3486095` (`sbitune ls analyses`)."""
+    analysis_files: tuple[str, ...] = ()
+    """Python files, relative to the card, with analyses of your own; their names may then stand in `analyses`."""
 
 
-class CommandConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag="command", tag_field="kind"):
+class CommandConfig(
+    msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True, tag="command", tag_field="kind"
+):
     """Any other generator: a shell command whose output is a YODA file."""
 
     command: str

@@ -36,11 +36,14 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 def fingerprint(task: Task) -> str:
     """Hash of everything that determines the run's histograms; the run's name and the card's place do not count."""
+    # defaults are omitted from the encoding, so that a field that sbitune learns later leaves older runs valid
     parts = [msgspec.json.encode([FORMAT, task.generator, list(task.values.items()), task.events, task.seed])]
     if isinstance(task.generator, PythiaConfig):
         parts.append(metadata.version("pythia8mc").encode())
+        files = task.generator.analysis_files
     else:
-        parts += [(Path(task.card) / name).read_bytes() for name in task.generator.templates]
+        files = task.generator.templates
+    parts += [(Path(task.card) / name).read_bytes() for name in files]
     return hash_bytes(*parts)
 
 
@@ -69,9 +72,11 @@ def execute(task: Task, directory: Path) -> None:
 
 
 def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[str, object]:
-    from sbitune.generators.observables import AnalysisRun
+    from sbitune.generators.observables import AnalysisRun, register
     from sbitune.generators.pythia import PythiaRun
 
+    for name in config.analysis_files:
+        register(Path(task.card) / name)
     lines = [*config.settings, *(f"{name} = {value!r}" for name, value in task.values.items())]
     run = PythiaRun(lines, task.seed)
     analyses = AnalysisRun(config.analyses, energy=run.energy, beams=run.beams)

@@ -42,17 +42,20 @@ def _check_generator(loaded: LoadedCard, reference: Reference, weights: np.ndarr
     ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
     if isinstance(card.generator, PythiaConfig):
         check_settings(card.generator.settings)
-        _check_analyses(card, reference, weights)
+        _check_analyses(loaded, reference, weights)
         return check_ranges(ranges, card.generator.settings)
     if card.generator is not None:
         check_command(card.generator, ranges, loaded.directory)
     return {}
 
 
-def _check_analyses(card: Card, reference: Reference, weights: np.ndarray) -> None:
-    from sbitune.generators.observables import load
+def _check_analyses(loaded: LoadedCard, reference: Reference, weights: np.ndarray) -> None:
+    from sbitune.generators.observables import load, register
 
+    card = loaded.card
     assert isinstance(card.generator, PythiaConfig)
+    for name in card.generator.analysis_files:
+        register(loaded.directory / name)
     for name in card.generator.analyses:
         load(name)
     for path in reference.bins.take(np.flatnonzero(weights > 0)).paths():

@@ -55,8 +55,10 @@ def _mark(theta: np.ndarray) -> str:
 def _merge(loaded: LoadedCard, runs: Sequence[Path], target: Path) -> Path:
     generator = loaded.card.generator
     if isinstance(generator, PythiaConfig):
-        from sbitune.generators.observables import merge_runs
+        from sbitune.generators.observables import merge_runs, register
 
+        for name in generator.analysis_files:
+            register(loaded.directory / name)
         merged = merge_runs([yoda.read(run / HISTOGRAMS) for run in runs])
     else:
         assert generator is not None

@@ -205,3 +205,35 @@ def test_tune_cmnd_is_read_by_pythia(tmp_path, lep_card):
     wanted = read_record(lep_card.parent / "result.yaml").parameters
     for name, parameter in wanted.items():
         assert pythia.settings.parm(name) == pytest.approx(parameter.value, rel=1e-8)
+
+
+def test_an_analysis_of_ones_own_is_tuned_to(tmp_path, lep_card):
+    text = lep_card.read_text()
+    head, tail = text.split("  analyses:")[0], "parameters:" + text.split("parameters:")[1].split("scan:")[0]
+    (tmp_path / "card.yaml").write_text(
+        f"{head}  analysis_files: [mine.py]\n  analyses: [MINE]\n{tail}"
+        "scan: {runs: 9, events: 100, seed: 1}\nreference: [mine.yoda]\nobservables: {/MINE: 1}\n"
+        "surrogate: {kind: polynomial, order: 1}\nvalidation: {events: 100}\n"
+    )
+    (tmp_path / "mine.py").write_text(
+        "from sbitune.generators.observables import Analysis, Energy\n"
+        "edges = [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5]\n"
+        "ANALYSIS = Analysis('MINE', 'thrust', None, (11, -11), (Energy.near(91.2),),\n"
+        "    lambda booking: booking.histogram('h', edges=edges),\n"
+        "    lambda events, booking: booking['h'].fill(1 - events.charged.thrust, events.weight),\n"
+        "    lambda raw: raw.normalized(['h']))\n"
+    )
+    edges = np.array([0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5])
+    x, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+    values = np.exp(-12 * x) * 12
+    e = np.stack([half, 0.1 * values], axis=1)
+    yoda.write(tmp_path / "mine.yoda", [yoda.Scatter("/REF/MINE/h", np.stack([x, values], axis=1), e, e)])
+    loaded = load_card(tmp_path)
+    scan = make_scan(loaded)
+    assert scan.bins.paths() == ["/MINE/h"]
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text() + "# changed\n")
+    with pytest.raises(InputError, match="was made with other settings"):
+        make_scan(loaded)
+    (tmp_path / "mine.py").write_text("ANALYSIS = 1\n")
+    with pytest.raises(InputError, match=r"mine.py: it must define ANALYSIS = Analysis"):
+        make_scan(loaded)

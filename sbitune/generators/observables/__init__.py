@@ -7,7 +7,7 @@ share, `kernels` the compiled loops.
 
 from sbitune.generators.eventfiles import analyse
 from sbitune.generators.observables.framework.analysis import Analysis, Booking, Energy
-from sbitune.generators.observables.framework.registry import available, load
+from sbitune.generators.observables.framework.registry import available, load, register
 from sbitune.generators.observables.framework.run import AnalysisRun, finalize_raw, merge_runs
 from sbitune.generators.observables.framework.warming import compile_kernels
 from sbitune.generators.observables.kernels.particles import hepmc_status
@@ -24,4 +24,5 @@ __all__ = [
     "hepmc_status",
     "load",
     "merge_runs",
+    "register",
 ]

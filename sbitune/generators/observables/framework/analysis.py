@@ -1,6 +1,6 @@
 """What an analysis is: its facts and three functions, one to book, one to fill and one to finish histograms."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -70,17 +70,19 @@ class Booking(Mapping[str, Any]):
 
     def edges(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return low and high edges (n,), (n,) of the measured histogram `name`."""
+        if f"/REF/{self.analysis}/{name}" not in self._reference:
+            raise InputError(f"analysis {self.analysis}: there is no measured {name} to take bins from; give its edges")
         scatter = self._reference[f"/REF/{self.analysis}/{name}"]
         x = scatter.values[:, 0]
         return x - scatter.minus[:, 0], x + scatter.plus[:, 0]
 
-    def histogram(self, name: str) -> Histogram:
-        """Book a histogram with the bins of the measured one."""
-        return self._add(name, Histogram(self._path(name), *self.edges(name)))
+    def histogram(self, name: str, edges: Sequence[float] | None = None) -> Histogram:
+        """Book a histogram with the bins of the measured one, or between the given `edges` (n + 1,)."""
+        return self._add(name, Histogram(self._path(name), *self._bins(name, edges)))
 
-    def profile(self, name: str, like: str | None = None) -> Profile:
-        """Book a profile with the bins of the measured histogram of that name, or of `like`."""
-        return self._add(name, Profile(self._path(name), *self.edges(like or name)))
+    def profile(self, name: str, like: str | None = None, edges: Sequence[float] | None = None) -> Profile:
+        """Book a profile with the bins of the measured histogram of that name, or of `like`, or with given edges."""
+        return self._add(name, Profile(self._path(name), *self._bins(like or name, edges)))
 
     def counter(self, name: str) -> Tally:
         """Book a counter."""
@@ -89,6 +91,14 @@ class Booking(Mapping[str, Any]):
     def derived(self, name: str) -> Derived:
         """Book a scatter that `finalize` computes."""
         return self._add(name, Derived(self._path(name)))
+
+    def _bins(self, name: str, edges: Sequence[float] | None) -> tuple[np.ndarray, np.ndarray]:
+        if edges is None:
+            return self.edges(name)
+        limits = np.asarray(edges, float)
+        if limits.ndim != 1 or len(limits) < 2 or not (np.diff(limits) > 0).all():
+            raise InputError(f"analysis {self.analysis}: the edges of {name} must be two or more rising numbers")
+        return limits[:-1], limits[1:]
 
     def _path(self, name: str) -> str:
         return f"/{self.analysis}/{name}"

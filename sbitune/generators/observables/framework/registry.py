@@ -4,6 +4,7 @@ import difflib
 import pkgutil
 from functools import cache
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from sbitune.data.errors import InputError
@@ -12,16 +13,49 @@ from sbitune.generators.observables.framework.analysis import Analysis
 _PACKAGE = "sbitune.generators.observables"
 
 
-@cache
+#: analyses from files of the user, by name
+_registered: dict[str, Analysis] = {}
+
+
 def available() -> tuple[str, ...]:
     """Return the names of all analyses, sorted. Reads the folder, imports nothing."""
-    folder = str(Path(__file__).resolve().parents[1])
-    return tuple(sorted(m.name.upper() for m in pkgutil.iter_modules([folder]) if not m.ispkg))
+    return tuple(sorted({*_own(), *_registered}))
 
 
 @cache
+def _own() -> tuple[str, ...]:
+    folder = str(Path(__file__).resolve().parents[1])
+    return tuple(m.name.upper() for m in pkgutil.iter_modules([folder]) if not m.ispkg)
+
+
+def register(path: str | Path) -> Analysis:
+    """Make the analysis of a Python file known by its name; the file holds it as `ANALYSIS`.
+
+    Raises:
+        InputError: if the file cannot be imported, holds no analysis, or one whose name is taken by one of sbitune's.
+    """
+    path = Path(path)
+    specification = spec_from_file_location(f"sbitune_analysis_{path.stem}", path)
+    if not path.is_file() or specification is None or specification.loader is None:
+        raise InputError(f"analysis file {path}: no such Python file")
+    module = module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # whatever is wrong with somebody's file, its name belongs into the message
+        raise InputError(f"analysis file {path}: {type(error).__name__}: {error}") from error
+    analysis = getattr(module, "ANALYSIS", None)
+    if not isinstance(analysis, Analysis):
+        raise InputError(f"analysis file {path}: it must define ANALYSIS = Analysis(...)")
+    if analysis.name in _own():
+        raise InputError(f"analysis file {path}: the name {analysis.name} is taken; choose another")
+    _registered[analysis.name] = analysis
+    return analysis
+
+
 def load(name: str) -> Analysis:
     """Return the analysis of that name, or raise `InputError` that names the nearest ones."""
+    if name in _registered:
+        return _registered[name]
     if name not in available():
         close = difflib.get_close_matches(name.upper(), available(), n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
