@@ -58,8 +58,8 @@ def linear_model(n_bins: int = 20, error: float = 0.0, seed: int = 1) -> Linear:
     )
 
 
-def measure(model: Any, theta: np.ndarray, errors: np.ndarray, noise: np.ndarray | float = 0.0, **kwargs) -> Measured:
-    n = len(model.bins)
-    values = np.asarray(model.predict(theta).mean) + noise
+def measure(model: Any, theta: np.ndarray, errors: np.ndarray, shift: np.ndarray | float = 0.0, **kwargs) -> Measured:
+    n = len(model.bins)  # `shift` is what the data fluctuated by
+    values = np.asarray(model.predict(theta).mean) + shift
     settings = {"shifts": np.zeros((0, n)), "weights": np.ones(n)} | kwargs
     return Measured(np.arange(n), model.bins, values, errors, **settings)

@@ -35,12 +35,13 @@ def truths(loaded: LoadedCard, n: int, seed: int) -> np.ndarray:
 
 
 def as_data(measured: Measured, run: Histograms) -> Measured:
-    """The run in place of the measurement: its values and Monte Carlo errors, no correlations, unit weights."""
+    """The run in place of the measurement: its values and Monte Carlo errors, unit weights."""
     # a bin without entries quotes no error: that of one entry is the best guess, and the largest among the filled
     filled = run.errors > 0
-    errors = np.where(filled, run.errors, np.max(run.errors[filled]))
+    noise = np.where(filled, run.errors, np.max(run.errors[filled]))
     n = len(run.values)
-    return replace(measured, values=run.values, errors=errors, shifts=np.zeros((0, n)), weights=np.ones(n))
+    zero = np.zeros(n)
+    return replace(measured, values=run.values, errors=zero, noise=noise, shifts=np.zeros((0, n)), weights=np.ones(n))
 
 
 def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Reporter = QUIET) -> dict:
@@ -49,13 +50,14 @@ def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Report
     _, reference = check(card)
     scan = make_scan(loaded, reporter)
     surrogate = train_stage(loaded, scan, reporter)
-    measured = match(scan, reference, loaded.rules(), correlations=False).measured
+    matched = match(scan, reference, loaded.rules())
+    measured = matched.measured
     points = truths(loaded, n, seed)
     files = run_points(card, {f"closure-{i:03d}": theta for i, theta in enumerate(points)}, reporter)
     pulls, chi2 = [], []
     for theta, path in zip(points, files.values(), strict=True):
         data = as_data(measured, read_on(path, measured.bins))
-        tune = fit(Problem(surrogate, data), FitConfig(starts=2, minos=False))
+        tune = fit(Problem(surrogate, data, correlation=matched.correlation), FitConfig(starts=2, minos=False))
         pulls.append((tune.values - theta) / tune.errors)
         chi2.append(tune.chi2 / tune.ndf)
     return summary(np.array(pulls), np.array(chi2), list(loaded.card.parameters), events)

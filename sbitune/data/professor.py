@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
+from sbitune.data.correlation import MOST_BINS, pool_correlation
 from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import read_values
@@ -18,6 +20,8 @@ from sbitune.data.selection import Rule, weights_of
 
 #: what to do with a run that cannot be used: stop with an error that names it, or leave it out and say so
 OnBad = Literal["stop", "drop"]
+#: beside the YODA file of a run that sbitune made
+PARTS = "parts.npz"
 PARAMETER_FILES = ("params.dat", "used_params")
 
 
@@ -28,6 +32,7 @@ class Row(NamedTuple):
     names: tuple[str, ...]  #: of the parameters
     theta: np.ndarray  #: (n_parameters,)
     histograms: Histograms
+    parts: np.ndarray | None = None  #: (n_parts, n_bins) contents made from parts of the run, if it keeps them
 
 
 def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) -> Histograms:
@@ -111,7 +116,21 @@ def read_row(run: Path, names: tuple[str, ...], reading: Reading = Reading()) ->
         histograms = histograms.take(np.flatnonzero(weights_of(histograms.bins, reading.rules) > 0))
     if reading.bad_bins == "stop":
         _refuse_non_finite(run, histograms)
-    return Row(run.name, names or tuple(values), _theta(run, values, names or tuple(values)), histograms)
+    names = names or tuple(values)
+    return Row(run.name, names, _theta(run, values, names), histograms, _read_parts(run / PARTS, histograms.bins))
+
+
+def _read_parts(path: Path, bins: Bins) -> np.ndarray | None:
+    """Contents of the parts of a run in the given bins; None if the run keeps none."""
+    if not path.is_file() or len(bins) > MOST_BINS:
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            place = {key: i for i, key in enumerate(zip(stored["path"], stored["index"], strict=True))}
+            columns = [place[key] for key in zip(bins.path, bins.index, strict=True)]
+            return stored["values"][:, columns]
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(f"run {path.parent}: {path.name} cannot be read ({error}); delete the run") from error
 
 
 def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None, reading: Reading = Reading()) -> Scan:
@@ -134,6 +153,7 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
         errors=errors[:, keep],
         bins=bins.take(np.flatnonzero(keep)),
         runs=tuple(row.name for row in rows),
+        correlation=pool_correlation(row.parts[:, keep] for row in rows if row.parts is not None),
     )
 
 

@@ -58,6 +58,7 @@ class Scan:
     errors: np.ndarray  #: (n_runs, n_bins) one standard deviation of the Monte Carlo statistics, 0 if empty
     bins: Bins  #: (n_bins,) which bins these are
     runs: tuple[str, ...]  #: (n_runs,) names, each once
+    correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the Monte Carlo errors; None: independent bins
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
@@ -66,6 +67,8 @@ class Scan:
             array = np.array(getattr(self, name), dtype=np.float64)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        if self.correlation is not None:
+            object.__setattr__(self, "correlation", np.asarray(self.correlation, dtype=np.float64))
         self._check_shapes()
         self._check_names()
         self._check_numbers()
@@ -91,11 +94,13 @@ class Scan:
 
     def take_bins(self, chosen: Any) -> "Scan":
         """Return the scan with only these bins: a boolean mask (n_bins,) or indices."""
+        indices = np.arange(len(self.bins))[np.asarray(chosen)]
         return replace(
             self,
             values=self.values[:, np.asarray(chosen)],
             errors=self.errors[:, np.asarray(chosen)],
             bins=self.bins.take(chosen),
+            correlation=None if self.correlation is None else self.correlation[np.ix_(indices, indices)],
         )
 
     def split(self, holdout: Iterable[str]) -> tuple["Scan", "Scan"]:
@@ -114,6 +119,8 @@ class Scan:
         # runs are no array: NumPy strings lose trailing NULs
         meta = {"parameters": [astuple(p) for p in self.parameters], "runs": self.runs}
         arrays = {"theta": self.theta, "values": self.values, "errors": self.errors, **self.bins.to_arrays()}
+        if self.correlation is not None:
+            arrays["correlation"] = self.correlation
         write_stored(path, FORMAT, FORMAT_VERSION, meta, arrays)
 
     @classmethod
@@ -128,6 +135,7 @@ class Scan:
                 errors=arrays["errors"],
                 bins=Bins.from_arrays(arrays),
                 runs=tuple(meta["runs"]),
+                correlation=arrays.get("correlation"),
             )
 
     def _rows(self, chosen: Any) -> np.ndarray:
@@ -154,6 +162,8 @@ class Scan:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise InputError(f"scan: {name} has shape {getattr(self, name).shape}, expected {shape}")
+        if self.correlation is not None and self.correlation.shape != (n_bins, n_bins):
+            raise InputError(f"scan: correlation has shape {self.correlation.shape}, expected {(n_bins, n_bins)}")
 
     def _check_names(self) -> None:
         for what, names in (("run", self.runs), ("parameter", [p.name for p in self.parameters])):

@@ -21,4 +21,4 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     surrogate_error: bool = True
     """Whether the surrogate's own error counts in chi2."""
     correlations: bool = True
-    """Whether named error sources of the reference move the bins of an observable together."""
+    """Whether errors move bins together: named sources of the reference, Monte Carlo fluctuations of the scan."""

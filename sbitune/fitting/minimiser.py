@@ -16,7 +16,7 @@ from scipy.stats import qmc
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.problem import Numbers, Problem, chi2_terms, numbers_of
+from sbitune.fitting.problem import Numbers, Problem, chi2_terms
 from sbitune.fitting.protocols import BinnedModel
 from sbitune.fitting.results import ObservableChi2, Start, Tune
 
@@ -104,20 +104,19 @@ class _Objective:
         self.problem = problem
         self._compiled = _compile(problem.model)
         self._box = jnp.asarray(frame.low), jnp.asarray(frame.half)
-        self.variance = np.zeros(0)
+        self.numbers: Numbers
 
     def hold(self, theta: np.ndarray) -> None:
-        self.variance = self.problem.variance_at(theta)
-        self._numbers = numbers_of(self.problem.measured, self.variance)
+        self.numbers = self.problem.numbers_at(theta)
 
     def value(self, u: Any) -> float:
-        return float(self._compiled.value(jnp.asarray(u), *self._box, self._numbers))
+        return float(self._compiled.value(jnp.asarray(u), *self._box, self.numbers))
 
     def gradient(self, u: Any) -> Any:
-        return np.asarray(self._compiled.gradient(jnp.asarray(u), *self._box, self._numbers))
+        return np.asarray(self._compiled.gradient(jnp.asarray(u), *self._box, self.numbers))
 
     def hessian(self, u: np.ndarray) -> np.ndarray:
-        return np.asarray(self._compiled.hessian(jnp.asarray(u), *self._box, self._numbers))
+        return np.asarray(self._compiled.hessian(jnp.asarray(u), *self._box, self.numbers))
 
 
 def _starting_points(frame: _Frame, config: FitConfig) -> list[np.ndarray]:
@@ -251,7 +250,7 @@ def _describe(
     edm, calls = float(m.fmin.edm) if m.fmin else np.nan, int(m.nfcn)
     errors = _errors(m, objective, frame, at_limit, config)
     theta = frame.to_theta(u)
-    unit = numbers_of(problem.measured, objective.variance, unit_weights=True)
+    unit = objective.numbers._replace(weights=jnp.ones(len(problem.measured.bins)))
     terms = np.asarray(chi2_terms(problem.model, jnp.asarray(theta), unit))
     notes = [*errors.notes, *(f"{name} is at the end of its range: widen it" for name in at_limit)]
     others = [s for s in starts if s.valid and abs(s.chi2 - min(t.chi2 for t in starts if t.valid)) > 0.1]

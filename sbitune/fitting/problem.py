@@ -1,21 +1,26 @@
 """The chi2 between a model of every bin and the measured bins, in float64 and with derivatives.
 
     chi2(theta) = r^T V^-1 r,   r_b = w_b (f_b(theta) - d_b),
-    V = diag(s_d^2 + s_f^2) + sum_k c_k c_k^T
+    V = diag(s_d^2) + sum_k c_k c_k^T + S_f R S_f + S_n R S_n,   S = diag(s)
 
 d and s_d are the measured values and the part of their errors that is independent from bin to bin, c_k the shifts of
-the correlated sources, f and s_f the model's mean and error, w the weights. Weights enter squared, as in Professor.
+the correlated sources, f and s_f the model's mean and error, w the weights. Weights enter squared, as in Professor. R
+is the correlation of Monte Carlo fluctuations between bins, which the model inherits from the runs it was trained on
+(the unit matrix if it is not known), s_n the Monte Carlo errors of data that come from a generator themselves (0 for
+measurements).
 
 s_f is held at a given point while theta moves and brought up to date between minimisations: were it to move with theta,
 chi2 alone could fall by moving to where the model knows least.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError
@@ -33,6 +38,7 @@ class Measured:
     errors: np.ndarray  #: (n_bins,) the independent part of the error
     shifts: np.ndarray  #: (n_sources, n_bins) correlated shifts
     weights: np.ndarray  #: (n_bins,) > 0
+    noise: np.ndarray | float = 0.0  #: (n_bins,) Monte Carlo errors of pseudo-data, which fluctuate as the scan's do
     names: tuple[str, ...] = ()  #: (n_sources,) what shifts them
 
     @property
@@ -50,14 +56,15 @@ class Problem:
     limits: dict[str, tuple[float, float]] = field(default_factory=dict)  #: name -> range; the box if not given
     fixed: dict[str, float] = field(default_factory=dict)
     model_error: bool = True  #: whether the model's own error enters V
+    correlation: np.ndarray | None = None  #: (n_bins, n_bins) R in the measured bins; None: the unit matrix
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """The model's parameters, fixed ones included."""
         return self.model.parameters
 
-    def variance_at(self, theta: np.ndarray) -> np.ndarray:
-        """(n_bins,) independent variance of data and model, the model's taken at `theta`.
+    def numbers_at(self, theta: np.ndarray) -> "Numbers":
+        """The numbers of chi2 with the model's error taken at `theta`.
 
         Raises `ComputationError` naming the bin if the model is not finite there.
         """
@@ -68,7 +75,9 @@ class Problem:
         if bad.any():
             label = self.measured.bins.take(np.flatnonzero(bad)).labels()[0]
             raise ComputationError(f"the surrogate is not finite at {label} for {self.describe(theta)}")
-        return self.measured.errors**2 + (error**2 if self.model_error else 0.0)
+        noise = np.broadcast_to(self.measured.noise, error.shape)
+        monte_carlo = (error if self.model_error else np.zeros_like(error), noise)
+        return numbers_of(self.measured, monte_carlo, self.correlation)
 
     def describe(self, theta: np.ndarray) -> str:
         """The parameters as `NAME = value, ...`, for messages."""
@@ -83,29 +92,61 @@ class Numbers(NamedTuple):
     variance: Any  #: (n_bins,) independent, of data and model
     shifts: Any  #: (n_sources, n_bins)
     weights: Any  #: (n_bins,)
+    inverse: Any = (
+        None  #: (n_bins, n_bins) V^-1 if Monte Carlo errors are correlated; None: variance and shifts are all
+    )
 
 
-def numbers_of(measured: Measured, variance: np.ndarray, unit_weights: bool = False) -> Numbers:
-    """Collect the numbers of a chi2, in the precision that is switched on."""
-    weights = np.ones(len(measured.values)) if unit_weights else measured.weights
-    parts = (measured.values, variance, measured.shifts, weights)
-    return Numbers(jnp.asarray(measured.indices), *(jnp.asarray(part, jnp.result_type(float)) for part in parts))
+def numbers_of(measured: Measured, monte_carlo: Sequence[np.ndarray], correlation: np.ndarray | None = None) -> Numbers:
+    """Collect the numbers of a chi2 in float64.
+
+    Args:
+        measured: the data.
+        monte_carlo: errors (n_bins,) that share the correlation: of the model, of pseudo-data.
+        correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
+    """
+    variance = measured.errors**2 + sum(error**2 for error in monte_carlo)
+    inverse = None
+    if correlation is not None:
+        v = np.diag(measured.errors**2) + measured.shifts.T @ measured.shifts
+        v += sum(np.outer(error, error) for error in monte_carlo) * correlation
+        inverse = jnp.asarray(_inverse(v, measured.bins), jnp.result_type(float))
+    parts = (measured.values, variance, measured.shifts, measured.weights)
+    values, variance, shifts, weights = (jnp.asarray(part, jnp.result_type(float)) for part in parts)
+    return Numbers(jnp.asarray(measured.indices), values, variance, shifts, weights, inverse)
+
+
+def _inverse(v: np.ndarray, bins: Bins) -> np.ndarray:
+    """Invert a covariance matrix through its correlation matrix, which has no units."""
+    scale = np.sqrt(np.diag(v))
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        label = bins.take(np.flatnonzero(~(scale > 0) | ~np.isfinite(scale))[:1]).labels()[0]
+        raise ComputationError(f"bin {label} has no error: leave it out or give it one")
+    try:
+        factor = scipy.linalg.cho_factor(v / np.outer(scale, scale))
+    except np.linalg.LinAlgError as error:
+        raise ComputationError("the covariance matrix of the bins is not positive definite") from error
+    inverse = scipy.linalg.cho_solve(factor, np.eye(len(v)))
+    return inverse / np.outer(scale, scale)
 
 
 def chi2_terms(model: BinnedModel, theta: Any, numbers: Numbers) -> Any:
     """(n_bins,) contribution of every bin, r_b (V^-1 r)_b; their sum is chi2. Can be traced by JAX.
 
-    Woodbury's identity keeps the cost linear in the number of bins: only a matrix of the sources' size is solved.
+    Without correlated Monte Carlo errors Woodbury's identity keeps the cost linear in the number of bins: only a matrix
+    of the sources' size is solved.
     """
-    r = numbers.weights * (model.predict(theta).mean[numbers.indices] - numbers.values)
-    return r * solve_covariance(r, numbers.variance, numbers.shifts, jnp)
+    return residual_terms(model.predict(theta).mean[numbers.indices], numbers)
 
 
-def solve_covariance(r: Any, variance: Any, shifts: Any, xp: Any) -> Any:
-    """V^-1 r for V = diag(variance) + shifts^T shifts, with `xp` either numpy or jax.numpy."""
-    solved = r / variance
-    if shifts.shape[0]:
-        scaled = shifts / variance
-        small = xp.eye(shifts.shape[0]) + scaled @ shifts.T
-        solved = solved - scaled.T @ xp.linalg.solve(small, shifts @ solved)
-    return solved
+def residual_terms(values: Any, numbers: Numbers) -> Any:
+    """(n_bins,) contributions to chi2 of predicted contents `values` (n_bins,)."""
+    r = numbers.weights * (values - numbers.values)
+    if numbers.inverse is not None:
+        return r * (numbers.inverse @ r)
+    solved = r / numbers.variance
+    if numbers.shifts.shape[0]:
+        scaled = numbers.shifts / numbers.variance
+        small = jnp.eye(numbers.shifts.shape[0]) + scaled @ numbers.shifts.T
+        solved = solved - scaled.T @ jnp.linalg.solve(small, numbers.shifts @ solved)
+    return r * solved

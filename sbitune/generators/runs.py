@@ -4,19 +4,27 @@ import json
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from sbitune.data import yoda
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.files import hash_bytes, write_text
+from sbitune.data.files import hash_bytes, write_arrays, write_text
+from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
+from sbitune.data.paths import is_final
+from sbitune.data.professor import PARTS
 from sbitune.generators.command import run_command
 from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
 
 #: raised when the content of a run's directory changes, so that older runs are not taken for new ones
-FORMAT = 1
+FORMAT = 2
 HISTOGRAMS = "histograms.yoda"
+#: into how many parts the events of a run are dealt
+N_PARTS = 16
+EVENT_COUNT, CROSS_SECTION = "/_EVTCOUNT", "/_XSEC"
 RECORD = "run.json"
 
 
@@ -71,6 +79,43 @@ def execute(task: Task, directory: Path) -> None:
     write_text(directory / RECORD, json.dumps(record, indent=1) + "\n")
 
 
+class _Parts:
+    """The parts in which a run is filled: their sum is the run, their scatter tells how bins fluctuate together."""
+
+    def __init__(self, events: int) -> None:
+        self._size = max(1, events // N_PARTS)
+        self._filled = 0
+        self._raw: list[dict[str, Any]] = []
+        self._finished: list[Histograms] = []
+
+    def ends(self, events: int) -> bool:
+        """Count events; tell whether a part is full and not the last, which takes the remainder."""
+        self._filled += events
+        return self._filled >= (len(self._raw) + 1) * self._size and len(self._raw) < N_PARTS - 1
+
+    def add(self, analyses: Any) -> None:
+        """Keep the sums of a part."""
+        raw = analyses.raw()
+        if raw[f"/RAW{EVENT_COUNT}"].entries > 0:
+            self._raw.append(raw)
+            done = (item for item in analyses.finalize() if is_final(item.path))
+            self._finished.append(flatten(done))
+
+    def merged(self, cross_section: tuple[float, float]) -> list[Any]:
+        """Finished and raw objects of the whole run."""
+        from sbitune.generators.observables import merge_runs
+
+        value, error = (np.array([[x]]) for x in cross_section)
+        section = yoda.Scatter(f"/RAW{CROSS_SECTION}", value, error, error)
+        return merge_runs([raw | {section.path: section} for raw in self._raw])
+
+    def write(self, path: Path) -> None:
+        """Write the contents made from every part alone."""
+        bins = self._finished[0].bins
+        values = np.array([part.values for part in self._finished], np.float32)
+        write_arrays(path, {"values": values, "path": bins.path, "index": bins.index})
+
+
 def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[str, object]:
     from sbitune.generators.observables import AnalysisRun, register
     from sbitune.generators.pythia import PythiaRun
@@ -79,6 +124,7 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
         register(Path(task.card) / name)
     lines = [*config.settings, *(f"{name} = {value!r}" for name, value in task.values.items())]
     run = PythiaRun(lines, task.seed)
+    parts = _Parts(task.events)
     analyses = AnalysisRun(config.analyses, energy=run.energy, beams=run.beams)
     events = 0
     clock = {"generation": 0.0, "analysis": 0.0}
@@ -86,13 +132,18 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
     for batch in run.batches(task.events):
         made = time.perf_counter()
         analyses.fill(batch)
+        if parts.ends(len(batch)):
+            parts.add(analyses)
+            analyses = AnalysisRun(config.analyses, energy=run.energy, beams=run.beams)
         done = time.perf_counter()
         clock["generation"] += made - mark
         clock["analysis"] += done - made
         mark = done
         events += len(batch)
     cross_section = run.cross_section()
-    yoda.write(directory / HISTOGRAMS, analyses.finalize(cross_section=cross_section))
+    parts.add(analyses)
+    yoda.write(directory / HISTOGRAMS, parts.merged(cross_section))
+    parts.write(directory / PARTS)
     return {
         "events": events,
         "cross_section_pb": cross_section[0],

@@ -70,6 +70,12 @@ def _fit(fitted: Fitted) -> str:
     return (
         "Fit: chi2 = sum of (w (surrogate - data))^2 / (data error^2 + surrogate error^2)"
         + (f", with {sources} correlated sources of error" if sources else "")
+        + (
+            ", with the correlation between bins of Monte Carlo errors (those of the surrogate stem from the same "
+            "events in many bins), estimated from the scatter between parts of every run"
+            if fitted.matched.correlation is not None
+            else ""
+        )
         + f"; MIGRAD with exact gradients from {len(minima)} starting points, of which {good} converged to chi2 "
         f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; from the "
         "best of them it went on with the surrogate's error brought up to date. "

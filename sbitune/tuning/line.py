@@ -89,7 +89,14 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
-    problem = Problem(surrogate, matched.measured, card.fit.limits, card.fit.fixed, card.fit.surrogate_error)
+    problem = Problem(
+        surrogate,
+        matched.measured,
+        card.fit.limits,
+        card.fit.fixed,
+        card.fit.surrogate_error,
+        matched.correlation,
+    )
     tune = fit(problem, card.fit)
     tune = replace(tune, notes=(*tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
@@ -134,7 +141,10 @@ def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
     files = run_points(loaded, points, reporter)
     with replacing(loaded.directory / "validation.yoda") as temporary:
         temporary.write_bytes(files["tuned"].read_bytes())
-    compared = {name: agreement(read_on(path, measured.bins), measured) for name, path in files.items()}
+    compared = {
+        name: agreement(read_on(path, measured.bins), measured, fitted.matched.correlation)
+        for name, path in files.items()
+    }
     record = _with_validation(fitted, files, compared)
     records.write_record(loaded.directory / "result.yaml", record)
     return replace(fitted, record=record)

@@ -26,6 +26,7 @@ class Matched(NamedTuple):
 
     measured: Measured
     excluded: tuple[Excluded, ...]
+    correlation: np.ndarray | None = None  #: (n_bins, n_bins) of Monte Carlo errors in the measured bins, if known
     notes: tuple[str, ...] = ()  #: what was done about data that do not fit together
 
 
@@ -63,7 +64,15 @@ def match(scan: Scan, reference: Reference, rules: Sequence[Rule], correlations:
         f"{path}: its error sources exceed the total error; the total is used, without correlations"
         for path in (mine.inconsistent() if correlations else [])
     ]
-    return Matched(measured, excluded, tuple(notes))
+    matrix = None
+    if correlations and scan.correlation is not None:
+        matrix = scan.correlation[np.ix_(measured.indices, measured.indices)]
+    elif correlations:
+        notes.append(
+            "Monte Carlo errors are taken to be independent from bin to bin, as this scan does not tell how they move "
+            "together: where the same events fill several histograms, quoted errors are too small"
+        )
+    return Matched(measured, excluded, matrix, tuple(notes))
 
 
 def locate(bins: Bins, reference: Reference) -> np.ndarray:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data import yoda
@@ -13,7 +15,7 @@ from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.problem import Measured, solve_covariance
+from sbitune.fitting.problem import Measured, numbers_of, residual_terms
 from sbitune.generators.campaign import run_campaign
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.runs import HISTOGRAMS
@@ -89,10 +91,16 @@ class Agreement(NamedTuple):
         return float(self.terms.sum())
 
 
-def agreement(run: Histograms, measured: Measured) -> Agreement:
-    """Compare a run with the measured values: the chi2 of the fit with the run in place of the surrogate."""
-    variance = measured.errors**2 + run.errors**2
-    difference = run.values - measured.values
-    weighted = measured.weights * difference
-    unit, heavy = (r * solve_covariance(r, variance, measured.shifts, np) for r in (difference, weighted))
-    return Agreement(unit, float(heavy.sum()))
+def agreement(run: Histograms, measured: Measured, correlation: np.ndarray | None = None) -> Agreement:
+    """Compare a run with the measured values: the chi2 of the fit with the run in place of the surrogate.
+
+    Args:
+        run: contents and Monte Carlo errors in the measured bins.
+        measured: the data.
+        correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
+    """
+    with jax.enable_x64(True):
+        numbers = numbers_of(measured, (run.errors,), correlation)
+        weighted = float(residual_terms(jnp.asarray(run.values), numbers).sum())
+        unit = residual_terms(jnp.asarray(run.values), numbers._replace(weights=jnp.ones(len(run.values))))
+        return Agreement(np.asarray(unit), weighted)

@@ -1,5 +1,7 @@
 """Fits whose answer is known: linear least squares, correlated errors, several minima, limits."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -169,3 +171,41 @@ def test_toys_pull_to_unit_width():
     # 60 toys x 2 parameters: the width of 120 pulls has an error of 1/sqrt(240) = 0.065
     assert np.std(pulls) == pytest.approx(1.0, abs=3.5 * 0.065)
     assert abs(np.mean(pulls)) < 3.5 / np.sqrt(120)
+
+
+def correlated_case():
+    """Six bins that fluctuate together, as pseudo-data and as the model's error do."""
+    model = linear_model(n_bins=6, error=0.1)
+    matrix = 0.9 * np.ones((6, 6)) + 0.1 * np.eye(6)
+    return model, matrix, np.full(6, 0.2)
+
+
+def test_correlated_monte_carlo_errors_enter_as_a_full_covariance_would():
+    model, matrix, noise = correlated_case()
+    weights = np.array([1.0, 2.0, 1.0, 0.5, 1.0, 1.0])
+    with jax.enable_x64(True):
+        measured = measure(model, TRUTH, np.full(6, 0.05), np.linspace(-0.3, 0.2, 6), weights=weights)
+    measured = replace(measured, noise=noise)
+    tune = fit(Problem(model, measured, correlation=matrix))
+    v = 0.05**2 * np.eye(6) + (0.1**2 + 0.2**2) * matrix
+    theta, covariance = least_squares(model, measured, v)
+    np.testing.assert_allclose(tune.values, theta, atol=1e-3 * tune.errors.min())
+    np.testing.assert_allclose(tune.covariance, covariance, rtol=1e-6)
+
+
+def test_pulls_are_true_only_with_the_correlation():
+    model, matrix, noise = correlated_case()
+    # the first parameter moves all bins alike, as the fluctuations do: without R its error is far too small
+    model = replace(model, error=np.zeros(6), slope=np.column_stack([np.ones(6), np.linspace(-1, 1, 6)]))
+    rng = np.random.default_rng(12)
+    pulls = {"known": [], "ignored": []}
+    for _ in range(80):
+        fluctuation = rng.multivariate_normal(np.zeros(6), matrix * np.outer(noise, noise))
+        with jax.enable_x64(True):
+            measured = replace(measure(model, TRUTH, np.zeros(6), fluctuation), noise=noise)
+        for name, r in (("known", matrix), ("ignored", None)):
+            tune = fit(Problem(model, measured, correlation=r), FitConfig(starts=1, minos=False))
+            pulls[name].append((tune.values - TRUTH) / tune.errors)
+    # 160 pulls: a width has an error of 1/sqrt(320) = 0.056
+    assert np.sqrt(np.mean(np.square(pulls["known"]))) == pytest.approx(1.0, abs=4 * 0.056)
+    assert abs(np.sqrt(np.mean(np.square(pulls["ignored"]))) - 1) > 8 * 0.056

@@ -183,7 +183,7 @@ def test_bins_without_an_error_are_left_out_with_the_reason(tmp_path):
 
 def test_a_small_line_with_pythia(tmp_path, lep_card):
     text = lep_card.read_text()
-    text = text.replace("runs: 128", "runs: 30").replace("events: 7000", "events: 300").replace("order: 2", "order: 1")
+    text = text.replace("runs: 128", "runs: 30").replace("events: 8000", "events: 300").replace("order: 2", "order: 1")
     text = text.replace("events: 40000", "events: 400")
     (tmp_path / "card.yaml").write_text(text)
     fitted = tune(load_card(tmp_path))
