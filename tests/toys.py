@@ -46,6 +46,20 @@ class Formula:
         return Prediction(mean, jnp.zeros(len(self.bins)))
 
 
+@dataclass(frozen=True, eq=False)
+class NoisySlope:
+    """f = slope x, with slopes that are known to `noise` only, as a surrogate's are."""
+
+    parameters: tuple[Parameter, ...]
+    bins: Bins
+    slope: np.ndarray
+    noise: float
+
+    def predict(self, theta: Any) -> Prediction:
+        x = jnp.asarray(theta)[0]
+        return Prediction(jnp.asarray(self.slope) * x, jnp.full(len(self.bins), self.noise) * x)
+
+
 def linear_model(n_bins: int = 20, error: float = 0.0, seed: int = 1) -> Linear:
     rng = np.random.default_rng(seed)
     parameters = (Parameter("Shower:alpha", 0.0, 2.0, 1.0), Parameter("String:sigma", -3.0, 5.0, 0.0))

@@ -53,7 +53,9 @@ def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Report
     matched = match(scan, reference, loaded.rules())
     measured = matched.measured
     points = truths(loaded, n, seed)
-    files = run_points(card, {f"closure-{i:03d}": theta for i, theta in enumerate(points)}, reporter)
+    files = run_points(
+        card, list(card.card.parameters), {f"closure-{i:03d}": theta for i, theta in enumerate(points)}, reporter
+    )
     pulls, chi2 = [], []
     for theta, path in zip(points, files.values(), strict=True):
         data = as_data(measured, read_on(path, measured.bins))

@@ -1,5 +1,6 @@
 """What all commands share: words to standard error, figures to standard output, errors to exit codes."""
 
+import errno
 import functools
 import json
 import math
@@ -80,6 +81,10 @@ def reports(function: Callable[..., Figures]) -> Callable[..., None]:
             reporter.close()
             click.echo(f"sbitune: {error}", err=True)
             sys.exit(error.exit_code)
+        except OSError as error:  # a full disk, a place that cannot be written to
+            reporter.close()
+            click.echo(f"sbitune: {error}", err=True)
+            sys.exit(1 if error.errno == errno.ENOSPC else 2)
         except KeyboardInterrupt:
             reporter.close()
             click.echo("sbitune: stopped; what is finished is kept, start again to go on", err=True)

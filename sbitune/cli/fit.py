@@ -16,8 +16,8 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     from sbitune.cli.figures import of_fit
     from sbitune.tuning.card import load_card
     from sbitune.tuning.line import fit_stage, train_stage
-    from sbitune.tuning.scanning import load_scan
+    from sbitune.tuning.scanning import stored_scan
 
     loaded = load_card(card)
-    scan = load_scan(loaded.directory)
+    scan = stored_scan(loaded)
     return of_fit(fit_stage(loaded, scan, train_stage(loaded, scan, reporter), reporter).record)

@@ -19,8 +19,9 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     loaded = load_card(card)
     scan = make_scan(loaded, reporter)
     figures: Figures = {"runs": len(scan.runs), "bins": len(scan.bins), "parameters": len(scan.parameters)}
-    spent = timing(loaded.work / "scan")
-    figures |= {"events": int(spent["events"]), "cpu_seconds": spent["cpu_seconds"]}
+    spent = timing(loaded.work / "scan", () if loaded.card.scan.directory else scan.runs)
+    if spent["events"]:
+        figures |= {"events": int(spent["events"]), "cpu_seconds": spent["cpu_seconds"]}
     for part in ("generation", "analysis"):
         if spent[part]:
             figures[f"{part}_us_per_event"] = 1e6 * spent[part] / spent["events"]

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -45,8 +45,10 @@ def command(
     """
     import jax
 
+    from sbitune.data.errors import InputError
     from sbitune.data.professor import Reading
     from sbitune.data.selection import read_weights
+    from sbitune.tuning.line import train_stage
     from sbitune.tuning.scanning import load_scan
     from sbitune.tuning.surrogates import PolynomialSurrogate, evaluate, save_surrogate, train
 
@@ -54,10 +56,15 @@ def command(
     reading = Reading(rules, bad_runs, bad_bins, tell=reporter.say)
     whole = _join([load_scan(place, reading) for place in scan])
     card, path = _card_of(scan, kind)
+    if card is not None and order is not None:
+        raise InputError("--order: the card says which surrogate; name a --kind to train another one")
     config = card.surrogate if card is not None else _config(kind, order)
     used, held = whole.split(_names(holdout)) if holdout else (whole, None)
     clock = time.process_time()
-    surrogate = train(jax.random.key(seed), used, config)
+    if path is not None and held is None:
+        surrogate = train_stage(path, used, reporter)  # kept in work/, where `sbitune fit` finds it
+    else:
+        surrogate = train(jax.random.key(seed), used, config)
     figures: Figures = {
         "kind": config.kind,
         "runs": len(used.runs),
@@ -78,12 +85,8 @@ def command(
             "pulls_without_mc_error": found.n_excluded,
         }
     if output:
-        save_surrogate(Path(output), surrogate)
+        save_surrogate(Path(output), cast(Any, surrogate))
         figures["output"] = output
-    if path is not None and held is None:
-        from sbitune.tuning.line import train_stage
-
-        train_stage(path, whole, reporter)
     return figures
 
 
@@ -126,7 +129,10 @@ def _names(path: str) -> list[str]:
 
     text = read_text(path, "run list")
     if text.lstrip()[:1] in ("[", "{"):
-        content = json.loads(text)
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{path}: not valid JSON: {error}") from error
         names = content.get("holdout", []) if isinstance(content, dict) else content
     else:
         names = [word for line in text.splitlines() for word in line.split("#")[0].split()]

@@ -1,5 +1,6 @@
 """Run directories as Professor and Apprentice read them: `0000/params.dat` beside one or more YODA files."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from sbitune.data.selection import Rule, weights_of
 OnBad = Literal["stop", "drop"]
 #: beside the YODA file of a run that sbitune made
 PARTS = "parts.npz"
+#: what sbitune writes down of a run that it made
+RECORD = "run.json"
 PARAMETER_FILES = ("params.dat", "used_params")
 
 
@@ -38,14 +41,33 @@ class Row(NamedTuple):
 def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) -> Histograms:
     """Read all final histograms of one run. Raises `InputError` naming the file and what is wrong with it."""
     directory = Path(directory)
-    files = sorted(p for p in directory.iterdir() if p.name.endswith((".yoda", ".yoda.gz")) and p.name[0] != ".")
-    if not files:
-        raise InputError(f"run {directory}: no .yoda or .yoda.gz file")
-    objects = {path: item for file in files for path, item in yoda.read(file, select).items()}
+    files = _files(directory)
+    objects: dict[str, yoda.Object] = {}
+    for file in files:
+        for path, item in yoda.read(file, select).items():
+            if path in objects:
+                raise InputError(
+                    f"run {directory}: {path} is in two of {', '.join(f.name for f in files)}; keep one file"
+                )
+            objects[path] = item
     histograms = flatten(objects.values())
     if not len(histograms.bins):
         raise InputError(f"run {directory}: no final histogram in {', '.join(f.name for f in files)}")
     return histograms
+
+
+def _files(directory: Path) -> list[Path]:
+    """The YODA files of a run: the one that sbitune's record of the run names, else all that there are."""
+    record = directory / RECORD
+    if record.is_file():
+        try:
+            return [directory / json.loads(record.read_text())["output"]]
+        except (ValueError, KeyError) as error:
+            raise InputError(f"run {directory}: {RECORD} cannot be read ({error}); delete the run") from error
+    files = sorted(p for p in directory.iterdir() if p.name.endswith((".yoda", ".yoda.gz")) and p.name[0] != ".")
+    if not files:
+        raise InputError(f"run {directory}: no .yoda or .yoda.gz file")
+    return files
 
 
 def runs_in(directory: str | Path, parameter_file: str | None = None) -> list[Path]:
@@ -91,8 +113,19 @@ def read_runs(
         InputError: naming run, path and bin, for runs that are truncated, have other parameters or other binning,
             or bins that are not finite.
     """
+    return collect(runs_in(directory, reading.parameter_file), parameters, reading)
+
+
+def collect(
+    runs: Sequence[Path],
+    parameters: Sequence[Parameter] | None = None,
+    reading: Reading = Reading(),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Scan:
+    """Read the given runs as `read_runs` does; `progress` receives the number read and of all."""
     rows: list[Row] = []
-    for run in runs_in(directory, reading.parameter_file):
+    for number, run in enumerate(runs):
+        progress(number, len(runs))
         try:
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
             row = read_row(run, names, reading)
@@ -105,6 +138,7 @@ def read_runs(
                     f"{error}\nTo leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
                 ) from error
             reading.tell(f"left out: {error}")
+    progress(len(runs), len(runs))
     return assemble(rows, parameters, reading)
 
 

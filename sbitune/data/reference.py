@@ -13,7 +13,7 @@ from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import reference_key
 
 #: error sources whose name begins so are independent from bin to bin; every other moves all bins of its object together
-UNCORRELATED = ("stat", "uncor")
+UNCORRELATED = ("stat", "uncor", "error", "total")
 
 
 @dataclass(frozen=True, eq=False)

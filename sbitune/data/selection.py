@@ -113,8 +113,12 @@ def _rule_of_line(words: list[str], where: str) -> Rule:
     return replace(parse_rule(f"{old[1]}@{old[2]}:{old[3]}", weight, where), by="centre")
 
 
-def weights_of(bins: Bins, rules: Iterable[Rule]) -> np.ndarray:
-    """(n_bins,) weight of every bin: 0 where no rule selects it. Raises `InputError` if a rule selects nothing."""
+def weights_of(bins: Bins, rules: Iterable[Rule], strict: bool = True) -> np.ndarray:
+    """(n_bins,) weight of every bin: 0 where no rule selects it.
+
+    Raises `InputError` if a rule selects nothing, unless its weight is 0 or `strict` is off (when bins were taken out
+    before, by the same rules or since they are not finite).
+    """
     weights = np.zeros(len(bins))
     paths = {path: bins.of(path) for path in bins.paths()}
     for rule in rules:
@@ -124,7 +128,7 @@ def weights_of(bins: Bins, rules: Iterable[Rule]) -> np.ndarray:
                 chosen = indices[rule.mask(bins.take(indices))]
                 weights[chosen] = rule.weight
                 found = found or len(chosen) > 0
-        if not found:
+        if strict and not found and rule.weight > 0:
             raise InputError(
                 f"{rule.where}: no bin matches {rule.path!r}; the observables at hand begin with "
                 + ", ".join(list(paths)[:3])

@@ -2,6 +2,16 @@
 
 F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit. Parameters are scaled to [-1, 1] in the model's box, so
 that one tolerance serves all of them.
+
+Errors. Let J be the slopes of the model at the minimum, P = V^-1, W the weights, and 2 H the second derivatives of what
+is minimised (chi2 less the model's noise T, see `problem`). The residuals scatter with V, hence half the score with G,
+and the covariance of the parameters is
+
+    C = H^-1 G H^-1,   G = J^T W P W V W P W J
+
+(the sandwich). With unit weights and a model without noise G = H and C = H^-1, the errors of chi2 + 1; with weights
+their scale drops out, as it must; with a noisy model C is larger than H^-1. MINOS errors are those of chi2 + 1,
+stretched by the ratio of the two.
 """
 
 import functools
@@ -16,7 +26,7 @@ from scipy.stats import qmc
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.problem import Numbers, Problem, chi2_terms
+from sbitune.fitting.problem import Numbers, Problem, apply_covariance, chi2_terms, model_noise, solve
 from sbitune.fitting.protocols import BinnedModel
 from sbitune.fitting.results import ObservableChi2, Start, Tune
 
@@ -39,7 +49,7 @@ def fit(problem: Problem, config: FitConfig = FitConfig()) -> Tune:
         objective = _Objective(problem, frame)
         objective.hold(frame.to_theta(frame.centre))
         ends = [_migrad(objective, frame, u) for u in _starting_points(frame, config)]
-        starts = tuple(Start(frame.to_theta(np.array(m.values)), float(m.fval or np.nan), m.valid) for m in ends)
+        starts = tuple(Start(frame.to_theta(np.array(m.values)), _value(m), m.valid) for m in ends)
         best = _best(ends, problem)
         best = _settle(best, objective, frame)
         return _describe(best, objective, frame, problem, config, starts)
@@ -62,6 +72,11 @@ class _Frame:
         self.free = tuple(name for name in self.names if name not in problem.fixed)
         if not self.free:
             raise InputError("fit.fixed: every parameter is fixed; nothing is left to fit")
+        bins = len(problem.measured.bins)
+        if bins < len(self.free):
+            raise InputError(
+                f"{bins} bins cannot determine {len(self.free)} parameters: select more, or fix parameters"
+            )
         self.centre = self.limits.mean(1)
         for i, name in enumerate(self.names):
             if name in problem.fixed:
@@ -82,6 +97,8 @@ class _Frame:
 
 
 class _Compiled(NamedTuple):
+    chi2: Callable[..., Any]
+    slopes: Callable[..., Any]
     value: Callable[..., Any]
     gradient: Callable[..., Any]
     hessian: Callable[..., Any]
@@ -94,7 +111,14 @@ def _compile(model: BinnedModel) -> _Compiled:
     def chi2(u: Any, low: Any, half: Any, numbers: Numbers) -> Any:
         return jnp.sum(chi2_terms(model, low + (u + 1) * half, numbers))
 
-    return _Compiled(jax.jit(chi2), jax.jit(jax.grad(chi2)), jax.jit(jax.hessian(chi2)))
+    def corrected(u: Any, low: Any, half: Any, numbers: Numbers) -> Any:
+        return chi2(u, low, half, numbers) - model_noise(model, low + (u + 1) * half, numbers)
+
+    def mean(u: Any, low: Any, half: Any, numbers: Numbers) -> Any:
+        return model.predict(low + (u + 1) * half).mean[numbers.indices]
+
+    derivatives = (jax.grad(corrected), jax.hessian(corrected))
+    return _Compiled(*(jax.jit(f) for f in (chi2, jax.jacfwd(mean), corrected, *derivatives)))
 
 
 class _Objective:
@@ -114,6 +138,16 @@ class _Objective:
 
     def gradient(self, u: Any) -> Any:
         return np.asarray(self._compiled.gradient(jnp.asarray(u), *self._box, self.numbers))
+
+    def chi2(self, u: np.ndarray) -> float:
+        return float(self._compiled.chi2(jnp.asarray(u), *self._box, self.numbers))
+
+    def scatter(self, u: np.ndarray) -> np.ndarray:
+        """G: covariance of half the score."""
+        w = self.numbers.weights[:, None]
+        slopes = self._compiled.slopes(jnp.asarray(u), *self._box, self.numbers)
+        lever = w * solve(w * slopes, self.numbers)
+        return np.asarray(lever.T @ apply_covariance(lever, self.numbers))
 
     def hessian(self, u: np.ndarray) -> np.ndarray:
         return np.asarray(self._compiled.hessian(jnp.asarray(u), *self._box, self.numbers))
@@ -152,7 +186,11 @@ def _best(ends: list[Minuit], problem: Problem) -> Minuit:
             f"the fit failed: none of {len(ends)} starts converged ({reason}); look at the surrogate (held-out pulls), "
             "widen the parameters' ranges or fix a parameter"
         )
-    return min(valid, key=lambda m: float(m.fval or np.inf))
+    return min(valid, key=_value)
+
+
+def _value(m: Minuit) -> float:
+    return np.nan if m.fval is None else float(m.fval)
 
 
 def _reason(m: Minuit) -> str:
@@ -188,44 +226,57 @@ class _Errors(NamedTuple):
 
 def _errors(m: Minuit, objective: _Objective, frame: _Frame, at_limit: tuple[str, ...], config: FitConfig) -> _Errors:
     m.hesse()
-    free = np.flatnonzero(~frame.fixed)
     if m.covariance is None:
         raise ComputationError(f"the fit failed: HESSE gives no covariance ({_reason(m)})")
+    u = np.array(m.values)
+    # a parameter at its limit has no two-sided error: the others' are those for it staying there
+    inside = np.array([not fixed and n not in at_limit for n, fixed in zip(frame.names, frame.fixed, strict=True)])
+    free = np.flatnonzero(inside)
+    movable = np.flatnonzero(~frame.fixed)
+    _invert(objective.hessian(u)[np.ix_(movable, movable)])
     hesse = np.array(m.covariance)
-    notes = []
-    try:
-        exact = 2 * np.linalg.inv(objective.hessian(np.array(m.values))[np.ix_(free, free)])
-    except np.linalg.LinAlgError:
-        exact = np.full((len(free), len(free)), np.nan)
-    inside = [i for i, k in enumerate(free) if frame.names[k] not in at_limit]
-    if not np.all(np.diag(exact) > 0):
-        notes.append("the exact second derivatives are not positive: errors are HESSE's")
-        difference = np.inf
-    else:
-        ratio = np.sqrt(np.diag(exact)) / np.sqrt(np.diag(hesse)[free])
-        difference = float(np.max(np.abs(ratio[inside] - 1), initial=0.0))
+    covariance = np.where(np.outer(~inside, ~inside), np.diag(np.diag(hesse)), 0.0)
+    notes: list[str] = []
+    stretch = np.ones(len(u))
+    difference = 0.0
+    if len(free):
+        bread = _invert(objective.hessian(u)[np.ix_(free, free)] / 2)
+        covariance[np.ix_(free, free)] = bread @ objective.scatter(u)[np.ix_(free, free)] @ bread
+        plain = np.sqrt(np.diag(bread))
+        stretch[free] = np.sqrt(np.diag(covariance)[free]) / plain
         if not at_limit:
-            # MINUIT's own are finite differences of the gradient through the limits' transformation
-            hesse = np.zeros_like(hesse)
-            hesse[np.ix_(free, free)] = exact
-    return _Errors(hesse, difference, _minos(m, frame, notes) if config.minos else {}, notes)
+            difference = float(np.max(np.abs(plain / np.sqrt(np.diag(hesse)[free]) - 1)))
+    minos = _minos(m, frame, notes, stretch) if config.minos else {}
+    return _Errors(covariance, difference, minos, notes)
 
 
-def _minos(m: Minuit, frame: _Frame, notes: list[str]) -> dict[str, tuple[float, float]]:
+def _invert(half_hessian: np.ndarray) -> np.ndarray:
+    try:
+        np.linalg.cholesky(half_hessian)
+    except np.linalg.LinAlgError:
+        raise ComputationError(
+            "the fit failed: the data's information on the parameters is not larger than the noise of the surrogate; "
+            "make more events or runs, lower the surrogate's order, narrow the ranges or fix a parameter"
+        ) from None
+    return np.linalg.inv(half_hessian)
+
+
+def _minos(m: Minuit, frame: _Frame, notes: list[str], stretch: np.ndarray) -> dict[str, tuple[float, float]]:
     found: dict[str, tuple[float, float]] = {}
-    before = float(m.fval or 0.0)
+    before = _value(m)
     try:
         m.minos(*frame.free)
     except RuntimeError as error:
         notes.append(f"MINOS failed: {error}")
         return found
-    if float(m.fval or 0.0) < before - 0.01:
+    if _value(m) < before - 0.01:
         raise ComputationError("the fit failed: MINOS found a lower minimum; raise fit.starts")
     for name in frame.free:
         e = m.merrors[name]
-        half = frame.half[frame.names.index(name)]
+        i = frame.names.index(name)
+        scale = float(frame.half[i] * stretch[i])
         if e.is_valid:
-            found[name] = (e.lower * half, e.upper * half)
+            found[name] = (e.lower * scale, e.upper * scale)
         else:
             side = "at its limit" if (e.at_lower_limit or e.at_upper_limit) else "not found"
             notes.append(f"MINOS errors of {name}: {side}")
@@ -246,7 +297,7 @@ def _describe(
     m: Minuit, objective: _Objective, frame: _Frame, problem: Problem, config: FitConfig, starts: tuple[Start, ...]
 ) -> Tune:
     at_limit = _at_limit(m, frame)
-    u, chi2 = np.array(m.values), float(m.fval or np.nan)
+    u, chi2 = np.array(m.values), objective.chi2(np.array(m.values))
     edm, calls = float(m.fmin.edm) if m.fmin else np.nan, int(m.nfcn)
     errors = _errors(m, objective, frame, at_limit, config)
     theta = frame.to_theta(u)

@@ -9,8 +9,16 @@ is the correlation of Monte Carlo fluctuations between bins, which the model inh
 (the unit matrix if it is not known), s_n the Monte Carlo errors of data that come from a generator themselves (0 for
 measurements).
 
-s_f is held at a given point while theta moves and brought up to date between minimisations: were it to move with theta,
+V is held at a given point while theta moves and brought up to date between minimisations: were it to move with theta,
 chi2 alone could fall by moving to where the model knows least.
+
+The model's noise does more than widen V. Its slopes are noisy, too, and chi2 takes noise in slopes for information: for
+a noisy model the expectation of chi2 is that of the true one plus
+
+    T(theta) = tr(V^-1 W S_f(theta) R S_f(theta) W),
+
+which depends on theta. What is minimised is chi2 - T, whose expectation is the true chi2: the corrected score of
+T. Nakamura, Biometrika 77 (1990) 127, here for a known error covariance of the regressors.
 """
 
 from collections.abc import Sequence
@@ -92,9 +100,12 @@ class Numbers(NamedTuple):
     variance: Any  #: (n_bins,) independent, of data and model
     shifts: Any  #: (n_sources, n_bins)
     weights: Any  #: (n_bins,)
-    inverse: Any = (
-        None  #: (n_bins, n_bins) V^-1 if Monte Carlo errors are correlated; None: variance and shifts are all
+    overlap: Any  #: (n_bins,) diagonal of V^-1, or (n_bins, n_bins) V^-1 * R: sums the model's errors in T
+    model_noise: Any  #: 1 if the model's error counts, else 0
+    covariance: Any = (
+        None  #: (n_bins, n_bins) V if Monte Carlo errors are correlated; None: variance and shifts are all
     )
+    inverse: Any = None  #: (n_bins, n_bins) V^-1 likewise
 
 
 def numbers_of(measured: Measured, monte_carlo: Sequence[np.ndarray], correlation: np.ndarray | None = None) -> Numbers:
@@ -102,18 +113,33 @@ def numbers_of(measured: Measured, monte_carlo: Sequence[np.ndarray], correlatio
 
     Args:
         measured: the data.
-        monte_carlo: errors (n_bins,) that share the correlation: of the model, of pseudo-data.
+        monte_carlo: errors (n_bins,) that share the correlation: of the model first, then of pseudo-data.
         correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
     """
     variance = measured.errors**2 + sum(error**2 for error in monte_carlo)
-    inverse = None
+    inverse = v = None
     if correlation is not None:
         v = np.diag(measured.errors**2) + measured.shifts.T @ measured.shifts
         v += sum(np.outer(error, error) for error in monte_carlo) * correlation
         inverse = jnp.asarray(_inverse(v, measured.bins), jnp.result_type(float))
     parts = (measured.values, variance, measured.shifts, measured.weights)
     values, variance, shifts, weights = (jnp.asarray(part, jnp.result_type(float)) for part in parts)
-    return Numbers(jnp.asarray(measured.indices), values, variance, shifts, weights, inverse)
+    if inverse is not None and correlation is not None:
+        overlap = inverse * jnp.asarray(correlation, jnp.result_type(float))
+    else:
+        overlap = jnp.asarray(_inverse_diagonal(parts[1], measured.shifts), jnp.result_type(float))
+    covariance = None if v is None else jnp.asarray(v, jnp.result_type(float))
+    noisy = jnp.asarray(float(np.any(monte_carlo[0] != 0)))
+    return Numbers(
+        jnp.asarray(measured.indices), values, variance, shifts, weights, overlap, noisy, covariance, inverse
+    )
+
+
+def _inverse_diagonal(variance: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Diagonal of (diag(variance) + shifts^T shifts)^-1, by Woodbury's identity."""
+    scaled = shifts / variance
+    small = np.eye(len(shifts)) + scaled @ shifts.T
+    return 1 / variance - np.sum(scaled * np.linalg.solve(small, scaled), axis=0)
 
 
 def _inverse(v: np.ndarray, bins: Bins) -> np.ndarray:
@@ -139,14 +165,34 @@ def chi2_terms(model: BinnedModel, theta: Any, numbers: Numbers) -> Any:
     return residual_terms(model.predict(theta).mean[numbers.indices], numbers)
 
 
+def model_noise(model: BinnedModel, theta: Any, numbers: Numbers) -> Any:
+    """T(theta): the part of chi2 that is noise of the model. Can be traced by JAX."""
+    error = numbers.weights * model.predict(theta).error[numbers.indices]
+    weighed = numbers.overlap @ error if numbers.overlap.ndim == 2 else numbers.overlap * error
+    return numbers.model_noise * jnp.sum(error * weighed)
+
+
 def residual_terms(values: Any, numbers: Numbers) -> Any:
     """(n_bins,) contributions to chi2 of predicted contents `values` (n_bins,)."""
     r = numbers.weights * (values - numbers.values)
+    return r * solve(r, numbers)
+
+
+def solve(r: Any, numbers: Numbers) -> Any:
+    """V^-1 r for r (n_bins,) or (n_bins, m)."""
     if numbers.inverse is not None:
-        return r * (numbers.inverse @ r)
-    solved = r / numbers.variance
+        return numbers.inverse @ r
+    variance = numbers.variance if r.ndim == 1 else numbers.variance[:, None]
+    solved = r / variance
     if numbers.shifts.shape[0]:
         scaled = numbers.shifts / numbers.variance
         small = jnp.eye(numbers.shifts.shape[0]) + scaled @ numbers.shifts.T
         solved = solved - scaled.T @ jnp.linalg.solve(small, numbers.shifts @ solved)
-    return r * solved
+    return solved
+
+
+def apply_covariance(x: Any, numbers: Numbers) -> Any:
+    """V x for x (n_bins, m)."""
+    if numbers.covariance is not None:
+        return numbers.covariance @ x
+    return numbers.variance[:, None] * x + numbers.shifts.T @ (numbers.shifts @ x)

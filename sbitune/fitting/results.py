@@ -28,7 +28,7 @@ class ObservableChi2:
 
 @dataclass(frozen=True, eq=False)
 class Tune:
-    """Fitted parameters with their errors. Errors are those of chi2 + 1."""
+    """Fitted parameters with their errors (see `minimiser` for what they contain)."""
 
     parameters: tuple[Parameter, ...]
     values: np.ndarray  #: (n_parameters,) in the generator's units
@@ -38,7 +38,7 @@ class Tune:
     chi2_unit: float  #: the same with unit weights
     ndf: int  #: bins - free parameters
     free: tuple[str, ...]
-    at_limit: tuple[str, ...]  #: parameters within one error of the end of their range
+    at_limit: tuple[str, ...]  #: parameters within 1 % of the end of their range
     observables: tuple[ObservableChi2, ...]
     starts: tuple[Start, ...]
     edm: float

@@ -72,7 +72,12 @@ def _outcomes(pending: Sequence[Task], directory: Path, means: Means) -> Iterato
         return iter(())
     if means.scheduler:
         return run_on_dask(pending, directory, means.scheduler, means.time_limit)
-    return run_here(pending, directory, means.workers or len(os.sched_getaffinity(0)), means.time_limit)
+    return run_here(pending, directory, means.workers or _processors(), means.time_limit)
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _is_done(task: Task, directory: Path) -> bool:
@@ -88,8 +93,8 @@ def _is_done(task: Task, directory: Path) -> bool:
         ) from error
     if not same:
         raise InputError(
-            f"run {run} was made with other settings, parameters, events or seed than the card asks for now; "
-            f"delete {directory} to make the runs again, or choose another work directory"
+            f"run {run} was made with other settings, parameters, events, seed, files or Pythia than the card asks for "
+            f"now; delete {directory} to make the runs again, or copy the card into a directory of its own"
         )
     return True
 
@@ -99,7 +104,8 @@ def _settle(outcome: Outcome, directory: Path) -> dict[str, str]:
     task = outcome.task
     note = _failure_note(directory, task)
     if outcome.directory is None:
-        write_text(note, json.dumps({"fingerprint": fingerprint(task), "error": outcome.error}, indent=1) + "\n")
+        if outcome.lasting:
+            write_text(note, json.dumps({"fingerprint": fingerprint(task), "error": outcome.error}, indent=1) + "\n")
         return {task.name: outcome.error}
     note.unlink(missing_ok=True)
     outcome.directory.chmod(0o755)

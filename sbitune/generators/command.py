@@ -1,7 +1,9 @@
 """Any other generator: a shell command with `{NAME}` replaced, whose output is a YODA file."""
 
+import difflib
 import os
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -13,7 +15,8 @@ from sbitune.generators.config import CommandConfig
 
 #: what may stand in braces beside the parameters
 BUILT_IN = ("SEED", "EVENTS", "RUN", "CARD")
-_PLACE = re.compile(r"\{([A-Za-z_][\w:.\-]*)\}")
+#: `${HOME}` is the shell's
+_PLACE = re.compile(r"(?<!\$)\{([A-Za-z_][\w:.\-]*)\}")
 
 
 def check_command(config: CommandConfig, parameters: Iterable[str], card: Path) -> None:
@@ -26,10 +29,17 @@ def check_command(config: CommandConfig, parameters: Iterable[str], card: Path) 
     for name in config.templates:
         texts[f"generator.templates: {name}"] = read_text(card / name, "generator.templates:")
     names, used = list(parameters), set()
+    known = [*names, *BUILT_IN]
+    for name in names:
+        if name in BUILT_IN:
+            raise InputError(
+                f"parameters.{name}: {{{name}}} stands for something else; give the parameter another name"
+            )
     for where, text in texts.items():
         for place in _PLACE.findall(text):
-            if place not in names and place not in BUILT_IN:
-                raise InputError(f"{where}: {{{place}}} names no parameter; there are {', '.join([*names, *BUILT_IN])}")
+            # braces are the shell's and the generator's, too: only what looks like a misspelt name is refused
+            if place not in known and difflib.get_close_matches(place, known, n=1, cutoff=0.5):
+                raise InputError(f"{where}: {{{place}}} names no parameter; there are {', '.join(known)}")
             used.add(place)
     for name in names:
         if name not in used:
@@ -56,7 +66,7 @@ def run_command(config: CommandConfig, directory: Path, values: Mapping[str, obj
     log = directory / "command.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", fill_places(config.command, values)],
+            ["/bin/sh", "-c", fill_places(config.command, dict(values) | {"CARD": shlex.quote(str(card))})],
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=stream,

@@ -26,6 +26,7 @@ class Outcome(NamedTuple):
     task: Task
     directory: Path | None  #: a temporary directory with the run's files, to be moved; None if the run failed
     error: str = ""
+    lasting: bool = True  #: whether the run would fail again; a run that was killed might not
 
 
 class Worker:
@@ -34,8 +35,8 @@ class Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, task: Task, directory: Path, time_limit: float) -> str:
-        """Make a run in `directory`. Gives the reason if it failed, else an empty string."""
+    def run(self, task: Task, directory: Path, time_limit: float) -> tuple[str, bool]:
+        """Make a run in `directory`. Gives the reason if it failed, else an empty string, and whether it is lasting."""
         process = self._ready()
         timer = threading.Timer(time_limit, self.kill)
         timer.start()
@@ -48,9 +49,10 @@ class Worker:
         if answer is None:
             code = self._give_up(process)
             if expired:
-                return f"killed after the time limit of {time_limit:g} s (raise scan.time_limit or lower scan.events)"
-            return f"the worker process died ({_death(code)})"
-        return str(answer.get("trace") or answer.get("error", ""))
+                limit = f"killed after the time limit of {time_limit:g} s (raise scan.time_limit or lower scan.events)"
+                return limit, False
+            return f"the worker process died ({_death(code)})", False
+        return str(answer.get("trace") or answer.get("error", "")), True
 
     def kill(self) -> None:
         """Kill the process and everything it started."""
@@ -159,10 +161,10 @@ def _work(
         while not stop.is_set():
             task = waiting.get_nowait()
             directory = Path(tempfile.mkdtemp(prefix=f".tmp-{task.name}-", dir=scratch))
-            error = worker.run(task, directory, time_limit)
+            error, lasting = worker.run(task, directory, time_limit)
             if error:
                 shutil.rmtree(directory, ignore_errors=True)
-            outcomes.put(Outcome(task, None if error else directory, error))
+            outcomes.put(Outcome(task, None if error else directory, error, lasting))
     except queue.Empty:
         return
     except BaseException as error:
@@ -194,24 +196,25 @@ def run_on_dask(tasks: Iterable[Task], scratch: Path, scheduler: str, time_limit
             yield _received(by_key[future.key], future, scratch)
 
 
-def make_remotely(encoded: bytes, time_limit: float) -> tuple[str, dict[str, bytes]]:
-    """Make a run on a cluster node, in a killable process as here. Gives the error and the files."""
+def make_remotely(encoded: bytes, time_limit: float) -> tuple[str, bool, dict[str, bytes]]:
+    """Make a run on a cluster node, in a killable process as here. Gives the error, if it is lasting, the files."""
     worker = Worker()
     with tempfile.TemporaryDirectory() as name:
         try:
-            error = worker.run(msgspec.json.decode(encoded, type=Task), Path(name), time_limit)
+            error, lasting = worker.run(msgspec.json.decode(encoded, type=Task), Path(name), time_limit)
         finally:
             worker.close()
-        return error, {file.name: file.read_bytes() for file in Path(name).iterdir()} if not error else {}
+        files = () if error else (file for file in Path(name).iterdir() if file.is_file())
+        return error, lasting, {file.name: file.read_bytes() for file in files}
 
 
 def _received(task: Task, future: Any, scratch: Path) -> Outcome:
     try:
-        error, files = future.result()
+        error, lasting, files = future.result()
     except Exception as failure:  # whatever the cluster raises, the run has failed and the others go on
-        return Outcome(task, None, f"the cluster lost the run: {failure}")
+        return Outcome(task, None, f"the cluster lost the run: {failure}", lasting=False)
     if error:
-        return Outcome(task, None, error)
+        return Outcome(task, None, error, lasting)
     directory = Path(tempfile.mkdtemp(prefix=f".tmp-{task.name}-", dir=scratch))
     for name, content in files.items():
         (directory / name).write_bytes(content)

@@ -22,7 +22,9 @@ from sbitune.generators.observables.kernels.particles import hepmc_status
 _FLAGS = {"true": True, "on": True, "yes": True, "ok": True, "1": True}
 _FLAGS |= {"false": False, "off": False, "no": False, "0": False}
 _ONMODES = {"on", "off", "true", "false", "0", "1", "2", "3"}
-_PARTICLE = re.compile(r"^-?\d+:(\w+)$")
+_PARTICLE = re.compile(r"^-?\d+:(?:\d+:)?(\w+)$")
+#: properties of particles that are numbers
+_NUMBERS = {"m0", "mwidth", "mmin", "mmax", "tau0", "bratio"}
 #: events in one call of nextBatch: short enough for Ctrl-C and the time limit to be heard, long enough to be fast
 BATCH = 200
 
@@ -50,7 +52,14 @@ class Catalogue:
     """Pythia's own tables of settings, with their defaults and ranges."""
 
     def __init__(self) -> None:
-        self._settings = import_pythia().Pythia("", False).settings
+        self._pythia = import_pythia().Pythia("", False)
+        self._settings = self._pythia.settings
+
+    def read(self, line: str, where: str) -> None:
+        """Let Pythia read a line. Raises `InputError` naming `where` with what it prints if it refuses."""
+        with _caught_output() as printed:
+            if not self._pythia.readString(line):
+                raise InputError(f"{where}: Pythia refuses {line!r}: {_refusal(printed)}")
 
     def find(self, name: str, where: str) -> Setting:
         """Look a setting up by name, in any case. Raises `InputError` naming `where` and the nearest names."""
@@ -98,8 +107,18 @@ def check_settings(settings: Sequence[str], where: str = "generator.settings") -
         if particle:
             if particle[1].lower() == "onmode" and value.lower() not in _ONMODES:
                 raise InputError(f"{where}[{number}]: {name} must be on, off or 0 to 3, not {value!r}")
+            if particle[1].lower() in _NUMBERS and not _is_number(value):
+                raise InputError(f"{where}[{number}]: {name} needs a number, not {value!r}")
         else:
             _check_value(catalogue.find(name, f"{where}[{number}]"), value, f"{where}[{number}]")
+        catalogue.read(line, f"{where}[{number}]")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def split_setting(line: str, where: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """One run of a generator at one point: what is asked for, and making it."""
 
 import json
+import resource
 import time
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,7 @@ from sbitune.data.files import hash_bytes, write_arrays, write_text
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
 from sbitune.data.paths import is_final
-from sbitune.data.professor import PARTS
+from sbitune.data.professor import PARTS, RECORD
 from sbitune.generators.command import run_command
 from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
 
@@ -25,7 +26,6 @@ HISTOGRAMS = "histograms.yoda"
 #: into how many parts the events of a run are dealt
 N_PARTS = 16
 EVENT_COUNT, CROSS_SECTION = "/_EVTCOUNT", "/_XSEC"
-RECORD = "run.json"
 
 
 class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -60,7 +60,7 @@ def execute(task: Task, directory: Path) -> None:
 
     Raises `ComputationError` or `InputError` if the generator refuses, fails or leaves something unreadable.
     """
-    started = time.process_time()
+    started = _cpu_seconds()
     generator = task.generator
     record = (
         _execute_pythia(generator, task, directory)
@@ -73,10 +73,16 @@ def execute(task: Task, directory: Path) -> None:
         "run": task.name,
         "fingerprint": fingerprint(task),
         "seed": task.seed,
-        "cpu_seconds": round(time.process_time() - started, 3),
+        "cpu_seconds": round(_cpu_seconds() - started, 3),
         "parameters": task.values,
     }
     write_text(directory / RECORD, json.dumps(record, indent=1) + "\n")
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of the commands that it ran."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 class _Parts:
@@ -102,12 +108,12 @@ class _Parts:
             self._finished.append(flatten(done))
 
     def merged(self, cross_section: tuple[float, float]) -> list[Any]:
-        """Finished and raw objects of the whole run."""
-        from sbitune.generators.observables import merge_runs
+        """Finished and raw objects of the whole run; the cross-section is the run's, not a mean of the parts'."""
+        from sbitune.generators.observables import add_raw, finalize_raw
 
         value, error = (np.array([[x]]) for x in cross_section)
         section = yoda.Scatter(f"/RAW{CROSS_SECTION}", value, error, error)
-        return merge_runs([raw | {section.path: section} for raw in self._raw])
+        return finalize_raw(add_raw(self._raw) | {section.path: section})
 
     def write(self, path: Path) -> None:
         """Write the contents made from every part alone."""
@@ -146,6 +152,7 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
     parts.write(directory / PARTS)
     return {
         "events": events,
+        "output": HISTOGRAMS,
         "cross_section_pb": cross_section[0],
         "cross_section_error_pb": cross_section[1],
         "pythia": metadata.version("pythia8mc"),

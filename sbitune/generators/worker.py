@@ -7,6 +7,7 @@ whatever C++ code prints goes elsewhere. It ends when its parent does, even in t
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -34,7 +35,10 @@ def main() -> None:
 def _listen(lines: "queue.Queue[str]") -> None:
     for line in sys.stdin:
         lines.put(line)
-    os._exit(0)  # the parent is gone: nobody wants the run that may be under way
+    # the parent is gone: nobody wants the run that may be under way, nor what its command started
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def _serve(request: dict[str, object]) -> dict[str, object]:

@@ -6,13 +6,14 @@ from matplotlib.figure import Figure
 from sbitune.plots.style import COLOURS, drawing, new_figure
 
 
-def short(name: str) -> str:
-    """Drop the group of a Pythia parameter.
+def short(names: list[str]) -> list[str]:
+    """Drop the groups of Pythia parameters where the rest still tells them apart.
 
-    >>> short("TimeShower:alphaSvalue")
-    'alphaSvalue'
+    >>> short(["TimeShower:alphaSvalue", "SpaceShower:alphaSvalue", "StringZ:aLund"])
+    ['TimeShower:alphaSvalue', 'SpaceShower:alphaSvalue', 'aLund']
     """
-    return name.rpartition(":")[2]
+    last = [name.rpartition(":")[2] for name in names]
+    return [end if last.count(end) == 1 else name for name, end in zip(names, last, strict=True)]
 
 
 def plot_parameters(
@@ -40,7 +41,7 @@ def plot_parameters(
         for k, (low, high) in zip(y, ranges, strict=True):
             axes.text(-0.01, k + 0.32, f"{low:g}", fontsize=7, ha="left", va="center", color="#666666")
             axes.text(1.01, k + 0.32, f"{high:g}", fontsize=7, ha="right", va="center", color="#666666")
-        axes.set_yticks(y, [short(name) for name in names])
+        axes.set_yticks(y, short(names))
         axes.set_xticks([])
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.6, len(names) - 0.3)
@@ -60,7 +61,7 @@ def plot_correlation(names: list[str], matrix: np.ndarray) -> Figure:
         for i, j in np.ndindex(matrix.shape):
             dark = abs(matrix[i, j]) > 0.6
             axes.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", fontsize=7, color="w" if dark else "k")
-        axes.set_xticks(range(len(names)), [short(n) for n in names], rotation=40, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(len(names)), [short(n) for n in names])
+        axes.set_xticks(range(len(names)), short(names), rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(names)), short(names))
         axes.tick_params(top=False, right=False, length=0)
         return figure

@@ -34,7 +34,7 @@ def _scan(fitted: Fitted) -> str:
     card = fitted.loaded.card
     if card.scan.directory is not None:
         return f"Scan: {len(fitted.scan.runs)} runs, read from {card.scan.directory}."
-    spent = timing(fitted.loaded.work / "scan")
+    spent = timing(fitted.loaded.work / "scan", fitted.scan.runs)
     what = "Pythia" if isinstance(card.generator, PythiaConfig) else "the generator's command"
     words = (
         f"Scan: {what} at {len(fitted.scan.runs)} points ({card.scan.design}, seed {card.scan.seed}) with "

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sbitune.data.errors import ComputationError
 from sbitune.data.files import write_text
 from sbitune.data.paths import reference_key
 from sbitune.generators.config import PythiaConfig
@@ -21,7 +20,7 @@ from sbitune.tuning.settings import command_file
 
 def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     """Write the page of a tune, beside its card unless `path` is given. Gives the path."""
-    path = path or fitted.loaded.directory / "report.html"
+    path = path or fitted.loaded.output("report.html")
     record = fitted.record
     body = [
         f"<h1>{html.text(record.title)}</h1>",
@@ -36,10 +35,21 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         html.section("settings", "Settings", f"<pre>{html.text(command_file(fitted.loaded.card, record))}</pre>"),
     ]
     text = html.page(record.title, body)
-    if "NaN" in text or ">nan" in text or ">inf<" in text:
-        raise ComputationError("the report would show a number that is not finite; this is a fault of sbitune")
     write_text(path, text)
     return path
+
+
+#: groups of Pythia's settings that belong to a tune
+_OF_A_TUNE = (
+    "tune:",
+    "string",
+    "timeshower",
+    "spaceshower",
+    "multiparton",
+    "colourreconnection",
+    "beamremnants",
+    "hadronlevel",
+)
 
 
 def _navigation() -> str:
@@ -56,8 +66,7 @@ def before(fitted: Fitted) -> str:
 
 def _is_monash(fitted: Fitted) -> bool:
     settings = [s.replace(" ", "").lower() for s in fitted.loaded.card.generator.settings]  # type: ignore[union-attr]
-    own = {name.lower() for name in fitted.record.parameters}
-    changed = any(s.startswith("tune:") or s.split("=")[0] in own for s in settings)
+    changed = any(setting.startswith(_OF_A_TUNE) for setting in settings)
     return not changed and all(p.default is None for p in fitted.loaded.card.parameters.values())
 
 

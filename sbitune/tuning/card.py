@@ -64,7 +64,11 @@ class LoadedCard(msgspec.Struct, frozen=True):
     @property
     def work(self) -> Path:
         """Where runs and the trained surrogate are kept."""
-        return self.directory / "work"
+        return self.output("work")
+
+    def output(self, name: str) -> Path:
+        """Where a result goes: beside the card; cards of other names than `card.yaml` put their own before it."""
+        return self.directory / (name if self.path.name == "card.yaml" else f"{self.path.stem}.{name}")
 
     def rules(self) -> tuple[Rule, ...]:
         """The selected bins with their weights, in the order of the card."""

@@ -9,7 +9,7 @@ import jax
 import msgspec
 import numpy as np
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.files import hash_bytes, replacing, write_text
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, Reporter
@@ -21,7 +21,7 @@ from sbitune.tuning import record as records
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
-from sbitune.tuning.scanning import load_scan, make_scan
+from sbitune.tuning.scanning import make_scan, stored_scan
 from sbitune.tuning.settings import command_file
 from sbitune.tuning.surrogates import load_surrogate, save_surrogate, train
 from sbitune.tuning.surrogates.evaluation import Surrogate
@@ -60,7 +60,8 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> S
     """Train the card's surrogate, or read it if it was trained on this scan with this configuration."""
     path = loaded.work / "surrogate.npz"
     note = loaded.work / "surrogate.json"
-    wanted = hash_bytes(_bytes_of(scan), msgspec.json.encode(loaded.card.surrogate))
+    config = msgspec.json.encode([loaded.card.surrogate, loaded.card.fit.seed])
+    wanted = hash_bytes(_bytes_of(scan), repr(scan.parameters).encode(), config)
     if path.is_file() and note.is_file() and json.loads(note.read_text()).get("made_of") == wanted:
         return load_surrogate(path)
     reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
@@ -73,7 +74,8 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> S
 
 
 def _bytes_of(scan: Scan) -> bytes:
-    return b"".join(np.ascontiguousarray(a).tobytes() for a in (scan.theta, scan.values, scan.errors))
+    arrays = (scan.theta, scan.values, scan.errors, *scan.bins.to_arrays().values())
+    return b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
 
 
 def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporter = QUIET) -> Fitted:
@@ -84,7 +86,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
     """
     card = loaded.card
     reference = read_reference(card.reference, loaded.directory)
-    matched = match(scan, reference, loaded.rules(), card.fit.correlations)
+    matched = _match(loaded, scan, reference)
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
@@ -97,12 +99,29 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         card.fit.surrogate_error,
         matched.correlation,
     )
-    tune = fit(problem, card.fit)
+    _remove(loaded, "validation.yoda", "report.html")  # they belong to the tune before
+    try:
+        tune = fit(problem, card.fit)
+    except ComputationError:
+        _remove(loaded, "result.yaml", "tune.cmnd")
+        raise
     tune = replace(tune, notes=(*tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
     _write(loaded, record)
     reporter.say(str(tune))
     return Fitted(loaded, scan, reference, surrogate, matched, record)
+
+
+def _match(loaded: LoadedCard, scan: Scan, reference: Reference) -> Matched:
+    card = loaded.card
+    return match(scan, reference, loaded.rules(), card.fit.correlations, strict=card.scan.bad_bins == "stop")
+
+
+def _remove(loaded: LoadedCard, *names: str) -> None:
+    for name in names:
+        loaded.output(name).unlink(missing_ok=True)
+    for name in POINTS:
+        (loaded.work / "validation" / f"{name}.yoda").unlink(missing_ok=True)
 
 
 def _record(
@@ -126,8 +145,8 @@ def _about(surrogate: Any, card: Any) -> dict[str, Any]:
 
 
 def _write(loaded: LoadedCard, record: ResultRecord) -> None:
-    records.write_record(loaded.directory / "result.yaml", record)
-    write_text(loaded.directory / "tune.cmnd", command_file(loaded.card, record))
+    records.write_record(loaded.output("result.yaml"), record)
+    write_text(loaded.output("tune.cmnd"), command_file(loaded.card, record))
 
 
 def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
@@ -138,15 +157,15 @@ def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
     points = {"tuned": fitted.theta}
     if fitted.default is not None:
         points["default"] = fitted.default
-    files = run_points(loaded, points, reporter)
-    with replacing(loaded.directory / "validation.yoda") as temporary:
+    files = run_points(loaded, list(fitted.record.parameters), points, reporter)
+    with replacing(loaded.output("validation.yoda")) as temporary:
         temporary.write_bytes(files["tuned"].read_bytes())
     compared = {
         name: agreement(read_on(path, measured.bins), measured, fitted.matched.correlation)
         for name, path in files.items()
     }
     record = _with_validation(fitted, files, compared)
-    records.write_record(loaded.directory / "result.yaml", record)
+    records.write_record(loaded.output("result.yaml"), record)
     return replace(fitted, record=record)
 
 
@@ -182,13 +201,15 @@ def _with_validation(fitted: Fitted, files: dict[str, Path], compared: dict[str,
 
 def read_fitted(loaded: LoadedCard) -> Fitted:
     """Read what the fit stage left. Raises `InputError` naming the command that makes what is missing."""
-    scan = load_scan(loaded.directory)
-    record = records.read_record(loaded.directory / "result.yaml")
+    scan = stored_scan(loaded)
+    record = records.read_record(loaded.output("result.yaml"))
+    if record.provenance["card"] != hash_bytes(loaded.path.read_bytes()):
+        raise InputError(f"{loaded.path}: the card has changed since the fit; run `sbitune fit {loaded.path}` again")
     path = loaded.work / "surrogate.npz"
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune train {loaded.directory}` first")
     reference = read_reference(loaded.card.reference, loaded.directory)
-    matched = match(scan, reference, loaded.rules(), loaded.card.fit.correlations)
+    matched = _match(loaded, scan, reference)
     return Fitted(loaded, scan, reference, load_surrogate(path), matched, record)
 
 

@@ -30,15 +30,18 @@ class Matched(NamedTuple):
     notes: tuple[str, ...] = ()  #: what was done about data that do not fit together
 
 
-def match(scan: Scan, reference: Reference, rules: Sequence[Rule], correlations: bool = True) -> Matched:
+def match(
+    scan: Scan, reference: Reference, rules: Sequence[Rule], correlations: bool = True, strict: bool = True
+) -> Matched:
     """Find the measured value of every selected bin of a scan.
 
-    Bins without a measured value or error, and bins that stay empty in every run, are excluded with the reason.
+    With `strict` off a rule may select nothing (its bins may have been left out as not finite). Bins without a measured
+    value or error, and bins that stay empty in every run, are excluded with the reason.
 
     Raises:
         InputError: if a selected histogram has no reference, or the reference has other bins.
     """
-    weights = weights_of(scan.bins, rules)
+    weights = weights_of(scan.bins, rules, strict)
     chosen = np.flatnonzero(weights > 0)
     found = locate(scan.bins.take(chosen), reference)
     reasons = _reasons(scan, chosen, reference, found)
@@ -71,6 +74,12 @@ def match(scan: Scan, reference: Reference, rules: Sequence[Rule], correlations:
         notes.append(
             "Monte Carlo errors are taken to be independent from bin to bin, as this scan does not tell how they move "
             "together: where the same events fill several histograms, quoted errors are too small"
+        )
+    small = int(np.sum(measured.errors < 0.05 * mine.errors))
+    if small:
+        notes.append(
+            f"in {small} bins nearly all of the error is of sources that move the bins of an observable together; if "
+            "they do not in truth, set `fit.correlations: false`"
         )
     return Matched(measured, excluded, matrix, tuple(notes))
 

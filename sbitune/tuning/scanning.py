@@ -1,6 +1,8 @@
 """From a card to a scan: the points, the runs, and their histograms in one array."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy as np
 from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError
 from sbitune.data.paths import analysis_of
-from sbitune.data.professor import Reading, assemble, read_row, read_runs
+from sbitune.data.professor import RECORD, Reading, collect, read_runs
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
@@ -18,8 +20,8 @@ from sbitune.generators.command import check_command
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.pythia import check_ranges, check_settings
-from sbitune.generators.runs import RECORD, Task
-from sbitune.tuning.card import Card, LoadedCard, parameters_of
+from sbitune.generators.runs import Task
+from sbitune.tuning.card import Card, LoadedCard, load_card, parameters_of
 
 
 def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
@@ -75,15 +77,17 @@ def design(card: Card) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def tasks_at(loaded: LoadedCard, points: np.ndarray, names: list[str], events: int, stream: int = 0) -> list[Task]:
-    """Runs to be made at given points (n, n_parameters), with seeds from the card's."""
+def tasks_at(
+    loaded: LoadedCard, parameters: Sequence[str], points: np.ndarray, names: list[str], events: int, stream: int = 0
+) -> list[Task]:
+    """Runs to be made at given points (n, n_parameters) of the named parameters, with seeds from the card's."""
     card = loaded.card
     assert card.generator is not None
     return [
         Task(
             name=name,
             generator=card.generator,
-            values={key: float(x) for key, x in zip(card.parameters, theta, strict=True)},
+            values={key: float(x) for key, x in zip(parameters, theta, strict=True)},
             events=events,
             seed=run_seed(card.scan.seed, number, stream),
             card=str(loaded.directory),
@@ -111,7 +115,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
         scan = _existing(loaded, parameters, reporter)
         scan.save(loaded.work / "scan.npz")
         return scan
-    tasks = tasks_at(loaded, design(card), list(run_names(card.scan.runs)), card.scan.events)
+    tasks = tasks_at(loaded, list(card.parameters), design(card), list(run_names(card.scan.runs)), card.scan.events)
     made = run_campaign(
         tasks, loaded.work / "scan", means(card), lambda done, total: reporter.progress("runs", done, total)
     )
@@ -127,9 +131,8 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
     scan = loaded.card.scan
     reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
     found = load_scan(loaded.directory / str(scan.directory), reading)
-    found = found.take_bins(weights_of(found.bins, loaded.rules()) > 0)
     if not parameters:
-        return found
+        return _with_defaults(loaded, found)
     names = [p.name for p in found.parameters]
     if sorted(names) != sorted(p.name for p in parameters):
         raise InputError(
@@ -137,30 +140,54 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
             f"{', '.join(p.name for p in parameters)}; name all of them, or none to take the range that the runs span"
         )
     order = [names.index(p.name) for p in parameters]
-    return Scan(parameters, found.theta[:, order], found.values, found.errors, found.bins, found.runs)
+    return replace(found, parameters=parameters, theta=found.theta[:, order])
+
+
+def _with_defaults(loaded: LoadedCard, scan: Scan) -> Scan:
+    """Fill in the values before tuning, which Pythia knows."""
+    generator = loaded.card.generator
+    if not isinstance(generator, PythiaConfig):
+        return scan
+    defaults = check_ranges({p.name: (p.low, p.high) for p in scan.parameters}, generator.settings)
+    return replace(scan, parameters=tuple(replace(p, default=defaults[p.name]) for p in scan.parameters))
+
+
+def stored_scan(loaded: LoadedCard) -> Scan:
+    """Read the scan that `make_scan` left.
+
+    Raises:
+        InputError: if it is not there, or the card's parameters are not those it was made with.
+    """
+    path = loaded.work / "scan.npz"
+    if not path.is_file():
+        raise InputError(f"{path}: not made yet; run `sbitune scan {loaded.path}` first")
+    scan = Scan.load(path)
+    card = {name: (p.low, p.high) for name, p in loaded.card.parameters.items()}
+    if card and list(card.items()) != [(p.name, (p.low, p.high)) for p in scan.parameters]:
+        raise InputError(f"{path}: the card's parameters have changed; run `sbitune scan {loaded.path}` again")
+    return scan
 
 
 def _collect(loaded: LoadedCard, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
     scan = loaded.card.scan
     reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
-    names = tuple(p.name for p in parameters)
-    rows = []
-    for number, run in enumerate(runs):
-        rows.append(read_row(run, names, reading))
-        reporter.progress("histograms", number + 1, len(runs))
-    return assemble(rows, parameters, reading)
+    return collect(runs, parameters, reading, lambda done, total: reporter.progress("histograms", done, total))
 
 
-def timing(directory: Path) -> dict[str, float]:
-    """Events and seconds of generation and analysis, added up over the runs of a campaign."""
+def timing(directory: Path, runs: Sequence[str]) -> dict[str, float]:
+    """Events and seconds of generation and analysis, added up over the named runs of a campaign."""
     sums = {"events": 0.0, "cpu_seconds": 0.0, "generation": 0.0, "analysis": 0.0}
-    for record in directory.glob(f"*/{RECORD}"):
+    for record in (directory / run / RECORD for run in runs):
         content = json.loads(record.read_text())
         sums["events"] += content["events"]
         sums["cpu_seconds"] += content["cpu_seconds"]
         for part, seconds in content.get("seconds", {}).items():
             sums[part] += seconds
     return sums
+
+
+def _selected(scan: Scan, reading: Reading) -> Scan:
+    return scan.take_bins(weights_of(scan.bins, reading.rules) > 0) if reading.rules else scan
 
 
 def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
@@ -171,15 +198,14 @@ def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
     """
     path = Path(place)
     if path.is_dir() and (path / "card.yaml").is_file():
-        path = path / "work" / "scan.npz"
-        if not path.is_file():
-            raise InputError(f"{path}: not made yet; run `sbitune scan {place}` first")
+        return _selected(stored_scan(load_card(path)), reading)
     if path.is_dir():
         return read_runs(path, reading=reading)
     if not path.is_file():
         raise InputError(f"scan {path}: no such file or directory")
     if path.suffix == ".npz":
-        return Scan.load(path)
+        return _selected(Scan.load(path), reading)
     if path.suffix in (".h5", ".hdf5"):
-        return read_apprentice(path)
+        drop = "bins" if reading.bad_bins == "drop" else "runs" if reading.bad_runs == "drop" else None
+        return _selected(read_apprentice(path, drop_bad=drop), reading)
     raise InputError(f"scan {path}: expected a directory of runs, a scan.npz or an Apprentice .h5 file")

@@ -10,7 +10,10 @@ def command_file(card: Card, record: ResultRecord) -> str:
 
     For a generator that is run by a command the same lines `NAME = VALUE` are written.
     """
-    lines = [f"! {card.title}", f"! tuned by sbitune; chi2 = {record.chi2:.1f} for {record.ndf} degrees of freedom"]
+    lines = [
+        f"! {' '.join(card.title.split())}",
+        f"! tuned by sbitune; chi2 = {record.chi2:.1f} for {record.ndf} degrees of freedom",
+    ]
     lines += ["! errors are those of chi2 + 1 and, in brackets, scaled by sqrt(chi2/ndf)"]
     width = max(len(name) for name in record.parameters)
     for name, p in record.parameters.items():

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 
 from sbitune.data import yoda
@@ -18,7 +19,7 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.problem import Measured, numbers_of, residual_terms
 from sbitune.generators.campaign import run_campaign
 from sbitune.generators.config import PythiaConfig
-from sbitune.generators.runs import HISTOGRAMS
+from sbitune.generators.runs import HISTOGRAMS, Task, fingerprint
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.scanning import means, tasks_at
 
@@ -27,31 +28,35 @@ STREAM = 1
 POINTS = ("tuned", "default")
 
 
-def run_points(loaded: LoadedCard, points: dict[str, np.ndarray], reporter: Reporter = QUIET) -> dict[str, Path]:
+def run_points(
+    loaded: LoadedCard, parameters: Sequence[str], points: dict[str, np.ndarray], reporter: Reporter = QUIET
+) -> dict[str, Path]:
     """Run the generator at named points (n_parameters,) and merge the runs of each; gives the YODA files.
 
-    Runs are kept in `work/validation`, by a name that holds a hash of the point, so that another tune makes new ones.
+    Runs are kept in `work/validation` by their fingerprint, so that another tune, or another number of events, makes
+    new ones.
     """
     card = loaded.card
-    split = card.validation.split
-    names, thetas = [], []
     reporter.say(f"validation: {card.validation.events:,} events at {' and '.join(points)}")
-    for theta in points.values():
-        names += [f"{_mark(theta)}-{part}" for part in range(split)]
-        thetas += [theta] * split
-    events = -(-card.validation.events // split)
-    tasks = tasks_at(loaded, np.array(thetas), names, events, STREAM)
+    tasks = {name: _tasks(loaded, parameters, theta) for name, theta in points.items()}
     directory = loaded.work / "validation"
-    run_campaign(tasks, directory, means(card), lambda done, total: reporter.progress("validation", done, total))
-    files = {}
-    for name, theta in points.items():
-        runs = [directory / f"{_mark(theta)}-{part}" for part in range(split)]
-        files[name] = _merge(loaded, runs, directory / f"{name}.yoda")
-    return files
+    every = list({task.name: task for group in tasks.values() for task in group}.values())
+    how = means(card)._replace(drop_failed=False)
+    run_campaign(every, directory, how, lambda done, total: reporter.progress("validation", done, total))
+    return {
+        name: _merge(loaded, [directory / task.name for task in group], directory / f"{name}.yoda")
+        for name, group in tasks.items()
+    }
 
 
-def _mark(theta: np.ndarray) -> str:
-    return hash_bytes(np.asarray(theta, float).tobytes())[:10]
+def _tasks(loaded: LoadedCard, parameters: Sequence[str], theta: np.ndarray) -> list[Task]:
+    """The runs that share the events of a point; their seeds depend on the point, not on its place among others."""
+    validation = loaded.card.validation
+    stream = int(hash_bytes(np.asarray(theta, float).tobytes())[:8], 16) + STREAM
+    events = -(-validation.events // validation.split)
+    names = [str(part) for part in range(validation.split)]
+    tasks = tasks_at(loaded, parameters, np.array([theta] * validation.split), names, events, stream)
+    return [msgspec.structs.replace(task, name=fingerprint(task)) for task in tasks]
 
 
 def _merge(loaded: LoadedCard, runs: Sequence[Path], target: Path) -> Path:
@@ -64,7 +69,8 @@ def _merge(loaded: LoadedCard, runs: Sequence[Path], target: Path) -> Path:
         merged = merge_runs([yoda.read(run / HISTOGRAMS) for run in runs])
     else:
         assert generator is not None
-        merged = yoda.merge([yoda.read(run / generator.output) for run in runs])
+        # what cannot be added (a scatter, a cross-section) is missed by name if the fit needs it
+        merged = yoda.merge([yoda.read(run / generator.output) for run in runs], drop_unmergeable=True)
     yoda.write(target, merged)
     return target
 
@@ -75,7 +81,10 @@ def read_on(path: Path, bins: Bins) -> Histograms:
     all_of = flatten(yoda.read(path, lambda name: is_final(name) and name in wanted).values())
     found = all_of.bins.locate(bins)
     if (found < 0).any():
-        raise InputError(f"{path}: no bin {bins.take(np.flatnonzero(found < 0)).labels()[0]} in this file")
+        raise InputError(
+            f"{path}: no bin {bins.take(np.flatnonzero(found < 0)).labels()[0]} in this file; "
+            "if runs cannot be added, set `validation.split: 1`"
+        )
     return all_of.take(found)
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toys import Formula, linear_model, make_bins, measure
+from toys import Formula, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
@@ -18,12 +18,14 @@ TRUTH = np.array([0.8, 1.5])
 
 
 def least_squares(model, measured, variance=None):
-    """Closed form: theta = (A^T V^-1 A)^-1 A^T V^-1 (d - offset), with weights on rows."""
-    v = np.diag(measured.errors**2 + model.error**2) + measured.shifts.T @ measured.shifts
+    """Closed form with M = W V^-1 W: theta = B A^T M (d - offset), covariance B A^T M V M A B, B = (A^T M A)^-1."""
+    if variance is None:
+        variance = np.diag(measured.errors**2 + model.error**2) + measured.shifts.T @ measured.shifts
     w = np.diag(measured.weights)
-    inverse = w @ np.linalg.inv(v if variance is None else variance) @ w
-    covariance = np.linalg.inv(model.slope.T @ inverse @ model.slope)
-    return covariance @ model.slope.T @ inverse @ (measured.values - model.offset), covariance
+    lever = w @ np.linalg.inv(variance) @ w @ model.slope
+    bread = np.linalg.inv(model.slope.T @ lever)
+    covariance = bread @ lever.T @ variance @ lever @ bread
+    return bread @ lever.T @ (measured.values - model.offset), covariance
 
 
 def noisy(model, seed=2, **kwargs) -> Measured:
@@ -209,3 +211,59 @@ def test_pulls_are_true_only_with_the_correlation():
     # 160 pulls: a width has an error of 1/sqrt(320) = 0.056
     assert np.sqrt(np.mean(np.square(pulls["known"]))) == pytest.approx(1.0, abs=4 * 0.056)
     assert abs(np.sqrt(np.mean(np.square(pulls["ignored"]))) - 1) > 8 * 0.056
+
+
+def test_the_scale_of_the_weights_drops_out_of_the_errors():
+    model = linear_model()
+    one, five = noisy(model), noisy(model, weights=np.full(20, 5.0))
+    light, heavy = fit(Problem(model, one)), fit(Problem(model, five))
+    np.testing.assert_allclose(heavy.covariance, light.covariance, rtol=1e-4)
+    np.testing.assert_allclose(heavy.minos["Shower:alpha"], light.minos["Shower:alpha"], rtol=1e-2)
+    assert heavy.chi2 == pytest.approx(25 * light.chi2, rel=1e-6)
+
+
+def test_a_noisy_model_biases_the_plain_chi2_and_not_the_corrected_one():
+    # 150 bins with slopes 0.1, known to 0.1 each, data known to 1: information 1.5, and as much again that is noise
+    n, slope, noise, truth = 150, 0.1, 0.1, 4.0
+    parameters, bins = (Parameter("x", -20.0, 20.0, None),), make_bins(n)
+    rng = np.random.default_rng(21)
+    found = {True: [], False: []}
+    pulls = []
+    for _ in range(30):
+        model = NoisySlope(parameters, bins, slope + rng.normal(0, noise, n), noise)
+        measured = Measured(
+            np.arange(n), bins, slope * truth + rng.normal(0, 1.0, n), np.ones(n), np.zeros((0, n)), np.ones(n)
+        )
+        for counted in found:
+            tune = fit(Problem(model, measured, model_error=counted), FitConfig(starts=1, minos=False))
+            found[counted].append(tune.values[0])
+            if counted:
+                pulls.append((tune.values[0] - truth) / tune.errors[0])
+    # plain chi2 is attenuated to truth * 1.5 / (1.5 + 1.5); the error of its mean is about 0.1
+    assert np.mean(found[False]) == pytest.approx(truth / 2, abs=0.5)
+    assert np.median(found[True]) == pytest.approx(truth, abs=1.0)
+    assert np.sqrt(np.mean(np.square(pulls))) == pytest.approx(1.0, abs=4 / np.sqrt(60))
+
+
+def test_a_model_that_is_all_noise_is_refused():
+    parameters, bins = (Parameter("x", -20.0, 20.0, None),), make_bins(50)
+    rng = np.random.default_rng(22)
+    model = NoisySlope(parameters, bins, rng.normal(0, 0.1, 50), 0.2)
+    measured = Measured(np.arange(50), bins, rng.normal(0, 1, 50), np.ones(50), np.zeros((0, 50)), np.ones(50))
+    with pytest.raises(ComputationError, match="fit failed"):
+        fit(Problem(model, measured), FitConfig(starts=1))
+
+
+def test_fewer_bins_than_parameters_are_refused():
+    model = linear_model(n_bins=1)
+    with pytest.raises(InputError, match="1 bins cannot determine 2 parameters"):
+        fit(Problem(model, noisy(model)))
+
+
+def test_a_chi2_of_zero_is_a_number():
+    model = linear_model()
+    with jax.enable_x64(True):
+        measured = measure(model, TRUTH, np.full(20, 0.1))
+    tune = fit(Problem(model, measured), FitConfig(starts=3))
+    assert all(np.isfinite(start.chi2) for start in tune.starts)
+    assert tune.chi2 == pytest.approx(0.0, abs=1e-6)

@@ -22,7 +22,7 @@ FAULTS = [
     ("/TOY: 1", "/TOY: 0", r"every weight is 0"),
     ("/TOY: 1", "/TAY: 1", r"no bin matches '/TAY'"),
     ("[data.yoda]", "[nodata.yoda]", r"reference nodata.yoda: neither a file, a directory nor one of the embedded"),
-    ("{a} {b} {SEED}", "{a} {c} {SEED}", r"generator.command: \{c\} names no parameter; there are a, b, SEED"),
+    ("{a} {b} {SEED}", "{a} {b} {SEEDS}", r"generator.command: \{SEEDS\} names no parameter; there are a, b, SEED"),
     ("{a} {b} {SEED}", "{a} {SEED}", r"parameters.b: \{b\} stands neither in generator.command nor in a template"),
     ("output: out.yoda", "output: out.yoda\n  templates: [run.in]", r"run.in: No such file"),
     ("title: toy", "title: toy\nfit: {fixed: {c: 1.0}}", r"fit.fixed.c: no such parameter; there are a, b"),

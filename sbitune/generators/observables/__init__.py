@@ -6,6 +6,7 @@ share, `kernels` the compiled loops.
 """
 
 from sbitune.generators.eventfiles import analyse
+from sbitune.generators.observables.framework.addition import add_raw
 from sbitune.generators.observables.framework.analysis import Analysis, Booking, Energy
 from sbitune.generators.observables.framework.registry import available, load, register
 from sbitune.generators.observables.framework.run import AnalysisRun, finalize_raw, merge_runs
@@ -17,6 +18,7 @@ __all__ = [
     "AnalysisRun",
     "Booking",
     "Energy",
+    "add_raw",
     "analyse",
     "available",
     "compile_kernels",
