@@ -229,23 +229,17 @@ def _errors(m: Minuit, objective: _Objective, frame: _Frame, at_limit: tuple[str
     if m.covariance is None:
         raise ComputationError(f"the fit failed: HESSE gives no covariance ({_reason(m)})")
     u = np.array(m.values)
-    # a parameter at its limit has no two-sided error: the others' are those for it staying there
-    inside = np.array([not fixed and n not in at_limit for n, fixed in zip(frame.names, frame.fixed, strict=True)])
-    free = np.flatnonzero(inside)
-    movable = np.flatnonzero(~frame.fixed)
-    _invert(objective.hessian(u)[np.ix_(movable, movable)])
-    hesse = np.array(m.covariance)
-    covariance = np.where(np.outer(~inside, ~inside), np.diag(np.diag(hesse)), 0.0)
-    notes: list[str] = []
+    free = np.flatnonzero(~frame.fixed)
+    bread = _invert(objective.hessian(u)[np.ix_(free, free)] / 2)
+    covariance = np.zeros((len(u), len(u)))
+    covariance[np.ix_(free, free)] = bread @ objective.scatter(u)[np.ix_(free, free)] @ bread
+    plain = np.sqrt(np.diag(bread))
     stretch = np.ones(len(u))
-    difference = 0.0
-    if len(free):
-        bread = _invert(objective.hessian(u)[np.ix_(free, free)] / 2)
-        covariance[np.ix_(free, free)] = bread @ objective.scatter(u)[np.ix_(free, free)] @ bread
-        plain = np.sqrt(np.diag(bread))
-        stretch[free] = np.sqrt(np.diag(covariance)[free]) / plain
-        if not at_limit:
-            difference = float(np.max(np.abs(plain / np.sqrt(np.diag(hesse)[free]) - 1)))
+    stretch[free] = np.sqrt(np.diag(covariance)[free]) / plain
+    # MINUIT's own errors pass through the transformation of the limits, which is flat at a limit
+    hesse = np.sqrt(np.diag(np.array(m.covariance))[free])
+    difference = 0.0 if at_limit else float(np.max(np.abs(plain / hesse - 1)))
+    notes: list[str] = []
     minos = _minos(m, frame, notes, stretch) if config.minos else {}
     return _Errors(covariance, difference, minos, notes)
 

@@ -82,7 +82,7 @@ def _summary(fitted: Fitted) -> str:
     if record.chi2_unit > record.ndf > 0:
         words += (
             f" chi2 exceeds its expectation: the model does not describe all bins within their errors. Errors are "
-            f"quoted for chi2 + 1 and, scaled, times sqrt(chi2/ndf) = {np.sqrt(record.chi2_unit / record.ndf):.2f}."
+            f"those of data and surrogate, propagated, and, scaled, times sqrt(chi2/ndf) = {np.sqrt(record.chi2_unit / record.ndf):.2f}."
         )
     parts.append(html.paragraph(words))
     parts += [html.paragraph(note, "warning") for note in record.notes]
@@ -92,12 +92,14 @@ def _summary(fitted: Fitted) -> str:
 def _verdict(v: ValidationRecord, name: str) -> str:
     assert v.chi2_default is not None
     assert v.weighted_default is not None
+    weighted = ""
+    if abs(v.weighted_tuned - v.chi2_tuned) > 1e-6 * v.chi2_tuned:
+        weighted = f"; with the card's weights {v.weighted_tuned:.1f} against {v.weighted_default:.1f}"
     better = v.chi2_tuned < v.chi2_default
     words = (
         f"{'The tune beats' if better else 'The tune does not beat'} {name} on this data: generated with {v.events:,} "
         f"events each, chi2 is {v.chi2_tuned:.1f} against {v.chi2_default:.1f} in {v.bins} bins "
-        f"({v.chi2_tuned / v.bins:.2f} against {v.chi2_default / v.bins:.2f} a bin; with the card's weights "
-        f"{v.weighted_tuned:.1f} against {v.weighted_default:.1f})."
+        f"({v.chi2_tuned / v.bins:.2f} against {v.chi2_default / v.bins:.2f} a bin{weighted})."
     )
     return html.paragraph(words, "verdict" if better else "verdict bad")
 

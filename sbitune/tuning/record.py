@@ -22,7 +22,7 @@ class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     value: float
     error: float
-    """Symmetric error, chi2 + 1; 0 if fixed."""
+    """Symmetric error, that of data and surrogate propagated; 0 if fixed."""
     minos: tuple[float, float] | None
     """Lower (negative) and upper MINOS error."""
     scaled_error: float

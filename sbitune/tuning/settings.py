@@ -14,7 +14,7 @@ def command_file(card: Card, record: ResultRecord) -> str:
         f"! {' '.join(card.title.split())}",
         f"! tuned by sbitune; chi2 = {record.chi2:.1f} for {record.ndf} degrees of freedom",
     ]
-    lines += ["! errors are those of chi2 + 1 and, in brackets, scaled by sqrt(chi2/ndf)"]
+    lines += ["! errors are those of data and surrogate, propagated; in brackets scaled by sqrt(chi2/ndf)"]
     width = max(len(name) for name in record.parameters)
     for name, p in record.parameters.items():
         quoted = "fixed" if p.status == "fixed" else f"+- {p.error:.3g} ({p.scaled_error:.3g})"

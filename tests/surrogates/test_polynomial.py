@@ -35,7 +35,7 @@ def test_the_basis_is_made_of_legendre_polynomials() -> None:
 @pytest.mark.parametrize("order", [3, 4])
 def test_a_polynomial_is_reproduced(make_scan, order: int) -> None:
     scan = make_scan(cubic, 60, 0.0)
-    surrogate = fit_polynomial(replace(scan, errors=np.full_like(scan.values, 0.1)), order)
+    surrogate = fit_polynomial(replace(scan, errors=np.full_like(scan.values, 0.1)), order, shrinkage=False)
     new = make_scan(cubic, 40, 0.0, seed=2)
     np.testing.assert_allclose(surrogate.predict_many(new.theta).mean, new.values, rtol=1e-10, atol=1e-10)
     assert surrogate.chi2.max() < 1e-12
@@ -44,7 +44,7 @@ def test_a_polynomial_is_reproduced(make_scan, order: int) -> None:
 
 def test_the_errors_of_the_coefficients_are_those_of_least_squares(make_scan) -> None:
     scan = make_scan(cubic, 200, 0.3)
-    surrogate = fit_polynomial(scan, 3)
+    surrogate = fit_polynomial(scan, 3, shrinkage=False)
     design = evaluate_basis(scan.unit(), list_exponents(2, 3))
     covariance = np.linalg.inv(design.T @ design) * 0.3**2
     new = evaluate_basis(scan.unit()[:5], list_exponents(2, 3))
@@ -154,3 +154,24 @@ def test_blocks_of_bins_give_the_same_fit(make_scan, monkeypatch: pytest.MonkeyP
     parts = fit_polynomial(scan, 3).predict_many(scan.theta)
     np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
     np.testing.assert_allclose(parts.error, whole.error, rtol=1e-12)
+
+
+def test_shrinkage_takes_the_noise_out_of_terms_that_are_not_there(make_scan) -> None:
+    def line(theta: np.ndarray) -> list[float]:
+        return [theta[0] + 0.1 * theta[1]] * 40
+
+    scan, new = make_scan(line, 80, 0.3), make_scan(line, 200, 0.0, seed=2)
+    plain, shrunk = (fit_polynomial(scan, 4, shrinkage=on).predict_many(new.theta) for on in (False, True))
+    off = [np.sqrt(np.mean((found.mean - new.values) ** 2)) for found in (plain, shrunk)]
+    # 15 terms, of which 3 are there: the variance of the prediction falls towards 3/15
+    assert off[1] < 0.65 * off[0]
+    # 40 bins x some 5 independent places: the width of the pulls has an error of about 1/sqrt(400)
+    pulls = (shrunk.mean - new.values) / shrunk.error
+    assert np.sqrt(np.mean(pulls**2)) == pytest.approx(1.0, abs=0.25)
+
+
+def test_shrinkage_leaves_what_the_runs_determine(make_scan) -> None:
+    scan, new = make_scan(cubic, 300, 0.01), make_scan(cubic, 50, 0.0, seed=2)
+    plain, shrunk = (fit_polynomial(scan, 3, shrinkage=on).predict_many(new.theta) for on in (False, True))
+    off = [np.sqrt(np.mean((found.mean - new.values) ** 2)) for found in (plain, shrunk)]
+    assert off[1] < 1.05 * off[0]

@@ -183,18 +183,22 @@ def test_bins_without_an_error_are_left_out_with_the_reason(tmp_path):
 
 def test_a_small_line_with_pythia(tmp_path, lep_card):
     text = lep_card.read_text()
-    text = text.replace("runs: 128", "runs: 30").replace("events: 8000", "events: 300").replace("order: 2", "order: 1")
-    text = text.replace("events: 40000", "events: 400")
+    text = (
+        text.replace("runs: 128", "runs: 24").replace("events: 6400", "events: 1200").replace("order: auto", "order: 1")
+    )
+    text = text.replace("events: 40000", "events: 400").replace(
+        "starts: 8", "starts: 2\n  fixed: {StringZ:bLund: 0.98}"
+    )
     (tmp_path / "card.yaml").write_text(text)
     fitted = tune(load_card(tmp_path))
-    assert fitted.scan.values.shape[0] == 30
+    assert fitted.scan.values.shape[0] == 24
     assert len(fitted.measured.bins) >= 150
     assert len({path.split("_")[0] for path in fitted.measured.bins.paths()}) >= 3
     assert fitted.record.validation.events == 400
     page = write_report(fitted)
     assert "Monash 2013" in page.read_text()
     record = json.loads((tmp_path / "work/scan/0000/run.json").read_text())
-    assert record["events"] == 300
+    assert record["events"] == 1200
 
 
 def test_tune_cmnd_is_read_by_pythia(tmp_path, lep_card):

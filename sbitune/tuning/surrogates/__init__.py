@@ -58,5 +58,6 @@ def train(
     order = config.order
     if order == "auto":
         seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
-        order = choose_order(scan, config.max_order, seed, config.folds, config.scale).order
-    return fit_polynomial(scan, order, config.scale)
+        choice = choose_order(scan, config.max_order, seed, config.folds, config.scale, config.shrinkage)
+        order = choice.order
+    return fit_polynomial(scan, order, config.scale, config.shrinkage)

@@ -20,6 +20,8 @@ class PolynomialConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """With `auto`: parts of the cross-validation."""
     scale: Scale = "linear"
     """`linear` fits the bin contents, `log` their logarithm in all bins that are positive in every run."""
+    shrinkage: bool = True
+    """Shrink the terms that the runs cannot tell from zero, degree by degree; off: plain least squares."""
 
     @property
     def kind(self) -> str:

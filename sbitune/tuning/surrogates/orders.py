@@ -10,6 +10,9 @@ from sbitune.tuning.surrogates.basis import count_terms
 from sbitune.tuning.surrogates.outputs import Scale, make_targets
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
 
+#: standard errors by which a lower order may trail the best and still be taken
+_EQUAL = 0.5
+
 
 class OrderScore(NamedTuple):
     """How well one order predicts the held-out runs."""
@@ -28,7 +31,9 @@ class OrderChoice(NamedTuple):
     scores: tuple[OrderScore, ...]  #: lowest order first; orders that the number of runs allows
 
 
-def choose_order(scan: Scan, max_order: int, seed: int, folds: int = 5, scale: Scale = "linear") -> OrderChoice:
+def choose_order(
+    scan: Scan, max_order: int, seed: int, folds: int = 5, scale: Scale = "linear", shrinkage: bool = True
+) -> OrderChoice:
     """Choose one order for all bins, so that the errors of neighbouring bins stay comparable.
 
     Every run is predicted by a fit to the other folds. The score is the predictive log density of the held-out
@@ -41,6 +46,7 @@ def choose_order(scan: Scan, max_order: int, seed: int, folds: int = 5, scale: S
         seed: shuffles the runs into folds.
         folds: number of parts, 2 or more.
         scale: see `fit_polynomial`.
+        shrinkage: see `fit_polynomial`.
 
     Raises:
         InputError: no order can be tried, or no bin has an error.
@@ -57,15 +63,20 @@ def choose_order(scan: Scan, max_order: int, seed: int, folds: int = 5, scale: S
     voting = noise.max(axis=0) > 0
     if not voting.any():
         raise InputError("no bin of the scan has a Monte Carlo error: choose the order yourself")
-    scores = tuple(_score(scan, order, part, noise, voting, scale) for order in tried)
-    return OrderChoice(max(scores, key=lambda score: score.log_density).order, scores)
+    scores = tuple(_score(scan, order, part, noise, voting, scale, shrinkage) for order in tried)
+    best = max(scores, key=lambda score: score.log_density)
+    # shrunk terms cost little, so higher orders trail by less than they are known: the lowest of the equals is taken
+    equals = [s for s in scores if s.log_density >= best.log_density - _EQUAL * best.log_density_error]
+    return OrderChoice(min(equals, key=lambda score: score.order).order, scores)
 
 
-def _score(scan: Scan, order: int, part: np.ndarray, noise: np.ndarray, voting: np.ndarray, scale: Scale) -> OrderScore:
+def _score(
+    scan: Scan, order: int, part: np.ndarray, noise: np.ndarray, voting: np.ndarray, scale: Scale, shrinkage: bool
+) -> OrderScore:
     mean, error = np.empty_like(scan.values), np.empty_like(scan.values)
     for fold in range(int(part.max()) + 1):
         held = part == fold
-        surrogate = fit_polynomial(scan.take_runs(~held), order, scale)
+        surrogate = fit_polynomial(scan.take_runs(~held), order, scale, shrinkage)
         mean[held], error[held] = surrogate.predict_many(scan.theta[held])
     difference, noise = (scan.values - mean)[:, voting], noise[:, voting]
     variance = error[:, voting] ** 2 + noise**2

@@ -11,7 +11,8 @@ method of Mandel & Paule, Analytical Chemistry 42 (1970) 1194, here for a regres
 
     error(theta)^2 = max(1, chi2/ndf) phi^T C phi + tau^2.
 
-Without tau^2 the error of a polynomial that misses the truth would vanish as the number of runs grows.
+Coefficients that the runs cannot tell from zero are shrunk, with their covariance (see `shrinkage`). Without tau^2 the
+error of a polynomial that misses the truth would vanish as the number of runs grows.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from sbitune.data.scan import Parameter, Scan, parameter_box
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
+from sbitune.tuning.surrogates.shrinkage import shrink
 
 #: standard deviations by which chi2 may exceed ndf before the polynomial counts as missing something
 TOLERATED_EXCESS = 3.0
@@ -68,12 +70,13 @@ class PolynomialSurrogate:
         return Prediction(*to_contents(terms @ coefficients, error, self.log, xp))
 
 
-def fit_polynomial(scan: Scan, order: int, scale: Scale = "linear") -> PolynomialSurrogate:
+def fit_polynomial(scan: Scan, order: int, scale: Scale = "linear", shrinkage: bool = True) -> PolynomialSurrogate:
     """Fit a polynomial of total degree `order` to every bin of a scan.
 
     Args:
         scan: the runs.
         order: highest total degree, 0 or more.
+        shrinkage: whether terms that the runs cannot tell from zero are shrunk; off: plain least squares.
         scale: `linear` fits the contents; `log` their logarithm, in bins that are positive in every run.
 
     Raises:
@@ -85,9 +88,12 @@ def fit_polynomial(scan: Scan, order: int, scale: Scale = "linear") -> Polynomia
     known = targets.errors.max(axis=0) > 0
     spread = np.ptp(targets.values, axis=0) + np.abs(targets.values).max(axis=0) * np.finfo(float).eps
     noise = np.where(known, targets.errors, np.where(spread > 0, spread, 1.0))
+    degrees = np.sum(list_exponents(len(scan.parameters), order), axis=1).astype(int)
     size = max(1, BLOCK_NUMBERS // design.size)
     blocks = [slice(start, start + size) for start in range(0, len(scan.bins), size)]
-    fits = [_fit_block(design, targets.values[:, b], noise[:, b], known[b]) for b in blocks]
+    fits = [
+        _fit_block(design, degrees if shrinkage else None, targets.values[:, b], noise[:, b], known[b]) for b in blocks
+    ]
     coefficients, factor, tau, chi2 = (np.concatenate(parts) for parts in zip(*fits, strict=True))
     return PolynomialSurrogate(
         parameters=scan.parameters,
@@ -122,7 +128,9 @@ def _make_design(scan: Scan, order: int) -> np.ndarray:
     return design
 
 
-def _fit_block(design: np.ndarray, values: np.ndarray, noise: np.ndarray, known: np.ndarray) -> tuple:
+def _fit_block(
+    design: np.ndarray, degrees: np.ndarray | None, values: np.ndarray, noise: np.ndarray, known: np.ndarray
+) -> tuple:
     """Return coefficients (n_bins, n_terms), factor, tau and chi2 of some bins; `known`: their noise is known."""
     ndf = design.shape[0] - design.shape[1]
     coefficients, triangle, residuals = _solve(design, values, noise)
@@ -140,6 +148,9 @@ def _fit_block(design: np.ndarray, values: np.ndarray, noise: np.ndarray, known:
     # the noise of a bin that quotes none was a guess: its residuals set the scale, downwards too
     inflation = np.where(known, np.maximum(1.0, left), left)
     factor = np.linalg.inv(triangle) * np.sqrt(inflation)[:, None, None]
+    sure = np.flatnonzero(known)
+    if len(sure) and degrees is not None:
+        coefficients[sure], factor[sure] = shrink(coefficients[sure], factor[sure], degrees)
     return coefficients, factor, tau, np.where(known, chi2, ndf)
 
 
