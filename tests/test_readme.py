@@ -31,7 +31,7 @@ def test_the_example_analysis_runs(tmp_path):
 
 
 def test_commands_in_the_readme_exist():
-    named = set(re.findall(r"`?sbitune (\w+) ", TEXT))
+    named = set(re.findall(r"(?:`|^|/)sbitune (\w+) ", TEXT, re.MULTILINE))
     assert named <= set(COMMANDS), named - set(COMMANDS)
 
 
