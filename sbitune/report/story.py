@@ -80,8 +80,8 @@ def _fit(fitted: Fitted) -> str:
         f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; from the "
         "best of them it went on with the surrogate's error brought up to date. "
         + ("MINOS errors are given beside. " if card.fit.minos else "")
-        + "What chi2 owes to the noise of the surrogate alone is taken off before it is minimised, since noisy slopes look "
-        "like information; the covariance propagates the errors of data and surrogate through the minimum."
+        + "What chi2 owes to the noise of the surrogate alone is taken off before it is minimised, since noisy slopes "
+        "look like information; the covariance propagates the errors of data and surrogate through the minimum."
     )
 
 

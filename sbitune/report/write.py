@@ -81,8 +81,8 @@ def _summary(fitted: Fitted) -> str:
     )
     if record.chi2_unit > record.ndf > 0:
         words += (
-            " chi2 exceeds its expectation: the model does not describe all bins within their errors. Errors are those of "
-            "data and surrogate, propagated, and, scaled, times sqrt(chi2/ndf) = "
+            " chi2 exceeds its expectation: the model does not describe all bins within their errors. Errors are those "
+            "of data and surrogate, propagated, and, scaled, times sqrt(chi2/ndf) = "
             f"{np.sqrt(record.chi2_unit / record.ndf):.2f}."
         )
     parts.append(html.paragraph(words))
