@@ -99,15 +99,19 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         card.fit.surrogate_error,
         matched.correlation,
     )
-    _remove(loaded, "validation.yoda", "report.html")  # they belong to the tune before
     try:
         tune = fit(problem, card.fit)
     except ComputationError:
-        _remove(loaded, "result.yaml", "tune.cmnd")
+        _remove(loaded, "result.yaml", "tune.cmnd", "validation.yoda", "report.html")
         raise
     tune = replace(tune, notes=(*tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
-    _write(loaded, record)
+    before = _record_before(loaded)
+    if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):
+        record = before  # the same tune, perhaps validated
+    else:
+        _remove(loaded, "validation.yoda", "report.html")
+        _write(loaded, record)
     reporter.say(str(tune))
     return Fitted(loaded, scan, reference, surrogate, matched, record)
 
@@ -115,6 +119,14 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
 def _match(loaded: LoadedCard, scan: Scan, reference: Reference) -> Matched:
     card = loaded.card
     return match(scan, reference, loaded.rules(), card.fit.correlations, strict=card.scan.bad_bins == "stop")
+
+
+def _record_before(loaded: LoadedCard) -> ResultRecord | None:
+    """The result that is there, if it can be read."""
+    try:
+        return records.read_record(loaded.output("result.yaml"))
+    except InputError:
+        return None
 
 
 def _remove(loaded: LoadedCard, *names: str) -> None:

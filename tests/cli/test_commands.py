@@ -56,7 +56,9 @@ def test_stages_by_name(tuned):
     assert json.loads(call("fit", directory, "--json").stdout)["ndf"] == 15
     assert json.loads(call("validate", directory, "--json").stdout)["validation_bins"] == 17
     assert json.loads(call("report", directory, "--json").stdout)["bytes"] > 10_000
+    before = (directory / "result.yaml").read_bytes()
     assert "converged" in call("fit", directory).stdout
+    assert (directory / "result.yaml").read_bytes() == before  # the same tune keeps its validation
 
 
 def test_train_reports_held_out_pulls(tuned, tmp_path):

@@ -147,6 +147,49 @@ def test_a_failed_fit_writes_no_tune(tmp_path, monkeypatch):
     assert not (tmp_path / "tune.cmnd").exists()
 
 
+def test_another_fit_does_not_keep_the_validation_of_the_one_before(tmp_path):
+    fitted = tune(toyline.make(tmp_path, runs=15))
+    write_report(fitted)
+    toyline.edit(tmp_path, "/TOY: 1", "/TOY/d01: 1\n  /TOY/d02: 1")
+    with pytest.raises(InputError, match="the card has changed since the fit"):
+        read_fitted(load_card(tmp_path))
+    loaded = load_card(tmp_path)
+    scan = make_scan(loaded)
+    record = fit_stage(loaded, scan, train_stage(loaded, scan)).record
+    assert record.validation is None
+    assert not (tmp_path / "validation.yoda").exists()
+    assert not (tmp_path / "report.html").exists()
+    # zero weights, unknown to the scan since it keeps only selected bins, do not stop the line
+    toyline.edit(tmp_path, "/TOY/d02: 1", "/TOY/d02: 1\n  /TOY/d02#0: 0\n  /TOY/d03: 0")
+    assert tune(load_card(tmp_path)).record.ndf == 15 - 2
+
+
+def test_a_changed_default_reaches_the_result(tmp_path):
+    tune(toyline.make(tmp_path, runs=15))
+    toyline.edit(tmp_path, "default: 1.0", "default: 0.7")
+    assert tune(load_card(tmp_path)).record.parameters["a"].default == 0.7
+
+
+def test_own_runs_with_other_bins_are_named(tmp_path):
+    toyline.make(tmp_path, runs=12)
+    program = tmp_path / "generator.py"
+    program.write_text(
+        program.read_text().replace("half = 0.5\n", "").replace("x = middle[i]", "x = (1 + (a > 1.6)) * middle[i]")
+    )
+    with pytest.raises(InputError, match=r"has other bins than in run 0000"):
+        make_scan(load_card(tmp_path))
+
+
+def test_a_card_of_another_name_keeps_its_results_apart(tmp_path):
+    toyline.make(tmp_path, runs=12)
+    (tmp_path / "card.yaml").rename(tmp_path / "mine.yaml")
+    tune(load_card(tmp_path / "mine.yaml"))
+    assert {p.name for p in tmp_path.iterdir() if p.name.startswith("mine.")} == {
+        "mine.yaml", "mine.work", "mine.result.yaml", "mine.tune.cmnd", "mine.validation.yoda",
+    }  # fmt: skip
+    assert read_fitted(load_card(tmp_path / "mine.yaml")).record.status == "converged"
+
+
 def test_references_that_do_not_fit(tmp_path):
     loaded = toyline.make(tmp_path, runs=12)
     scan = make_scan(loaded)
