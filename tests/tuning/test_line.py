@@ -226,12 +226,10 @@ def test_bins_without_an_error_are_left_out_with_the_reason(tmp_path):
 
 def test_a_small_line_with_pythia(tmp_path, lep_card):
     text = lep_card.read_text()
-    text = (
-        text.replace("runs: 128", "runs: 24").replace("events: 6400", "events: 1200").replace("order: auto", "order: 1")
-    )
-    text = text.replace("events: 40000", "events: 400").replace(
-        "starts: 8", "starts: 2\n  fixed: {StringZ:bLund: 0.98}"
-    )
+    for old, new in (("runs: 128", "runs: 24"), ("events: 6400", "events: 1200"), ("order: auto", "order: 1")):
+        assert old in text
+        text = text.replace(old, new)
+    text = text.replace("events: 100000", "events: 400").replace("starts: 8", "starts: 2")
     (tmp_path / "card.yaml").write_text(text)
     fitted = tune(load_card(tmp_path))
     assert fitted.scan.values.shape[0] == 24
