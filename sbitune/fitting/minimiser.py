@@ -229,8 +229,8 @@ def _errors(m: Minuit, objective: _Objective, frame: _Frame, at_limit: tuple[str
     if m.covariance is None:
         raise ComputationError(f"the fit failed: HESSE gives no covariance ({_reason(m)})")
     u = np.array(m.values)
-    free = np.flatnonzero(~frame.fixed)
-    bread = _invert(objective.hessian(u)[np.ix_(free, free)] / 2)
+    notes: list[str] = []
+    free, bread = _bread(objective.hessian(u) / 2, frame, at_limit, notes)
     covariance = np.zeros((len(u), len(u)))
     covariance[np.ix_(free, free)] = bread @ objective.scatter(u)[np.ix_(free, free)] @ bread
     plain = np.sqrt(np.diag(bread))
@@ -239,9 +239,28 @@ def _errors(m: Minuit, objective: _Objective, frame: _Frame, at_limit: tuple[str
     # MINUIT's own errors pass through the transformation of the limits, which is flat at a limit
     hesse = np.sqrt(np.diag(np.array(m.covariance))[free])
     difference = 0.0 if at_limit else float(np.max(np.abs(plain / hesse - 1)))
-    notes: list[str] = []
     minos = _minos(m, frame, notes, stretch) if config.minos else {}
     return _Errors(covariance, difference, minos, notes)
+
+
+def _bread(
+    half_hessian: np.ndarray, frame: _Frame, at_limit: tuple[str, ...], notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of half the second derivatives, and the parameters that it is of.
+
+    At the end of its range a parameter need not be at a minimum; if the derivatives say so, the errors are those of the
+    others with it held there.
+    """
+    free = np.flatnonzero(~frame.fixed)
+    try:
+        return free, _invert(half_hessian[np.ix_(free, free)])
+    except ComputationError:
+        inside = np.array([i for i in free if frame.names[i] not in at_limit], int)
+        if len(inside) in (0, len(free)):
+            raise
+    bread = _invert(half_hessian[np.ix_(inside, inside)])
+    notes.append(f"no error can be given for {', '.join(at_limit)}; the others' are for it staying at its limit")
+    return inside, bread
 
 
 def _invert(half_hessian: np.ndarray) -> np.ndarray:
