@@ -76,8 +76,11 @@ def runs_in(directory: str | Path, parameter_file: str | None = None) -> list[Pa
     if not directory.is_dir():
         raise InputError(f"scan {directory}: no such directory")
     names = (parameter_file,) if parameter_file else PARAMETER_FILES
-    runs = sorted(p for p in directory.iterdir() if p.is_dir() and any((p / name).is_file() for name in names))
-    if not runs:
+    folders = sorted(p for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
+    named = [p for p in folders if any((p / name).is_file() for name in names)]
+    # a run that lost its parameters is a faulty run, not one that is not there
+    runs = [p for p in folders if p in named or any(p.glob("*.yoda")) or any(p.glob("*.yoda.gz"))]
+    if not named:
         raise InputError(
             f"scan {directory}: no run directory with a {' or '.join(names)}; expected {directory}/0000/{names[0]}"
         )
@@ -206,7 +209,10 @@ def _observed_box(
 
 def _parameters_of(run: Path, parameter_file: str | None) -> dict[str, float]:
     names: Iterable[str] = (parameter_file,) if parameter_file else PARAMETER_FILES
-    return read_values(next(run / name for name in names if (run / name).is_file()))
+    for name in names:
+        if (run / name).is_file():
+            return read_values(run / name)
+    raise InputError(f"run {run}: no {' or '.join(names)} beside its histograms")
 
 
 def _theta(run: Path, values: dict[str, float], names: Sequence[str]) -> np.ndarray:

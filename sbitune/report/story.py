@@ -40,8 +40,8 @@ def _scan(fitted: Fitted) -> str:
         f"Scan: {what} at {len(fitted.scan.runs)} points ({card.scan.design}, seed {card.scan.seed}) with "
         f"{card.scan.events:,} events each; {spent['cpu_seconds']:.0f} CPU seconds"
     )
-    if spent["generation"] and spent["events"]:
-        per = 1e6 / spent["events"]
+    if spent["timed"]:
+        per = 1e6 / spent["timed"]
         words += (
             f", of which {spent['generation'] * per:.0f} us an event to generate and {spent['analysis'] * per:.0f} "
         )

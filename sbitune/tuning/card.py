@@ -97,6 +97,10 @@ def load_card(place: str | Path) -> LoadedCard:
 def _check(card: Card, path: Path) -> None:
     if card.scan.directory is None:
         _check_runs(card, path)
+    elif card.scan.runs or card.scan.events:
+        raise InputError(
+            f"{path}: scan: runs and events belong to a scan that is made; take them away or scan.directory"
+        )
     for name, parameter in card.parameters.items():
         if not parameter.low < parameter.high:
             raise InputError(f"{path}: parameters.{name}: low {parameter.low:g} is not below high {parameter.high:g}")

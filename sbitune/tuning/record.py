@@ -15,6 +15,11 @@ from sbitune.fitting.results import Tune
 from sbitune.tuning.yamlfile import read_card
 
 FORMAT = 1
+_HEAD = """# Written by sbitune; the card beside it says how to make it again.
+# chi2: at the minimum, with the card's weights squared; chi2_unit: with all weights 1. Errors are those of data and
+# surrogate, propagated; scaled_error: times sqrt(chi2_unit / ndf). minima: where every start of the minimiser ended,
+# with the surrogate's error of the middle of the box and less what its noise adds: their chi2 is not that of the tune.
+"""
 
 
 class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -126,7 +131,7 @@ def write_record(path: Path, record: ResultRecord) -> None:
     """Write `result.yaml`."""
     content = msgspec.to_builtins(record, enc_hook=_number)
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
-    write_text(path, "# written by sbitune; the card beside it says how to make it again\n" + text)
+    write_text(path, _HEAD + text)
 
 
 def _number(value: object) -> object:

@@ -100,6 +100,21 @@ class Agreement(NamedTuple):
         return float(self.terms.sum())
 
 
+def _with_floor(run: Histograms) -> np.ndarray:
+    """(n_bins,) errors of a run; an empty bin, which quotes none, gets that of one entry in its histogram."""
+    errors = run.errors.copy()
+    width = np.where(run.bins.widths() > 0, run.bins.widths(), 1.0)
+    for path in run.bins.paths():
+        mine = run.bins.of(path)
+        filled = mine[(run.errors[mine] > 0) & (run.values[mine] > 0)]
+        empty = mine[run.errors[mine] == 0]
+        if len(filled) and len(empty):
+            # n entries of height h in a bin: value n h, error sqrt(n) h; h times the width is the same in all bins
+            entry = np.median(run.errors[filled] ** 2 / run.values[filled] * width[filled])
+            errors[empty] = entry / width[empty]
+    return errors
+
+
 def agreement(run: Histograms, measured: Measured, correlation: np.ndarray | None = None) -> Agreement:
     """Compare a run with the measured values: the chi2 of the fit with the run in place of the surrogate.
 
@@ -109,7 +124,7 @@ def agreement(run: Histograms, measured: Measured, correlation: np.ndarray | Non
         correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
     """
     with jax.enable_x64(True):
-        numbers = numbers_of(measured, (run.errors,), correlation)
+        numbers = numbers_of(measured, (_with_floor(run),), correlation)
         weighted = float(residual_terms(jnp.asarray(run.values), numbers).sum())
         unit = residual_terms(jnp.asarray(run.values), numbers._replace(weights=jnp.ones(len(run.values))))
         return Agreement(np.asarray(unit), weighted)

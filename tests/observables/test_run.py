@@ -1,10 +1,12 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sbitune.data import measured, yoda
 from sbitune.data.errors import InputError
+from sbitune.generators.eventfiles import EventFile
 from sbitune.generators.observables import AnalysisRun, available, load, merge_runs
 from sbitune.generators.observables.framework.projections import select_events
 
@@ -218,3 +220,23 @@ def test_an_analysis_of_ones_own(lep_events):
     assert len(run.analyses) == 1
     run.fill(lep_events)
     assert len(run.finalize()) == len(run_over([lep_events], ["OPAL_1998_S3780481"]).finalize())
+
+
+def test_a_fault_in_somebodys_analysis_is_one_message_with_its_place(tmp_path):
+    from sbitune.generators.observables import register
+
+    text = (
+        "from sbitune.generators.observables import Analysis, Energy\n"
+        "def book(booking):\n    booking.histogram('h', edges=[0, 1])\n"
+        "def fill(events, booking):\n    booking['h'].fill(events.charged.thurst, events.weight)\n"
+        "ANALYSIS = Analysis('FAULTY', '', None, (11, -11), (Energy.near(91.2),), book, fill, lambda raw: {})\n"
+    )
+    batch = next(iter(EventFile(Path(__file__).parents[1] / "data" / "lep91_200.npz").batches()))
+    for wrong, message in (
+        ("charged.thurst", r"faulty.py:5: AttributeError: .*thurst"),
+        ("['h']", "'g' is not booked; booked are h"),
+    ):
+        (tmp_path / "faulty.py").write_text(text if wrong != "['h']" else text.replace("['h']", "['g']"))
+        register(tmp_path / "faulty.py")
+        with pytest.raises(InputError, match=message):
+            AnalysisRun(["FAULTY"]).fill(batch)

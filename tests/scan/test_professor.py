@@ -90,6 +90,8 @@ def damage(scan, how):
         yoda.write(file, [histogram("/A/h", [1, 2, 3])])
     elif how == "not finite":
         yoda.write(file, [histogram("/A/h", [1, np.nan, 3]), histogram("/A/other", [1, 2, 3])])
+    elif how == "no parameters":
+        (run / "params.dat").unlink()
     elif how == "parameter":
         write_values(run / "params.dat", {"p": 1.0})
     elif how == "parameter text":
@@ -97,6 +99,7 @@ def damage(scan, how):
 
 
 FAULTS = {
+    "no parameters": r"run .*0002: no params.dat or used_params beside its histograms",
     "truncated": r"0002/mc.yoda.*END",
     "no file": r"run .*0002: no .yoda",
     "truncated gzip": r"0002/mc.yoda.gz",

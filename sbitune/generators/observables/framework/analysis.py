@@ -56,6 +56,8 @@ class Booking(Mapping[str, Any]):
         self._booked: dict[str, Accumulator] = {}
 
     def __getitem__(self, name: str) -> Any:
+        if name not in self._booked:
+            raise InputError(f"analysis {self.analysis}: {name!r} is not booked; booked are {', '.join(self._booked)}")
         return self._booked[name]
 
     def __iter__(self) -> Iterator[str]:

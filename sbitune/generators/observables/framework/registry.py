@@ -59,5 +59,8 @@ def load(name: str) -> Analysis:
     if name not in available():
         close = difflib.get_close_matches(name.upper(), available(), n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise InputError(f"there is no analysis {name!r}{hint} Available: {', '.join(available())}")
+        raise InputError(
+            f"there is no analysis {name!r}{hint}. Available: {', '.join(available())}; "
+            "one of your own needs its file (--analysis-file, or analysis_files in a card)"
+        )
     return import_module(f"{_PACKAGE}.{name.lower()}").ANALYSIS

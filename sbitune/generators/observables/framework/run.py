@@ -1,11 +1,13 @@
 """One run of the generator through several analyses, and the merging of such runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, SbituneError
 from sbitune.data.yoda import Counter, Scatter
 from sbitune.generators.batch import EventBatch
 from sbitune.generators.observables.framework import registry
@@ -57,7 +59,8 @@ class AnalysisRun:
         self._check_beams(events)
         self._count.fill(events.weight)
         for analysis, booking in self._booked:
-            analysis.fill(events, booking)
+            with _naming(analysis):
+                analysis.fill(events, booking)
 
     def raw(self, cross_section: tuple[float, float] = (0.0, 0.0)) -> dict[str, YodaObject]:
         """Return the sums of fills by path, "/RAW/..."; they can be stored, and merged with `merge_runs`."""
@@ -73,7 +76,8 @@ class AnalysisRun:
     def _book(self, beams: tuple[int, int], energy: float) -> None:
         for analysis in self.analyses:
             booking = Booking(analysis.name, analysis.window(beams, energy))
-            analysis.book(booking)
+            with _naming(analysis):
+                analysis.book(booking)
             self._booked.append((analysis, booking))
 
     def _check_beams(self, events: Projections) -> None:
@@ -97,6 +101,22 @@ class AnalysisRun:
             )
 
 
+@contextmanager
+def _naming(analysis: Analysis) -> Iterator[None]:
+    """Turn a fault inside an analysis into one message with its place."""
+    try:
+        yield
+    except SbituneError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename == analysis.fill.__code__.co_filename:
+                place = frame  # the last line of the analysis' own file
+        where = f"{place.filename}:{place.lineno}"
+        raise InputError(f"analysis {analysis.name}: {where}: {type(error).__name__}: {error}") from error
+
+
 def finalize_raw(raw: Mapping[str, Any], analyses: Iterable[Analysis] | None = None) -> list[YodaObject]:
     """Return the finished objects made from raw ones, followed by the raw ones.
 
@@ -109,7 +129,8 @@ def finalize_raw(raw: Mapping[str, Any], analyses: Iterable[Analysis] | None = N
         name = prefix.split(":")[0]
         analysis = given.get(name) or registry.load(name)
         results = RawResults(objects, count.sumw, float(xsec.values[0, 0]))
-        done = analysis.finalize(results)
+        with _naming(analysis):
+            done = analysis.finalize(results)
         for key, obj in objects.items():
             if not key.lstrip("/").startswith(INTERNAL):
                 finished.append(_at(f"/{prefix}/{key}", done.get(key, _unscaled(obj))))
