@@ -234,7 +234,7 @@ def test_a_fault_in_somebodys_analysis_is_one_message_with_its_place(tmp_path):
     batch = next(iter(EventFile(Path(__file__).parents[1] / "data" / "lep91_200.npz").batches()))
     for wrong, message in (
         ("charged.thurst", r"faulty.py:5: AttributeError: .*thurst"),
-        ("['h']", "'g' is not booked; booked are h"),
+        ("['h']", "g is not booked; booked are h"),
     ):
         (tmp_path / "faulty.py").write_text(text if wrong != "['h']" else text.replace("['h']", "['g']"))
         register(tmp_path / "faulty.py")

@@ -57,7 +57,8 @@ class Booking(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._booked:
-            raise InputError(f"analysis {self.analysis}: {name!r} is not booked; booked are {', '.join(self._booked)}")
+            # a KeyError, as a mapping's `in` and `get` expect; the run adds the analysis and the line
+            raise KeyError(f"{name} is not booked; booked are {', '.join(self._booked)}")
         return self._booked[name]
 
     def __iter__(self) -> Iterator[str]:
