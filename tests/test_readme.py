@@ -45,4 +45,4 @@ def test_nothing_unfinished_and_no_place_of_a_machine():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
     for name in tracked:
         if name.endswith((".py", ".md", ".toml", ".yaml", ".ipynb", ".cmnd", ".html")):
-            assert "/work/" + "main" not in (ROOT / name).read_text(errors="replace"), name
+            assert f"{ROOT}/" not in (ROOT / name).read_text(errors="replace"), name

@@ -70,11 +70,6 @@ def hash_bytes(*parts: bytes) -> str:
     return digest.hexdigest()[:16]
 
 
-def hash_file(path: str | Path) -> str:
-    """`hash_bytes` of a file's content."""
-    return hash_bytes(Path(path).read_bytes())
-
-
 def _sync(path: Path) -> None:
     with path.open("rb") as stream:
         os.fsync(stream.fileno())

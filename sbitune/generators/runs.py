@@ -25,7 +25,6 @@ FORMAT = 2
 HISTOGRAMS = "histograms.yoda"
 #: into how many parts the events of a run are dealt
 N_PARTS = 16
-EVENT_COUNT, CROSS_SECTION = "/_EVTCOUNT", "/_XSEC"
 
 
 class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -101,18 +100,22 @@ class _Parts:
 
     def add(self, analyses: Any) -> None:
         """Keep the sums of a part."""
+        from sbitune.generators.observables import finalize_raw
+        from sbitune.generators.observables.framework.finalise import EVENT_COUNT, RAW
+
         raw = analyses.raw()
-        if raw[f"/RAW{EVENT_COUNT}"].entries > 0:
+        if raw[f"{RAW}{EVENT_COUNT}"].entries > 0:
             self._raw.append(raw)
-            done = (item for item in analyses.finalize() if is_final(item.path))
-            self._finished.append(flatten(done))
+            done = finalize_raw(raw, analyses.analyses)
+            self._finished.append(flatten(item for item in done if is_final(item.path)))
 
     def merged(self, cross_section: tuple[float, float]) -> list[Any]:
         """Finished and raw objects of the whole run; the cross-section is the run's, not a mean of the parts'."""
         from sbitune.generators.observables import add_raw, finalize_raw
+        from sbitune.generators.observables.framework.finalise import CROSS_SECTION, RAW
 
         value, error = (np.array([[x]]) for x in cross_section)
-        section = yoda.Scatter(f"/RAW{CROSS_SECTION}", value, error, error)
+        section = yoda.Scatter(f"{RAW}{CROSS_SECTION}", value, error, error)
         return finalize_raw(add_raw(self._raw) | {section.path: section})
 
     def write(self, path: Path) -> None:

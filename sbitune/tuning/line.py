@@ -11,6 +11,7 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.files import hash_bytes, replacing, write_text
+from sbitune.data.histograms import Histograms
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
@@ -23,9 +24,9 @@ from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
 from sbitune.tuning.settings import command_file
-from sbitune.tuning.surrogates import load_surrogate, save_surrogate, train
+from sbitune.tuning.surrogates import PolynomialSurrogate, load_surrogate, save_surrogate, train
 from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.validation import POINTS, Agreement, agreement, read_on, run_points
+from sbitune.tuning.validation import POINTS, agreement, merged_file, read_on, run_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
     """Fit the parameters; writes `result.yaml` and `tune.cmnd` if the fit converged.
 
     Raises:
-        ComputationError: if it did not; nothing is written then.
+        ComputationError: if it did not; nothing is written then, and results of a fit before are taken away.
     """
     card = loaded.card
     reference = read_reference(card.reference, loaded.directory)
@@ -133,7 +134,7 @@ def _remove(loaded: LoadedCard, *names: str) -> None:
     for name in names:
         loaded.output(name).unlink(missing_ok=True)
     for name in POINTS:
-        (loaded.work / "validation" / f"{name}.yoda").unlink(missing_ok=True)
+        merged_file(loaded, name).unlink(missing_ok=True)
 
 
 def _record(
@@ -151,7 +152,7 @@ def _record(
 
 def _about(surrogate: Any, card: Any) -> dict[str, Any]:
     about: dict[str, Any] = {"kind": card.surrogate.kind}
-    if hasattr(surrogate, "order"):
+    if isinstance(surrogate, PolynomialSurrogate):
         about |= {"order": surrogate.order, "median_chi2_per_ndf": float(np.median(surrogate.chi2) / surrogate.ndf)}
     return about
 
@@ -172,19 +173,16 @@ def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
     files = run_points(loaded, list(fitted.record.parameters), points, reporter)
     with replacing(loaded.output("validation.yoda")) as temporary:
         temporary.write_bytes(files["tuned"].read_bytes())
-    compared = {
-        name: agreement(read_on(path, measured.bins), measured, fitted.matched.correlation)
-        for name, path in files.items()
-    }
-    record = _with_validation(fitted, files, compared)
+    runs = {name: read_on(path, measured.bins) for name, path in files.items()}
+    record = _with_validation(fitted, runs)
     records.write_record(loaded.output("result.yaml"), record)
     return replace(fitted, record=record)
 
 
-def _with_validation(fitted: Fitted, files: dict[str, Path], compared: dict[str, Agreement]) -> ResultRecord:
-    measured = fitted.measured
+def _with_validation(fitted: Fitted, runs: dict[str, Histograms]) -> ResultRecord:
+    measured, run = fitted.measured, runs["tuned"]
+    compared = {name: agreement(h, measured, fitted.matched.correlation) for name, h in runs.items()}
     tuned, default = compared["tuned"], compared.get("default")
-    run = read_on(files["tuned"], measured.bins)
     prediction = fitted.surrogate.predict_many(fitted.theta[None])
     mean, error = (np.asarray(part)[0][measured.indices] for part in prediction)
     noise = np.hypot(error, run.errors)
@@ -227,7 +225,7 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
 
 def validation_files(loaded: LoadedCard) -> dict[str, Path]:
     """The merged validation runs that there are."""
-    files = {name: loaded.work / "validation" / f"{name}.yoda" for name in POINTS}
+    files = {name: merged_file(loaded, name) for name in POINTS}
     return {name: path for name, path in files.items() if path.is_file()}
 
 

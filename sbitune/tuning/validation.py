@@ -28,6 +28,11 @@ STREAM = 1
 POINTS = ("tuned", "default")
 
 
+def merged_file(loaded: LoadedCard, name: str) -> Path:
+    """Where the merged runs of a point are kept."""
+    return loaded.work / "validation" / f"{name}.yoda"
+
+
 def run_points(
     loaded: LoadedCard, parameters: Sequence[str], points: dict[str, np.ndarray], reporter: Reporter = QUIET
 ) -> dict[str, Path]:
@@ -44,7 +49,7 @@ def run_points(
     how = means(card)._replace(drop_failed=False)
     run_campaign(every, directory, how, lambda done, total: reporter.progress("validation", done, total))
     return {
-        name: _merge(loaded, [directory / task.name for task in group], directory / f"{name}.yoda")
+        name: _merge(loaded, [directory / task.name for task in group], merged_file(loaded, name))
         for name, group in tasks.items()
     }
 
