@@ -2,7 +2,10 @@
 
 Layout of a scan: `params` (n_runs, n_parameters) with the attribute `names`, `values` and `errors`
 (n_bins, n_runs), `index` (n_bins,) of `/PATH#n`, `xmin` and `xmax` (n_bins,), `runs` (n_runs,) where the
-writer knew them.
+writer knew them. A file without `errors` has none, as Apprentice takes it. Other datasets and groups are passed over.
+
+Weight files are Professor 2's (`sbitune.data.selection.read_weights`), limits files Professor's.
+Source: github.com/HEPonHPC/apprentice, `apprentice/io.py` (readH5, writeInputDataSetH5), `apprentice/weights.py`.
 """
 
 import json
@@ -16,7 +19,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.files import read_text, replacing
+from sbitune.data.files import read_text, replacing, write_text
 from sbitune.data.scan import Parameter, Scan, build_scan
 
 logger = logging.getLogger(__name__)
@@ -40,16 +43,18 @@ def read_scan(
             given), a parameter is missing, or h5py is not installed.
     """
     arrays, attributes = _read_arrays(Path(path))
-    names = [_text(name) for name in attributes["names"]]
-    theta = np.atleast_2d(arrays["params"]).astype(float)
+    names = [_text(name) for name in np.atleast_1d(attributes["names"])]
+    theta = _theta(path, arrays["params"], names)
     runs = arrays.get("runs")
     named = [_text(run) for run in runs] if runs is not None else [f"{i:04d}" for i in range(len(theta))]
+    _check_shapes(path, arrays, theta, names)
     columns = _columns(path, names, parameters)
     theta = theta[:, columns]
-    box = tuple(parameters) if parameters else _box(names, theta, attributes)
+    box = tuple(parameters) if parameters else _box(path, names, theta, attributes)
     values, errors = arrays["values"].T.astype(float), arrays["errors"].T.astype(float)
+    bins = _bins(path, arrays)
     try:
-        scan, dropped = build_scan(box, theta, values, errors, _bins(arrays), tuple(named), drop_bad)
+        scan, dropped = build_scan(box, theta, values, errors, bins, tuple(named), drop_bad)
     except InputError as error:
         raise InputError(f"{path}: {error} (with drop_bad='bins' or 'runs')") from error
     if dropped:
@@ -85,13 +90,38 @@ def read_data(path: str | Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     Returns labels, values (n_bins,) and errors (n_bins,) in the order of the file. Raises `InputError`.
     """
     try:
-        content = json.loads(read_text(path, "data file"))
+        content = json.loads(read_text(path, "data file"), object_pairs_hook=_distinct)
         pairs = np.array([[float(number) for number in pair] for pair in content.values()])
         if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
             raise ValueError("not a finite [value, error] for every bin")
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"data file {path}: not Apprentice's JSON of measured values ({error})") from error
     return list(content), pairs[:, 0], pairs[:, 1]
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"bin {next(name for name in names if names.count(name) > 1)} is given twice")
+    return content
+
+
+def write_data(path: str | Path, labels: Sequence[str], values: np.ndarray, errors: np.ndarray) -> None:
+    """Write measured values in Apprentice's JSON, whole or not at all; `labels` are `/PATH#n` (`Bins.labels()`).
+
+    Raises `InputError` for a label that is given twice, shapes that do not fit together, numbers that are not finite.
+    """
+    values, errors = np.asarray(values, float), np.asarray(errors, float)
+    if not (len(labels) == len(values) == len(errors)) or not len(labels):
+        raise InputError(f"data file {path}: {len(labels)} labels, {len(values)} values, {len(errors)} errors")
+    for label, value, error in zip(labels, values, errors, strict=True):
+        if not (np.isfinite(value) and np.isfinite(error)):
+            raise InputError(f"data file {path}: bin {label} is not finite: {value} +- {error}")
+    table = {label: [float(v), float(e)] for label, v, e in zip(labels, values, errors, strict=True)}
+    if len(table) < len(labels):
+        raise InputError(f"data file {path}: {len(labels) - len(table)} bins are given twice")
+    write_text(path, json.dumps(table, indent=1) + "\n")
 
 
 def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -102,12 +132,39 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             attributes = dict(file["params"].attrs)
     except (OSError, KeyError) as error:
         raise InputError(f"scan {path}: cannot be read as Apprentice's HDF5 ({error})") from error
+    if "errors" not in arrays and "values" in arrays:
+        logger.warning("%s: no dataset `errors`; Monte Carlo errors are taken to be 0, as Apprentice does", path)
+        arrays["errors"] = np.zeros(arrays["values"].shape)
     needed = ("params", "values", "errors", "index", "xmin", "xmax")
     missing = [name for name in needed if name not in arrays]
     if missing or "names" not in attributes:
         missing = missing or ["the attribute `names` of params"]
         raise InputError(f"scan {path}: not Apprentice's layout, lacks {', '.join(missing)}")
     return arrays, attributes
+
+
+def _theta(path: Any, params: np.ndarray, names: list[str]) -> np.ndarray:
+    """(n_runs, n_parameters); a file of one parameter may have the runs alone."""
+    theta = np.asarray(params, dtype=float)
+    if theta.ndim == 1 and len(names) == 1:
+        theta = theta[:, None]
+    if theta.ndim != 2 or theta.shape[1] != len(names):
+        raise InputError(f"scan {path}: params has shape {theta.shape}, expected (n_runs, {len(names)}) for its names")
+    return theta
+
+
+def _check_shapes(path: Any, arrays: dict[str, np.ndarray], theta: np.ndarray, names: list[str]) -> None:
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise InputError(f"scan {path}: parameter {twice[0]} is named twice")
+    n_runs, n_bins = len(theta), len(arrays["index"])
+    expected = {"values": (n_bins, n_runs), "errors": (n_bins, n_runs), "xmin": (n_bins,), "xmax": (n_bins,)}
+    if "runs" in arrays:
+        expected["runs"] = (n_runs,)
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            turned = "; it has runs and bins the wrong way round" if arrays[name].shape == shape[::-1] else ""
+            raise InputError(f"scan {path}: {name} has shape {arrays[name].shape}, expected {shape}{turned}")
 
 
 def _columns(path: Any, names: list[str], parameters: Sequence[Parameter] | None) -> list[int]:
@@ -117,8 +174,11 @@ def _columns(path: Any, names: list[str], parameters: Sequence[Parameter] | None
     return [names.index(name) for name in wanted]
 
 
-def _box(names: list[str], theta: np.ndarray, attributes: dict[str, Any]) -> tuple[Parameter, ...]:
+def _box(path: Any, names: list[str], theta: np.ndarray, attributes: dict[str, Any]) -> tuple[Parameter, ...]:
     low, high = attributes.get("low", theta.min(0)), attributes.get("high", theta.max(0))
+    flat = [name for name, lo, hi in zip(names, low, high, strict=True) if not lo < hi]
+    if flat:
+        raise InputError(f"scan {path}: parameter {flat[0]} is the same in all runs; give its range with `parameters`")
     default = attributes.get("default", np.full(len(names), np.nan))
     units = json.loads(attributes["unit"]) if "unit" in attributes else [""] * len(names)
     return tuple(
@@ -127,11 +187,15 @@ def _box(names: list[str], theta: np.ndarray, attributes: dict[str, Any]) -> tup
     )
 
 
-def _bins(arrays: dict[str, np.ndarray]) -> Bins:
+def _bins(path: Any, arrays: dict[str, np.ndarray]) -> Bins:
     labels = [_text(label) for label in arrays["index"]]
     split = [label.rpartition("#") for label in labels]
-    if not all(number.isdigit() and name for name, _, number in split):
-        raise InputError(f"index {labels[0]!r}, ...: expected /PATH#n")
+    bad = [label for label, (name, _, number) in zip(labels, split, strict=True) if not (number.isdigit() and name)]
+    if bad:
+        raise InputError(f"scan {path}: index holds {bad[0]!r}, expected /PATH#n")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise InputError(f"scan {path}: bin {twice} is in index twice")
     return Bins(
         np.array([name for name, _, _ in split], dtype=np.str_),
         np.array([int(number) for _, _, number in split]),

@@ -1,5 +1,6 @@
 """Parameter files of the field: `params.dat` of a run, ranges, limits."""
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,8 @@ def read_limits(path: str | Path) -> tuple[dict[str, tuple[float, float]], dict[
     fixed: dict[str, float] = {}
     for number, words in _lines(path, "limits file"):
         where = f"{path}:{number}"
+        if words[0] in ranges or words[0] in fixed:
+            raise InputError(f"{where}: parameter {words[0]} is given twice")
         if len(words) == 2:
             fixed[words[0]] = _number(words[1], where)
         elif len(words) == 3:
@@ -47,6 +50,29 @@ def read_limits(path: str | Path) -> tuple[dict[str, tuple[float, float]], dict[
         else:
             raise InputError(f"{where}: expected 'NAME low high' or 'NAME value'")
     return ranges, fixed
+
+
+def write_limits(
+    path: str | Path, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, float] | None = None
+) -> None:
+    """Write a limits file of ranges and fixed values; the numbers are read back exactly.
+
+    Raises `InputError` for a parameter that is in both, a range that is empty, or a name that the format cannot hold.
+    """
+    table: dict[str, tuple[float, ...]] = {name: tuple(ends) for name, ends in ranges.items()}
+    for name, (low, high) in ranges.items():
+        if not low < high:
+            raise InputError(f"limits file: the limits of {name}, {low} and {high}, are not in order")
+    for name, value in (fixed or {}).items():
+        if name in table:
+            raise InputError(f"limits file: {name} has limits and is fixed; keep one of the two")
+        table[name] = (value,)
+    for name, numbers in table.items():
+        if not re.fullmatch(r"[^\s#]+", name) or not all(math.isfinite(number) for number in numbers):
+            raise InputError(f"limits file: {name!r} {numbers} cannot be written: a blank, a `#`, or not finite")
+    width = max((len(name) for name in table), default=0)
+    rows = (f"{name:<{width}} {' '.join(repr(float(n)) for n in numbers)}\n" for name, numbers in table.items())
+    write_text(path, "".join(rows))
 
 
 def _lines(path: str | Path, what: str) -> list[tuple[int, list[str]]]:

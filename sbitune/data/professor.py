@@ -13,10 +13,11 @@ from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.correlation import MOST_BINS, pool_correlation
 from sbitune.data.errors import InputError
-from sbitune.data.histograms import Histograms, flatten
+from sbitune.data.histograms import Histograms
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import is_final
 from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scatters import histograms_of
 from sbitune.data.selection import Rule, weights_of
 
 #: what to do with a run that cannot be used: stop with an error that names it, or leave it out and say so
@@ -50,7 +51,7 @@ def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) ->
                     f"run {directory}: {path} is in two of {', '.join(f.name for f in files)}; keep one file"
                 )
             objects[path] = item
-    histograms = flatten(objects.values())
+    histograms = histograms_of(objects.values())
     if not len(histograms.bins):
         raise InputError(f"run {directory}: no final histogram in {', '.join(f.name for f in files)}")
     return histograms
@@ -133,7 +134,7 @@ def collect(
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
             row = read_row(run, names, reading)
             if rows:
-                _same_bins(run, row.histograms.bins, rows[0])
+                check_same_bins(run, row.histograms.bins, rows[0])
             rows.append(row)
         except InputError as error:
             if reading.bad_runs == "stop":
@@ -148,13 +149,20 @@ def collect(
 def read_row(run: Path, names: tuple[str, ...], reading: Reading = Reading()) -> Row:
     """Read one run with its parameters, in the order of `names` (none: as in its parameter file)."""
     values = _parameters_of(run, reading.parameter_file)
-    histograms = read_run(run, reading.wants)
+    row = make_row(run, values, read_run(run, reading.wants), names, reading)
+    return row._replace(parts=_read_parts(run / PARTS, row.histograms.bins))
+
+
+def make_row(
+    run: Path, values: dict[str, float], histograms: Histograms, names: tuple[str, ...], reading: Reading = Reading()
+) -> Row:
+    """One run of its parameters and histograms: the bins that are wanted, the parameters in the order of `names`."""
     if reading.rules:
         histograms = histograms.take(np.flatnonzero(weights_of(histograms.bins, reading.rules) > 0))
     if reading.bad_bins == "stop":
         _refuse_non_finite(run, histograms)
     names = names or tuple(values)
-    return Row(run.name, names, _theta(run, values, names), histograms, _read_parts(run / PARTS, histograms.bins))
+    return Row(run.name, names, _theta(run, values, names), histograms)
 
 
 def _read_parts(path: Path, bins: Bins) -> np.ndarray | None:
@@ -232,7 +240,8 @@ def _refuse_non_finite(run: Path, histograms: Histograms) -> None:
         )
 
 
-def _same_bins(run: Path, bins: Bins, first: Row) -> None:
+def check_same_bins(run: Path, bins: Bins, first: Row) -> None:
+    """Raise `InputError` naming the run and a histogram if its bins are not those of the first run."""
     theirs = first.histograms.bins
     if set(bins.paths()) != set(theirs.paths()):
         other = sorted(set(bins.paths()) ^ set(theirs.paths()))

@@ -1,0 +1,37 @@
+"""Directories that are written whole or not at all."""
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sbitune.data.errors import InputError
+
+
+@contextlib.contextmanager
+def whole_directory(directory: str | Path) -> Iterator[Path]:
+    """Give a temporary directory beside `directory`; it takes its place when the block ends without an error.
+
+    Raises `InputError` if `directory` is there and not empty: nothing is overwritten.
+    """
+    directory = Path(directory)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InputError(f"{directory}: is there already, and not empty; give another directory or remove it")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    temporary = directory.with_name(f".tmp-{secrets.token_hex(4)}-{directory.name}")
+    temporary.mkdir()  # with the user's own permissions, which tempfile would narrow
+    try:
+        yield temporary
+        temporary.replace(directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of runs that cannot be names of files: Apprentice calls a run by the path of its directory."""
+    for name in names:
+        if not name or "/" in name or "\0" in name or name.startswith("."):
+            raise InputError(
+                f"run {name!r}: no name for a file; name the runs by their numbers first, with `number_runs`"
+            )

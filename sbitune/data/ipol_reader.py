@@ -1,0 +1,186 @@
+"""Reading `ipol.dat`; its grammar is told in `sbitune.data.ipol`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import comb
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.files import read_text
+from sbitune.data.ipol import OWN_KEYS, Interpolation, Polynomial
+from sbitune.data.scan import Parameter
+
+#: (number of the line, its text)
+Line = tuple[int, str]
+
+
+def read_ipol(path: str | Path) -> Interpolation:
+    """Read an `ipol.dat` of format `binned 2` or `binned 3`.
+
+    Raises:
+        InputError: naming file and line, for a file that is cut short, lines that are no part of the format, a wrong
+            number of coefficients or parameters, numbers that are not finite.
+    """
+    text = read_text(path, "ipol file")
+    numbered = list(enumerate(text.splitlines(), start=1))
+    if text and not text.endswith("\n"):
+        raise InputError(f"{path}:{len(numbered)}: the last line does not end: was the file cut short?")
+    header, body = _read_header(path, iter(numbered))
+    bins, polynomials = _read_bins(path, header, body)
+    if not bins:
+        raise InputError(f"{path}: no bin behind the header; was the file cut short?")
+    without = [label for (label, _, _), found in zip(bins, polynomials, strict=True) if "err" not in found]
+    if without and len(without) < len(bins):
+        raise InputError(f"{path}: bin {without[0]} has no `err:` line, others have one; was the file cut short?")
+    split = [label.rpartition("#") for label, _, _ in bins]
+    value = tuple(found["val"] for found in polynomials)
+    return Interpolation(
+        parameters=header.parameters(value),
+        bins=Bins(
+            np.array([name for name, _, _ in split], dtype=np.str_),
+            np.array([int(number) for _, _, number in split]),
+            np.array([low for _, low, _ in bins]),
+            np.array([high for _, _, high in bins]),
+        ),
+        value=value,
+        error=() if without else tuple(found["err"] for found in polynomials),
+        runs=tuple(header.entries.get("Runs", "").split()),
+        header={key: text for key, text in header.entries.items() if key not in OWN_KEYS},
+    )
+
+
+@dataclass(frozen=True)
+class _Header:
+    path: str | Path
+    entries: dict[str, str]
+    names: tuple[str, ...]
+    limits_in_lines: bool  #: low and high stand behind the coefficients: format `binned 3`
+    low: np.ndarray | None  #: (n_parameters,) of the whole file, if the header gives them
+    high: np.ndarray | None
+
+    @property
+    def scaled(self) -> bool:
+        return self.entries.get("DoParamScaling", "0") not in ("0", "")
+
+    def parameters(self, polynomials: tuple[Polynomial, ...]) -> tuple[Parameter, ...]:
+        """The parameters with their box: the header's, where six decimals do not make it empty."""
+        low = np.min([polynomial.low for polynomial in polynomials], axis=0)
+        high = np.max([polynomial.high for polynomial in polynomials], axis=0)
+        if self.low is not None and self.high is not None:
+            given = self.low < self.high
+            low, high = np.where(given, self.low, low), np.where(given, self.high, high)
+        return tuple(Parameter(n, float(a), float(b)) for n, a, b in zip(self.names, low, high, strict=True))
+
+
+def _read_header(path: str | Path, lines: Iterator[Line]) -> tuple[_Header, Iterator[Line]]:
+    entries: dict[str, str] = {}
+    for number, line in lines:
+        content = line.split("#")[0].strip()
+        if content == "---":
+            return _checked_header(path, entries), lines
+        key, colon, value = content.partition(":")
+        if content and (not colon or " " in key.strip()):
+            raise InputError(f"{path}:{number}: expected 'Key: value' or '---', found {content!r}")
+        if content:
+            entries[key.strip()] = value.strip()
+    raise InputError(f"{path}: no line '---' behind a header: not an ipol file, or cut short")
+
+
+def _checked_header(path: str | Path, entries: dict[str, str]) -> _Header:
+    form = entries.get("DataFormat", "")
+    if form not in ("binned 2", "binned 3"):
+        raise InputError(
+            f"{path}: DataFormat is {form!r}; 'binned 2' and 'binned 3' can be read, make the file again with Professor 2.4"
+        )
+    names = tuple(entries.get("ParamNames", "").split())
+    dimension = entries.get("Dimension", str(len(names)))
+    if not dimension.isdigit() or int(dimension) == 0 or (names and len(names) != int(dimension)):
+        raise InputError(f"{path}: {len(names)} names in ParamNames, and Dimension {dimension!r}")
+    names = names or tuple(f"A{i:03d}" for i in range(int(dimension)))  # as prof2-tune calls them
+    limits = [
+        _floats(entries[key].split(), f"{path}: {key}") if key in entries else None
+        for key in ("MinParamVals", "MaxParamVals")
+    ]
+    for values in limits:
+        if values is not None and len(values) != len(names):
+            raise InputError(f"{path}: {len(values)} limits in the header for {len(names)} parameters")
+    header = _Header(path, entries, names, form == "binned 3", limits[0], limits[1])
+    if not header.limits_in_lines and header.scaled and (header.low is None or header.high is None):
+        raise InputError(f"{path}: DoParamScaling is on, and MinParamVals or MaxParamVals is missing")
+    return header
+
+
+def _read_bins(
+    path: str | Path, header: _Header, lines: Iterator[Line]
+) -> tuple[list[tuple[str, float, float]], list[dict[str, Polynomial]]]:
+    bins: list[tuple[str, float, float]] = []
+    polynomials: list[dict[str, Polynomial]] = []
+    for number, line in lines:
+        content, where = line.strip(), f"{path}:{number}"
+        if not content:
+            continue
+        if content.startswith("/"):
+            _require_value(path, bins, polynomials)
+            bins.append(_bin(content, where))
+            polynomials.append({})
+            continue
+        key, _, rest = content.partition(":")
+        if key not in ("val", "err") or not bins or key in polynomials[-1]:
+            raise InputError(f"{where}: expected '/PATH#n XMIN XMAX', then 'val: ...' and 'err: ...', found {key!r}")
+        polynomials[-1][key] = _polynomial(rest.split(), header, where)
+    _require_value(path, bins, polynomials)
+    return bins, polynomials
+
+
+def _require_value(path: str | Path, bins: list[tuple[str, float, float]], polynomials: list) -> None:
+    if bins and "val" not in polynomials[-1]:
+        raise InputError(f"{path}: bin {bins[-1][0]} has no `val:` line; was the file cut short?")
+
+
+def _bin(content: str, where: str) -> tuple[str, float, float]:
+    words = content.split()
+    name, _, number = words[0].rpartition("#")
+    if len(words) != 3 or not name or not number.isdigit():
+        raise InputError(f"{where}: expected '/PATH#n XMIN XMAX', found {content!r}")
+    low, high = _floats(words[1:], where)
+    return words[0], float(low), float(high)
+
+
+def _polynomial(words: list[str], header: _Header, where: str) -> Polynomial:
+    n = len(header.names)
+    if len(words) < 2 or not (words[0].isdigit() and words[1].isdigit()):
+        raise InputError(f"{where}: expected 'DIM ORDER coefficients ...'")
+    dimension, order = int(words[0]), int(words[1])
+    if dimension != n:
+        raise InputError(f"{where}: a polynomial of {dimension} parameters, the header names {n}")
+    numbers, terms = _floats(words[2:], where), comb(n + order, order)
+    if header.limits_in_lines and header.scaled and len(numbers) == terms:
+        raise InputError(f"{where}: no minima and maxima of the parameters behind the coefficients")
+    limits = 2 * n if header.limits_in_lines and len(numbers) != terms else 0
+    if len(numbers) != terms + limits:
+        raise InputError(
+            f"{where}: {len(numbers)} numbers; order {order} in {n} parameters has {terms} coefficients"
+            + (f", then {n} minima and {n} maxima" if header.limits_in_lines else "")
+        )
+    low, high = np.zeros(n), np.ones(n)  # no scaling: every parameter is mapped to itself
+    if limits:
+        low, high = numbers[terms : terms + n], numbers[terms + n :]
+    elif header.scaled and header.low is not None and header.high is not None:
+        low, high = header.low, header.high
+    if not (low < high).all():
+        name = header.names[int(np.flatnonzero(~(low < high))[0])]
+        raise InputError(f"{where}: minimum and maximum of {name} are the same, or the wrong way round")
+    return Polynomial(order, numbers[:terms], low, high)
+
+
+def _floats(words: list[str], where: str) -> np.ndarray:
+    try:
+        values = np.array([float(word) for word in words])
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+    if not np.isfinite(values).all():
+        raise InputError(f"{where}: a number is not finite: {words[int(np.flatnonzero(~np.isfinite(values))[0])]}")
+    return values

@@ -1,0 +1,141 @@
+"""Scans of MCNNTunes: one YODA file a run, whose objects carry the parameters as annotations.
+
+Every histogram of a run has `Tune_Parameter_NAME: value` for each parameter, and is a Scatter2D. MCNNTunes finds the
+parameters in its first file and takes the values of the last object it reads; here every object must have all of them,
+and the same values.
+
+Source: github.com/N3PDF/mcnntunes, `src/mcnntunes/yodaio.py` (Data) and `scripts/mcnntunes_buildruns.py`; arXiv:2010.02213.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from sbitune.data import yoda
+from sbitune.data.directories import check_names, whole_directory
+from sbitune.data.errors import InputError
+from sbitune.data.professor import Reading, Row, assemble, check_same_bins, make_row
+from sbitune.data.professor_writer import DIGITS
+from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scatters import histograms_of, scatters_of
+
+TAG = "Tune_Parameter_"
+SUFFIXES = (".yoda", ".yoda.gz")
+#: so many faults are told in full
+MOST_FAULTS = 8
+
+
+def read_scan(
+    source: str | Path | Sequence[str | Path],
+    parameters: Sequence[Parameter] | None = None,
+    reading: Reading = Reading(),
+) -> Scan:
+    """Read a scan from the YODA files of a directory, or from a list of files; a run is called as its file.
+
+    Args:
+        source: a directory with one file a run, or the files.
+        parameters: names and ranges; by default those of the first file and the range that the runs span.
+        reading: which bins to read and what to do with faulty runs and bins; `parameter_file` has no meaning here.
+
+    Raises:
+        InputError: naming all files and objects that lack an annotation or disagree on it, runs with other bins or
+            parameters, bins that are not finite; or there is no file.
+    """
+    rows: list[Row] = []
+    faults: list[str] = []
+    for file in _files(source):
+        try:
+            names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
+            row = _read_row(file, names, reading)
+            if rows:
+                check_same_bins(file, row.histograms.bins, rows[0])
+            rows.append(row)
+        except InputError as error:
+            faults.append(str(error))
+    if faults and reading.bad_runs == "stop":
+        more = [f"and {len(faults) - MOST_FAULTS} more faulty runs"] if len(faults) > MOST_FAULTS else []
+        told = "\n".join([*faults[:MOST_FAULTS], *more])
+        raise InputError(f"{told}\nTo leave such runs out, set `bad_runs: drop` (`--bad-runs drop`).")
+    for fault in faults:
+        reading.tell(f"left out: {fault}")
+    return assemble(rows, parameters, reading)
+
+
+def write_scan(directory: str | Path, scan: Scan, version: Literal[1, 2] = 1) -> None:
+    """Write `directory/RUN.yoda` for every run, all or nothing; numbers come back exactly.
+
+    MCNNTunes reads YODA 1. What is lost is told in `sbitune.data.professor_writer.write_runs`.
+
+    Raises `InputError` if the directory is not empty, or a run, path or bin cannot be written, with its name.
+    """
+    check_names(scan.runs)
+    with whole_directory(directory) as temporary:
+        for row, run in enumerate(scan.runs):
+            theta = zip(scan.parameters, scan.theta[row].tolist(), strict=True)
+            notes = {f"{TAG}{parameter.name}": value for parameter, value in theta}
+            scatters = scatters_of(scan.bins, scan.values[row], scan.errors[row], notes)
+            yoda.write(temporary / f"{run}.yoda", scatters, version, DIGITS)
+
+
+def _files(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    if not isinstance(source, str | Path):
+        files = [Path(file) for file in source]
+        if not files:
+            raise InputError("scan: no file is given")
+        return files
+    folder = Path(source)
+    if not folder.is_dir():
+        raise InputError(f"scan {folder}: no such directory")
+    files = sorted(p for p in folder.iterdir() if p.name.endswith(SUFFIXES) and not p.name.startswith("."))
+    if not files:
+        raise InputError(f"scan {folder}: no .yoda or .yoda.gz file, one a run as MCNNTunes has them")
+    return files
+
+
+def _read_row(file: Path, names: tuple[str, ...], reading: Reading) -> Row:
+    # objects of other dimensions have no bins, and may go without parameters
+    objects = [item for item in yoda.read(file, reading.wants).values() if len(histograms_of([item]).bins)]
+    if not objects:
+        raise InputError(f"run {file}: no final histogram")
+    row = make_row(file, _parameters(file, objects), histograms_of(objects), names, reading)
+    return row._replace(name=_run_name(file))
+
+
+def _run_name(file: Path) -> str:
+    return file.name.removesuffix(".gz").removesuffix(".yoda")
+
+
+def _parameters(file: Path, objects: Iterable[Any]) -> dict[str, float]:
+    """The parameters that all objects of a run agree on. Raises `InputError` naming every object that does not."""
+    noted = {item.path: _noted(file, item) for item in objects}
+    names = list(dict.fromkeys(name for values in noted.values() for name in values))
+    if not names:
+        raise InputError(f"run {file}: no object has an annotation {TAG}NAME")
+    faults = []
+    for name in names:
+        without = [path for path, values in noted.items() if name not in values]
+        values = {path: values[name] for path, values in noted.items() if name in values}
+        first, value = next(iter(values.items()))
+        others = [path for path, other in values.items() if other != value]
+        if without:
+            faults.append(f"{TAG}{name} is missing in {', '.join(without)}")
+        if others:
+            faults.append(f"{TAG}{name} is {value!r} in {first}, another value in {', '.join(others)}")
+    if faults:
+        raise InputError(f"run {file}: {'; '.join(faults)}")
+    return {name: next(iter(noted.values()))[name] for name in names}
+
+
+def _noted(file: Path, item: Any) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for key, text in item.annotations.items():
+        if not key.startswith(TAG) or key == TAG:
+            continue
+        try:
+            values[key.removeprefix(TAG)] = float(text)
+        except ValueError:
+            raise InputError(f"run {file}: {item.path}: {key} is {text!r}, not a number") from None
+        if not math.isfinite(values[key.removeprefix(TAG)]):
+            raise InputError(f"run {file}: {item.path}: {key} is {text!r}, not finite")
+    return values

@@ -1,0 +1,48 @@
+"""Scans for hypothesis: any numbers, histograms with gaps in their bin numbers, bins without a width."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from sbitune.data.bins import Bins
+from sbitune.data.scan import Parameter, Scan
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+edges = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2).map(sorted)
+names = st.text("abAB:_.019", min_size=1, max_size=6)
+paths = st.text("abAB:=-019", min_size=1, max_size=6).map(lambda text: "/A/" + text)
+
+
+@st.composite
+def scans(draw) -> Scan:
+    ranges = st.tuples(numbers, numbers).filter(lambda pair: pair[0] < pair[1])
+    parameters = draw(st.lists(names, min_size=1, max_size=3, unique=True))
+    places = [
+        (path, index)
+        for path in draw(st.lists(paths, min_size=1, max_size=2, unique=True))
+        for index in draw(st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True))
+    ]
+    spans = [draw(edges) for _ in places]
+    runs = sorted(draw(st.lists(st.text("abAB_019", min_size=1, max_size=4), min_size=1, max_size=3, unique=True)))
+
+    def table(columns, values):
+        return np.array([[draw(values) for _ in range(columns)] for _ in runs])
+
+    return Scan(
+        parameters=tuple(Parameter(name, *draw(ranges)) for name in parameters),
+        theta=table(len(parameters), numbers),
+        values=table(len(places), numbers),
+        errors=table(len(places), st.floats(0, 1e300)),
+        bins=Bins(*zip(*places, strict=True), *zip(*spans, strict=True)),
+        runs=tuple(runs),
+    )
+
+
+def same(ours: Scan, theirs: Scan) -> bool:
+    """Whether two scans hold the same, every number bit for bit, edges within the tolerance of bins."""
+    return (
+        ours.parameters == theirs.parameters
+        and ours.runs == theirs.runs
+        and ours.bins.labels() == theirs.bins.labels()
+        and bool(ours.bins.matches(theirs.bins).all())
+        and all(np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in ("theta", "values", "errors"))
+    )
