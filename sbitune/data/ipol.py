@@ -8,9 +8,9 @@
 
 Parameters are mapped to u = (p - low) / (high - low), so the box of the runs goes to [0, 1], before the polynomial is
 evaluated. Coefficients stand by degree, and within a degree in the order of nondecreasing lists of parameters: for two
-parameters 1, u, v, u^2, uv, v^2, u^3, u^2 v, ... `DataFormat: binned 3` has low and high in every line, `binned 2` takes
-them from the header (`MinParamVals`, `MaxParamVals`, if `DoParamScaling: 1`). `binned 1` is refused, as Professor does:
-its coefficients stood in another order.
+parameters 1, u, v, u^2, uv, v^2, u^3, u^2 v, ... `DataFormat: binned 3` has low and high in every line, `binned 2`
+takes them from the header (`MinParamVals`, `MaxParamVals`, if `DoParamScaling: 1`). `binned 1` is refused, as Professor
+does: its coefficients stood in another order.
 
 Source: Professor 2, github.com/iamholger/professor: `src/Ipol.cc` (mkStructure, map_prange, toString, fromString),
 `pyext/professor2/ipol.py` (writeIpol) and `ipolio.py`; Professor: arXiv:0907.2973.
@@ -168,7 +168,7 @@ def _check(polynomial: Polynomial, parameters: tuple[Parameter, ...], where: str
     order, coefficients, low, high = polynomial
     if order < 0 or len(coefficients) != comb(n + order, order):
         raise InputError(
-            f"{where}: {len(coefficients)} coefficients, order {order} in {n} parameters needs another number"
+            f"{where}: {len(coefficients)} coefficients, another number than order {order} in {n} parameters has"
         )
     if low.shape != (n,) or high.shape != (n,):
         raise InputError(f"{where}: low and high need {n} numbers, one per parameter")

@@ -93,7 +93,7 @@ def _checked_header(path: str | Path, entries: dict[str, str]) -> _Header:
     form = entries.get("DataFormat", "")
     if form not in ("binned 2", "binned 3"):
         raise InputError(
-            f"{path}: DataFormat is {form!r}; 'binned 2' and 'binned 3' can be read, make the file again with Professor 2.4"
+            f"{path}: DataFormat is {form!r}, not 'binned 2' or 'binned 3'; make the file again with Professor 2.4"
         )
     names = tuple(entries.get("ParamNames", "").split())
     dimension = entries.get("Dimension", str(len(names)))

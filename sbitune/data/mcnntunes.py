@@ -4,7 +4,8 @@ Every histogram of a run has `Tune_Parameter_NAME: value` for each parameter, an
 parameters in its first file and takes the values of the last object it reads; here every object must have all of them,
 and the same values.
 
-Source: github.com/N3PDF/mcnntunes, `src/mcnntunes/yodaio.py` (Data) and `scripts/mcnntunes_buildruns.py`; arXiv:2010.02213.
+Source: github.com/N3PDF/mcnntunes, `src/mcnntunes/yodaio.py` (Data) and `scripts/mcnntunes_buildruns.py`;
+arXiv:2010.02213.
 """
 
 import math

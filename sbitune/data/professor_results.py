@@ -10,8 +10,8 @@
     # Weights used            lines of the weight file
     # Mean contribution:      `# PATH<tab>chi2 per bin` of every observable, with unit weights
 
-Source: Professor 2, github.com/iamholger/professor, `bin/prof2-tune` (writing), `pyext/professor2/minimize.py` (readResult,
-getParamCov, which count lines behind the titles).
+Source: Professor 2, github.com/iamholger/professor, `bin/prof2-tune` (writing), `pyext/professor2/minimize.py`
+(readResult, getParamCov, which count lines behind the titles).
 """
 
 import re

@@ -23,8 +23,8 @@ def write_runs(
 
     Histograms become scatters with the contents and errors of the scan's bins; numbers come back exactly. Reading gives
     the runs in the order of their names, and the bins of a histogram one after the other. What the layout has no place
-    for is lost: the box and the defaults of the parameters (pass `scan.parameters` to `read_runs`) and the correlation of
-    Monte Carlo errors between bins.
+    for is lost: the box and the defaults of the parameters (pass `scan.parameters` to `read_runs`) and the correlation
+    of Monte Carlo errors between bins.
 
     Args:
         directory: must not be there, or be empty.

@@ -1,18 +1,19 @@
 """Which bins enter a fit, and with what weight: the grammars of Professor's weight files.
 
-Professor 2, and Apprentice: one rule a line, `PATH[#i | #a:b | @x | @lo:hi] WEIGHT`. PATH is a regular expression matched
-at the start of the object's path; `#` counts bins from 0, the end excluded; `@lo:hi` takes the bins that overlap an
-interval, `@x` the one that holds x.
+Professor 2, and Apprentice: one rule a line, `PATH[#i | #a:b | @x | @lo:hi] WEIGHT`. PATH is a regular expression
+matched at the start of the object's path; `#` counts bins from 0, the end excluded; `@lo:hi` takes the bins that
+overlap an interval, `@x` the one that holds x.
 
 Professor 1: `PATH[:lo[:hi]] [WEIGHT | weight=WEIGHT] [extraerr=E]`. PATH is the path itself, lo:hi takes the bins with
-lo <= centre < hi, a weight that is not given is 1. E is added to the error of the data in quadrature: absolute, or of the
-measured value with `10%` or `0.1x`. A line without any sign of Professor 1 is read as Professor 2's.
+lo <= centre < hi, a weight that is not given is 1. E is added to the error of the data in quadrature: absolute, or of
+the measured value with `10%` or `0.1x`. A line without any sign of Professor 1 is read as Professor 2's.
 
-Objects that no rule names are left out; of a named object the bins that no rule selects get weight 0; the last match wins.
+Objects that no rule names are left out; of a named object the bins that no rule selects get weight 0; the last match
+wins.
 
-Sources: github.com/iamholger/professor, `pyext/professor2/weights.py` (PointMatcher), which Apprentice took over; "Weights
-file syntax" in Professor 1's manual (professor.hepforge.org), and its code where the manual is not exact (WeightManager:
-the upper end is excluded; getExtraErr: fractions are of the reference value).
+Sources: github.com/iamholger/professor, `pyext/professor2/weights.py` (PointMatcher), which Apprentice took over;
+"Weights file syntax" in Professor 1's manual (professor.hepforge.org), and its code where the manual is not exact
+(WeightManager: the upper end is excluded; getExtraErr: fractions are of the reference value).
 """
 
 import re

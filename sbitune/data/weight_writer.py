@@ -13,10 +13,9 @@ from sbitune.data.selection import Rule
 def write_weights(path: str | Path, rules: Iterable[Rule], generation: Literal[1, 2] = 2) -> None:
     """Write a weight file of Professor 2 (which Apprentice reads, too) or of Professor 1, whole or not at all.
 
-    In Professor 2 a path of Professor 1 becomes a regular expression that matches it alone; Professor 1 takes a plain path
-    of Professor 2 for a whole one. Raises `InputError` for rules that the
-    generation cannot tell: bins by centre and extra errors in Professor 2, regular expressions, bins by number and by
-    overlap in Professor 1.
+    In Professor 2 a path of Professor 1 becomes a regular expression that matches it alone; Professor 1 takes a plain
+    path of Professor 2 for a whole one. Raises `InputError` for rules that the generation cannot tell: bins by centre
+    and extra errors in Professor 2, regular expressions, bins by number and by overlap in Professor 1.
     """
     text = _new_line if generation == 2 else _old_line
     lines = [text(rule) for rule in rules]

@@ -181,9 +181,9 @@ def test_what_cannot_be_written_is_refused(tmp_path):
         write_ipol(tmp_path / "i", Interpolation((Parameter("a b", 0, 1),), **good))
     with pytest.raises(InputError, match="header key 'Runs'"):
         write_ipol(tmp_path / "i", Interpolation(box, **good, header={"Runs": "1"}))
-    with pytest.raises(InputError, match="1 polynomials .* for 2 bins"):
+    with pytest.raises(InputError, match=r"1 polynomials .* for 2 bins"):
         Interpolation(box, Bins(["/A", "/A"], [0, 1], [0, 1], [1, 2]), (line,))
-    with pytest.raises(InputError, match="/A#0, value: 2 coefficients, order 2"):
+    with pytest.raises(InputError, match="/A#0, value: 2 coefficients, another number than order 2"):
         Interpolation(box, good["bins"], (line._replace(order=2),))
     with pytest.raises(InputError, match="not finite"):
         Interpolation(box, good["bins"], (line._replace(coefficients=np.array([1.0, np.nan])),))

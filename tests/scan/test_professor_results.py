@@ -157,7 +157,7 @@ FAULTS = {
     "text": (SAMPLE.replace("# GOF 120.500000", "# GOF high"), r"results.txt:15: could not convert"),
     "not finite": (SAMPLE.replace("2.000000e-02", "nan"), r"results.txt:26: a number is not finite"),
     "a missing number": (SAMPLE.replace("\t9.000000e-04", ""), r"results.txt:30: expected a name and 2 numbers"),
-    "a foreign name": (SAMPLE.replace("# aLund \t1.0", "# bLund \t1.0"), r"results.txt:25: bLund is given twice, or is"),
+    "a foreign name": (SAMPLE.replace("# aLund \t1.0", "# bLund \t1.0"), r"results.txt:25: bLund is given twice, or"),
     "a row too few": (SAMPLE.replace("# aLund     ---    ---    ---\n", "", 1), "rows of the correlation matrix"),
     "a column too few": (SAMPLE.replace("4.000000e-04\n", "\n"), r"results.txt:43: 2 numbers in a row of the covar"),
     "no parameters": (SAMPLE.replace("\nalphaS\t", "\n# alphaS\t").replace("\naLund", "\n#").replace("\nsigma", "\n#"),
