@@ -39,7 +39,7 @@ def _measurements(pattern: str) -> dict[str, str]:
 
 
 def _settings(pattern: str) -> dict[str, str]:
-    from sbitune.generators.pythia import Catalogue
+    from sbitune.generators.catalogue import Catalogue
 
     rows = {}
     for setting in Catalogue().beginning_with(pattern):

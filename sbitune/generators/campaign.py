@@ -9,13 +9,13 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.errors import ComputationError, InputError, SbituneError
 from sbitune.data.files import write_text
-from sbitune.generators.pool import Outcome, run_here, run_on_dask
+from sbitune.generators.pool import Failure, Outcome, run_here, run_on_dask
 from sbitune.generators.runs import RECORD, Task, fingerprint
 
 #: receives the number of finished runs and of all runs
@@ -45,7 +45,8 @@ def run_campaign(
     """Make all runs that are not there yet.
 
     Raises:
-        InputError: if the directory holds a run made with other settings, or another campaign works in it.
+        InputError: if the directory holds a run made with other settings, or another campaign works in it; or as soon
+            as a run finds that what the user gave is wrong, unless `means.drop_failed` is set.
         ComputationError: if runs failed and `means.drop_failed` is not set; the others are kept.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -55,24 +56,26 @@ def run_campaign(
         pending = [task for task in tasks if task.name not in failures and not _is_done(task, directory)]
         total, done = len(tasks), len(tasks) - len(pending)
         progress(done, total)
-        for outcome in _outcomes(pending, directory, means):
-            failures |= _settle(outcome, directory)
-            done += 1
-            progress(done, total)
+        with contextlib.closing(_outcomes(pending, directory, means)) as outcomes:
+            for outcome in outcomes:
+                failures |= _settle(outcome, directory)
+                if outcome.failure and outcome.failure.input and not means.drop_failed:
+                    break  # the input must be mended: what is under way would be made in vain
+                done += 1
+                progress(done, total)
         if failures and not means.drop_failed:
-            raise ComputationError(_report(failures, directory))
+            raise _error(failures, directory)
     finished = [directory / task.name for task in tasks if task.name not in failures]
     if not finished:
-        raise ComputationError(_report(failures, directory))
-    return Made(finished, failures, len(pending))
+        raise _error(failures, directory)
+    return Made(finished, {name: failure.reason for name, failure in failures.items()}, len(pending))
 
 
-def _outcomes(pending: Sequence[Task], directory: Path, means: Means) -> Iterator[Outcome]:
-    if not pending:
-        return iter(())
-    if means.scheduler:
-        return run_on_dask(pending, directory, means.scheduler, means.time_limit)
-    return run_here(pending, directory, means.workers or _processors(), means.time_limit)
+def _outcomes(pending: Sequence[Task], directory: Path, means: Means) -> Generator[Outcome, None, None]:
+    if pending and means.scheduler:
+        yield from run_on_dask(pending, directory, means.scheduler, means.time_limit)
+    elif pending:
+        yield from run_here(pending, directory, means.workers or _processors(), means.time_limit)
 
 
 def _processors() -> int:
@@ -99,14 +102,16 @@ def _is_done(task: Task, directory: Path) -> bool:
     return True
 
 
-def _settle(outcome: Outcome, directory: Path) -> dict[str, str]:
+def _settle(outcome: Outcome, directory: Path) -> dict[str, Failure]:
     """Put a finished run in its place, or write down why it failed; gives the failure."""
-    task = outcome.task
+    task, failure = outcome.task, outcome.failure
     note = _failure_note(directory, task)
     if outcome.directory is None:
-        if outcome.lasting:
-            write_text(note, json.dumps({"fingerprint": fingerprint(task), "error": outcome.error}, indent=1) + "\n")
-        return {task.name: outcome.error}
+        failure = failure or Failure("no reason was given")
+        if failure.lasting:
+            content = {"fingerprint": fingerprint(task), "error": failure.reason, "input": failure.input}
+            write_text(note, json.dumps(content, indent=1) + "\n")
+        return {task.name: failure}
     note.unlink(missing_ok=True)
     outcome.directory.chmod(0o755)
     outcome.directory.rename(directory / task.name)
@@ -117,25 +122,30 @@ def _failure_note(directory: Path, task: Task) -> Path:
     return directory / f"{task.name}.failed.json"
 
 
-def _known_failures(tasks: Sequence[Task], directory: Path) -> dict[str, str]:
+def _known_failures(tasks: Sequence[Task], directory: Path) -> dict[str, Failure]:
     """Runs that failed before in just this way: they would fail again, so they are not repeated."""
     known = {}
     for task in tasks:
         note = _failure_note(directory, task)
         if note.is_file():
-            record = json.loads(note.read_text())
-            if record["fingerprint"] == fingerprint(task):
-                known[task.name] = record["error"]
+            # a note that cannot be read costs one more try of its run
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                record = json.loads(note.read_text())
+                if record["fingerprint"] == fingerprint(task):
+                    known[task.name] = Failure(str(record["error"]), input=bool(record.get("input", False)))
     return known
 
 
-def _report(failures: dict[str, str], directory: Path) -> str:
-    first = min(failures)
+def _error(failures: dict[str, Failure], directory: Path) -> SbituneError:
+    """The error that names a failed run; of what the user gave, if that is what some run found wrong."""
+    of_input = [name for name, failure in failures.items() if failure.input]
+    first = min(of_input or failures)
     others = f" and {len(failures) - 1} others" if len(failures) > 1 else ""
-    return (
-        f"run {directory / first}{others} failed: {failures[first].strip()}\n"
-        "The finished runs are kept. Start again to try the failed ones once more, or leave them out with "
-        "`scan.bad_runs: drop`."
+    words = f"run {directory / first}{others} failed: {failures[first].reason.strip()}\nThe finished runs are kept."
+    if of_input:
+        return InputError(f"{words} Mend what is named and start again.")
+    return ComputationError(
+        f"{words} Start again to try the failed ones once more, or leave them out with `scan.bad_runs: drop`."
     )
 
 
@@ -150,6 +160,6 @@ def _locked(directory: Path) -> Iterator[None]:
     with (directory / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise InputError(f"another sbitune is making runs in {directory}; wait for it or stop it") from error
         yield

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.files import read_text, write_text
-from sbitune.generators.config import CommandConfig
+from sbitune.generators.config import CommandConfig, Place, spell_key
 
 #: what may stand in braces beside the parameters
 BUILT_IN = ("SEED", "EVENTS", "RUN", "CARD")
@@ -19,31 +19,43 @@ BUILT_IN = ("SEED", "EVENTS", "RUN", "CARD")
 _PLACE = re.compile(r"(?<!\$)\{([A-Za-z_][\w:.\-]*)\}")
 
 
-def check_command(config: CommandConfig, parameters: Iterable[str], card: Path) -> None:
+def check_command(config: CommandConfig, parameters: Iterable[str], card: Path, place: Place = spell_key) -> None:
     """Check the places in the command and its templates before anything runs.
 
     Raises:
         InputError: for a missing template, a place that names no parameter, or a parameter that has no place.
     """
-    texts = {"generator.command": config.command}
-    for name in config.templates:
-        texts[f"generator.templates: {name}"] = read_text(card / name, "generator.templates:")
+    if Path(config.output).name != config.output:
+        raise InputError(
+            f"{place('generator', 'output')}: {config.output!r} must be the name of a file in the run's own directory, "
+            "without a folder: runs are made side by side"
+        )
+    texts = {place("generator", "command"): config.command}
+    copied: dict[str, str] = {}
+    for number, name in enumerate(config.templates):
+        where = place("generator", "templates", number)
+        texts[where] = read_text(card / name, f"{where}:")
+        other = copied.setdefault(Path(name).name, name)
+        if other != name:
+            raise InputError(f"{where}: {name} would overwrite {other} in the run's directory; rename one of them")
     names, used = list(parameters), set()
     known = [*names, *BUILT_IN]
     for name in names:
         if name in BUILT_IN:
             raise InputError(
-                f"parameters.{name}: {{{name}}} stands for something else; give the parameter another name"
+                f"{place('parameters', name)}: {{{name}}} stands for something else; give the parameter another name"
             )
     for where, text in texts.items():
-        for place in _PLACE.findall(text):
+        for found in _PLACE.findall(text):
             # braces are the shell's and the generator's, too: only what looks like a misspelt name is refused
-            if place not in known and difflib.get_close_matches(place, known, n=1, cutoff=0.5):
-                raise InputError(f"{where}: {{{place}}} names no parameter; there are {', '.join(known)}")
-            used.add(place)
+            if found not in known and difflib.get_close_matches(found, known, n=1, cutoff=0.5):
+                raise InputError(f"{where}: {{{found}}} names no parameter; there are {', '.join(known)}")
+            used.add(found)
     for name in names:
         if name not in used:
-            raise InputError(f"parameters.{name}: {{{name}}} stands neither in generator.command nor in a template")
+            raise InputError(
+                f"{place('parameters', name)}: {{{name}}} stands neither in generator.command nor in a template"
+            )
 
 
 def fill_places(text: str, values: Mapping[str, object]) -> str:

@@ -1,11 +1,23 @@
 """What a card says about the generator, the parameters and the scan."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+#: where a key of the card stands, for messages: ("generator", "settings", 2) -> "card.yaml:9: generator.settings[2]"
+Place = Callable[..., str]
+
+
+def spell_key(*steps: str | int) -> str:
+    """Spell a key of the card, for messages: the `Place` of a card that is not in a file.
+
+    >>> spell_key("generator", "settings", 2)
+    'generator.settings[2]'
+    """
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
 
 
 class PythiaConfig(

@@ -20,13 +20,20 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.generators.runs import Task
 
 
+class Failure(NamedTuple):
+    """Why a run is not there."""
+
+    reason: str
+    lasting: bool = True  #: whether the run would fail again; a run that was killed might not
+    input: bool = False  #: whether what the user gave is wrong (`InputError`), not the computation
+
+
 class Outcome(NamedTuple):
     """What became of a task."""
 
     task: Task
     directory: Path | None  #: a temporary directory with the run's files, to be moved; None if the run failed
-    error: str = ""
-    lasting: bool = True  #: whether the run would fail again; a run that was killed might not
+    failure: Failure | None = None
 
 
 class Worker:
@@ -35,8 +42,8 @@ class Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, task: Task, directory: Path, time_limit: float) -> tuple[str, bool]:
-        """Make a run in `directory`. Gives the reason if it failed, else an empty string, and whether it is lasting."""
+    def run(self, task: Task, directory: Path, time_limit: float) -> Failure | None:
+        """Make a run in `directory`. Gives what went wrong, None if nothing did."""
         process = self._ready()
         timer = threading.Timer(time_limit, self.kill)
         timer.start()
@@ -50,9 +57,12 @@ class Worker:
             code = self._give_up(process)
             if expired:
                 limit = f"killed after the time limit of {time_limit:g} s (raise scan.time_limit or lower scan.events)"
-                return limit, False
-            return f"the worker process died ({_death(code)})", False
-        return str(answer.get("trace") or answer.get("error", "")), True
+                return Failure(limit, lasting=False)
+            return Failure(f"the worker process died ({_death(code)})", lasting=False)
+        if answer.get("done"):
+            return None
+        reason = str(answer.get("trace") or answer.get("error") or "no reason was given")
+        return Failure(reason, input=answer.get("exit_code") == InputError.exit_code)
 
     def kill(self) -> None:
         """Kill the process and everything it started."""
@@ -161,10 +171,10 @@ def _work(
         while not stop.is_set():
             task = waiting.get_nowait()
             directory = Path(tempfile.mkdtemp(prefix=f".tmp-{task.name}-", dir=scratch))
-            error, lasting = worker.run(task, directory, time_limit)
-            if error:
+            failure = worker.run(task, directory, time_limit)
+            if failure:
                 shutil.rmtree(directory, ignore_errors=True)
-            outcomes.put(Outcome(task, None if error else directory, error, lasting))
+            outcomes.put(Outcome(task, None if failure else directory, failure))
     except queue.Empty:
         return
     except BaseException as error:
@@ -196,25 +206,25 @@ def run_on_dask(tasks: Iterable[Task], scratch: Path, scheduler: str, time_limit
             yield _received(by_key[future.key], future, scratch)
 
 
-def make_remotely(encoded: bytes, time_limit: float) -> tuple[str, bool, dict[str, bytes]]:
-    """Make a run on a cluster node, in a killable process as here. Gives the error, if it is lasting, the files."""
+def make_remotely(encoded: bytes, time_limit: float) -> tuple[Failure | None, dict[str, bytes]]:
+    """Make a run on a cluster node, in a killable process as here. Gives what went wrong, or the files."""
     worker = Worker()
     with tempfile.TemporaryDirectory() as name:
         try:
-            error, lasting = worker.run(msgspec.json.decode(encoded, type=Task), Path(name), time_limit)
+            failure = worker.run(msgspec.json.decode(encoded, type=Task), Path(name), time_limit)
         finally:
             worker.close()
-        files = () if error else (file for file in Path(name).iterdir() if file.is_file())
-        return error, lasting, {file.name: file.read_bytes() for file in files}
+        files = () if failure else (file for file in Path(name).iterdir() if file.is_file())
+        return failure, {file.name: file.read_bytes() for file in files}
 
 
 def _received(task: Task, future: Any, scratch: Path) -> Outcome:
     try:
-        error, lasting, files = future.result()
-    except Exception as failure:  # whatever the cluster raises, the run has failed and the others go on
-        return Outcome(task, None, f"the cluster lost the run: {failure}", lasting=False)
-    if error:
-        return Outcome(task, None, error, lasting)
+        failure, files = future.result()
+    except Exception as error:  # whatever the cluster raises, the run has failed and the others go on
+        return Outcome(task, None, Failure(f"the cluster lost the run: {error}", lasting=False))
+    if failure:
+        return Outcome(task, None, failure)
     directory = Path(tempfile.mkdtemp(prefix=f".tmp-{task.name}-", dir=scratch))
     for name, content in files.items():
         (directory / name).write_bytes(content)

@@ -1,5 +1,7 @@
 """The run card: everything that determines a tune, in one file."""
 
+import difflib
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -7,11 +9,11 @@ import msgspec
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
-from sbitune.data.selection import Rule, read_weights, rules_from_mapping
+from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.generators.config import GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
 from sbitune.tuning.surrogates.config import PolynomialConfig, SurrogateConfig
-from sbitune.tuning.yamlfile import read_card
+from sbitune.tuning.yamlfile import Places, read_with_places
 
 
 class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -55,6 +57,8 @@ class LoadedCard(msgspec.Struct, frozen=True):
 
     card: Card
     path: Path
+    lines: dict[tuple[str | int, ...], int] = {}
+    """Steps to a key -> line in the file, from 1."""
 
     @property
     def directory(self) -> Path:
@@ -70,11 +74,25 @@ class LoadedCard(msgspec.Struct, frozen=True):
         """Where a result goes: beside the card; cards of other names than `card.yaml` put their own before it."""
         return self.directory / (name if self.path.name == "card.yaml" else f"{self.path.stem}.{name}")
 
+    def place(self, *steps: str | int) -> str:
+        """Where a key stands, for messages: `place("scan", "runs")` gives `card.yaml:10: scan.runs`."""
+        return Places(self.path, self.lines)(*steps)
+
     def rules(self) -> tuple[Rule, ...]:
-        """The selected bins with their weights, in the order of the card."""
+        """The selected bins with their weights, in the order of the card.
+
+        Raises:
+            InputError: for a selector or weight file that cannot be read.
+        """
         if self.card.weights is not None:
-            return read_weights(self.directory / self.card.weights)
-        return rules_from_mapping(self.card.observables, f"{self.path}: observables")
+            try:
+                return read_weights(self.directory / self.card.weights)
+            except InputError as error:
+                raise InputError(f"{self.place('weights')}: {error}") from error
+        return tuple(
+            parse_rule(selector, weight, self.place("observables", selector))
+            for selector, weight in self.card.observables.items()
+        )
 
 
 def load_card(place: str | Path) -> LoadedCard:
@@ -88,42 +106,72 @@ def load_card(place: str | Path) -> LoadedCard:
         path = path / "card.yaml"
     if not path.is_file():
         raise InputError(f"{path}: no such card; give a card or a directory with a card.yaml")
-    path = path.resolve()
-    card = read_card(path, Card)
-    _check(card, path)
-    return LoadedCard(card, path)
+    card, places = read_with_places(path.resolve(), Card)
+    loaded = LoadedCard(card, places.path, dict(places.lines))
+    _check(loaded)
+    return loaded
 
 
-def _check(card: Card, path: Path) -> None:
+def _check(loaded: LoadedCard) -> None:
+    card, place = loaded.card, loaded.place
     if card.scan.directory is None:
-        _check_runs(card, path)
+        _check_runs(loaded)
     elif card.scan.runs or card.scan.events:
         raise InputError(
-            f"{path}: scan: runs and events belong to a scan that is made; take them away or scan.directory"
+            f"{place('scan')}: runs and events belong to a scan that is made; take them away or scan.directory"
         )
     for name, parameter in card.parameters.items():
-        if not parameter.low < parameter.high:
-            raise InputError(f"{path}: parameters.{name}: low {parameter.low:g} is not below high {parameter.high:g}")
-    if bool(card.observables) == (card.weights is not None):
-        raise InputError(f"{path}: give either observables or weights: an empty selection leaves nothing to fit")
-    for kind in ("limits", "fixed"):
-        for name in getattr(card.fit, kind):
-            if card.parameters and name not in card.parameters:
-                raise InputError(
-                    f"{path}: fit.{kind}.{name}: no such parameter; there are {', '.join(card.parameters)}"
-                )
+        _check_parameter(loaded, name, parameter)
+    if card.observables and card.weights is not None:
+        raise InputError(f"{place('weights')}: give either observables or weights, not both")
+    if not card.observables and card.weights is None:
+        raise InputError(f"{loaded.path}: give either observables or weights: an empty selection leaves nothing to fit")
     if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
-        raise InputError(f"{path}: generator.analyses: name at least one analysis (`sbitune ls analyses`)")
+        raise InputError(f"{place('generator', 'analyses')}: name at least one analysis (`sbitune ls analyses`)")
+    _check_fit(loaded)
 
 
-def _check_runs(card: Card, path: Path) -> None:
+def _check_parameter(loaded: LoadedCard, name: str, parameter: ParameterConfig) -> None:
+    low, high = parameter.low, parameter.high
+    where = loaded.place("parameters", name)
+    if not low < high:
+        raise InputError(f"{where}: low {low:g} is not below high {high:g}")
+    for key in ("low", "high", "default"):
+        value = getattr(parameter, key)
+        if value is not None and not math.isfinite(value):
+            raise InputError(f"{loaded.place('parameters', name, key)}: {value} is not a finite number")
+
+
+def _check_fit(loaded: LoadedCard) -> None:
+    """Compare limits and fixed values with the ranges, where the card gives these: before the scan, not after it."""
+    card = loaded.card
+    for kind in ("limits", "fixed"):
+        for name, given in getattr(card.fit, kind).items():
+            where = loaded.place("fit", kind, name)
+            if card.parameters and name not in card.parameters:
+                near = difflib.get_close_matches(name, card.parameters, n=1)
+                hint = f"did you mean {near[0]}? There" if near else "there"
+                raise InputError(f"{where}: no such parameter; {hint} are {', '.join(card.parameters)}")
+            low, high = given if kind == "limits" else (given, given)
+            if kind == "limits" and not low < high:
+                raise InputError(f"{where}: {low:g} is not below {high:g}")
+            box = card.parameters.get(name)
+            if box is not None and not box.low <= low <= high <= box.high:
+                words = f"[{low:g}, {high:g}]" if kind == "limits" else f"{low:g}"
+                raise InputError(f"{where}: {words} is not inside the parameter's range [{box.low:g}, {box.high:g}]")
+    if card.parameters and set(card.parameters) <= set(card.fit.fixed):
+        raise InputError(f"{loaded.place('fit', 'fixed')}: every parameter is fixed; nothing is left to fit")
+
+
+def _check_runs(loaded: LoadedCard) -> None:
+    card, place = loaded.card, loaded.place
     if card.generator is None:
-        raise InputError(f"{path}: give a generator, or an existing scan as scan.directory")
+        raise InputError(f"{loaded.path}: give a generator, or an existing scan as scan.directory")
     if not card.parameters:
-        raise InputError(f"{path}: parameters: give at least one parameter with low and high")
+        raise InputError(f"{place('parameters')}: give at least one parameter with low and high")
     for key in ("runs", "events"):
         if not getattr(card.scan, key):
-            raise InputError(f"{path}: scan.{key}: give the number of {key}, or an existing scan as scan.directory")
+            raise InputError(f"{place('scan', key)}: give the number of {key}, or an existing scan as scan.directory")
 
 
 def parameters_of(card: Card, defaults: dict[str, float]) -> tuple[Parameter, ...]:

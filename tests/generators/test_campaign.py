@@ -125,6 +125,33 @@ def test_pythia_that_refuses_a_point_is_named(tmp_path):
         run_campaign([Task("0000", bad, {"StringZ:aLund": 0.5}, 10, 1, ".")], tmp_path, Means(workers=1))
 
 
+def misfit_tasks(n: int) -> list[Task]:
+    """The analysis is of the Z, the run is not: nothing but the worker looks at it here."""
+    off = PythiaConfig(settings=tuple(s.replace("91.2", "60") for s in LEP), analyses=PYTHIA.analyses)
+    return [Task(f"{i:04d}", off, {"StringZ:aLund": 0.5}, 10, 1 + i, ".") for i in range(n)]
+
+
+def test_wrong_input_found_in_a_worker_stays_wrong_input(tmp_path):
+    seen = []
+    with pytest.raises(InputError, match=r"0000 failed: analysis ALEPH_1996_S3486095 exists at 91.2 GeV.* have 60 GeV"):
+        run_campaign(misfit_tasks(3), tmp_path, Means(workers=1), lambda done, total: seen.append(done))
+    assert seen == [0]  # the other runs are not made in vain
+    assert [p.name for p in tmp_path.glob("0*")] == ["0000.failed.json"]
+    with pytest.raises(InputError, match="0000 and 1 others failed"):  # every run was left out
+        run_campaign(misfit_tasks(2), tmp_path, Means(workers=1, drop_failed=True))
+    with pytest.raises(InputError, match="0000 and 1 others failed"):  # so they were written down
+        run_campaign(misfit_tasks(2), tmp_path, Means(workers=1, drop_failed=True))
+
+
+def test_a_note_of_a_failure_that_cannot_be_read_costs_one_more_try(tmp_path):
+    tasks = toy_tasks(tmp_path, 2)
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/0001.failed.json").write_text('{"finger')
+    made = run_campaign(tasks, tmp_path / "s", Means(workers=1, drop_failed=True))
+    assert (made.failures, made.new) == ({}, 2)
+    assert not (tmp_path / "s/0001.failed.json").exists()
+
+
 def test_two_campaigns_in_one_directory(tmp_path):
     tasks = toy_tasks(tmp_path, 1)
     run_campaign(tasks, tmp_path / "s")

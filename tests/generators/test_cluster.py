@@ -1,7 +1,7 @@
 """The same campaign on a dask.distributed scheduler: the same files, and faults in words."""
 
 import pytest
-from test_campaign import content, toy_tasks
+from test_campaign import content, misfit_tasks, toy_tasks
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.generators.campaign import Means, run_campaign
@@ -30,6 +30,11 @@ def test_failed_runs_are_named(tmp_path, scheduler):
     with pytest.raises(ComputationError, match=r"0001 failed: .*no luck with 0.6"):
         run_campaign(toy_tasks(tmp_path, 3, "fail", bad=1), tmp_path / "s", Means(scheduler=scheduler))
     assert len(list((tmp_path / "s").glob("*/run.json"))) == 2
+
+
+def test_wrong_input_found_on_a_node_stays_wrong_input(tmp_path, scheduler):
+    with pytest.raises(InputError, match=r"ALEPH_1996_S3486095 exists at 91\.2 GeV"):
+        run_campaign(misfit_tasks(2), tmp_path / "s", Means(scheduler=scheduler))
 
 
 def test_no_scheduler(tmp_path):

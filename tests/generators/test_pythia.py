@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.generators.pythia import Catalogue, PythiaRun, check_ranges, check_settings
+from sbitune.generators.catalogue import Catalogue, check_ranges, check_settings
+from sbitune.generators.pythia import PythiaRun
 
 LEP = (
     "Beams:idA = 11",
@@ -41,12 +42,27 @@ def test_bad_settings_are_refused_with_their_place(line, message):
     assert "generator.settings[7]" in str(caught.value)
 
 
-def test_ranges_are_checked_and_defaults_found():
-    assert check_ranges({"StringZ:aLund": (0.2, 1.0), "TimeShower:alphaSvalue": (0.1, 0.2)}, LEP) == {
-        "StringZ:aLund": 0.68,
-        "TimeShower:alphaSvalue": 0.1365,
+def ranges_with(settings, *names):
+    return check_ranges(dict.fromkeys(names, (0.2, 0.21)), check_settings(settings))
+
+
+def test_ranges_are_checked_and_values_before_tuning_found():
+    names = ("StringZ:aLund", "TimeShower:alphaSvalue")
+    assert ranges_with(LEP, *names) == {"StringZ:aLund": 0.68, "TimeShower:alphaSvalue": 0.1365}
+    assert ranges_with(["stringz:alund = 0.4"], "StringZ:aLund") == {"StringZ:aLund": 0.4}
+
+
+def test_settings_that_change_others_are_reflected():
+    # Tune:ee = 3 is the tune to LEP 1 data by Hoeth of 2009: its values stand in Pythia's manual, "Tunes"
+    names = ("StringZ:aLund", "StringPT:sigma", "TimeShower:alphaSvalue")
+    assert ranges_with([*LEP, "Tune:ee = 3"], *names) == {
+        "StringZ:aLund": 0.3,
+        "StringPT:sigma": 0.304,
+        "TimeShower:alphaSvalue": 0.1383,
     }
-    assert check_ranges({"StringZ:aLund": (0.2, 1.0)}, ["stringz:alund = 0.4"]) == {"StringZ:aLund": 0.4}
+    # the later line wins, as in Pythia
+    assert ranges_with(["Tune:ee = 3", "StringZ:aLund = 0.5"], "StringZ:aLund") == {"StringZ:aLund": 0.5}
+    assert ranges_with(["StringZ:aLund = 0.5", "Tune:ee = 3"], "StringZ:aLund") == {"StringZ:aLund": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +76,33 @@ def test_ranges_are_checked_and_defaults_found():
 )
 def test_bad_ranges_are_refused(name, box, message):
     with pytest.raises(InputError, match=message):
-        check_ranges({name: box}, LEP)
+        check_ranges({name: box}, check_settings(LEP))
+
+
+def test_a_setting_is_varied_once():
+    with pytest.raises(InputError, match=r"parameters.stringz:alund: the same setting as StringZ:aLund"):
+        ranges_with(LEP, "StringZ:aLund", "stringz:alund")
+
+
+FRAMES = [
+    ("Beams:frameType = 1", "Beams:eCM = 91.2"),
+    ("Beams:frameType = 2", "Beams:eA = 60", "Beams:eB = 34.5"),
+    ("Beams:frameType = 3", "Beams:pxA = 3", "Beams:pzA = 45.6", "Beams:pyB = 0.5", "Beams:pzB = -44"),
+]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_the_beams_are_those_of_the_run(frame):
+    lines = [line for line in LEP if "eCM" not in line]
+    beams = check_settings([*lines, *frame]).beams()
+    run = PythiaRun([*lines, *frame], 1)
+    assert beams is not None
+    assert beams.codes == run.beams == (11, -11)
+    assert beams.energy == pytest.approx(run.energy, rel=1e-9)
+
+
+def test_beams_of_a_file_are_not_known():
+    assert check_settings(["Beams:frameType = 4", "Beams:LHEF = events.lhe"]).beams() is None
 
 
 def test_catalogue_lists_a_group():

@@ -58,6 +58,39 @@ def test_parameters_in_the_card_must_be_the_scans(toy, tmp_path):
         make_scan(load_card(tmp_path))
 
 
+RANGES = [
+    ("{low: 0.3, high: 2.0}", r"parameters.a: \[0.3, 2\] is wider than the scan, whose runs span \[0.5\d*, 1.9\d*\]"),
+    ("{low: 0.5, high: 2.6}", r"parameters.a: \[0.5, 2.6\] is wider than the scan"),
+    ("{low: 3, high: 4}", r"parameters.a: \[3, 4\] is wider than the scan"),
+]
+
+
+@pytest.mark.parametrize("scan", ["work/scan", "scan.h5", "work/scan.npz"])
+@pytest.mark.parametrize(("box", "message"), RANGES)
+def test_a_range_wider_than_the_scan_is_refused(toy, tmp_path, scan, box, message):
+    directory, _ = toy
+    card = CARD.format(scan=directory / scan, reference=directory / "data.yoda", selector="/TOY", kind="polynomial")
+    (tmp_path / "card.yaml").write_text(card + f"parameters:\n  b: {{low: -1, high: 1}}\n  a: {box}\n")
+    with pytest.raises(InputError, match=rf"card.yaml:9: {message}.*; take a range inside"):
+        make_scan(load_card(tmp_path))
+    assert not (tmp_path / "work").exists()
+
+
+def test_the_range_that_runs_were_drawn_from_and_narrower_ones_are_taken(toy, tmp_path):
+    directory, made = toy
+    card = CARD.format(scan=directory / "work/scan", reference=directory / "data.yoda", selector="/TOY", kind="network")
+    # the runs do not reach the ends of the range that they were drawn from
+    assert made.theta[:, 0].min() > 0.5
+    assert made.theta[:, 0].max() < 2.0
+    for low, high in ((0.5, 2.0), (0.9, 1.2)):
+        (tmp_path / "card.yaml").write_text(
+            card + f"parameters: {{a: {{low: {low}, high: {high}}}, b: {{low: -1, high: 1}}}}\n"
+        )
+        scan = make_scan(load_card(tmp_path))
+        assert (scan.parameters[0].low, scan.parameters[0].high) == (low, high)
+        assert scan.runs == made.runs  # runs outside are kept: they teach, too
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not FLAVOUR.is_dir(), reason="the flavour scan lies beside the checkout, in shared/scans/flavour")
 def test_the_flavour_scan_of_apprentices_authors(tmp_path):

@@ -1,0 +1,44 @@
+"""What Pythia says on the C standard output: caught, and searched for the reason of a refusal."""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from sbitune.data.errors import InputError
+
+
+def import_pythia() -> Any:
+    """Import pythia8mc. Raises `InputError` telling how to install it."""
+    try:
+        import pythia8mc
+    except ImportError as error:
+        raise InputError('Pythia 8 is not installed; run: pip install "sbitune[pythia]"') from error
+    return pythia8mc
+
+
+@contextlib.contextmanager
+def caught_output() -> Iterator[Any]:
+    """Redirect the process's standard output, C++ included, into a file that is given."""
+    sys.stdout.flush()
+    with tempfile.TemporaryFile(mode="w+") as caught:
+        saved = os.dup(1)
+        os.dup2(caught.fileno(), 1)
+        try:
+            yield caught
+        finally:
+            sys.stdout.flush()
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+def refusal_in(printed: Any) -> str:
+    """Give the reason of a refusal from what was caught; what Pythia calls an error or abort stands for the whole."""
+    printed.seek(0)
+    lines = [line.strip() for line in printed.read().splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"PYTHIA (Error|Abort)|not found|not recogni|Error", line)] or lines
+    text = " ".join(telling[:4])
+    return re.sub(r"\s*PYTHIA (Error|Abort)[^:]*:?\s*", " ", text).strip() or "no reason was printed"

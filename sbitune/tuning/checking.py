@@ -1,0 +1,140 @@
+"""What can be known of a card before the first event: whatever cannot work is refused here, with its place."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+from sbitune.data.errors import InputError
+from sbitune.data.reference import Reference, read_reference
+from sbitune.data.scan import Parameter
+from sbitune.generators.catalogue import Beams, Catalogue, check_ranges, check_settings
+from sbitune.generators.command import check_command
+from sbitune.generators.config import PythiaConfig
+from sbitune.tuning.booked import Booked, book
+from sbitune.tuning.card import LoadedCard, parameters_of
+from sbitune.tuning.coverage import check_coverage, check_rules
+from sbitune.tuning.surrogates.config import NetworkConfig, PolynomialConfig
+
+
+def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
+    """Check all that can be checked before the first event; gives the parameters and the measured data.
+
+    Raises:
+        InputError: for settings, ranges, templates, analyses, references or observables that cannot work, and for
+            fewer runs than the surrogate needs.
+    """
+    reference = _read_reference(loaded)
+    before, booked = _check_generator(loaded)
+    check_rules(loaded, reference.bins, booked)
+    if booked is not None:
+        check_coverage(loaded, reference.bins, booked)
+    if loaded.card.scan.directory is None:
+        _check_enough_runs(loaded)
+    return parameters_of(loaded.card, before), reference
+
+
+@contextlib.contextmanager
+def naming(place: str, remedy: str = "") -> Iterator[None]:
+    """Put the place in the card before the message of an `InputError`, and a remedy after it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}{remedy}") from error
+
+
+def _read_reference(loaded: LoadedCard) -> Reference:
+    sources = loaded.card.reference
+    try:
+        return read_reference(sources, loaded.directory)
+    except InputError as error:
+        for number, source in enumerate(sources):  # which of them it was
+            with naming(loaded.place("reference", number)):
+                read_reference([source], loaded.directory)
+        raise InputError(f"{loaded.place('reference')}: {error}") from error
+
+
+def _check_generator(loaded: LoadedCard) -> tuple[dict[str, float], Booked | None]:
+    """Check what is to be run; gives the parameters' values before tuning and, if that can be known, the bins."""
+    card = loaded.card
+    ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
+    if isinstance(card.generator, PythiaConfig):
+        catalogue = check_settings(card.generator.settings, loaded.place)
+        before = check_ranges(ranges, catalogue, loaded.place)
+        return before, _check_analyses(loaded, catalogue)
+    if card.generator is not None:
+        check_command(card.generator, ranges, loaded.directory, loaded.place)
+    return {}, None
+
+
+def _check_analyses(loaded: LoadedCard, catalogue: Catalogue) -> Booked | None:
+    """Compare the analyses with the beams at both ends of the ranges; book what they fill at the settings' energy."""
+    from sbitune.generators.observables import load, register
+
+    generator, place = loaded.card.generator, loaded.place
+    assert isinstance(generator, PythiaConfig)
+    for number, name in enumerate(generator.analysis_files):
+        with naming(place("generator", "analysis_files", number)):
+            register(loaded.directory / name)
+    for number, name in enumerate(generator.analyses):
+        with naming(place("generator", "analyses", number)):
+            load(name)
+    beams = catalogue.beams()
+    if beams is None:
+        return None
+    _check_beams(loaded, beams)
+    for end in ("low", "high"):  # an energy may be varied, too
+        for name, parameter in loaded.card.parameters.items():
+            if name.lower().startswith("beams:"):
+                catalogue.read(f"{name} = {getattr(parameter, end)!r}", place("parameters", name, end))
+        _check_beams(loaded, catalogue.beams() or beams)
+    booked = Booked.nothing(beams)
+    for number, name in enumerate(generator.analyses):
+        with naming(place("generator", "analyses", number)):
+            booked = booked.joined(book(name, beams))
+    return booked
+
+
+def _check_beams(loaded: LoadedCard, beams: Beams) -> None:
+    from sbitune.generators.observables import load
+
+    generator = loaded.card.generator
+    assert isinstance(generator, PythiaConfig)
+    remedy = "; change Beams:idA, Beams:idB and Beams:eCM in generator.settings, or take the analysis away"
+    for number, name in enumerate(generator.analyses):
+        with naming(loaded.place("generator", "analyses", number), remedy):
+            load(name).window(beams.codes, beams.energy)
+
+
+def _check_enough_runs(loaded: LoadedCard) -> None:
+    """Refuse a scan from which the card's surrogate could not be learnt."""
+    surrogate, runs = loaded.card.surrogate, loaded.card.scan.runs
+    dimensions = len(loaded.card.parameters)
+    where = loaded.place("scan", "runs")
+    if isinstance(surrogate, NetworkConfig) and runs < 2 * surrogate.folds:
+        raise InputError(
+            f"{where}: a network with {surrogate.folds} folds needs at least {2 * surrogate.folds} runs, not {runs}; "
+            "raise scan.runs or lower surrogate.folds"
+        )
+    if not isinstance(surrogate, PolynomialConfig):
+        return
+    order = surrogate.order
+    if order == "auto":
+        _check_folds(surrogate, runs, dimensions, where)
+    elif runs < (needed := math.comb(dimensions + order, order) + 1):
+        raise InputError(
+            f"{where}: a polynomial of order {order} in {dimensions} parameters needs at least {needed} runs, "
+            f"not {runs}; raise scan.runs or lower surrogate.order"
+        )
+
+
+def _check_folds(surrogate: PolynomialConfig, runs: int, dimensions: int, where: str) -> None:
+    """With `order: auto` the first order at least must leave the fit to all folds but one a degree of freedom."""
+    order = min(1, surrogate.max_order)
+    needed = surrogate.folds
+    while needed - -(-needed // surrogate.folds) <= math.comb(dimensions + order, order):
+        needed += 1
+    if runs < needed:
+        raise InputError(
+            f"{where}: to choose the order of a polynomial in {dimensions} parameters with {surrogate.folds} folds at "
+            f"least {needed} runs are needed, not {runs}; raise scan.runs"
+        )

@@ -1,0 +1,134 @@
+"""Selected bins, measured bins and booked bins: they must agree before anything runs."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.paths import analysis_of
+from sbitune.data.selection import Rule, weights_of
+from sbitune.generators.config import PythiaConfig
+from sbitune.tuning.booked import Booked
+from sbitune.tuning.card import LoadedCard
+
+
+def check_rules(loaded: LoadedCard, measured: Bins, booked: Booked | None) -> None:
+    """Check that every rule of the card selects a measured bin, and that not all of them take bins out.
+
+    Raises:
+        InputError: naming the rule and what comes nearest to it.
+    """
+    rules = loaded.rules()
+    for rule in rules:
+        if rule.weight > 0 and not np.any(weights_of(measured, [rule], strict=False)):
+            raise InputError(f"{rule.where}: no measured bin matches {rule.path!r}{_why(rule, measured, booked)}")
+    if not np.any(weights_of(measured, rules) > 0):
+        where = loaded.place("weights" if loaded.card.weights is not None else "observables")
+        raise InputError(f"{where}: every weight is 0; nothing is left to fit")
+
+
+def _why(rule: Rule, measured: Bins, booked: Booked | None) -> str:
+    paths = [path for path in measured.paths() if rule.selects(path)]
+    if paths:
+        bins = measured.take(measured.of(paths[0]))
+        return f" in these bins; {paths[0]} has {_describe(bins)}"
+    made = booked.paths() if booked is not None else []
+    lost = [path for path in made if rule.selects(path)]
+    if lost:
+        return f"; the analyses fill {lost[0]}, but nothing listed in `reference` holds its measurement"
+    return _nearest(rule.path, [*measured.paths(), *made])
+
+
+def _describe(bins: Bins) -> str:
+    return f"{len(bins)} bin{'s' if len(bins) > 1 else ''}, from {bins.low.min():g} to {bins.high.max():g}"
+
+
+def _nearest(path: str, known: Sequence[str]) -> str:
+    """The nearest of the known paths: those of the same analysis if it is known, else those spelt most alike."""
+    # a regular expression is compared by its plain characters
+    plain = re.sub(r"[\\^$*+?()|{}\[\]]", "", path)
+    own = [name for name in known if analysis_of(name) == analysis_of(plain)]
+    names = list(dict.fromkeys(own or known))
+    near = difflib.get_close_matches(plain, names, n=len(names) or 1, cutoff=0.5)
+    near.sort(key=lambda name: -_shared(name, plain))  # d18 is nearer to d18 than d81 is
+    if near:
+        return f"; the nearest observables are {', '.join(near[:3])}"
+    analyses = sorted({analysis_of(name) for name in known} - {""})
+    return f"; there are observables of {', '.join(analyses)}" if analyses else ""
+
+
+def _shared(one: str, other: str) -> int:
+    """Number of characters that both begin with."""
+    same = (a == b for a, b in zip(one, other, strict=False))
+    return sum(1 for _ in itertools.takewhile(bool, same))
+
+
+def check_coverage(loaded: LoadedCard, measured: Bins, booked: Booked) -> None:
+    """Check that the analyses book every selected measured bin, and that every selected bin they book is measured.
+
+    Raises:
+        InputError: naming the rule, the observable and what comes nearest to it.
+    """
+    rules = loaded.rules()
+    found = measured.locate(booked.bins)
+    wanted = weights_of(measured, rules) > 0
+    wanted &= ~np.isin(measured.path, sorted(booked.later))
+    wanted[found[found >= 0]] = False
+    if wanted.any():
+        raise InputError(_not_booked(loaded, measured.take(np.flatnonzero(wanted)), rules, booked))
+    filled = weights_of(booked.bins, rules, strict=False) > 0
+    unmeasured = booked.bins.take(np.flatnonzero(filled & (found < 0)))
+    if len(unmeasured):
+        raise InputError(_not_measured(unmeasured, measured, rules))
+
+
+def _not_booked(loaded: LoadedCard, missing: Bins, rules: Sequence[Rule], booked: Booked) -> str:
+    path = missing.paths()[0]
+    where, analysis = _chosen_by(missing, rules), analysis_of(path)
+    generator = loaded.card.generator
+    assert isinstance(generator, PythiaConfig)
+    if analysis not in generator.analyses:
+        return (
+            f"{where}: observable {path}: its analysis is not run; add {analysis} to generator.analyses{_own(analysis)}"
+        )
+    others = len(missing.paths()) - 1
+    more = f" (and {others} others that are selected)" if others else ""
+    mine = booked.bins.take(booked.bins.of(path))
+    if len(mine):
+        return (
+            f"{where}: observable {path}: the reference has a bin [{missing.low[0]:g}, {missing.high[0]:g}] that the "
+            f"analysis does not fill: it has {_describe(mine)}; generator and reference must have the same binning"
+        )
+    return (
+        f"{where}: no analysis fills {path}{more} at {booked.beams.energy:g} GeV; take it out of the selection, "
+        f"or give it the weight 0 in a line below{_nearest(path, booked.paths())}"
+    )
+
+
+def _own(analysis: str) -> str:
+    from sbitune.generators.observables import available
+
+    if analysis in available():
+        return ""
+    return " with a file of yours in generator.analysis_files: sbitune has none of this name (`sbitune ls analyses`)"
+
+
+def _not_measured(bins: Bins, measured: Bins, rules: Sequence[Rule]) -> str:
+    path, where = bins.paths()[0], _chosen_by(bins, rules)
+    if not len(measured.of(path)):
+        return f"{where}: observable {path}: the reference has no such histogram; add its YODA file to `reference`"
+    mine = measured.take(measured.of(path))
+    return (
+        f"{where}: observable {path}: the analysis fills a bin [{bins.low[0]:g}, {bins.high[0]:g}] that the reference "
+        f"does not have: it has {_describe(mine)}; generator and reference must have the same binning"
+    )
+
+
+def _chosen_by(bins: Bins, rules: Iterable[Rule]) -> str:
+    """Place of the rule that selects the first of the bins: the last that does."""
+    first = bins.take([0])
+    return [rule.where for rule in rules if rule.selects(str(first.path[0])) and rule.mask(first).any()][-1]
