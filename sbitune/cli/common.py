@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from sbitune.cli.progress import PlainProgress
 from sbitune.data.errors import SbituneError
 from sbitune.data.reporting import Reporter
 
@@ -27,12 +28,13 @@ Figures = dict[str, Any]
 
 
 class TerminalReporter(Reporter):
-    """Shows words and progress bars on standard error; without a terminal only the words."""
+    """Shows words and progress bars on standard error; without a terminal words and a line of progress now and then."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._plain = PlainProgress(self.say)
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -41,6 +43,7 @@ class TerminalReporter(Reporter):
     def progress(self, what: str, done: int, total: int) -> None:
         """Move the bar of `what`; it goes when all is done."""
         if not self.console.is_terminal:
+            self._plain.show(what, done, total)
             return
         if self._progress is None:
             self._progress = Progress(
