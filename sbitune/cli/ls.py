@@ -1,10 +1,16 @@
 """`sbitune ls`: what there is."""
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
+
+if TYPE_CHECKING:
+    from sbitune.data.bins import Bins
 
 
 @click.command("ls")
@@ -12,8 +18,8 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.argument("pattern", default="")
 @reports
 def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
-    """List `analyses`, embedded `measurements`, Pythia's `settings` that begin with PATTERN, or the content of a YODA
-    file, a scan or a card's directory.
+    """List `analyses`, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the keys of a `card`, or
+    the content of a measurement, a YODA file, a scan or a card's directory. PATTERN is a part of the names.
 
     Example: sbitune ls settings StringZ
     """
@@ -25,6 +31,8 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
         return {"measurements": _measurements(pattern)}
     if what == "settings":
         return {"settings": _settings(pattern)}
+    if what == "card":
+        return _card_keys(pattern)
     return _content(what, pattern)
 
 
@@ -48,18 +56,82 @@ def _settings(pattern: str) -> dict[str, str]:
     return rows
 
 
+def _card_keys(pattern: str) -> Figures:
+    from sbitune.data.errors import InputError
+    from sbitune.tuning.carddoc import card_sections
+
+    found = {}
+    for section, keys in card_sections().items():
+        named = {key.name: str(key) for key in keys if pattern in f"{section}.{key.name}"}
+        found |= {section: named} if named else {}
+    if not found:
+        raise InputError(f"ls card: no key of a card has {pattern!r} in its name")
+    return found
+
+
 def _content(place: str, pattern: str) -> Figures:
-    from sbitune.data import yoda
+    from sbitune.data import measured
+    from sbitune.data.errors import InputError
+    from sbitune.data.reference import read_reference
     from sbitune.tuning.scanning import load_scan
 
     path = Path(place)
     if path.is_file() and path.name.endswith((".yoda", ".yoda.gz")):
-        objects = yoda.read(path, lambda name: pattern in name)
-        return {"objects": {name: type(item).__name__ for name, item in objects.items()}}
+        return {"objects": _objects(path, pattern)}
+    if not path.exists() and place in measured.names():
+        bins = read_reference([place]).bins
+        return {"citation": measured.citation(place), "observables": _observables(bins, pattern, {})}
+    if not path.exists():
+        raise InputError(
+            f"{place}: no such file or directory, and none of `analyses`, `measurements`, `settings`, `card` or the "
+            "measurements' names"
+        )
     scan = load_scan(place)
-    bins = scan.bins
     return {
         "runs": len(scan.runs),
         "parameters": {p.name: f"{p.low:g} to {p.high:g}" for p in scan.parameters},
-        "observables": {path: f"{len(bins.of(path))} bins" for path in bins.paths() if pattern in path},
+        "observables": _observables(scan.bins, pattern, _titles_of_card(path)),
     }
+
+
+def _objects(path: Path, pattern: str) -> dict[str, str]:
+    from sbitune.data import yoda
+
+    objects = yoda.read(path, lambda name: pattern in name)
+    return {
+        name: type(item).__name__ + _title(name, {name: str(item.annotations.get("Title") or "")})
+        for name, item in objects.items()
+    }
+
+
+def _observables(bins: "Bins", pattern: str, titles: Mapping[str, str]) -> dict[str, str]:
+    counts = {path: len(bins.of(path)) for path in bins.paths() if pattern in path}
+    return {path: f"{n} bin{'s' if n > 1 else ''}{_title(path, titles)}" for path, n in counts.items()}
+
+
+def _titles_of_card(place: Path) -> dict[str, str]:
+    """Titles in the reference data of a card's directory; none where there is no card, or its data are not there."""
+    from sbitune.data.errors import InputError
+    from sbitune.data.reference import read_reference
+    from sbitune.tuning.card import load_card
+
+    if not (place / "card.yaml").is_file():
+        return {}
+    with contextlib.suppress(InputError):
+        loaded = load_card(place)
+        labels = read_reference(loaded.card.reference, loaded.directory).labels
+        return {path: label["Title"] for path, label in labels.items() if "Title" in label}
+    return {}
+
+
+def _title(path: str, titles: Mapping[str, str]) -> str:
+    """The title of an observable behind a comma: the one given, else that of the embedded measurement."""
+    from sbitune.data import measured
+    from sbitune.data.paths import analysis_of, reference_key
+
+    key, analysis = reference_key(path), analysis_of(path)
+    title = titles.get(path) or titles.get(key)
+    if not title and analysis in measured.names() and not path.startswith("/RAW"):
+        item = measured.load(analysis).get(f"/REF{key}")
+        title = str(item.annotations.get("Title") or "") if item is not None else ""
+    return f", {' '.join(title.split())}" if title else ""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class PlainProgress:
-    """Writes `runs: 32 of 128, about 3 min left` through `write`, at most one line in `every` seconds and one at the end.
+    """Writes `runs: 32 of 128, about 3 min left` through `write`, at most one in `every` seconds and one at the end.
 
     `clock` gives seconds.
     """

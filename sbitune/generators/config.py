@@ -69,9 +69,9 @@ class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the parameter space is sampled."""
 
     runs: Positive = 0
-    """Number of runs."""
+    """Number of runs; must be given for a scan that is made."""
     events: Positive = 0
-    """Events in each run."""
+    """Events in each run; must be given for a scan that is made."""
     seed: Annotated[int, msgspec.Meta(ge=0)] = 1
     """Seed of the design and of every run's own seed."""
     directory: str | None = None

@@ -1,0 +1,119 @@
+"""What may stand in a card: every key with its type, default and the line of documentation under its field.
+
+The text is written once, in the source of the Structs; it is read from there with `ast`.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import inspect as types
+
+from sbitune.tuning.card import Card
+
+
+class Key(NamedTuple):
+    """A key of a card."""
+
+    name: str
+    type: str  #: in words
+    default: str | None  #: as in YAML; None: the key is required, or its section says what is taken
+    text: str  #: one line
+
+    def __str__(self) -> str:
+        default = "" if self.default is None else f", default {self.default}"
+        return f"{self.type}{default}. {self.text}"
+
+
+def card_sections(kind: type = Card) -> dict[str, list[Key]]:
+    """Give the keys of every section: "card" is the top, below it are "scan", "generator (kind: pythia)" and so on."""
+    return dict(_sections("card", types.type_info(kind)))
+
+
+def _sections(name: str, info: Any) -> Iterator[tuple[str, list[Key]]]:
+    keys = [] if info.tag is None else [Key(info.tag_field, f"`{info.tag}`, required", None, _line(info.cls.__doc__))]
+    texts = field_texts(info.cls)
+    yield name, keys + [_key(field, texts) for field in info.fields]
+    for field in info.fields:
+        below = field.encode_name if name == "card" else f"{name}.{field.encode_name}"
+        for label, struct in _structs(below, field.type):
+            yield from _sections(label, struct)
+
+
+def _structs(name: str, info: Any) -> list[tuple[str, Any]]:
+    """The Structs that may stand in a field, with the names of their sections."""
+    if isinstance(info, types.StructType):
+        return [(name if info.tag is None else f"{name} (kind: {info.tag})", info)]
+    if isinstance(info, types.DictType):
+        return _structs(f"{name}.NAME", info.value_type)
+    if isinstance(info, types.UnionType):
+        return [pair for part in info.types for pair in _structs(name, part)]
+    return []
+
+
+def _key(field: types.Field, texts: dict[str, str]) -> Key:
+    kind = _words(field.type)
+    if field.required:
+        kind += ", required"
+    return Key(field.encode_name, kind, None if field.required else _default(field), texts.get(field.name, ""))
+
+
+@cache
+def field_texts(kind: type) -> dict[str, str]:
+    """The strings that stand under the fields of a Struct, each on one line."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, below in zip(body.body, body.body[1:], strict=False):
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+            continue
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            found[field.target.id] = _line(str(below.value.value))
+    return found
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _default(field: types.Field) -> str | None:
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if isinstance(value, msgspec.Struct):
+        tag = value.__struct_config__.tag
+        return f"{{kind: {tag}}}" if tag is not None else None
+    if value is None or value == "" or value == () or value == {}:
+        return "none"
+    return msgspec.json.encode(value).decode().replace(",", ", ").replace('"', "")
+
+
+def _words(info: Any) -> str:
+    """A type in words."""
+    if isinstance(info, types.UnionType):
+        parts = [part for part in info.types if not isinstance(part, types.NoneType)]
+        tags = [f"`{part.tag}`" for part in parts if isinstance(part, types.StructType)]
+        if len(tags) == len(parts) > 1:
+            return f"section of kind {' or '.join(tags)}"
+        return " or ".join(_words(part) for part in parts)
+    if isinstance(info, types.LiteralType):
+        return " or ".join(f"`{value}`" for value in info.values)
+    if isinstance(info, types.DictType):
+        return f"NAME: {_words(info.value_type)}"
+    if isinstance(info, types.VarTupleType | types.ListType):
+        return f"list of {_words(info.item_type)}"
+    if isinstance(info, types.TupleType):
+        return f"[{', '.join(_words(part) for part in info.item_types)}]"
+    if isinstance(info, types.StructType):
+        return "section"
+    if isinstance(info, types.IntType | types.FloatType):
+        return ("whole number" if isinstance(info, types.IntType) else "number") + _limits(info)
+    return "true or false" if isinstance(info, types.BoolType) else "text"
+
+
+def _limits(info: types.IntType | types.FloatType) -> str:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    given = [f" {sign} {getattr(info, key):g}" for key, sign in signs.items() if getattr(info, key) is not None]
+    return ",".join(given)
