@@ -56,29 +56,37 @@ def plot_observable(panel: Panel) -> Figure:
 
 
 def _draw_values(axes: Axes, panel: Panel) -> None:
-    centre, half = 0.5 * (panel.low + panel.high), 0.5 * (panel.high - panel.low)
     if panel.envelope is not None:
         _band(axes, panel, *panel.envelope, COLOURS["scan"], 0.45, "scan")
     for name, curve in panel.curves().items():
         _step(axes, panel, curve.values, COLOURS[name], _NAMES[name], "--" if name == "surrogate" else "-")
-    data = panel.data
-    axes.errorbar(
-        centre, data.values, data.errors, half, fmt="o", ms=2.5, lw=0.8, color="black", label="data", zorder=5
-    )
-    positive = data.values[data.values > 0]
-    if len(positive) == len(data.values) and positive.max() > 20 * positive.min():
+    draw_data(axes, panel)
+    set_scales(axes, panel)
+    axes.legend(loc="best")
+
+
+def draw_data(axes: Axes, panel: Panel) -> None:
+    """Draw the measured points with their errors and the widths of the bins."""
+    centre, half = 0.5 * (panel.low + panel.high), 0.5 * (panel.high - panel.low)
+    values, errors = panel.data.values, panel.data.errors
+    axes.errorbar(centre, values, errors, half, fmt="o", ms=2.5, lw=0.8, color="black", label="data", zorder=5)
+
+
+def set_scales(axes: Axes, panel: Panel) -> None:
+    """Make axes logarithmic that the data asks to be, and set the range of x; of y only where it is logarithmic."""
+    values = panel.data.values
+    if values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
-        axes.set_ylim(0.4 * positive.min(), 3 * positive.max())
+        axes.set_ylim(0.4 * values.min(), 3 * values.max())
     axes.set_xlim(panel.low.min(), panel.high.max())
     if panel.low.min() > 0 and panel.high.max() > 50 * panel.low.min():
         axes.set_xscale("log")
-    axes.legend(loc="best")
 
 
 def _draw_ratios(axes: Axes, panel: Panel) -> None:
     safe = np.where(panel.data.values != 0, panel.data.values, np.nan)
     relative = panel.data.errors / np.abs(safe)
-    _band(axes, panel, 1 - relative, 1 + relative, "#E8C547", 0.6, None)
+    _band(axes, panel, 1 - relative, 1 + relative, COLOURS["data error"], 0.6, None)
     for name, curve in panel.curves().items():
         ratio, error = curve.values / safe, curve.errors / np.abs(safe)
         _band(axes, panel, ratio - error, ratio + error, COLOURS[name], 0.25, None)
@@ -123,7 +131,7 @@ def plot_single_bins(rows: list[tuple[str, Panel]]) -> Figure:
         axes = figure.subplots()
         y = np.arange(len(rows))[::-1]
         relative = np.array([p.data.errors[0] / abs(p.data.values[0]) for _, p in rows])
-        axes.barh(y, 2 * relative, left=1 - relative, height=0.9, color="#E8C547", alpha=0.6, label="data")
+        axes.barh(y, 2 * relative, left=1 - relative, height=0.9, color=COLOURS["data error"], alpha=0.6, label="data")
         for offset, (name, marker) in zip((-0.2, 0.2), (("default", "s"), ("tuned", "o")), strict=True):
             found = [(k, p, p.curves()[name]) for k, (_, p) in zip(y, rows, strict=True) if name in p.curves()]
             if found:

@@ -11,7 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 
 #: colours that can be told apart without seeing colour (Okabe and Ito), by what a curve is
-COLOURS = {"data": "black", "tuned": "#0072B2", "default": "#D55E00", "surrogate": "#009E73", "scan": "#BBBBBB"}
+COLOURS = {
+    "data": "black",
+    "data error": "#E8C547",
+    "tuned": "#0072B2",
+    "default": "#D55E00",
+    "surrogate": "#009E73",
+    "scan": "#BBBBBB",
+    "moved": "#A6317F",  # the surrogate where a reader moves it
+}
 _SETTINGS: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
@@ -56,3 +64,15 @@ def readable(label: str) -> str:
     except ValueError:
         return label.replace("$", "").replace("\\", "")
     return label
+
+
+def plain(label: str) -> str:
+    r"""Give a label as text without its mathematics.
+
+    >>> plain(r"Mean $\langle n_\mathrm{ch} \rangle$, $1-T$")
+    'Mean <n_ch>, 1-T'
+    """
+    words = re.sub(r"\\(mathrm|text|rm|mathit|mathbf|bar|overline)\b\s*", "", label)
+    words = re.sub(r"\s*\\rangle", ">", re.sub(r"\\langle\s*", "<", words))
+    words = re.sub(r"\\[,;!: ]", " ", words)
+    return re.sub(r"\s+", " ", re.sub(r"[\\${}]", "", words)).strip()

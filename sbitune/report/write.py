@@ -7,10 +7,11 @@ import numpy as np
 from sbitune.data.files import write_text
 from sbitune.data.paths import reference_key
 from sbitune.generators.config import PythiaConfig
-from sbitune.plots.observables import plot_observable, plot_single_bins
+from sbitune.plots.observables import Panel, plot_observable, plot_single_bins
 from sbitune.plots.parameters import plot_correlation, plot_parameters
 from sbitune.plots.style import to_svg
 from sbitune.report import html
+from sbitune.report.live import live_section
 from sbitune.report.panels import outside_envelope, panels
 from sbitune.report.story import how_it_was_made
 from sbitune.tuning.line import Fitted
@@ -22,6 +23,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     """Write the page of a tune, beside its card unless `path` is given. Gives the path."""
     path = path or fitted.loaded.output("report.html")
     record = fitted.record
+    shown = list(panels(fitted))
     body = [
         f"<h1>{html.text(record.title)}</h1>",
         _summary(fitted),
@@ -29,7 +31,8 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         _parameters(record),
         _correlations(record),
         _observables(fitted),
-        _figures(fitted),
+        live_section(fitted, shown),
+        _figures(shown),
         _left_out(fitted),
         how_it_was_made(fitted),
         html.section("settings", "Settings", f"<pre>{html.text(command_file(fitted.loaded.card, record))}</pre>"),
@@ -53,7 +56,7 @@ _OF_A_TUNE = (
 
 
 def _navigation() -> str:
-    names = ("parameters", "correlations", "observables", "figures", "left-out", "made", "settings")
+    names = ("parameters", "correlations", "observables", "move", "figures", "left-out", "made", "settings")
     return "<nav>" + "".join(f'<a href="#{n}">{n.replace("-", " ")}</a>' for n in names) + "</nav>"
 
 
@@ -163,10 +166,9 @@ def _observables(fitted: Fitted) -> str:
     return html.section("observables", "Observables", html.paragraph(words), html.table(head, rows, range(1, 6)))
 
 
-def _figures(fitted: Fitted) -> str:
-    all_of = list(panels(fitted))
-    single = [(panel.title, panel) for _, panel in all_of if len(panel.low) == 1]
-    parts = [html.figure(to_svg(plot_observable(panel)), path) for path, panel in all_of if len(panel.low) > 1]
+def _figures(shown: list[tuple[str, Panel]]) -> str:
+    single = [(panel.title, panel) for _, panel in shown if len(panel.low) == 1]
+    parts = [html.figure(to_svg(plot_observable(panel)), path) for path, panel in shown if len(panel.low) > 1]
     words = (
         "Black: data. Orange: before tuning. Blue: the generator at the tune. Green, dashed: the surrogate at the tune "
         "with its error. Grey: everything the scan reached. Yellow: the error of the data."

@@ -25,8 +25,10 @@ from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_ex
 
 #: coefficients that fit into about 1 MB as float32 in base64
 MAX_NUMBERS = 190_000
-#: greatest difference at which raising the order ends, in units of `unit`, and that of errors, relative
-TOLERANCE, ERROR_TOLERANCE = 0.1, 0.2
+#: greatest difference at which raising the order ends, in units of `unit`
+TOLERANCE = 0.1
+#: and the rms of the relative difference of errors: they are drawn as bands, and no number is made of them
+ERROR_TOLERANCE = 0.05
 MAX_ORDER, MAX_TERMS = 12, 800
 #: raising the order ends, too, when so many orders in a row have not lowered the difference by a tenth
 _PATIENCE = 2
@@ -67,7 +69,7 @@ class Compact:
     log: np.ndarray  #: (n_bins,) True where the logarithm of the mean is projected
     worst: float  #: greatest |mean - surrogate's mean| at independent points, in the unit that was asked for
     typical: float  #: the same as rms over bins and over points spread evenly in the box
-    worst_error: float  #: greatest |error / surrogate's error - 1| there, where the surrogate has an error
+    typical_error: float  #: rms of error / surrogate's error - 1 there, where the surrogate has an error
     order: int  #: total degree of the mean
 
     def predict_many(self, theta: np.ndarray) -> Prediction:
@@ -124,7 +126,7 @@ def compact(
         log=mean.log,
         worst=mean.worst,
         typical=mean.typical,
-        worst_error=error.worst,
+        typical_error=error.typical,
         order=order,
     )
 
@@ -142,6 +144,7 @@ class _Projected(NamedTuple):
     log: np.ndarray  #: (n_bins,)
     worst: float
     typical: float
+    judged: float  #: what shall become tolerable: one of the two
 
 
 class _Samples:
@@ -225,17 +228,17 @@ def _towards_faces(points: np.ndarray) -> np.ndarray:
 def _raise_order(
     samples: _Samples, project: Callable[..., _Projected], arguments: tuple, tolerance: float, max_numbers: int
 ) -> tuple[int, _Projected]:
-    """The first order whose greatest difference is tolerable, or the best that is allowed and worth trying."""
+    """The first order whose difference is tolerable, or the best that is allowed and worth trying."""
     best: tuple[int, _Projected] | None = None
     stalled = 0
     for order in range(1, MAX_ORDER + 1):
         terms = count_terms(samples.n_parameters, order)
         too_large = terms > MAX_TERMS or terms * samples.checks.mean.shape[1] > max_numbers
-        if best is not None and (too_large or stalled >= _PATIENCE or best[1].worst <= tolerance):
+        if best is not None and (too_large or stalled >= _PATIENCE or best[1].judged <= tolerance):
             break
         found = project(samples, order, *arguments)
-        stalled = 0 if best is None or found.worst < 0.9 * best[1].worst else stalled + 1
-        if best is None or found.worst < best[1].worst:
+        stalled = 0 if best is None or found.judged < 0.9 * best[1].judged else stalled + 1
+        if best is None or found.judged < best[1].judged:
             best = (order, found)
     assert best is not None
     return best
@@ -251,8 +254,8 @@ def _project_mean(samples: _Samples, order: int, unit: np.ndarray | None) -> _Pr
     logarithmic, log_off = _fit_contents(samples, order, positive, unit)
     log = positive & (log_off.max(axis=0) < _LOG_HELPS * off.max(axis=0))
     off = np.where(log, log_off, off)
-    typical = np.sqrt(np.mean(off[: _CHECKS // 2] ** 2))
-    return _Projected(np.where(log, logarithmic, linear), log, float(off.max(initial=0)), float(typical))
+    worst, typical = _summary(off)
+    return _Projected(np.where(log, logarithmic, linear), log, worst, typical, worst)
 
 
 def _fit_contents(samples: _Samples, order: int, log: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -274,8 +277,13 @@ def _project_error(samples: _Samples, order: int) -> _Projected:
     errors = np.exp(evaluate_basis(samples.checks.points, samples.exponents(order)) @ coefficients)
     known = samples.checks.error > floor
     off = np.abs(errors / np.where(known, samples.checks.error, errors) - 1)
-    typical = np.sqrt(np.mean(off[: _CHECKS // 2] ** 2))
-    return _Projected(coefficients, np.ones(len(floor), bool), float(off.max(initial=0)), float(typical))
+    worst, typical = _summary(off)
+    return _Projected(coefficients, np.ones(len(floor), bool), worst, typical, typical)
+
+
+def _summary(off: np.ndarray) -> tuple[float, float]:
+    """The greatest of the differences (n_checks, n_bins) and the rms of those at points spread evenly."""
+    return float(off.max(initial=0)), float(np.sqrt(np.mean(off[: _CHECKS // 2] ** 2)))
 
 
 def _contents(polynomial: np.ndarray, log: np.ndarray) -> np.ndarray:

@@ -1,0 +1,172 @@
+"""The section of a report in which the parameters are moved: the surrogate, evaluated by the browser.
+
+The page carries the surrogate as a polynomial (see `tuning.surrogates.compact`), the measured bins with the covariance
+of the fit, and figures without predictions, into which `live_view.js` draws what `live_model.js` computes.
+"""
+
+import base64
+import json
+from dataclasses import asdict
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.plots.frames import Frame, frame_observable, frame_single_bins
+from sbitune.plots.observables import Panel
+from sbitune.plots.style import COLOURS
+from sbitune.report import html
+from sbitune.report.controls import controls
+from sbitune.report.panels import bins_of
+from sbitune.tuning.line import Fitted
+from sbitune.tuning.surrogates.compact import Compact, compact
+
+_FILES = ("live_model.js", "live_view.js")
+
+
+def live_section(fitted: Fitted, shown: list[tuple[str, Panel]]) -> str:
+    """Make the section: sliders, chi2 and figures that follow them.
+
+    Args:
+        fitted: the tune.
+        shown: (path, panel) of every fitted observable, in the fit's order.
+    """
+    title = "Move the parameters"
+    measured = fitted.measured
+    try:
+        model = compact(fitted.surrogate, measured.indices, measured.total_errors, fitted.theta)
+    except InputError as error:  # too many bins and parameters for a page
+        return html.section("move", title, html.paragraph(f"The surrogate is not in this page: {error}.", "warning"))
+    frames = [None if len(panel.low) == 1 else frame_observable(panel) for _, panel in shown]
+    single = [i for i, frame in enumerate(frames) if frame is None]
+    rows = frame_single_bins([shown[i][1] for i in single]) if single else None
+    numbers = _numbers(fitted, model) | _drawn(fitted, shown, frames, single, rows)
+    colours = f"--moved: {COLOURS['moved']}; --tune: {COLOURS['tuned']}; --default: {COLOURS['default']}; "
+    return html.section(
+        "move",
+        title,
+        f"<style>{_file('live.css')}</style>",
+        *(html.paragraph(words) for words in _words(model)),
+        '<noscript><p class="warning">This section needs JavaScript, which this browser does not run.</p></noscript>',
+        _keys(),
+        f'<div class="live" id="live" style="{colours}--data-error: {COLOURS["data error"]}">',
+        controls(fitted, [panel for _, panel in shown]),
+        f'<div class="figures">{_figures(shown, frames, rows)}</div></div>',
+        f'<script type="application/json" id="live-data">{json.dumps(numbers)}</script>',
+        '<script>"use strict";\n(() => {\n' + "\n".join(_file(name) for name in _FILES) + "})();</script>",
+    )
+
+
+def _words(model: Compact) -> list[str]:
+    if model.worst < 1e-3:
+        off = "differ from the surrogate by less than 0.001 of the measured errors"
+    else:
+        off = f"differ from the surrogate by at most {model.worst:.2g} of the measured errors"
+        off += f" (rms over box and bins: {model.typical:.1g})"
+    return [
+        "Move a slider and every observable follows: what is drawn is the surrogate, evaluated here in the browser "
+        "inside the range of the scan. Under a slider are the tune with its error and the value before tuning.",
+        f"The surrogate is in this page as a polynomial of order {model.order}. The curves drawn here {off}; the "
+        f"widths of their bands by {100 * model.typical_error:.0f} % (rms). chi2 has unit weights and is that of the "
+        "fit, with the covariance of data and surrogate held as it is at the tune.",
+    ]
+
+
+def _keys() -> str:
+    names = {"data": "data", "moved": "surrogate at the sliders, with its error", "tuned": "surrogate at the tune"}
+    names |= {"data error": "error of the data", "default": "before tuning (under the sliders)"}
+    keys = "".join(
+        f'<span><i class="key" style="border-color: {COLOURS[key]}"></i>{html.text(name)}</span>'
+        for key, name in names.items()
+    )
+    return f'<p class="keys">{keys}</p>'
+
+
+def _numbers(fitted: Fitted, model: Compact) -> dict[str, Any]:
+    """What the scripts compute with."""
+    measured = fitted.measured
+    error = np.asarray(fitted.surrogate.predict_many(fitted.theta[None]).error, np.float64)[0, measured.indices]
+    correlation = fitted.matched.correlation
+    triangle = None if correlation is None else correlation[np.tril_indices(len(correlation))]
+    default = fitted.default
+    errors = np.array([p.error for p in fitted.record.parameters.values()])
+    along = np.array(fitted.record.covariance) / np.where(errors > 0, errors, 1.0)[:, None]
+    return {
+        "surrogate": {
+            "low": [p.low for p in model.parameters],
+            "high": [p.high for p in model.parameters],
+            "bins": len(measured.bins),
+            "degree": int(model.exponents.max()),
+            "exponents": _encode(model.exponents, "u1"),
+            "coefficients": _encode(model.coefficients, "<f4"),
+            "error_coefficients": _encode(model.error_coefficients, "<f4"),
+            "log": _encode(model.log, "u1"),
+        },
+        "measured": {
+            "values": _encode(measured.values),
+            "errors": _encode(measured.errors),
+            "noise": _encode(np.broadcast_to(measured.noise, measured.errors.shape)),
+            "model": _encode(error if fitted.loaded.card.fit.surrogate_error else np.zeros_like(error)),
+            "shifts": _encode(measured.shifts),
+            "weights": _encode(measured.weights),
+            "correlation": None if triangle is None else _encode(triangle, "<f4"),
+        },
+        "tune": fitted.theta.tolist(),
+        "default": None if default is None else default.tolist(),
+        "along": along.tolist(),
+        "digits": [_digits(p.high - p.low) for p in model.parameters],
+    }
+
+
+def _drawn(
+    fitted: Fitted, shown: list[tuple[str, Panel]], frames: list[Frame | None], single: list[int], rows: Frame | None
+) -> dict[str, Any]:
+    """Where things are drawn."""
+    observables = []
+    for (path, panel), frame in zip(shown, frames, strict=True):
+        one: dict[str, Any] = {"bins": bins_of(fitted.measured, path).tolist()}
+        if frame is not None:
+            one |= {"low": panel.low.tolist(), "high": panel.high.tolist(), "data_errors": panel.data.errors.tolist()}
+            one["boxes"] = [asdict(box) for box in frame.boxes]
+        observables.append(one)
+    inside = [observables[i]["bins"][0] for i in single]
+    return {
+        "observables": observables,
+        "rows": None if rows is None else {"bins": inside, "box": asdict(rows.boxes[0])},
+    }
+
+
+def _figures(shown: list[tuple[str, Panel]], frames: list[Frame | None], rows: Frame | None) -> str:
+    parts = []
+    if rows is not None:
+        plot = f'<div class="plot">{rows.svg}{_moving(rows)}</div>'
+        parts.append(html.figure(plot, "Observables of one bin.", "rows"))
+    for i, ((path, _), frame) in enumerate(zip(shown, frames, strict=True)):
+        if frame is not None:
+            caption = (
+                f"<span>{html.text(path)}</span><span>chi2 <b data-chi2></b> in {len(shown[i][1].low)} bins</span>"
+            )
+            parts.append(
+                f'<figure id="live-{i}" data-observable="{i}"><div class="plot">{_moving(frame)}{frame.svg}</div>'
+                f"<figcaption>{caption}</figcaption></figure>"
+            )
+    return "\n".join(parts)
+
+
+def _moving(frame: Frame) -> str:
+    """The layer of what moves, by itself so that nothing else is drawn again; before a frame it lies beneath."""
+    return f'<svg class="moving" viewBox="0 0 {frame.width:g} {frame.height:g}"></svg>'
+
+
+def _digits(span: float) -> int:
+    """Decimals that show a thousandth of a range."""
+    return int(np.clip(3 - np.floor(np.log10(span)), 0, 12))
+
+
+def _encode(array: np.ndarray, kind: str = "<f8") -> str:
+    return base64.b64encode(np.ascontiguousarray(array, dtype=kind).tobytes()).decode()
+
+
+def _file(name: str) -> str:
+    return resources.files("sbitune.report").joinpath(name).read_text(encoding="utf-8")
