@@ -1,6 +1,5 @@
 """YAML cards: read into typed records, every fault with its file, line and key."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,10 +11,9 @@ import yaml
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text
 from sbitune.generators.config import spell_key
+from sbitune.tuning.yamlfaults import explain
 
 T = TypeVar("T")
-#: stands for a dot inside a key while a place is spelt with dots
-_DOT = "\N{ONE DOT LEADER}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -70,8 +68,7 @@ def read_with_places(path: str | Path, kind: type[T], what: str = "card") -> tup
     try:
         return msgspec.convert(content, kind), Places(Path(path), dict(_lines(root)))
     except msgspec.ValidationError as error:
-        message = _name_entries(str(error), content, kind)
-        raise InputError(_explain(message, root, str(path), kind)) from error
+        raise InputError(explain(error, content, root, str(path), kind)) from error
 
 
 def _construct(root: yaml.Node) -> Any:
@@ -112,89 +109,3 @@ def _refuse_faulty_keys(node: yaml.Node, path: str, above: tuple[yaml.Node, ...]
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _refuse_faulty_keys(item, path, (*above, node))
-
-
-def _name_entries(message: str, content: Any, kind: type) -> str:
-    """Put the key in place of `[...]`, which is how msgspec speaks of a mapping's entry."""
-    head, found, rest = message.partition("[...]")
-    steps = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", head.partition("`$")[2]) if found else []
-    place = content
-    for name, index in steps:
-        place = place[name] if name else place[int(index)]
-    if not found or not isinstance(place, dict):
-        return message
-    for key in list(place):
-        others = dict(place)
-        place.clear()
-        place[key] = others[key]  # alone, the faulty entry gives the same message
-        try:
-            msgspec.convert(content, kind)
-        except msgspec.ValidationError as error:
-            if str(error) == message:
-                return _name_entries(f"{head}.{_mask(str(key))}{rest}", content, kind)
-        finally:
-            place.clear()
-            place.update(others)
-    return message
-
-
-def _mask(key: str) -> str:
-    """Protect a key's own dots from being read as steps."""
-    return key.replace(".", _DOT)
-
-
-def _explain(message: str, root: yaml.Node, path: str, kind: type) -> str:
-    place = re.search(r" - at `(key in )?\$(?P<path>[^`]*)`", message)
-    words = message[: place.start()] if place else message
-    steps = re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", place["path"]) if place else []
-    node, key = root, ""
-    for name, index in steps:
-        step = _step(node, name.replace(_DOT, "."), index)
-        if step is None:
-            break
-        label, node = step
-        key += f"[{label}]" if index and index != "..." else f".{label}"
-    unknown = re.search(r"unknown field `(.*)`", words)
-    if unknown:
-        return _explain_unknown(unknown[1], node, path, key, kind)
-    return f"{path}:{node.start_mark.line + 1}: {key.lstrip('.') or 'card'}: {words}"
-
-
-def _step(node: yaml.Node, name: str, index: str) -> tuple[str, yaml.Node] | None:
-    if isinstance(node, yaml.SequenceNode) and index.isdigit():
-        return index, node.value[int(index)]
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == name:
-                return name, value
-    return None
-
-
-def _explain_unknown(name: str, node: yaml.Node, path: str, key: str, kind: type) -> str:
-    line = node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        line = next((k.start_mark.line + 1 for k, _ in node.value if k.value == name), line)
-    near = difflib.get_close_matches(name, sorted(_all_fields(kind)), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{path}:{line}: unknown key {(key + '.' + name).lstrip('.')!r}{hint}"
-
-
-def _all_fields(kind: Any) -> set[str]:
-    """Names of all fields in a tree of Structs, for suggestions."""
-    info = msgspec.inspect.type_info(kind)
-    names: set[str] = set()
-    waiting: list[Any] = [info]
-    seen: set[int] = set()
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, msgspec.inspect.StructType) and id(item.cls) not in seen:
-            seen.add(id(item.cls))
-            names |= {field.name for field in item.fields}
-            waiting += [field.type for field in item.fields]
-        elif isinstance(item, msgspec.inspect.UnionType):
-            waiting += item.types
-        elif isinstance(item, msgspec.inspect.DictType):
-            waiting.append(item.value_type)
-        elif isinstance(item, msgspec.inspect.VarTupleType | msgspec.inspect.ListType):
-            waiting.append(item.item_type)
-    return names

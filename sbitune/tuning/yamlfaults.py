@@ -1,0 +1,147 @@
+"""What is wrong with the content of a YAML file, in words for its author: file, line, key and what may stand there."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import inspect as types
+
+#: what msgspec calls types -> what a card's author does
+_WORDS = {
+    "object": "section",
+    "array": "list",
+    "str": "text",
+    "float": "number",
+    "int": "whole number",
+    "bool": "true or false",
+    "null": "nothing",
+}
+#: stands for a dot inside a key while a place is spelt with dots
+_DOT = "\N{ONE DOT LEADER}"
+
+
+def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path: str, kind: type) -> str:
+    """Put what msgspec found wrong with `content`, the value of `root`, into one line with its place."""
+    message = _name_entries(str(error), content, kind)
+    place = re.search(r" - at `(?P<key>key` in `)?(?:key in )?\$(?P<path>[^`]*)`", message)
+    words = message[: place.start()] if place else message
+    node, steps = _follow(root, place["path"] if place else "")
+    key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+    unknown = re.search(r"unknown field `(.*)`", words)
+    if unknown:
+        return _explain_unknown(unknown[1], node, path, key, kind)
+    words = _in_words(words, kind, steps)
+    if place and place["key"]:
+        words = f"a key in this section: {words}; put it into quotes"
+    return f"{path}:{node.start_mark.line + 1}: {key or 'card'}: {words}"
+
+
+def _follow(root: yaml.Node, place: str) -> tuple[yaml.Node, list[str | int]]:
+    """The node at a place that msgspec names, such as `.scan.runs`, and the steps to it."""
+    node, steps = root, []
+    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", place):
+        step: str | int = int(index) if index.isdigit() else name.replace(_DOT, ".")
+        below = _child(node, step)
+        if below is None:
+            break
+        node = below
+        steps.append(step)
+    return node, steps
+
+
+def _child(node: yaml.Node, step: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        return node.value[step]
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == step), None)
+    return None
+
+
+def _in_words(words: str, kind: type, steps: list[str | int]) -> str:
+    """Say `list` for what msgspec calls `array`, and so on: the words of `sbitune ls card`."""
+    if re.match(r"Invalid (?:enum )?value", words):
+        allowed = dict.fromkeys(str(value) for value in _values_at(types.type_info(kind), steps))
+        return f"{words.replace(' enum', '')}; choose {' or '.join(allowed)}"
+    words = re.sub(r"Object missing required field (`[^`]*`)", r"the key \1 is missing", words)
+    return re.sub(r"`([\w |]+)`", lambda m: f"`{' | '.join(_WORDS.get(w, w) for w in m[1].split(' | '))}`", words)
+
+
+def _values_at(info: Any, steps: list[str | int]) -> Iterator[Any]:
+    """What may stand at a place where some word may not."""
+    if isinstance(info, types.UnionType):
+        for part in info.types:
+            yield from _values_at(part, steps)
+    elif not steps:
+        yield from info.values if isinstance(info, types.LiteralType) else ()
+        yield from ("a whole number",) if isinstance(info, types.IntType) else ()
+    elif isinstance(info, types.StructType):
+        if steps == [info.tag_field]:
+            yield info.tag
+        for field in info.fields:
+            if field.encode_name == steps[0]:
+                yield from _values_at(field.type, steps[1:])
+    else:
+        for part in _inside(info):
+            yield from _values_at(part, steps[1:])
+
+
+def _inside(info: Any) -> tuple[Any, ...]:
+    """The types of what stands in a section or list."""
+    if isinstance(info, types.StructType):
+        return tuple(field.type for field in info.fields)
+    if isinstance(info, types.UnionType):
+        return info.types
+    if isinstance(info, types.DictType):
+        return (info.value_type,)
+    if isinstance(info, types.VarTupleType | types.ListType):
+        return (info.item_type,)
+    return info.item_types if isinstance(info, types.TupleType) else ()
+
+
+def _explain_unknown(name: str, node: yaml.Node, path: str, key: str, kind: type) -> str:
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        line = next((k.start_mark.line + 1 for k, _ in node.value if k.value == name), line)
+    near = difflib.get_close_matches(name, sorted(set(_all_fields(types.type_info(kind)))), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{path}:{line}: unknown key {f'{key}.{name}'.lstrip('.')!r}{hint}"
+
+
+def _all_fields(info: Any) -> Iterator[str]:
+    """Names of all fields in a tree of Structs, for suggestions."""
+    if isinstance(info, types.StructType):
+        yield from (field.encode_name for field in info.fields)
+    for part in _inside(info):
+        yield from _all_fields(part)
+
+
+def _name_entries(message: str, content: Any, kind: type) -> str:
+    """Put the key in place of `[...]`, which is how msgspec speaks of a mapping's entry."""
+    head, found, rest = message.partition("[...]")
+    steps = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", head.partition("`$")[2]) if found else []
+    place = content
+    for name, index in steps:
+        place = place[name] if name else place[int(index)]
+    if not found or not isinstance(place, dict):
+        return message
+    for key in list(place):
+        others = dict(place)
+        place.clear()
+        place[key] = others[key]  # alone, the faulty entry gives the same message
+        try:
+            msgspec.convert(content, kind)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                return _name_entries(f"{head}.{_mask(str(key))}{rest}", content, kind)
+        finally:
+            place.clear()
+            place.update(others)
+    return message
+
+
+def _mask(key: str) -> str:
+    """Protect a key's own dots from being read as steps."""
+    return key.replace(".", _DOT)
