@@ -40,3 +40,17 @@ def binary_cross_entropy(model: Any, batch: dict[str, jax.Array], key: jax.Array
     # log(1 + exp(-logit)) for label 1 and log(1 + exp(logit)) for label 0, without overflow
     loss = jax.nn.softplus(jnp.where(batch["label"] > 0.5, -logits, logits))
     return jnp.mean(batch["weight"] * loss if "weight" in batch else loss)
+
+
+def negative_log_likelihood(model: Any, batch: dict[str, jax.Array], key: jax.Array) -> jax.Array:
+    """Mean of -log q(y | x), the density that a model such as a flow assigns.
+
+    Its minimum over all densities is the conditional density p(y | x) of the events: the difference to it is the mean
+    Kullback-Leibler divergence.
+
+    Args:
+        model: with `log_prob(y, x) -> (n_events,)`.
+        batch: `x` (n_events, n_in) and `y` (n_events, n_out).
+        key: not used.
+    """
+    return -jnp.mean(model.log_prob(batch["y"], batch["x"]))
