@@ -67,7 +67,7 @@ def run_campaign(
             raise _error(failures, directory)
     finished = [directory / task.name for task in tasks if task.name not in failures]
     if not finished:
-        raise _error(failures, directory)
+        raise _nothing_left(failures, directory)
     return Made(finished, {name: failure.reason for name, failure in failures.items()}, len(pending))
 
 
@@ -140,13 +140,24 @@ def _error(failures: dict[str, Failure], directory: Path) -> SbituneError:
     """The error that names a failed run; of what the user gave, if that is what some run found wrong."""
     of_input = [name for name, failure in failures.items() if failure.input]
     first = min(of_input or failures)
-    others = f" and {len(failures) - 1} others" if len(failures) > 1 else ""
-    words = f"run {directory / first}{others} failed: {failures[first].reason.strip()}\nThe finished runs are kept."
+    others = len(failures) - 1
+    more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+    words = f"run {directory / first}{more} failed: {failures[first].reason.strip()}\nThe finished runs are kept."
     if of_input:
         return InputError(f"{words} Mend what is named and start again.")
     return ComputationError(
         f"{words} Start again to try the failed ones once more, or leave them out with `scan.bad_runs: drop`."
     )
+
+
+def _nothing_left(failures: dict[str, Failure], directory: Path) -> SbituneError:
+    """The error when failed runs may be left out and none is left."""
+    first = min(failures)
+    words = (
+        f"every run in {directory} failed, the first: {failures[first].reason.strip()}\n"
+        f"When that is mended, delete {directory / '*.failed.json'} to try them once more."
+    )
+    return InputError(words) if failures[first].input else ComputationError(words)
 
 
 def _sweep(directory: Path) -> None:
