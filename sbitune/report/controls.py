@@ -34,9 +34,10 @@ def controls(fitted: Fitted, panels: list[Panel]) -> str:
 
 
 def _totals(fitted: Fitted) -> str:
-    rows = [f"<tr><td>chi2 in {len(fitted.measured.bins)} bins</td>{_cells('total', 'change')}</tr>"]
+    rows = [f"<tr><td>chi2, {len(fitted.measured.bins)} bins</td>{_cells('total', 'change')}</tr>"]
     if np.any(fitted.measured.weights != 1):
-        rows.append(f"<tr><td>with the card's weights</td>{_cells('weighted', 'weighted-change')}</tr>")
+        title = "with the card's weights, squared"
+        rows.append(f'<tr><td title="{title}">weighted</td>{_cells("weighted", "weighted-change")}</tr>')
     head = f'<tr><th></th><th class="number">sliders</th>{_CHANGE}</tr>'
     return f'<table class="total"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 

@@ -138,13 +138,16 @@ const watcher = new IntersectionObserver(
     for (const entry of entries) figures.find((f) => f.element === entry.target).seen = entry.isIntersecting;
     later();
   },
-  { rootMargin: "150px" },
+  { rootMargin: "40px" },
 );
 
 // ---- numbers ----
 
-const signed = (x) => (Math.abs(x) < 0.05 ? "0.0" : (x > 0 ? "+" : "\u2212") + Math.abs(x).toFixed(1));
-const number = (x) => x.toFixed(1).replace("-", "\u2212");
+const number = (x) => x.toFixed(Math.abs(x) < 9999.5 ? 1 : 0).replace("-", "\u2212");
+const signed = (x) => {
+  const size = Math.abs(x);
+  return size < 0.05 ? "0.0" : (x > 0 ? "+" : "\u2212") + size.toFixed(size < 999.5 ? 1 : 0);
+};
 const put = (element, words) => element && element.textContent !== words && (element.textContent = words);
 const field = (name) => section.querySelector(`[data-field="${name}"]`);
 const fields = Object.fromEntries(["total", "change", "weighted", "weighted-change"].map((name) => [name, field(name)]));
