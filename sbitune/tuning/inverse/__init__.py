@@ -1,6 +1,7 @@
 """The inverse model: from bins to parameters. See `model`."""
 
 from sbitune.tuning.inverse.calibration import Calibration, calibrate
+from sbitune.tuning.inverse.checks import calibrate_on_runs
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import Inside, Outside
 from sbitune.tuning.inverse.model import InverseModel
@@ -17,6 +18,7 @@ __all__ = [
     "InverseSummary",
     "Outside",
     "calibrate",
+    "calibrate_on_runs",
     "compare",
     "load_inverse",
     "save_inverse",

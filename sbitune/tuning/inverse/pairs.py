@@ -10,8 +10,8 @@ from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.problem import Measured
 from sbitune.tuning.surrogates.evaluation import Surrogate
 
-#: numbers that a block of predictions may hold, times the inner size of a surrogate
-_BLOCK_NUMBERS = 500_000
+#: points x bins that a surrogate is asked for at a time; inside, it may hold some hundred numbers for each
+_BLOCK_NUMBERS = 50_000
 
 
 class Pairs(NamedTuple):

@@ -13,7 +13,7 @@ from sbitune.learning.ensembles import fold_rows, train_ensemble
 from sbitune.learning.flows import fit_linear_gaussian
 from sbitune.learning.keys import check_key
 from sbitune.learning.training import Progress, Rows, TrainingConfig
-from sbitune.tuning.inverse.calibration import Calibration, calibrate
+from sbitune.tuning.inverse.checks import rank_truths
 from sbitune.tuning.inverse.compression import Compression, make_compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import look_inside, make_cloud
@@ -100,8 +100,14 @@ def train_inverse(
     ]
     checks = split.checks.values + noise.draw(keys[2], len(split.checks.unit))
     mixture = _train(member_key, split, compression, known[0], known[1], config, progress)
-    names = tuple(p.name for p in scan.parameters)
-    calibration = _calibrate(calibration_key, names, mixture, split, compression.apply(checks), config)
+    calibration = rank_truths(
+        calibration_key,
+        tuple(p.name for p in scan.parameters),
+        mixture,
+        split.checks.unit[: split.n_calibration],
+        compression.apply(checks[: split.n_calibration]),
+        config.calibration_draws,
+    )
     cloud = make_cloud(compression, known[0], checks)
     reached = np.stack([scan.values.min(axis=0), scan.values.max(axis=0)])[:, measured.indices]
     inside = look_inside(cloud, compression, measured.values, reached, measured.total_errors, measured.bins)
@@ -210,19 +216,6 @@ def _train(
         progress=progress,
     )
     return Mixture(jax.tree.map(np.asarray, trained.model), config.members)
-
-
-def _calibrate(
-    key: jax.Array, names: tuple[str, ...], mixture: Mixture, split: _Split, c: np.ndarray, config: InverseConfig
-) -> Calibration:
-    """Calibrate on the first of the checks, c (n_checks, k) being their compressed bins."""
-    draw_key, rank_key = jax.random.split(key)
-    n, each = split.n_calibration, -(-config.calibration_draws // config.members)
-    truth, c = split.checks.unit[:n], c[:n]
-    draws = mixture.draw(draw_key, c, each).reshape(n, -1, truth.shape[1])
-    every = np.concatenate([truth[:, None], draws], axis=1)
-    density = mixture.log_prob(every.reshape(-1, truth.shape[1]), np.repeat(c, every.shape[1], axis=0)).reshape(n, -1)
-    return calibrate(rank_key, names, truth, draws, density[:, 0], density[:, 1:])
 
 
 def _notes_on_data(scan: Scan, measured: Measured, surrogate: Surrogate | None) -> tuple[str, ...]:

@@ -1,0 +1,60 @@
+"""Calibration of a mixture on pairs, and of a finished model on runs of the generator itself."""
+
+import jax
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.data.scan import Scan, parameter_box
+from sbitune.fitting.problem import Measured
+from sbitune.learning.keys import check_key
+from sbitune.tuning.inverse.calibration import Calibration, calibrate
+from sbitune.tuning.inverse.mixture import Mixture
+from sbitune.tuning.inverse.model import InverseModel
+from sbitune.tuning.inverse.pairs import from_runs, make_noise
+
+
+def calibrate_on_runs(
+    key: jax.Array, model: InverseModel, runs: Scan, measured: Measured, correlation: np.ndarray | None = None
+) -> Calibration:
+    """Calibrate on runs that neither the model nor its surrogate has seen, each moved by the data's errors once.
+
+    The calibration that a model carries is on pairs of the kind that trained it, and cannot see what the surrogate does
+    wrong. This one can. A run has Monte Carlo errors of its own that data do not have: where they are not small beside
+    the measured errors, the posterior is too narrow for it.
+
+    Args:
+        key: draws the data's errors and the posteriors.
+        model: a trained model.
+        runs: of the same parameters and bins as the scan; runs outside the model's box are not used.
+        measured: as in training.
+        correlation: likewise.
+
+    Raises:
+        InputError: other parameters, or no run inside the box.
+    """
+    noise_key, rank_key = jax.random.split(check_key(key))
+    names = tuple(p.name for p in model.parameters)
+    if tuple(p.name for p in runs.parameters) != names:
+        theirs = ", ".join(p.name for p in runs.parameters)
+        raise InputError(f"the runs have the parameters {theirs}, the model {', '.join(names)}")
+    centre, half = parameter_box(model.parameters)
+    unit = (runs.theta - centre) / half
+    within = (np.abs(unit) <= 1).all(axis=1)
+    if not within.any():
+        raise InputError("none of the runs lies inside the box of the inverse model")
+    pairs = from_runs(runs.take_runs(within), measured)
+    values = pairs.values + make_noise(measured, correlation).draw(noise_key, len(pairs.values))
+    compressed = model.compression.apply(values)
+    return rank_truths(rank_key, names, model.mixture, unit[within], compressed, model.config.calibration_draws)
+
+
+def rank_truths(
+    key: jax.Array, names: tuple[str, ...], mixture: Mixture, truth: np.ndarray, c: np.ndarray, n_draws: int
+) -> Calibration:
+    """Rank truths (n, n_parameters), the box being [-1, 1], among draws given their compressed bins c (n, k)."""
+    draw_key, rank_key = jax.random.split(key)
+    n, n_parameters = truth.shape
+    draws = mixture.draw(draw_key, c, -(-n_draws // mixture.n_members)).reshape(n, -1, n_parameters)
+    every = np.concatenate([truth[:, None], draws], axis=1)
+    density = mixture.log_prob(every.reshape(-1, n_parameters), np.repeat(c, every.shape[1], axis=0)).reshape(n, -1)
+    return calibrate(rank_key, names, truth, draws, density[:, 0], density[:, 1:])
