@@ -31,17 +31,21 @@ class Key(NamedTuple):
 
 def card_sections(kind: type = Card) -> dict[str, list[Key]]:
     """Give the keys of every section: "card" is the top, below it are "scan", "generator (kind: pythia)" and so on."""
-    return dict(_sections("card", types.type_info(kind)))
+    return dict(_sections("card", types.type_info(kind), set()))
 
 
-def _sections(name: str, info: Any) -> Iterator[tuple[str, list[Key]]]:
+def _sections(name: str, info: Any, seen: set[type]) -> Iterator[tuple[str, list[Key]]]:
+    """A section and all below it, each kind of section once."""
+    if info.cls in seen:
+        return
+    seen.add(info.cls)
     keys = [] if info.tag is None else [Key(info.tag_field, f"`{info.tag}`, required", None, _line(info.cls.__doc__))]
     texts = field_texts(info.cls)
     yield name, keys + [_key(field, texts) for field in info.fields]
     for field in info.fields:
         below = field.encode_name if name == "card" else f"{name}.{field.encode_name}"
         for label, struct in _structs(below, field.type):
-            yield from _sections(label, struct)
+            yield from _sections(label, struct, seen)
 
 
 def _structs(name: str, info: Any) -> list[tuple[str, Any]]:

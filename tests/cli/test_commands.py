@@ -1,34 +1,19 @@
 """The commands: help with an example, figures as JSON, words on standard error, exit codes 0, 1 and 2."""
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 import toyline
-from click.testing import CliRunner
-from conftest import ROOT
-from test_card import MINE, own_card
+from calling import call
 
-from sbitune.cli.main import COMMANDS, main
+from sbitune.cli.main import COMMANDS
 from sbitune.data import yoda
-from sbitune.tuning.card import Card
-from sbitune.tuning.surrogates.config import SurrogateConfig
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-
-
-def call(*words, code=0):
-    result = CliRunner().invoke(main, [str(w) for w in words])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.stderr + result.stdout
-    return result
 
 
 @pytest.fixture(scope="module")
@@ -106,58 +91,6 @@ def test_ls(tuned):
     assert json.loads(call("ls", directory / "validation.yoda", "--json").stdout)["objects"]["/TOY/d01"] == "Scatter"
 
 
-def test_ls_shows_titles(tuned, tmp_path):
-    directory = tmp_path / "titled"
-    shutil.copytree(tuned[0], directory)
-    rivet = json.loads(call("ls", DATA / "lep91_200.rivet317.yoda.gz", "--json").stdout)["objects"]
-    assert rivet["/ALEPH_1996_S3486095/d01-x01-y01"] == "Histo1D, Sphericity, $S$ (charged)"
-    one = json.loads(call("ls", "ALEPH_1996_S3486095", "d18", "--json").stdout)
-    assert "Phys. Rept. 294" in one["citation"]
-    assert one["observables"]["/ALEPH_1996_S3486095/d18-x01-y01"].startswith("26 bins, ")
-    # a card's own reference data have the first word
-    data = list(yoda.read(directory / "data.yoda").values())
-    data[0].annotations["Title"] = "how it falls"
-    yoda.write(directory / "titled.yoda", data)
-    (directory / "card.yaml").write_text((directory / "card.yaml").read_text().replace("data.yoda", "titled.yoda"))
-    assert json.loads(call("ls", directory, "--json").stdout)["observables"] == {
-        "/TOY/d01": "8 bins, how it falls",
-        "/TOY/d02": "8 bins",
-        "/TOY/d03": "1 bin",
-    }
-    assert json.loads(call("ls", directory / "titled.yoda", "--json").stdout)["objects"]["/REF/TOY/d01"] == (
-        "Scatter, how it falls"
-    )
-
-
-def test_ls_card_describes_every_key_of_a_card():
-    sections = json.loads(call("ls", "card", "--json").stdout)
-    assert sections["card"]["title"] == "text, required. What is tuned to what, in one line."
-    assert sections["scan"]["runs"].startswith("whole number >= 1, ")
-    assert sections["scan"]["bad_runs"].startswith("`drop` or `stop`, default stop. What to do with a run that failed")
-    assert sections["generator (kind: pythia)"]["kind"].startswith("`pythia`, required. Pythia 8 ")
-    assert sections["parameters.NAME"]["unit"] == "text, default none. Unit for plots and tables."
-    assert "[number, number]" in sections["fit"]["limits"]
-    # every alternative that a card may choose, and a line for every key
-    for kind in ("pythia", "command"):
-        assert f"generator (kind: {kind})" in sections
-    for config in get_args(SurrogateConfig):
-        keys = sections[f"surrogate (kind: {config.__struct_config__.tag})"]
-        assert set(keys) == {"kind", *config.__struct_fields__}
-    assert set(sections["card"]) == set(Card.__struct_fields__)
-    for keys in sections.values():
-        for key, words in keys.items():
-            assert re.search(r"\. \S.*\.$", words), f"{key}: {words}: no line of documentation under the field"
-    # what the cards of the project use is described
-    text = call("ls", "card").stdout
-    for word in re.findall(r"^ *([a-z_]+):", (ROOT / "tunes/lep/card.yaml").read_text(), re.MULTILINE):
-        assert f"  {word}: " in text
-
-
-def test_ls_card_of_one_key():
-    assert list(json.loads(call("ls", "card", "scan.time", "--json").stdout)) == ["scan"]
-    assert "no key of a card has 'tme_limit'" in call("ls", "card", "tme_limit", code=2).stderr
-
-
 def test_convert_scans_and_yoda(tuned, tmp_path):
     directory, _ = tuned
     call("convert", directory / "work/scan", tmp_path / "s.h5")
@@ -212,23 +145,6 @@ def test_a_failed_computation_is_code_1(tmp_path):
     assert "run " in result.stderr
     assert "failed" in result.stderr
     assert not (tmp_path / "result.yaml").exists()
-
-
-def test_wrong_input_that_a_run_finds_is_code_2(tmp_path, lep_card):
-    own_card(tmp_path, lep_card, [0, 0.1, 0.2, 0.3], "/MINE/h")
-    (tmp_path / "mine.py").write_text(MINE.replace("lambda e, b: None", "lambda e, b: b['hh']"))
-    result = call("scan", tmp_path, code=2)
-    words = r"run .*/work/scan/\d+.* failed: analysis MINE: .*mine.py:\d+: KeyError: .*hh is not booked"
-    assert re.search(words, result.stderr)
-    assert "Mend what is named and start again" in result.stderr
-    assert not (tmp_path / "work/scan.npz").exists()
-
-
-def test_too_few_runs_are_refused_before_the_first(tmp_path):
-    toyline.make(tmp_path, runs=3)
-    result = call("tune", tmp_path, code=2)
-    assert "card.yaml:10: scan.runs: a polynomial of order 3 in 2 parameters needs at least 11 runs" in result.stderr
-    assert not (tmp_path / "work").exists()
 
 
 def test_a_misspelt_key_is_code_2_with_file_and_line(tmp_path):
