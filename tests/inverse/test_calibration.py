@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from sbitune.tuning.inverse import calibrate
+from sbitune.tuning.inverse.calibration import calibrate
 
 N_PAIRS, N_DRAWS = 600, 100
 CORRELATION = np.array([[1.0, 0.8], [0.8, 1.0]])

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from sbitune.fitting.problem import Measured
-from sbitune.tuning.inverse import InverseConfig, calibrate_on_runs, train_inverse
-from sbitune.tuning.surrogates import NetworkConfig, train
+from sbitune.tuning.inverse.checks import calibrate_on_runs
+from sbitune.tuning.inverse.config import InverseConfig
+from sbitune.tuning.inverse.training import train_inverse
+from sbitune.tuning.surrogates.config import NetworkConfig
+from sbitune.tuning.surrogates.training import train
 
 pytest.importorskip("h5py")
 

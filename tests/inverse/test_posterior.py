@@ -9,10 +9,13 @@ from inverse.lineartoy import exact_posterior, full_covariance, make_toy, measur
 from sbitune.data.errors import InputError
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Problem
-from sbitune.tuning.inverse import InverseConfig, compare, load_inverse, save_inverse, train_inverse
+from sbitune.tuning.inverse.config import InverseConfig
+from sbitune.tuning.inverse.storage import load_inverse, save_inverse
+from sbitune.tuning.inverse.summary import compare
+from sbitune.tuning.inverse.training import train_inverse
 
 KEY = jax.random.key(2)
-CONFIG = InverseConfig(steps=1000, points=12000, calibration_pairs=400)
+CONFIG = InverseConfig(steps=800, points=10000, calibration_pairs=400)
 TOY = make_toy(3, 40, error=0.5, correlation=0.4)
 SHIFTS = np.linspace(-0.8, 1.0, 40)[None]
 MEASURED = measure(TOY, np.array([0.3, -1.0, 1.5]), 5, SHIFTS)

@@ -6,14 +6,15 @@ import pytest
 from inverse.lineartoy import exact_posterior, make_toy, measure, points, scan_of
 
 from sbitune.data.errors import InputError
-from sbitune.tuning.inverse import InverseConfig, train_inverse
+from sbitune.tuning.inverse.config import InverseConfig
+from sbitune.tuning.inverse.training import train_inverse
 
 
 def test_a_model_of_the_runs_alone_covers_though_it_is_less_sharp() -> None:
     toy = make_toy(2, 20)
     scan = scan_of(toy, 300)
     measured = measure(toy, np.array([0.2, 0.0]), 3)
-    config = InverseConfig(steps=300, members=3, calibration_draws=60, checks=1000)
+    config = InverseConfig(steps=200, members=2, layers=2, hidden=(32,), calibration_draws=50, checks=1000)
     model = train_inverse(jax.random.key(1), scan, measured, config)
     assert model.calibration.ranks.shape == (60, 2)
     assert set(model.calibration.verdicts().values()) == {"consistent"}

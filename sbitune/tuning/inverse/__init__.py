@@ -1,26 +1,6 @@
-"""The inverse model: from bins to parameters. See `model`."""
+"""The inverse model: from bins to parameters. See `model` for the method.
 
-from sbitune.tuning.inverse.calibration import Calibration, calibrate
-from sbitune.tuning.inverse.checks import calibrate_on_runs
-from sbitune.tuning.inverse.config import InverseConfig
-from sbitune.tuning.inverse.inside import Inside, Outside
-from sbitune.tuning.inverse.model import InverseModel
-from sbitune.tuning.inverse.storage import load_inverse, save_inverse
-from sbitune.tuning.inverse.summary import Comparison, InverseSummary, compare
-from sbitune.tuning.inverse.training import train_inverse
-
-__all__ = [
-    "Calibration",
-    "Comparison",
-    "Inside",
-    "InverseConfig",
-    "InverseModel",
-    "InverseSummary",
-    "Outside",
-    "calibrate",
-    "calibrate_on_runs",
-    "compare",
-    "load_inverse",
-    "save_inverse",
-    "train_inverse",
-]
+`config` describes it in a card, `training` trains it, `checks` tests it on held-out runs, `summary` describes the
+posterior and compares it with the direct fit, `storage` keeps it. Nothing is imported here: cards need `config` only,
+which is free of JAX.
+"""

@@ -30,7 +30,7 @@ class InverseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Steps of Adam, at most. The data's errors are drawn anew in every one."""
     batch_size: Positive = 256
     """Pairs per step."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 2e-3
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 5e-3
     """Step size of Adam at the start; it falls to 0 as a cosine."""
     held_out: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.2
     """Without a surrogate: part of the runs that trains no member and calibrates the ensemble."""

@@ -14,8 +14,10 @@ from sbitune.learning.losses import negative_log_likelihood
 from sbitune.learning.networks import Fixed
 from sbitune.tuning.inverse.config import InverseConfig
 
-#: linear estimates are shown to the flow up to this part of the box
+#: estimates are shown to the flow up to this part of the box
 _WITHIN = 0.995
+#: products enter the estimates if there are so many pairs (theta, c) per term
+_PAIRS_PER_TERM = 10
 
 
 class Reading(NamedTuple):
@@ -23,7 +25,8 @@ class Reading(NamedTuple):
 
     jitter: Any  #: (k, k) factor of the covariance of the data's noise
     scale: Any  #: (k,) standard deviation over the scan, noise included
-    slope: Any  #: (k, n_parameters) of the best linear estimate of the parameters, the box being [-1, 1]
+    products: Any  #: (2, n_products) which components of c are multiplied in the estimates
+    slope: Any  #: (k + n_products, n_parameters) of the quadratic estimate of the parameters, the box being [-1, 1]
     shift: Any  #: (n_parameters,)
 
 
@@ -45,20 +48,34 @@ class Member:
 
 
 def features(reading: Reading, c: Any) -> Any:
-    """Return what the flow is shown: standardised c, and the linear estimates mapped to the real line as z is.
+    """Return what the flow is shown: c in its scale, and quadratic estimates of the parameters on the real line.
 
-    The second part spares the networks from learning the map, which is steep at the edges of the box.
+    The estimates are close to the answer, and found at once by least squares, where networks would take long to learn
+    products of their inputs and the map from the box to the real line, which is steep at the edges.
     """
-    estimate = jnp.clip(c @ reading.slope + reading.shift, -_WITHIN, _WITHIN)
-    return jnp.concatenate([c / reading.scale, box_to_real(estimate)], axis=-1)
+    x = c / reading.scale
+    estimate = _products(x, reading.products, jnp) @ reading.slope + reading.shift
+    return jnp.concatenate([x, box_to_real(jnp.clip(estimate, -_WITHIN, _WITHIN))], axis=-1)
 
 
 def make_reading(jitter: np.ndarray, unit: np.ndarray, c: np.ndarray) -> Reading:
-    """Find the standardisation from pairs of unit (n, n_parameters) and noisy c (n, k)."""
-    design = np.column_stack([c, np.ones(len(c))])
+    """Find scales and estimates from pairs of unit (n, n_parameters) and noisy c (n, k)."""
+    n, k = c.shape
+    pairs = np.stack(np.triu_indices(k))
+    if n < _PAIRS_PER_TERM * (1 + k + pairs.shape[1]):
+        pairs = pairs[:, :0]
+    scale = c.std(axis=0)
+    design = np.column_stack([_products(c / scale, pairs, np), np.ones(n)])
     solution = np.linalg.lstsq(design, unit, rcond=None)[0]
-    parts = (jitter, c.std(axis=0), solution[:-1], solution[-1])
-    return Reading(*(jnp.asarray(part, jnp.float32) for part in parts))
+    jitter, scale, slope, shift = (
+        jnp.asarray(part, jnp.float32) for part in (jitter, scale, solution[:-1], solution[-1])
+    )
+    return Reading(jitter, scale, jnp.asarray(pairs, jnp.int32), slope, shift)
+
+
+def _products(x: Any, pairs: Any, xp: Any) -> Any:
+    """Return x (..., k) and behind it the products of the pairs (2, n_products) of its components."""
+    return xp.concatenate([x, x[..., pairs[0]] * x[..., pairs[1]]], axis=-1)
 
 
 def build_members(keys: jax.Array, config: InverseConfig, reading: Reading, linear: LinearGaussian) -> Member:

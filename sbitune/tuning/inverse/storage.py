@@ -37,6 +37,7 @@ def save_inverse(path: str | Path, model: InverseModel) -> None:
     arrays |= {f"compression_{name}": getattr(model.compression, name) for name in _COMPRESSION}
     arrays |= {f"calibration_{name}": getattr(model.calibration, name) for name in _CALIBRATION}
     arrays |= {f"cloud_{name}": array for name, array in model.cloud._asdict().items()}
+    arrays["products"] = np.asarray(model.mixture.members.reading.value.products[0])
     arrays |= {"values": model.values, "errors": model.errors, "reached": model.reached}
     write_stored(path, FORMAT, FORMAT_VERSION, meta, arrays | model.bins.to_arrays())
 
@@ -80,7 +81,8 @@ def _load_members(
 ) -> Member:
     """Put the stored weights into the graph that the config describes."""
     k = compression.directions.shape[1]
-    shapes = Reading((k, k), (k,), (k, n_parameters), (n_parameters,))
+    n_products = len(arrays["products"][0])
+    shapes = Reading((k, k), (k,), (2, n_products), (k + n_products, n_parameters), (n_parameters,))
     reading = Reading(*(np.zeros(shape, np.float32) for shape in shapes))
     linear = LinearGaussian(np.zeros((k + n_parameters, n_parameters)), np.zeros(n_parameters), np.eye(n_parameters))
     keys = jax.random.split(jax.random.key(0), config.members)  # for the shapes; no number is drawn
