@@ -27,10 +27,15 @@ class Linear:
     offset: np.ndarray
     slope: np.ndarray
     error: np.ndarray
+    correlation: np.ndarray | None = None
 
     def predict(self, theta: Any) -> Prediction:
         theta = jnp.asarray(theta)
         return Prediction(jnp.asarray(self.offset) + jnp.asarray(self.slope) @ theta, jnp.asarray(self.error))
+
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        r = jnp.eye(len(self.bins)) if self.correlation is None else jnp.asarray(self.correlation)
+        return (jnp.outer(self.error, self.error) * r)[indices][:, indices]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,9 @@ class Formula:
         mean = self.function(jnp.asarray(theta))
         return Prediction(mean, jnp.zeros(len(self.bins)))
 
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        return jnp.zeros((len(indices),) * 2)
+
 
 @dataclass(frozen=True, eq=False)
 class NoisySlope:
@@ -58,6 +66,9 @@ class NoisySlope:
     def predict(self, theta: Any) -> Prediction:
         x = jnp.asarray(theta)[0]
         return Prediction(jnp.asarray(self.slope) * x, jnp.full(len(self.bins), self.noise) * x)
+
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        return jnp.diag(self.predict(theta).error[indices] ** 2)
 
 
 def linear_model(n_bins: int = 20, error: float = 0.0, seed: int = 1) -> Linear:

@@ -50,7 +50,10 @@ def command(
     from sbitune.data.selection import read_weights
     from sbitune.tuning.line import train_stage
     from sbitune.tuning.scanning import load_scan
-    from sbitune.tuning.surrogates import PolynomialSurrogate, evaluate, save_surrogate, train
+    from sbitune.tuning.surrogates.evaluation import evaluate
+    from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+    from sbitune.tuning.surrogates.storage import save_surrogate
+    from sbitune.tuning.surrogates.training import train
 
     rules = read_weights(weights) if weights else ()
     reading = Reading(rules, bad_runs, bad_bins, tell=reporter.say)

@@ -46,6 +46,25 @@ def _standardised(run: np.ndarray) -> np.ndarray:
     return deviation / np.where(scale > 0, scale, 1.0)
 
 
+def shrink_correlation(residuals: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
+    """Estimate the correlation between bins from residuals (n_runs, n_bins).
+
+    Args:
+        residuals: with zero mean.
+        prior: (n_bins, n_bins) what the estimate is shrunk towards; None: the unit matrix.
+    """
+    deviation = residuals - residuals.mean(axis=0)
+    prior = np.eye(deviation.shape[1]) if prior is None else prior
+    spread = deviation.std(axis=0)
+    z = deviation / np.where(spread > 0, spread, 1.0)
+    r = z.T @ z / len(z)
+    np.fill_diagonal(r, 1.0)
+    difference = np.sum((r - prior) ** 2)
+    noise = np.sum((1 - r**2) ** 2) / max(1, len(z) - 1)
+    amount = 1.0 if difference == 0 else np.clip(noise / difference, SMALLEST_SHRINKAGE, 1.0)
+    return (1 - amount) * r + amount * prior
+
+
 def _shrunk(total: np.ndarray, freedom: int) -> np.ndarray:
     spread = np.sqrt(np.diag(total))
     spread = np.where(spread > 0, spread, 1.0)

@@ -35,3 +35,10 @@ class BinnedModel(Protocol):
         Can be traced by `jax.jit`, `jax.grad` and `jax.vmap`, and computes in the precision of `theta`.
         """
         ...
+
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        """Covariance (n, n) of the errors of the bins `indices` (n,) at `theta` (n_parameters,), as a model knows it.
+
+        Its diagonal is `predict(theta).error[indices]` squared. Can be traced like `predict`.
+        """
+        ...

@@ -24,8 +24,10 @@ from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
 from sbitune.tuning.settings import command_file
-from sbitune.tuning.surrogates import PolynomialSurrogate, load_surrogate, save_surrogate, train
 from sbitune.tuning.surrogates.evaluation import Surrogate
+from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
+from sbitune.tuning.surrogates.training import train
 from sbitune.tuning.validation import POINTS, agreement, merged_file, read_on, run_points
 
 

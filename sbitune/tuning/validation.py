@@ -1,11 +1,10 @@
 """The generator run again at the tune and before it, compared with the data and with the surrogate."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 
@@ -16,7 +15,8 @@ from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.problem import Measured, numbers_of, residual_terms
+from sbitune.fitting.objective import residual_terms
+from sbitune.fitting.problem import Measured
 from sbitune.generators.campaign import run_campaign
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.runs import HISTOGRAMS, Task, fingerprint
@@ -128,8 +128,6 @@ def agreement(run: Histograms, measured: Measured, correlation: np.ndarray | Non
         measured: the data.
         correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
     """
-    with jax.enable_x64(True):
-        numbers = numbers_of(measured, (_with_floor(run),), correlation)
-        weighted = float(residual_terms(jnp.asarray(run.values), numbers).sum())
-        unit = residual_terms(jnp.asarray(run.values), numbers._replace(weights=jnp.ones(len(run.values))))
-        return Agreement(np.asarray(unit), weighted)
+    v = replace(measured, noise=_with_floor(run)).covariance(correlation)
+    weighted = float(residual_terms(run.values, measured, v, measured.weights).sum())
+    return Agreement(residual_terms(run.values, measured, v), weighted)

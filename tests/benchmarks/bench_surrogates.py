@@ -10,7 +10,9 @@ from pathlib import Path
 import jax
 
 from sbitune.data.apprentice import read_scan
-from sbitune.tuning.surrogates import NetworkConfig, PolynomialConfig, SurrogateConfig, evaluate, train
+from sbitune.tuning.surrogates.config import NetworkConfig, PolynomialConfig, SurrogateConfig
+from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.training import train
 
 SCAN = Path(__file__).resolve().parents[3] / "shared" / "scans" / "flavour"
 CASES: dict[str, SurrogateConfig] = {

@@ -11,20 +11,18 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
-from sbitune.tuning.surrogates import (
-    NetworkConfig,
-    PolynomialConfig,
-    SurrogateConfig,
-    evaluate,
-    load_surrogate,
-    save_surrogate,
-    train,
-)
+from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig, SurrogateConfig
+from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
+from sbitune.tuning.surrogates.training import train
 
 SMALL = NetworkConfig(hidden=(16,), folds=3, members_per_fold=2, epochs=150, learning_rate=0.02)
 CONFIGS: dict[str, SurrogateConfig] = {
     "polynomial": PolynomialConfig(order=3),
     "chosen order": PolynomialConfig(max_order=3, scale="log"),
+    "polynomial of every bin": PolynomialConfig(order=3, components=False),
+    "gaussian": GaussianConfig(),
+    "gaussian of every bin": GaussianConfig(components=False, groups=2),
     "network": SMALL,
     "networks per bin": msgspec.structs.replace(SMALL, sharing="per_bin", scale="linear"),
 }
@@ -68,7 +66,7 @@ def test_it_passes_jit_grad_and_vmap(trained) -> None:
     one = jax.jit(trained.predict)(THETA)
     many = jax.jit(jax.vmap(trained.predict))(jnp.tile(THETA, (3, 1)))
     np.testing.assert_allclose(many.mean[1], one.mean, rtol=1e-5)
-    np.testing.assert_allclose(many.error[1], one.error, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(many.error[1], one.error, rtol=5e-3, atol=1e-6)  # float32: a difference of squares
 
 
 def test_it_computes_in_the_precision_of_theta_and_leaves_it_as_it_was(trained) -> None:

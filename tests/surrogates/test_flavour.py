@@ -6,7 +6,9 @@ from pathlib import Path
 import jax
 import pytest
 
-from sbitune.tuning.surrogates import NetworkConfig, PolynomialConfig, evaluate, train
+from sbitune.tuning.surrogates.config import NetworkConfig, PolynomialConfig
+from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.training import train
 
 pytest.importorskip("h5py")
 

@@ -18,6 +18,8 @@ class PolynomialConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """With `auto`: the highest order to try. Orders that need more runs than there are, are not tried."""
     folds: Annotated[int, msgspec.Meta(ge=2)] = 5
     """With `auto`: parts of the cross-validation."""
+    components: bool = True
+    """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Professor does."""
     scale: Scale = "linear"
     """`linear` fits the bin contents, `log` their logarithm in all bins that are positive in every run."""
     shrinkage: bool = True
@@ -63,4 +65,44 @@ class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         return "network"
 
 
-SurrogateConfig = PolynomialConfig | NetworkConfig
+class GaussianConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="gaussian"):
+    """Gaussian processes."""
+
+    components: bool = True
+    """Learn the few combinations of bins that respond to the parameters; off: every bin alone."""
+    groups: Positive = 8
+    """Groups of bins that share the lengths of their kernel, at most."""
+    runs_for_lengths: Positive = 250
+    """Lengths are learnt from so many runs, at most; all runs are used to predict."""
+    log_inputs: bool = True
+    """Use also log(theta) of parameters whose box begins close to 0, next to theta."""
+    scale: Scale = "log"
+    """`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."""
+
+    @property
+    def kind(self) -> str:
+        """The method's name in a card."""
+        return "gaussian"
+
+
+class AutoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="auto"):
+    """The kind that predicts held-out runs best."""
+
+    holdout: Annotated[float, msgspec.Meta(gt=0, lt=0.5)] = 0.2
+    """Part of the runs that the kinds are judged on; the one that is chosen is then trained on all."""
+    good: Annotated[float, msgspec.Meta(gt=0)] = 1.3
+    """A network, which takes longest, is tried only if the others' rms pull of held-out runs exceeds this."""
+    polynomial: PolynomialConfig = PolynomialConfig()
+    """What is tried as a polynomial."""
+    gaussian: GaussianConfig = GaussianConfig()
+    """What is tried as Gaussian processes."""
+    network: NetworkConfig = NetworkConfig()
+    """What is tried as a network."""
+
+    @property
+    def kind(self) -> str:
+        """The method's name in a card."""
+        return "auto"
+
+
+SurrogateConfig = PolynomialConfig | GaussianConfig | NetworkConfig | AutoConfig

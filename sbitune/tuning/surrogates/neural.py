@@ -4,11 +4,10 @@ The runs are dealt to folds. A group of members holds out each fold: it chooses 
 runs, which are never used for a step, and its predictions of them calibrate the error (see `calibration.py`). The
 prediction is the mean of all members, so every run counts in most of them. One `vmap` trains all members.
 
-The networks see theta scaled to the box and, for parameters whose box begins close to zero, log(theta): rates of rare
-processes are products of powers of such parameters, which are straight lines in the logarithm.
+The networks see theta and, for parameters whose box begins close to zero, log(theta), see `inputs`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan, parameter_box
+from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.learning.ensembles import bootstrap_rows, fold_rows, stack_models, train_ensemble
 from sbitune.learning.keys import check_key
@@ -27,12 +26,10 @@ from sbitune.learning.networks import Fixed, Network, build_mlp
 from sbitune.learning.training import Progress, Rows, TrainingConfig
 from sbitune.tuning.surrogates.calibration import Calibration, calibrate
 from sbitune.tuning.surrogates.config import NetworkConfig
+from sbitune.tuning.surrogates.covariance import correlate
+from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
 from sbitune.tuning.surrogates.outputs import Targets, make_targets, to_contents
 
-#: a box begins close to zero if 0 <= low < this fraction of high
-LOG_BELOW = 0.05
-#: added to theta / high before the logarithm, which is finite for theta = 0 then
-LOG_OFFSET = 3e-3
 #: smallest error in the loss, as a fraction of a bin's spread over the runs: no network is more exact, and bins with
 #: tiny Monte Carlo errors would drown the others
 SMALLEST_ERROR = 0.02
@@ -61,6 +58,7 @@ class NeuralSurrogate:
     networks: Network  #: stack of all members, fold by fold; with `per_bin` a network for each bin of each member
     scaling: Scaling
     calibration: Calibration  #: in units of the scaled output
+    correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the errors; None: independent
 
     def predict(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
@@ -69,13 +67,17 @@ class NeuralSurrogate:
             lambda array: jnp.asarray(array, None if array.dtype == bool else theta.dtype),
             (self.scaling, self.calibration, self.networks),
         )
-        features = _features(theta, self.parameters, self.scaling.log_inputs, jnp)
+        features = make_features(theta, self.parameters, self.scaling.log_inputs, jnp)
         outputs = self._members(networks, (features - scaling.input_shift) / scaling.input_scale)
         spread2 = outputs.var(axis=1, ddof=1).mean(axis=0)
         variance = calibration.spread_factor * spread2 + calibration.floor
         error = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
         mean = outputs.mean(axis=(0, 1)) * scaling.output_scale + scaling.output_shift
         return Prediction(*to_contents(mean, error * scaling.output_scale, self.scaling.log_outputs, jnp))
+
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
+        return correlate(self.predict(theta).error, self.correlation, indices)
 
     def predict_many(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n, n_parameters) in float64: NumPy arrays (n, n_bins)."""
@@ -141,19 +143,9 @@ def count_networks(config: NetworkConfig, n_bins: int) -> int:
     return config.folds * config.members_per_fold * (n_bins if config.sharing == "per_bin" else 1)
 
 
-def _features(theta: Any, parameters: tuple[Parameter, ...], log_inputs: np.ndarray, xp: Any) -> Any:
-    """Return theta (..., n_parameters) scaled to the box, and the chosen logarithms behind it."""
-    centre, half = (xp.asarray(part, dtype=theta.dtype) for part in parameter_box(parameters))
-    chosen = np.flatnonzero(log_inputs)
-    high = xp.asarray([parameters[i].high for i in chosen], dtype=theta.dtype)
-    logs = xp.log(xp.maximum(theta[..., chosen] / high, 0.0) + LOG_OFFSET)
-    return xp.concatenate([(theta - centre) / half, logs], axis=-1)
-
-
 def _make_scaling(scan: Scan, targets: Targets, config: NetworkConfig) -> Scaling:
-    near_zero = np.array([0 <= p.low < LOG_BELOW * p.high for p in scan.parameters])
-    log_inputs = near_zero & config.log_inputs
-    features = _features(scan.theta, scan.parameters, log_inputs, np)
+    log_inputs = begin_near_zero(scan.parameters) & config.log_inputs
+    features = make_features(scan.theta, scan.parameters, log_inputs, np)
     spread = features.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     changes = np.ptp(targets.values, axis=0) > 0
@@ -169,7 +161,7 @@ def _make_scaling(scan: Scan, targets: Targets, config: NetworkConfig) -> Scalin
 
 def _make_data(scan: Scan, targets: Targets, scaling: Scaling) -> dict[str, np.ndarray]:
     """Return scaled inputs, outputs and errors in float32, one event per run."""
-    features = _features(scan.theta, scan.parameters, scaling.log_inputs, np)
+    features = make_features(scan.theta, scan.parameters, scaling.log_inputs, np)
     scale = np.where(scaling.output_scale > 0, scaling.output_scale, 1.0)
     data = {
         "x": (features - scaling.input_shift) / scaling.input_scale,
@@ -221,6 +213,4 @@ def _calibrated(
     noise = targets.errors[held] / np.where(scale > 0, scale, 1.0)
     k = config.members_per_fold
     calibration = calibrate(residuals, noise, groups.std(axis=1, ddof=1), 1 / k - 1 / (k * config.folds))
-    return NeuralSurrogate(
-        surrogate.parameters, surrogate.bins, config, surrogate.networks, surrogate.scaling, calibration
-    )
+    return replace(surrogate, calibration=calibration)

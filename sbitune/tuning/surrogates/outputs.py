@@ -41,3 +41,8 @@ def to_contents(mean: Any, error: Any, log: np.ndarray, xp: Any = np) -> tuple[A
     # exp of a linear bin's content may overflow, and a NaN gradient would get through the `where`
     contents = xp.where(log, xp.exp(xp.where(log, mean, 0.0)), mean)
     return contents, xp.where(log, contents * error, error)
+
+
+def slope_to_contents(mean: Any, log: Any, xp: Any = np) -> Any:
+    """Derivative (..., n_bins) of the contents with respect to the fitted scale."""
+    return xp.where(log, xp.exp(xp.where(log, mean, 0.0)), 1.0)

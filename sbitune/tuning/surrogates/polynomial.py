@@ -26,6 +26,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan, parameter_box
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
+from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
 from sbitune.tuning.surrogates.shrinkage import shrink
 
@@ -48,10 +49,15 @@ class PolynomialSurrogate:
     chi2: np.ndarray  #: (n_bins,) without tau: how well the polynomial describes the runs
     ndf: int  #: runs - terms
     log: np.ndarray  #: (n_bins,) True where the logarithm of the content is fitted
+    correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the errors; None: independent
 
     def predict(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
         return self._evaluate(jnp.asarray(theta), jnp)
+
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
+        return correlate(self.predict(theta).error, self.correlation, indices)
 
     def predict_many(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n, n_parameters) with NumPy in float64: mean and error (n, n_bins)."""

@@ -1,0 +1,113 @@
+"""Which kind of surrogate: the one that gives held-out runs the highest probability."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.scan import Scan
+from sbitune.tuning.surrogates.config import (
+    AutoConfig,
+    GaussianConfig,
+    NetworkConfig,
+    PolynomialConfig,
+    SurrogateConfig,
+)
+from sbitune.tuning.surrogates.noise import smooth_errors
+from sbitune.tuning.surrogates.training import train
+
+Kind = PolynomialConfig | GaussianConfig | NetworkConfig
+
+
+class Score(NamedTuple):
+    """How well one kind predicts the held-out runs."""
+
+    name: str  #: what was tried, in words
+    log_density: float  #: mean over runs and bins of log p(MC value | prediction, all errors)
+    behind: float  #: by how much it trails the best
+    behind_error: float  #: standard error of that, from the scatter over runs
+    rms_pull: float  #: rms of (prediction - MC) / MC error
+    pull_width: float  #: the same with the surrogate's own error
+
+
+class Choice(NamedTuple):
+    """The kind with the highest score, and the table for the report."""
+
+    config: Kind
+    scores: tuple[Score, ...]  #: best first
+    runs: int  #: that were held out
+    reason: str  #: one sentence
+
+
+def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = QUIET) -> Choice:
+    """Train every kind on a part of the runs and compare what they say of the others.
+
+    The score is the predictive log density, which punishes wrong errors as well as wrong means. Contents and logarithms
+    are tried for polynomials and Gaussian processes. Bins in which no run quotes an error do not vote.
+
+    Raises:
+        InputError: too few runs to hold some out, or no bin has an error.
+    """
+    split_key, train_key = jax.random.split(key)
+    n_held = round(config.holdout * len(scan.runs))
+    if n_held < 2:
+        raise InputError(f"{len(scan.runs)} runs are too few to choose a surrogate by held-out runs; name its kind")
+    held = np.zeros(len(scan.runs), bool)
+    held[np.asarray(jax.random.permutation(split_key, len(scan.runs)))[:n_held]] = True
+    noise = smooth_errors(scan)[held]
+    voting = noise.max(axis=0) > 0
+    if not voting.any():
+        raise InputError("no bin of the scan has a Monte Carlo error: name the kind of surrogate yourself")
+    judge = _Judge(scan.take_runs(~held), scan.take_runs(held), noise, voting)
+    for name, candidate in _candidates(config).items():
+        try:
+            judge.try_out(train_key, name, candidate)
+        except InputError as error:  # too few runs for this one
+            reporter.say(f"surrogate: {name} was not tried: {error}")
+    if not judge.tried or judge.best_rms() > config.good:
+        judge.try_out(train_key, "network", config.network)
+    scores = judge.scores()
+    best = scores[0]
+    reason = f"{best.name}: of {len(scores)} kinds it gives {n_held} held-out runs the highest probability"
+    return Choice(judge.tried[best.name][0], scores, n_held, reason)
+
+
+def _candidates(config: AutoConfig) -> dict[str, Kind]:
+    from msgspec.structs import replace
+
+    named: dict[str, Kind] = {}
+    for scale, words in (("linear", "contents"), ("log", "logarithms")):
+        named[f"polynomials of {words}"] = replace(config.polynomial, scale=scale)
+        named[f"Gaussian processes of {words}"] = replace(config.gaussian, scale=scale)
+    return named
+
+
+class _Judge:
+    def __init__(self, used: Scan, held: Scan, noise: np.ndarray, voting: np.ndarray) -> None:
+        self.used, self.held, self.noise, self.voting = used, held, noise, voting
+        self.tried: dict[str, tuple[Kind, np.ndarray, float, float]] = {}
+
+    def try_out(self, key: jax.Array, name: str, config: SurrogateConfig) -> None:
+        mean, error = train(key, self.used, config).predict_many(self.held.theta)
+        difference = (self.held.values - mean)[:, self.voting]
+        noise = np.maximum(self.noise, 1e-300)[:, self.voting]
+        variance = error[:, self.voting] ** 2 + noise**2
+        density = -0.5 * (difference**2 / variance + np.log(2 * np.pi * variance)).mean(axis=1)
+        rms, width = (float(np.sqrt(np.mean(difference**2 / v))) for v in (noise**2, variance))
+        self.tried[name] = (config, density, rms, width)  # pyright: ignore[reportArgumentType]
+
+    def best_rms(self) -> float:
+        return min(rms for _, _, rms, _ in self.tried.values())
+
+    def scores(self) -> tuple[Score, ...]:
+        order = sorted(self.tried, key=lambda name: -self.tried[name][1].mean())
+        best = self.tried[order[0]][1]
+        rows = []
+        for name in order:
+            _, density, rms, width = self.tried[name]
+            behind = best - density
+            error = float(behind.std(ddof=1) / np.sqrt(len(behind)))
+            rows.append(Score(name, float(density.mean()), float(behind.mean()), error, rms, width))
+        return tuple(rows)

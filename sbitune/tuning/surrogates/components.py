@@ -1,0 +1,163 @@
+r"""Learning the few combinations of bins that respond to the parameters, instead of every bin alone.
+
+A scan of p parameters moves hundreds of bins along few directions; in all others there is only Monte Carlo noise, which
+is shared between bins, as the same events fill many of them. Were every bin learnt alone, each would bring noise of
+its own into its slopes, and a fit would take it for information and pull the parameters to the middle of the box.
+
+The values (on the scale of `outputs`) are whitened with the covariance S R S of their Monte Carlo errors, so that the
+noise is 1 and independent. With Q an orthonormal basis of the polynomials of low order over the runs, the singular
+values s_c of Q^T w tell signal from noise: those of pure noise stay below sqrt(n_bins) + sqrt(n_terms) (A. Izenman,
+J. Multivariate Anal. 5 (1975) 248, reduced-rank regression; the edge is that of Marchenko and Pastur). The right
+singular vectors v_c above the edge are the components y_c = v_c . w: independent, with unit noise, to be learnt one by
+one. In all other directions the prediction is the mean over the runs.
+
+In a scan with much statistics more directions hold signal than can be found in this way. What is left of every bin is
+tested for signal in the same polynomials; bins that have some are learnt alone, on top. What then remains of the others
+beyond their noise counts as an error of their own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+from scipy import stats
+
+from sbitune.data.bins import Bins
+from sbitune.data.scan import Scan
+from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
+from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
+from sbitune.tuning.surrogates.outputs import Scale, Targets, make_targets
+
+#: components are looked for among polynomials of this order at most, with so many runs for each of their terms
+_HIGHEST_ORDER, _RUNS_PER_TERM = 6, 3
+#: singular values must exceed the edge of the noise by this factor
+_ABOVE = 1.1
+#: probability that what is left of a bin without signal passes for signal
+_CHANCE = 1e-4
+#: of a bin's noise stays with it, if the components take nearly all of it
+_LEAST_SHARE = 1e-3
+#: a bin's variance exceeds its noise by more than chance if it does so by this many standard deviations
+_TOLERATED = 3.0
+
+
+class Components(NamedTuple):
+    """How components become bins: fitted scale = centre + y . loadings + what is left of the bin."""
+
+    centre: np.ndarray  #: (n_bins,)
+    loadings: np.ndarray  #: (n_components, n_bins)
+    excess: np.ndarray  #: (n_bins,) standard deviation of what nothing describes
+    common: np.ndarray  #: (n_bins,) the same of directions with too little signal to be seen; shared as the noise is
+    log: np.ndarray  #: (n_bins,) True where the fitted scale is the logarithm
+
+
+class Reduced(NamedTuple):
+    """A scan taken apart."""
+
+    components: Components
+    scan: Scan  #: of the components in place of the bins, with the noise of every run as its errors
+    left: Scan | None  #: what is left of the bins that still hold signal
+    left_bins: np.ndarray  #: (n,) which these are
+    sigma: np.ndarray  #: (n_bins,) noise of the bins on the fitted scale, typical of the runs
+
+
+def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None) -> Reduced:
+    """Find the components of a scan.
+
+    Args:
+        scan: the runs.
+        scale: see `outputs`.
+        correlation: (n_bins, n_bins) of Monte Carlo errors; None takes them to be independent.
+    """
+    targets = make_targets(scan, scale)
+    centre, sigma, profile = _separate(targets)
+    noisy = np.flatnonzero(sigma > 0)
+    triangle = None if correlation is None else np.linalg.cholesky(correlation[np.ix_(noisy, noisy)])
+    white = (targets.values - centre)[:, noisy] / sigma[noisy]
+    if triangle is not None:
+        white = scipy.linalg.solve_triangular(triangle, white.T, lower=True).T
+    bases = _polynomials(scan)
+    directions = _signal_directions(white / profile[:, None], bases)
+    y = white @ directions.T
+    loadings = np.zeros((len(directions), len(sigma)))
+    loadings[:, noisy] = (directions if triangle is None else directions @ triangle.T) * sigma[noisy]
+    # the components have taken their share of a bin's noise with them
+    share = np.sum(loadings**2, axis=0)
+    noise = np.outer(profile, np.sqrt(np.maximum(sigma**2 - share, _LEAST_SHARE * sigma**2)))
+    left = targets.values - centre - y @ loadings
+    telling = _hold_signal(left, noise, bases)
+    excess = np.where(telling, 0.0, _excess(left, noise))
+    return Reduced(
+        Components(centre, loadings, excess, np.zeros_like(sigma), targets.log),
+        _as_scan(scan, y, np.repeat(profile[:, None], y.shape[1], axis=1)),
+        _as_scan(scan, left[:, telling], noise[:, telling]) if telling.any() else None,
+        np.flatnonzero(telling),
+        sigma,
+    )
+
+
+def _as_scan(scan: Scan, values: np.ndarray, errors: np.ndarray) -> Scan:
+    place = np.arange(values.shape[1])
+    bins = Bins(np.full(len(place), "/components"), place, place.astype(float), place + 1.0)
+    return Scan(scan.parameters, scan.theta, values, errors, bins, scan.runs)
+
+
+def _separate(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centre and noise (n_bins,) of every bin, and the noise of every run relative to them (n_runs,).
+
+    A bin that quotes no errors but changes gets a thousandth of its spread: it is to be reproduced.
+    """
+    variance = np.mean(targets.errors**2, axis=0)
+    spread = targets.values.std(axis=0)
+    sigma = np.where(variance > 0, np.sqrt(variance), 1e-3 * spread)
+    quoted = variance > 0
+    relative = targets.errors[:, quoted] ** 2 / variance[quoted]
+    profile = np.sqrt(relative.mean(axis=1)) if quoted.any() else np.ones(len(targets.values))
+    weight = 1 / profile**2
+    return (weight @ targets.values) / weight.sum(), sigma, profile
+
+
+def _polynomials(scan: Scan) -> list[np.ndarray]:
+    """Orthonormal bases (n_runs, n_terms) of the polynomials of order 1, 2, ... over the runs, without the constant."""
+    features = make_features(scan.theta, scan.parameters, begin_near_zero(scan.parameters), np)
+    bases = []
+    for order in range(1, _HIGHEST_ORDER + 1):
+        if order > 1 and _RUNS_PER_TERM * count_terms(features.shape[1], order) > len(features):
+            break
+        design = evaluate_basis(features, list_exponents(features.shape[1], order))[:, 1 : len(features)]
+        bases.append(np.linalg.qr(design - design.mean(axis=0))[0])
+    return bases
+
+
+def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:
+    """(n_components, n_bins) orthonormal directions in which whitened values (n_runs, n_bins) hold signal; at least 1.
+
+    Straight lines first: the fewer terms, the lower the edge.
+    """
+    found = np.zeros((0, white.shape[1]))
+    for basis in bases:
+        left = white - white @ found.T @ found
+        _, singular, directions = np.linalg.svd(basis.T @ left, full_matrices=False)
+        edge = np.sqrt(white.shape[1] - len(found)) + np.sqrt(basis.shape[1])
+        new = directions[singular > _ABOVE * edge]
+        if not len(found) and not len(new):
+            new = directions[:1]
+        # rounding: directions of later turns are orthogonal to those before only nearly
+        found = np.linalg.qr(np.concatenate([found, new]).T)[0].T
+    return found
+
+
+def _hold_signal(left: np.ndarray, noise: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:
+    """(n_bins,) True where what is left of a bin follows the polynomials beyond chance."""
+    unit = left / np.where(noise > 0, noise, 1.0)
+    telling = np.zeros(left.shape[1], bool)
+    for basis in bases:
+        power = np.sum((basis.T @ unit) ** 2, axis=0)
+        telling |= power > stats.chi2.isf(_CHANCE, basis.shape[1])
+    return telling & (noise > 0).all(axis=0)
+
+
+def _excess(left: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """(n_bins,) standard deviation of what is left of each bin beyond its noise, 0 where that could be chance."""
+    more = np.mean(left**2 - noise**2, axis=0)
+    chance = _TOLERATED * np.sqrt(2 / len(left)) * np.mean(noise**2, axis=0)
+    return np.sqrt(np.where(more > chance, more, 0.0))

@@ -1,0 +1,77 @@
+"""A surrogate that learns components and predicts bins."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.scan import Parameter
+from sbitune.fitting.protocols import Prediction
+from sbitune.tuning.surrogates.components import Components
+from sbitune.tuning.surrogates.covariance import correlate
+from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
+from sbitune.tuning.surrogates.outputs import slope_to_contents, to_contents
+from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+
+Inner = PolynomialSurrogate | GaussianSurrogate
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentSurrogate:
+    """Polynomials or Gaussian processes of the components of a scan (see `components`). Satisfies `BinnedModel`."""
+
+    bins: Bins  #: (n_bins,)
+    components: Components
+    inner: Inner  #: predicts the components
+    left: Inner | None  #: predicts what is left of some bins
+    left_bins: np.ndarray  #: (n,) which these are
+    correlation: np.ndarray | None = None  #: (n_bins, n_bins) of Monte Carlo errors; None: independent
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """With the box in which it was trained."""
+        return self.inner.parameters
+
+    def predict(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
+        theta = jnp.asarray(theta)
+        left = None if self.left is None else self.left.predict(theta)
+        return self._assemble(self.inner.predict(theta), left, jnp)
+
+    def predict_many(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n, n_parameters) with NumPy in float64: mean and error (n, n_bins)."""
+        left = None if self.left is None else self.left.predict_many(theta)
+        return self._assemble(self.inner.predict_many(theta), left, np)
+
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
+        theta = jnp.asarray(theta)
+        inner = self.inner.predict(theta)
+        left = None if self.left is None else self.left.predict(theta)
+        mean, alone = self._scale(inner, left, jnp)
+        slope = slope_to_contents(mean, self.components.log, jnp)[indices]
+        spread = slope * jnp.asarray(self.components.loadings, theta.dtype)[:, indices] * inner.error[:, None]
+        shared = slope * jnp.asarray(self.components.common, theta.dtype)[indices]
+        own = jnp.diag(slope**2 * alone[indices])
+        return spread.T @ spread + own + correlate(shared, self._correlation_of(indices), jnp.arange(len(shared)))
+
+    def _correlation_of(self, indices: Any) -> Any:
+        return None if self.correlation is None else jnp.asarray(self.correlation)[indices][:, indices]
+
+    def _scale(self, inner: Prediction, left: Prediction | None, xp: Any) -> tuple[Any, Any]:
+        """Means (..., n_bins) on the fitted scale, and the variance that a bin does not share."""
+        centre, loadings, excess = (xp.asarray(a, dtype=inner.mean.dtype) for a in self.components[:3])
+        mean, alone = centre + inner.mean @ loadings, excess**2
+        if left is not None:
+            place = xp.asarray(np.eye(len(self.bins))[self.left_bins], dtype=inner.mean.dtype)
+            mean, alone = mean + left.mean @ place, alone + left.error**2 @ place
+        return mean, alone
+
+    def _assemble(self, inner: Prediction, left: Prediction | None, xp: Any) -> Prediction:
+        mean, alone = self._scale(inner, left, xp)
+        loadings, common = (xp.asarray(a, inner.mean.dtype) for a in (self.components.loadings, self.components.common))
+        variance = inner.error**2 @ loadings**2 + common**2 + alone
+        error = xp.where(variance > 0, xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
+        return Prediction(*to_contents(mean, error, self.components.log, xp))

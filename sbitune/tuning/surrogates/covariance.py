@@ -1,0 +1,38 @@
+"""How the errors of a surrogate that learnt every bin alone move together.
+
+They stem from the Monte Carlo fluctuations of the runs, which different bins share, and from what the surrogate cannot
+describe, which neighbouring bins share, too. Both show in the residuals of the runs.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from sbitune.data.correlation import MOST_BINS, shrink_correlation
+from sbitune.data.scan import Scan
+from sbitune.fitting.protocols import Prediction
+from sbitune.tuning.surrogates.outputs import make_targets
+
+
+def correlate(error: Any, correlation: np.ndarray | None, indices: Any) -> Any:
+    """(n, n) covariance of errors (n_bins,) in the bins `indices`, for a correlation (n_bins, n_bins) or None for 1."""
+    chosen = error[indices]
+    if correlation is None:
+        return jnp.diag(chosen**2)
+    return jnp.outer(chosen, chosen) * jnp.asarray(correlation, error.dtype)[indices][:, indices]
+
+
+def residual_correlation(scan: Scan, prediction: Prediction) -> np.ndarray | None:
+    """Correlation (n_bins, n_bins) of the residuals of a scan's runs; None if there are too many bins.
+
+    Args:
+        scan: the runs. If it knows the correlation of its Monte Carlo errors, that is what few runs fall back on;
+            otherwise the unit matrix.
+        prediction: of these runs, mean (n_runs, n_bins).
+    """
+    if len(scan.bins) > MOST_BINS:
+        return None
+    noise = make_targets(scan, "linear").errors
+    residuals = (scan.values - prediction.mean) / np.where(noise > 0, noise, 1.0)
+    return shrink_correlation(residuals, scan.correlation)

@@ -1,0 +1,186 @@
+r"""Gaussian processes for every bin, with exact predictive variance, at the cost of a few.
+
+Bins are dealt to groups that respond to the parameters alike; a group shares the lengths of its kernel, every bin has
+its own amplitude and noise. All are chosen by the marginal likelihood of the runs (see `marginal`). With
+K_g = U diag(lambda) U^T of the group, q(theta) = U^T k(theta), d_b = a_b lambda + nu_b and z_b = U^T y_b,
+
+    mean_b = a_b sum_j q_j z_bj / d_bj,    error_b^2 = a_b k(theta, theta) - a_b^2 sum_j q_j^2 / d_bj + t_b,
+
+which is exact (Rasmussen & Williams, eqs. 2.25, 2.26) and costs a prediction n_runs^2 per group and n_runs per bin.
+t_b is what the Monte Carlo errors of a bin do not explain; as with the polynomials it counts as the surrogate's error.
+Monte Carlo errors vary little over the box: their mean over the runs is the noise.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.cluster.vq import kmeans2
+
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.scan import Parameter, Scan
+from sbitune.fitting.protocols import Prediction
+from sbitune.tuning.surrogates.config import GaussianConfig
+from sbitune.tuning.surrogates.covariance import correlate
+from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
+from sbitune.tuning.surrogates.kernels import decompose, fit_kernel, kernel, score_bins, self_kernel
+from sbitune.tuning.surrogates.marginal import best_scales
+from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
+
+#: eigenvalues below this part of the largest are rounding errors
+_SMALLEST = 1e-11
+#: bins that a group's lengths are learnt from, at most: they have that many numbers in common
+_BINS_OF_A_GROUP = 96
+#: directions in which the signal of every bin is below this part of its noise's variance teach nothing
+_NEGLIGIBLE = 1e-4
+
+
+class Posterior(NamedTuple):
+    """What prediction needs; bins in the order of the scan."""
+
+    group: np.ndarray  #: (n_bins,) which kernel
+    logs: np.ndarray  #: (n_groups, n_features + 1) log lengths and log weight of the line
+    vectors: np.ndarray  #: (n_groups, n_runs, m) U, the m leading ones
+    weights: np.ndarray  #: (n_bins, m) a z / d
+    gain: np.ndarray  #: (n_bins, m) a^2 / d
+    amplitude: np.ndarray  #: (n_bins,) a
+    extra: np.ndarray  #: (n_bins,) t
+    shift: np.ndarray  #: (n_bins,) of the scaled output
+    scale: np.ndarray  #: (n_bins,) 0 for a bin that never changes
+    log: np.ndarray  #: (n_bins,) True where the logarithm of the content is learnt
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianSurrogate:
+    """Gaussian processes for all bins. Satisfies `BinnedModel`."""
+
+    parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
+    bins: Bins  #: (n_bins,)
+    log_inputs: np.ndarray  #: (n_parameters,) True for parameters whose logarithm is an input, too
+    inputs: np.ndarray  #: (n_runs, n_features)
+    posterior: Posterior
+    correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the errors; None: independent
+
+    def predict(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
+        return self._evaluate(jnp.asarray(theta), jnp)
+
+    def covariance(self, theta: Any, indices: Any) -> Any:
+        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
+        return correlate(self.predict(theta).error, self.correlation, indices)
+
+    def predict_many(self, theta: Any) -> Prediction:
+        """Predict every bin at `theta` (n, n_parameters) with NumPy in float64: mean and error (n, n_bins)."""
+        theta = np.asarray(theta, dtype=np.float64)
+        size = max(1, 4_000_000 // self.posterior.weights.size)
+        parts = [self._evaluate(theta[i : i + size], np) for i in range(0, len(theta), size)]
+        return Prediction(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def _evaluate(self, theta: Any, xp: Any) -> Prediction:
+        post = Posterior(*(a if a.dtype.kind in "bi" else xp.asarray(a, dtype=theta.dtype) for a in self.posterior))
+        inputs = xp.asarray(self.inputs, dtype=theta.dtype)
+        x = make_features(theta, self.parameters, self.log_inputs, xp)
+        means, variances, order = [], [], []
+        for g, logs in enumerate(post.logs):
+            mine = np.flatnonzero(self.posterior.group == g)
+            q = kernel(x, inputs, logs, xp) @ post.vectors[g]
+            prior = post.amplitude[mine] * self_kernel(x, logs, xp)[..., None]
+            means.append(q @ post.weights[mine].T)
+            # rounding can take a variance that is nearly 0 below it
+            variances.append(xp.maximum(prior - q**2 @ post.gain[mine].T, 1e-10 * prior))
+            order.append(mine)
+        back = np.argsort(np.concatenate(order))
+        mean, variance = (xp.concatenate(parts, axis=-1)[..., back] for parts in (means, variances))
+        error = xp.sqrt(variance + post.extra) * post.scale
+        return Prediction(*to_contents(mean * post.scale + post.shift, error, post.log, xp))
+
+
+def fit_gaussian(scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "log") -> GaussianSurrogate:
+    """Fit Gaussian processes to every bin of a scan.
+
+    Args:
+        scan: the runs.
+        config: see `GaussianConfig`.
+        scale: see `outputs`.
+        seed: chooses runs and bins that lengths are learnt from where there are many, and the first groups.
+
+    Raises:
+        InputError: fewer runs than inputs + 2.
+    """
+    log_inputs = begin_near_zero(scan.parameters) & config.log_inputs
+    x = make_features(scan.theta, scan.parameters, log_inputs, np)
+    if len(scan.runs) < x.shape[1] + 2:
+        raise InputError(f"{len(scan.runs)} runs are too few for Gaussian processes of {x.shape[1]} inputs: add runs")
+    targets = make_targets(scan, scale)
+    spread = targets.values.std(axis=0)
+    changes = np.ptp(targets.values, axis=0) > 0
+    unit = np.where(changes, spread, 1.0)
+    y = (targets.values - targets.values.mean(axis=0)) / unit
+    noise = np.mean(targets.errors**2, axis=0) / unit**2
+    group, logs = _find_groups(x, y[:, changes], noise[changes], config, np.random.default_rng(seed))
+    every = np.zeros(len(changes), int)
+    every[changes] = group
+    parts = _condition(x, y, noise, every, logs)
+    shift = np.where(changes, targets.values.mean(axis=0), targets.values[0])
+    posterior = Posterior(every, logs, *parts, shift=shift, scale=np.where(changes, spread, 0.0), log=targets.log)
+    return GaussianSurrogate(scan.parameters, scan.bins, log_inputs, x, posterior)
+
+
+def _find_groups(
+    x: np.ndarray, y: np.ndarray, noise: np.ndarray, config: GaussianConfig, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Deal the bins to groups and find the kernel of each: (n_bins,) group, (n_groups, n_features + 1) logs."""
+    runs = np.sort(random.permutation(len(x))[: config.runs_for_lengths])
+    some_x, some_y = x[runs], y[runs]
+    group = _first_groups(x, y, config.groups, random)
+    logs = np.tile(np.append(np.log(np.full(x.shape[1], 2.0)), 0.0), (config.groups, 1))
+    for iterations in (12, 12, 25):
+        for g in np.unique(group):
+            mine = random.permutation(np.flatnonzero(group == g))[:_BINS_OF_A_GROUP]
+            logs[g] = fit_kernel(some_x, some_y[:, mine], noise[mine], logs[g], iterations)
+        used = np.unique(group)
+        scores = np.array([score_bins(some_x, some_y, noise, logs[g]).log_density for g in used])
+        group = used[np.argmax(scores, axis=0)]
+    used, group = np.unique(group, return_inverse=True)
+    return group, logs[used]
+
+
+def _first_groups(x: np.ndarray, y: np.ndarray, n_groups: int, random: np.random.Generator) -> np.ndarray:
+    """(n_bins,) bins grouped by how much of their variation each input explains, by straight lines and parabolas."""
+    design = np.concatenate([np.ones((len(x), 1)), x, x**2], axis=1)
+    coefficients = np.linalg.lstsq(design, y, rcond=None)[0][1:].reshape(2, x.shape[1], -1)
+    share = np.abs(np.concatenate([coefficients[0], 2 * coefficients[1]])).T
+    share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-30)
+    n_groups = min(n_groups, len(share))
+    return kmeans2(share, n_groups, minit="++", rng=random)[1]
+
+
+def _condition(
+    x: np.ndarray, y: np.ndarray, noise: np.ndarray, group: np.ndarray, logs: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Condition every bin on all runs: vectors, weights, gain, amplitude and extra of `Posterior`."""
+    n_bins = y.shape[1]
+    amplitude, extra = np.zeros(n_bins), np.zeros(n_bins)
+    found = []
+    for g, these in enumerate(logs):
+        mine = np.flatnonzero(group == g)
+        eigenvalues, vectors = decompose(kernel(x, x, these))
+        z = vectors.T @ y[:, mine]
+        scales = best_scales(eigenvalues, z, noise[mine])
+        amplitude[mine], extra[mine] = scales.amplitude, scales.extra
+        nu = np.maximum(noise[mine] + scales.extra, 1e-30)
+        signal = np.max(scales.amplitude / nu, initial=0.0) * eigenvalues
+        keep = (signal > _NEGLIGIBLE) & (eigenvalues > _SMALLEST * eigenvalues[-1])
+        keep[-1] = True
+        found.append((mine, eigenvalues[keep], vectors[:, keep], z[keep], nu))
+    m = max(vectors.shape[1] for _, _, vectors, _, _ in found)
+    padded = np.zeros((len(logs), len(x), m))
+    weights, gain = np.zeros((n_bins, m)), np.zeros((n_bins, m))
+    for g, (mine, eigenvalues, vectors, z, nu) in enumerate(found):
+        k = len(eigenvalues)
+        a = amplitude[mine][:, None]
+        d = a * eigenvalues + nu[:, None]
+        padded[g, :, :k], weights[mine, :k], gain[mine, :k] = vectors, a * z.T / d, a**2 / d
+    return padded, weights, gain, amplitude, extra
