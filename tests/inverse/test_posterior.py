@@ -58,10 +58,10 @@ def test_the_density_is_normalised_in_the_units_of_theta(model) -> None:
     exact = exact_posterior(TOY, MEASURED, MEASURED.values)
     low, high = exact.mean - 6 * exact.spread, exact.mean + 6 * exact.spread
     inside = np.array([(max(a, p.low), min(b, p.high)) for a, b, p in zip(low, high, TOY.parameters, strict=True)])
-    uniform = np.random.default_rng(4).uniform(*inside.T, (60000, 3))
+    uniform = np.random.default_rng(4).uniform(*inside.T, (120000, 3))
     weight = np.exp(model.log_prob(uniform, MEASURED.values)) * np.prod(inside[:, 1] - inside[:, 0])
-    assert weight.mean() == pytest.approx(1, abs=4 * weight.std() / np.sqrt(60000))
-    assert weight.std() / np.sqrt(60000) < 0.02
+    assert weight.mean() == pytest.approx(1, abs=4 * weight.std() / np.sqrt(120000))
+    assert weight.std() / np.sqrt(120000) < 0.02
 
 
 def test_no_draw_leaves_the_box(model) -> None:
