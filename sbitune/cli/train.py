@@ -2,24 +2,19 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-
-if TYPE_CHECKING:
-    from sbitune.data.scan import Scan
+from sbitune.cli.scans import card_at, kind_options, read, reading_options, run_names, surrogate_config
 
 
 @click.command("train")
 @click.argument("scan", nargs=-1, required=True)
-@click.option("--kind", type=click.Choice(["polynomial", "network"]), help="Kind of surrogate; default: polynomial.")
-@click.option("--order", help="Polynomial order, or `auto` to choose it by cross-validation.")
+@kind_options
 @click.option("--holdout", type=click.Path(), help="File with the names of runs to hold out, one a line (or JSON).")
-@click.option("--weights", type=click.Path(), help="Professor weight file: train only the bins that it selects.")
-@click.option("--bad-runs", type=click.Choice(["stop", "drop"]), default="stop", show_default=True)
-@click.option("--bad-bins", type=click.Choice(["stop", "drop"]), default="stop", show_default=True)
+@reading_options
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the trained surrogate (.npz).")
 @reports
@@ -28,6 +23,8 @@ def command(
     scan: tuple[str, ...],
     kind: str | None,
     order: str | None,
+    per_bin: bool,
+    scale: str | None,
     holdout: str | None,
     weights: str | None,
     bad_runs: Any,
@@ -45,38 +42,28 @@ def command(
     """
     import jax
 
-    from sbitune.data.errors import InputError
-    from sbitune.data.professor import Reading
-    from sbitune.data.selection import read_weights
     from sbitune.tuning.line import train_stage
-    from sbitune.tuning.scanning import load_scan
+    from sbitune.tuning.surrogates.choice import train_chosen
+    from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.evaluation import evaluate
-    from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
     from sbitune.tuning.surrogates.storage import save_surrogate
-    from sbitune.tuning.surrogates.training import train
 
-    rules = read_weights(weights) if weights else ()
-    reading = Reading(rules, bad_runs, bad_bins, tell=reporter.say)
-    whole = _join([load_scan(place, reading) for place in scan])
-    card, path = _card_of(scan, kind)
-    if card is not None and order is not None:
-        raise InputError("--order: the card says which surrogate; name a --kind to train another one")
-    config = card.surrogate if card is not None else _config(kind, order)
-    used, held = whole.split(_names(holdout)) if holdout else (whole, None)
-    clock = time.process_time()
-    if path is not None and held is None:
-        surrogate = train_stage(path, used, reporter)  # kept in work/, where `sbitune fit` finds it
+    loaded = card_at(scan)
+    config = surrogate_config(loaded, kind, order, per_bin, scale)
+    whole = read(scan, weights, bad_runs, bad_bins, reporter.say)
+    used, held = whole.split(run_names(holdout)) if holdout else (whole, None)
+    clock, choice = time.process_time(), None
+    if loaded is not None and kind is None and held is None:
+        surrogate = train_stage(loaded, used, reporter)  # kept in work/, where `sbitune fit` finds it
     else:
-        surrogate = train(jax.random.key(seed), used, config)
+        surrogate, choice = train_chosen(jax.random.key(seed), used, config, reporter)
     figures: Figures = {
-        "kind": config.kind,
         "runs": len(used.runs),
         "parameters": len(used.parameters),
         "bins": len(used.bins),
         "cpu_seconds": time.process_time() - clock,
     }
-    if isinstance(surrogate, PolynomialSurrogate):
-        figures["order"] = surrogate.order
+    figures |= describe(surrogate) | describe_choice(choice)
     if held is not None:
         found = evaluate(surrogate, held)
         figures |= {
@@ -88,57 +75,6 @@ def command(
             "pulls_without_mc_error": found.n_excluded,
         }
     if output:
-        save_surrogate(Path(output), cast(Any, surrogate))
+        save_surrogate(Path(output), surrogate)
         figures["output"] = output
     return figures
-
-
-def _join(scans: "list[Scan]") -> "Scan":
-    from sbitune.data.scan import join_scans
-
-    return scans[0] if len(scans) == 1 else join_scans(scans)
-
-
-def _card_of(scan: tuple[str, ...], kind: str | None) -> tuple[Any, Any]:
-    from sbitune.tuning.card import load_card
-
-    if len(scan) == 1 and kind is None and (Path(scan[0]) / "card.yaml").is_file():
-        loaded = load_card(scan[0])
-        return loaded.card, loaded
-    return None, None
-
-
-def _config(kind: str | None, order: str | None) -> Any:
-    from sbitune.data.errors import InputError
-    from sbitune.tuning.surrogates.config import NetworkConfig, PolynomialConfig
-
-    if kind == "network":
-        if order is not None:
-            raise InputError("--order: a network has no order; take it away or choose --kind polynomial")
-        return NetworkConfig()
-    if order is None or order == "auto":
-        return PolynomialConfig()
-    if not order.isdigit():
-        raise InputError(f"--order {order}: give a whole number or `auto`")
-    return PolynomialConfig(order=int(order))
-
-
-def _names(path: str) -> list[str]:
-    """Run names from a file: one a line, or JSON, a list or an object with the key `holdout`."""
-    import json
-
-    from sbitune.data.errors import InputError
-    from sbitune.data.files import read_text
-
-    text = read_text(path, "run list")
-    if text.lstrip()[:1] in ("[", "{"):
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"{path}: not valid JSON: {error}") from error
-        names = content.get("holdout", []) if isinstance(content, dict) else content
-    else:
-        names = [word for line in text.splitlines() for word in line.split("#")[0].split()]
-    if not names:
-        raise InputError(f"{path}: no run is named in this file")
-    return [str(name) for name in names]

@@ -21,4 +21,4 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     surrogate_error: bool = True
     """Whether the surrogate's own error counts in chi2."""
     correlations: bool = True
-    """Whether errors move bins together: named sources of the reference, Monte Carlo fluctuations of the scan."""
+    """Whether named error sources of the reference move its bins together."""

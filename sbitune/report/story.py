@@ -4,6 +4,7 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.scanning import timing
+from sbitune.tuning.surrogates.description import in_words
 
 
 def how_it_was_made(fitted: Fitted) -> str:
@@ -51,14 +52,10 @@ def _scan(fitted: Fitted) -> str:
 
 def _surrogate(fitted: Fitted) -> str:
     about = fitted.record.surrogate
-    words = f"Surrogate: {about['kind']}"
-    if "order" in about:
-        words += (
-            f" of order {about['order']} for every bin, fitted to all runs with their Monte Carlo errors; median chi2 "
-            f"per degree of freedom of a bin {about['median_chi2_per_ndf']:.2f}. Its error is that of the coefficients "
-            "and, where the polynomial misses more than the noise, the size of the miss"
-        )
-    return words + "."
+    words = f"Surrogate: {in_words(about)}."
+    if "chosen" in about:
+        words += f" It was chosen automatically: {about['chosen']}."
+    return words
 
 
 def _fit(fitted: Fitted) -> str:
@@ -68,20 +65,15 @@ def _fit(fitted: Fitted) -> str:
     good = sum(bool(m["valid"]) for m in minima)
     chi2s = sorted(float(m["chi2"]) for m in minima if m["valid"])  # type: ignore[arg-type]
     return (
-        "Fit: chi2 = sum of (w (surrogate - data))^2 / (data error^2 + surrogate error^2)"
-        + (f", with {sources} correlated sources of error" if sources else "")
-        + (
-            ", with the correlation between bins of Monte Carlo errors (those of the surrogate stem from the same "
-            "events in many bins), estimated from the scatter between parts of every run"
-            if fitted.matched.correlation is not None
-            else ""
-        )
-        + f"; MIGRAD with exact gradients from {len(minima)} starting points, of which {good} converged to chi2 "
+        "Fit: -2 log L = chi2 + log det V, chi2 = (surrogate - data) V^-1 (surrogate - data), with V the covariance of "
+        "the data"
+        + (f", {sources} correlated sources of error among them," if sources else "")
+        + (" and of the surrogate, which moves with the parameters" if card.fit.surrogate_error else "")
+        + f"; weights other than 1 multiply the residuals, and V is then held. MIGRAD with exact gradients from {len(minima)} starting points, of which {good} converged to chi2 "
         f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; from the "
-        "best of them it went on with the surrogate's error brought up to date. "
+        "lowest of them it went on with the surrogate's error brought up to date. "
         + ("MINOS errors are given beside. " if card.fit.minos else "")
-        + "What chi2 owes to the noise of the surrogate alone is taken off before it is minimised, since noisy slopes "
-        "look like information; the covariance propagates the errors of data and surrogate through the minimum."
+        + "The covariance is that of the exact second derivatives."
     )
 
 

@@ -12,7 +12,7 @@ from sbitune.data.scan import Parameter
 from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.generators.config import GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
-from sbitune.tuning.surrogates.config import PolynomialConfig, SurrogateConfig
+from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.tuning.yamlfile import Places, read_with_places
 
 
@@ -44,7 +44,7 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     expression matched at its start. The weight multiplies the residual, as in Professor."""
     weights: str | None = None
     """A Professor weight file, relative to the card, instead of `observables`."""
-    surrogate: SurrogateConfig = PolynomialConfig()
+    surrogate: SurrogateConfig = AutoConfig()
     """How every bin's response is learnt."""
     fit: FitConfig = FitConfig()
     """How the parameters are fitted."""

@@ -24,10 +24,11 @@ from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
 from sbitune.tuning.settings import command_file
+from sbitune.tuning.surrogates.choice import train_chosen
+from sbitune.tuning.surrogates.description import describe, describe_choice
 from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
-from sbitune.tuning.surrogates.training import train
+from sbitune.tuning.surrogates.training import Trained
 from sbitune.tuning.validation import POINTS, agreement, merged_file, read_on, run_points
 
 
@@ -59,7 +60,7 @@ class Fitted:
         return self.matched.measured
 
 
-def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Surrogate:
+def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Trained:
     """Train the card's surrogate, or read it if it was trained on this scan with this configuration."""
     path = loaded.work / "surrogate.npz"
     note = loaded.work / "surrogate.json"
@@ -68,11 +69,13 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> S
     if path.is_file() and note.is_file() and json.loads(note.read_text()).get("made_of") == wanted:
         return load_surrogate(path)
     reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
-    surrogate = train(jax.random.key(loaded.card.fit.seed), scan, loaded.card.surrogate)
+    key = jax.random.key(loaded.card.fit.seed)
+    surrogate, choice = train_chosen(key, scan, loaded.card.surrogate, reporter)
     note.unlink(missing_ok=True)
     with replacing(path) as temporary:
         save_surrogate(temporary, surrogate)
-    write_text(note, json.dumps({"made_of": wanted}) + "\n")
+    about = describe(surrogate) | describe_choice(choice)
+    write_text(note, json.dumps({"made_of": wanted, "about": about}) + "\n")
     return surrogate
 
 
@@ -149,14 +152,12 @@ def _record(
     )
     origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
     excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
-    return records.make_record(tune, card.title, excluded, _about(surrogate, card), origin)
+    return records.make_record(tune, card.title, excluded, _about(loaded), origin)
 
 
-def _about(surrogate: Any, card: Any) -> dict[str, Any]:
-    about: dict[str, Any] = {"kind": card.surrogate.kind}
-    if isinstance(surrogate, PolynomialSurrogate):
-        about |= {"order": surrogate.order, "median_chi2_per_ndf": float(np.median(surrogate.chi2) / surrogate.ndf)}
-    return about
+def _about(loaded: LoadedCard) -> dict[str, Any]:
+    """What `train_stage` noted of the surrogate."""
+    return json.loads((loaded.work / "surrogate.json").read_text())["about"]
 
 
 def _write(loaded: LoadedCard, record: ResultRecord) -> None:

@@ -70,11 +70,6 @@ def match(
     matrix = None
     if correlations and scan.correlation is not None:
         matrix = scan.correlation[np.ix_(measured.indices, measured.indices)]
-    elif correlations:
-        notes.append(
-            "Monte Carlo errors are taken to be independent from bin to bin, as this scan does not tell how they move "
-            "together: where the same events fill several histograms, quoted errors are too small"
-        )
     small = int(np.sum(measured.errors < 0.05 * mine.errors))
     if small:
         notes.append(

@@ -3,6 +3,7 @@
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ FORMAT = 1
 _HEAD = """# Written by sbitune; the card beside it says how to make it again.
 # chi2: at the minimum, with the card's weights squared; chi2_unit: with all weights 1. Errors are those of data and
 # surrogate, propagated; scaled_error: times sqrt(chi2_unit / ndf). minima: where every start of the minimiser ended,
-# with the surrogate's error of the middle of the box and less what its noise adds: their chi2 is not that of the tune.
+# with the surrogate's error of the middle of the box: their chi2 is not that of the tune.
 """
 
 
@@ -88,10 +89,12 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     surrogate: dict[str, float | int | str | list[float] | None]
     provenance: dict[str, str | int | float | dict[str, str]]
     validation: ValidationRecord | None = None
+    choice: list[dict[str, float | str]] = []
+    """Kinds of surrogate that were compared on held-out runs, best first; empty if the card names the kind."""
 
 
 def make_record(
-    tune: Tune, title: str, excluded: list[dict[str, str]], surrogate: dict, provenance: dict
+    tune: Tune, title: str, excluded: list[dict[str, str]], surrogate: dict[str, Any], provenance: dict
 ) -> ResultRecord:
     """Write down a fit."""
     scale = max(1.0, np.sqrt(tune.chi2_unit / tune.ndf)) if tune.ndf > 0 else 1.0
@@ -122,7 +125,8 @@ def make_record(
         excluded=excluded,
         notes=list(tune.notes),
         minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
-        surrogate=surrogate,
+        surrogate={key: value for key, value in surrogate.items() if key != "choice"},
+        choice=surrogate.get("choice", []),
         provenance=provenance,
     )
 

@@ -16,7 +16,7 @@ from sbitune.tuning.surrogates.config import (
     SurrogateConfig,
 )
 from sbitune.tuning.surrogates.noise import smooth_errors
-from sbitune.tuning.surrogates.training import train
+from sbitune.tuning.surrogates.training import Trained, train
 
 Kind = PolynomialConfig | GaussianConfig | NetworkConfig
 
@@ -111,3 +111,15 @@ class _Judge:
             error = float(behind.std(ddof=1) / np.sqrt(len(behind)))
             rows.append(Score(name, float(density.mean()), float(behind.mean()), error, rms, width))
         return tuple(rows)
+
+
+def train_chosen(
+    key: jax.Array, scan: Scan, config: SurrogateConfig, reporter: Reporter = QUIET
+) -> tuple[Trained, Choice | None]:
+    """Train what `config` describes; with `AutoConfig` what `choose` finds, with the reasons."""
+    if not isinstance(config, AutoConfig):
+        return train(key, scan, config), None
+    choose_key, train_key = jax.random.split(key)
+    choice = choose(choose_key, scan, config, reporter)
+    reporter.say(f"surrogate: {choice.reason}")
+    return train(train_key, scan, choice.config), choice

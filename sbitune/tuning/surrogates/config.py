@@ -92,7 +92,7 @@ class AutoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     """Part of the runs that the kinds are judged on; the one that is chosen is then trained on all."""
     good: Annotated[float, msgspec.Meta(gt=0)] = 1.3
     """A network, which takes longest, is tried only if the others' rms pull of held-out runs exceeds this."""
-    polynomial: PolynomialConfig = PolynomialConfig()
+    polynomial: PolynomialConfig = PolynomialConfig(folds=3)
     """What is tried as a polynomial."""
     gaussian: GaussianConfig = GaussianConfig()
     """What is tried as Gaussian processes."""
