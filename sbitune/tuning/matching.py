@@ -10,7 +10,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.paths import reference_key
 from sbitune.data.reference import Reference
 from sbitune.data.scan import Scan
-from sbitune.data.selection import Rule, weights_of
+from sbitune.data.selection import Rule, extra_errors_of, weights_of
 from sbitune.fitting.problem import Measured
 
 
@@ -36,7 +36,8 @@ def match(
     """Find the measured value of every selected bin of a scan.
 
     With `strict` off a rule may select nothing (its bins may have been left out as not finite). Bins without a measured
-    value or error, and bins that stay empty in every run, are excluded with the reason.
+    value or error, and bins that stay empty in every run, are excluded with the reason. Extra errors of the rules
+    (Professor 1's `extraerr`) are added to those of the data in quadrature, independent from bin to bin.
 
     Raises:
         InputError: if a selected histogram has no reference, or the reference has other bins.
@@ -44,7 +45,8 @@ def match(
     weights = weights_of(scan.bins, rules, strict)
     chosen = np.flatnonzero(weights > 0)
     found = locate(scan.bins.take(chosen), reference)
-    reasons = _reasons(scan, chosen, reference, found)
+    extra = extra_errors_of(scan.bins.take(chosen), rules, reference.values[found])
+    reasons = _reasons(scan, chosen, reference, found, extra)
     keep = np.array([reason == "" for reason in reasons], bool)
     labels = scan.bins.take(chosen).labels()
     excluded = tuple(Excluded(label, reason) for label, reason in zip(labels, reasons, strict=True) if reason)
@@ -53,7 +55,7 @@ def match(
     mine = reference.take(found[keep])
     shifts = mine.correlated() if correlations else {}
     matrix = np.array(list(shifts.values())).reshape(len(shifts), len(mine.values))
-    independent = np.maximum(mine.errors**2 - (matrix**2).sum(0), 1e-6 * mine.errors**2)
+    independent = np.maximum(mine.errors**2 - (matrix**2).sum(0), 1e-6 * mine.errors**2) + extra[keep] ** 2
     measured = Measured(
         indices=chosen[keep],
         bins=scan.bins.take(chosen[keep]),
@@ -67,6 +69,8 @@ def match(
         f"{path}: its error sources exceed the total error; the total is used, without correlations"
         for path in (mine.inconsistent() if correlations else [])
     ]
+    if np.any(extra[keep]):
+        notes.append(f"extra errors of the weight file are added to those of {np.count_nonzero(extra[keep])} bins")
     matrix = None
     if correlations and scan.correlation is not None:
         matrix = scan.correlation[np.ix_(measured.indices, measured.indices)]
@@ -95,8 +99,10 @@ def locate(bins: Bins, reference: Reference) -> np.ndarray:
     return found
 
 
-def _reasons(scan: Scan, chosen: np.ndarray, reference: Reference, found: np.ndarray) -> list[str]:
-    values, errors = reference.values[found], reference.errors[found]
+def _reasons(
+    scan: Scan, chosen: np.ndarray, reference: Reference, found: np.ndarray, extra: np.ndarray
+) -> list[str]:
+    values, errors = reference.values[found], np.hypot(reference.errors[found], extra)
     empty = ~np.any(scan.values[:, chosen] != 0, axis=0)
     reasons = []
     for value, error, nothing in zip(values, errors, empty, strict=True):
