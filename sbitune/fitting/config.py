@@ -1,8 +1,11 @@
 """What a card says about the fit."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
+
+#: what a choice of weights minimises at the tune, see `autoweights`
+OuterObjective = Literal["portfolio", "mean_score", "median_score"]
 
 
 class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -22,3 +25,15 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Whether the surrogate's own error counts in chi2."""
     correlations: bool = True
     """Whether named error sources of the reference move its bins together."""
+    theory_error: dict[str, Annotated[float, msgspec.Meta(ge=0)] | Literal["fitted"]] = {}
+    """Observable -> error of the prediction itself, independent from bin to bin, as a part of the prediction: 0.05 is
+    5 %, `fitted` finds it from the scatter of the data. The observable is a regular expression matched at the start of
+    its path; the last match wins."""
+    loss: Literal["gauss", "student"] = "gauss"
+    """Whether bins far from the fit pull as a Gaussian says, or less and less, as Student's t does (robust)."""
+    student_dof: Annotated[float, msgspec.Meta(gt=0)] = 4.0
+    """Degrees of freedom of Student's t: fewer have longer tails."""
+    automatic_weights: bool | OuterObjective = False
+    """Whether to choose the weights of the observables, and what makes the choice; true is `portfolio`."""
+    weight_fits: Annotated[int, msgspec.Meta(ge=1)] = 200
+    """Number of fits that the choice of weights may take."""
