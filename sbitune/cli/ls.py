@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @reports
 def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
     """List `analyses`, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the keys of a `card`, or
-    the content of a measurement, a YODA file, a scan or a card's directory. PATTERN is a part of the names.
+    the content of a measurement, a YODA file, a scan, a card's directory, a surrogate.npz, or Professor's ipol.dat,
+    results.txt, weight, limits and parameter files. PATTERN is a part of the names.
 
     Example: sbitune ls settings StringZ
     """
@@ -86,12 +87,101 @@ def _content(place: str, pattern: str) -> Figures:
             f"{place}: no such file or directory, and none of `analyses`, `measurements`, `settings`, `card` or the "
             "measurements' names"
         )
+    if (other := _other_file(path, pattern)) is not None:
+        return other
     scan = load_scan(place)
     return {
         "runs": len(scan.runs),
         "parameters": {p.name: f"{p.low:g} to {p.high:g}" for p in scan.parameters},
         "observables": _observables(scan.bins, pattern, _titles_of_card(path)),
     }
+
+
+def _other_file(path: Path, pattern: str) -> Figures | None:
+    """The content of a file that is neither YODA nor a scan; None for these."""
+    from sbitune.data.formats import recognise
+
+    kind = recognise(path)
+    if kind in ("surrogate", "ipol"):
+        from sbitune.tuning.models import open_model
+
+        model = open_model(path).model
+        return {
+            "kind": kind,
+            **_orders(model),
+            "parameters": {p.name: f"{p.low:g} to {p.high:g}" for p in model.parameters},
+            "observables": _observables(model.bins, pattern, {}),
+        }
+    readers = {
+        "result": _result, "results": _results, "weights": _weights, "limits": _limits, "parameters": _values,
+        "data": _data,
+    }  # fmt: skip
+    return {"kind": kind, **readers[kind](path, pattern)} if kind in readers else None
+
+
+def _orders(model: Any) -> Figures:
+    from sbitune.tuning.surrogates.ipol import IpolSurrogate
+
+    if not isinstance(model, IpolSurrogate):
+        return {"surrogate": type(model).__name__.removesuffix("Surrogate").lower()}
+    value, error = model.interpolation.orders.max(axis=0).tolist()
+    return {"order": value, "error_order": error if error >= 0 else None, "runs": len(model.interpolation.runs)}
+
+
+def _result(path: Path, pattern: str) -> Figures:
+    from sbitune.cli.figures import of_fit
+    from sbitune.tuning.record import read_record
+
+    return of_fit(read_record(path))
+
+
+def _results(path: Path, pattern: str) -> Figures:
+    from sbitune.data.professor_results import read_result
+
+    result = read_result(path)
+    found: Figures = {"chi2": result.gof, "ndf": result.ndof, "chi2_unit": result.unit_gof}
+    rows = {
+        name: {"value": value} | ({"error": result.errors[name]} if name in result.errors else {"status": "fixed"})
+        for name, value in result.values.items()
+        if pattern in name
+    }
+    return {key: value for key, value in found.items() if value is not None} | {"parameters": rows}
+
+
+def _weights(path: Path, pattern: str) -> Figures:
+    from sbitune.data.selection import read_weights
+
+    rules = [rule for rule in read_weights(path) if pattern in rule.path]
+    return {"rules": [_rule(rule) for rule in rules]}
+
+
+def _rule(rule: Any) -> str:
+    bins = "" if rule.first is None and rule.last is None else f", bins by {rule.by} {rule.first} to {rule.last}"
+    extra = f", extra error {rule.extra_error:g}{' of the value' if rule.relative else ''}" if rule.extra_error else ""
+    return f"{rule.path}: weight {rule.weight:g}{bins}{extra}"
+
+
+def _limits(path: Path, pattern: str) -> Figures:
+    from sbitune.data.parameters import read_limits
+
+    ranges, fixed = read_limits(path)
+    words = {name: f"{low:g} to {high:g}" for name, (low, high) in ranges.items()}
+    words |= {name: f"fixed at {value:g}" for name, value in fixed.items()}
+    return {"parameters": {name: text for name, text in words.items() if pattern in name}}
+
+
+def _values(path: Path, pattern: str) -> Figures:
+    from sbitune.data.parameters import read_values
+
+    return {"parameters": {name: value for name, value in read_values(path).items() if pattern in name}}
+
+
+def _data(path: Path, pattern: str) -> Figures:
+    from sbitune.data.apprentice import read_data
+
+    labels, values, errors = read_data(path)
+    rows = zip(labels, values, errors, strict=True)
+    return {"bins": {label: f"{value:g} +- {error:g}" for label, value, error in rows if pattern in label}}
 
 
 def _objects(path: Path, pattern: str) -> dict[str, str]:

@@ -6,7 +6,24 @@ import click
 
 from sbitune import __version__
 
-COMMANDS = ("tune", "scan", "train", "fit", "validate", "report", "analyse", "ls", "convert")
+COMMANDS = (
+    "tune",
+    "scan",
+    "train",
+    "fit",
+    "validate",
+    "report",
+    "analyse",
+    "sample",
+    "runcombs",
+    "envelopes",
+    "residuals",
+    "sensitivities",
+    "jackknife",
+    "predict",
+    "ls",
+    "convert",
+)
 
 
 class _Lazy(click.Group):

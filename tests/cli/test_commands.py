@@ -123,7 +123,7 @@ FAULTS = [
     (("analyse", DATA / "lep91_200.npz", "-a", "ALEPH_1997", "-o", "out.yoda"), "there is no analysis 'ALEPH_1997'"),
     (("analyse", DATA / "lep91_200.npz", "-a", "ATLAS_2010_S8918562", "-o", "out.yoda"), "ATLAS_2010_S8918562"),
     (("convert", "nowhere.yoda", "out.yoda"), "nowhere.yoda"),
-    (("convert", "nowhere", "out.txt"), "must end in .yoda"),
+    (("convert", "nowhere", "out.txt"), "nowhere: no such file or directory"),
     (("train", "nowhere", "--kind", "spline"), "'spline' is not one of"),
     (("analyse", "x"), "Missing option"),
 ]

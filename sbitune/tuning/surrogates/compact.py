@@ -88,6 +88,7 @@ def compact(
     tolerance: float = TOLERANCE,
     max_numbers: int = MAX_NUMBERS,
     seed: int = 1,
+    logarithms: bool = True,
 ) -> Compact:
     """Project a surrogate on a polynomial.
 
@@ -102,6 +103,7 @@ def compact(
         tolerance: the order is raised until the greatest difference is below this many units,
         max_numbers: or as far as this many coefficients, those of errors included, allow and it helps.
         seed: of the scrambling of the points.
+        logarithms: whether logarithms of means may be projected where that is closer.
 
     Raises:
         InputError: if not even a plane fits into `max_numbers`, or `unit` is not positive.
@@ -114,7 +116,7 @@ def compact(
     least = count_terms(n_parameters, 1) * n_bins
     if 2 * least > max_numbers:
         raise InputError(f"polynomials of {n_bins} bins in {n_parameters} parameters need over {max_numbers} numbers")
-    order, mean = _raise_order(samples, _project_mean, (unit,), tolerance, max_numbers - least)
+    order, mean = _raise_order(samples, _project_mean, (unit, logarithms), tolerance, max_numbers - least)
     error_order, error = _raise_order(
         samples, _project_error, (), ERROR_TOLERANCE, max_numbers - mean.coefficients.size
     )
@@ -244,13 +246,16 @@ def _raise_order(
     return best
 
 
-def _project_mean(samples: _Samples, order: int, unit: np.ndarray | None) -> _Projected:
+def _project_mean(samples: _Samples, order: int, unit: np.ndarray | None, logarithms: bool) -> _Projected:
     checks = samples.checks
     if unit is None:
         tiny = 1e-6 * np.abs(checks.mean).max(axis=0)
         unit = np.maximum(checks.error, np.where(tiny > 0, tiny, 1.0))
     positive = np.asarray((samples.at(order).mean > 0).all(axis=0) & (checks.mean > 0).all(axis=0))
     linear, off = _fit_contents(samples, order, np.zeros(len(positive), bool), unit)
+    if not logarithms:
+        worst, typical = _summary(off)
+        return _Projected(linear, np.zeros(len(positive), bool), worst, typical, worst)
     logarithmic, log_off = _fit_contents(samples, order, positive, unit)
     log = positive & (log_off.max(axis=0) < _LOG_HELPS * off.max(axis=0))
     off = np.where(log, log_off, off)

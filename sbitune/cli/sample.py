@@ -1,0 +1,58 @@
+"""`sbitune sample`: run directories of a design, without running anything."""
+
+from pathlib import Path
+
+import click
+
+from sbitune.cli.common import Figures, TerminalReporter, reports
+
+
+@click.command("sample")
+@click.argument("source")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False), help="Directory to write; not there yet."
+)
+@click.option("-n", "--runs", type=click.IntRange(min=1), help="Number of runs; needed with a limits file.")
+@click.option("--design", type=click.Choice(["sobol", "latin", "uniform", "grid"]), help="For a limits file: sobol.")
+@click.option("--seed", type=click.IntRange(min=0), help="For a limits file: 1.")
+@click.option("--events", type=click.IntRange(min=1), help="What {EVENTS} stands for, with a limits file.")
+@click.option(
+    "-t", "--template", multiple=True, type=click.Path(), help="File to copy into every run, {NAME} filled in."
+)
+@reports
+def command(
+    reporter: TerminalReporter,
+    source: str,
+    output: str,
+    runs: int | None,
+    design: str | None,
+    seed: int | None,
+    events: int | None,
+    template: tuple[str, ...],
+) -> Figures:
+    """Write the runs of SOURCE, a card or a limits file (NAME low high, or NAME value), as directories with params.dat
+    and filled templates, for somebody else to run. Of a card there is run.sh (a command) or run.cmnd (Pythia), too.
+
+    {NAME} is replaced by a parameter's value, {SEED}, {EVENTS}, {RUN} as in a card. Histograms that the runs leave
+    beside params.dat make the directory a scan.
+
+    Example: sbitune sample limits.dat -o scan -n 100 -t run.in
+    """
+    from sbitune.data.errors import InputError
+    from sbitune.tuning.models import card_at
+    from sbitune.tuning.sampling import check_templates, design_in_limits, design_of_card, read_templates, write_design
+
+    loaded = card_at(source)
+    own = read_templates(template)
+    if loaded is not None:
+        if runs or design or seed is not None or events:
+            raise InputError("--runs, --design, --seed, --events: the card says them, in its section `scan`")
+        points, templates, events = design_of_card(loaded)
+        made = write_design(output, points, [*templates, *own], events, loaded.directory)
+    else:
+        if runs is None:
+            raise InputError("--runs: say how many runs to place in the limits")
+        points = design_in_limits(source, runs, design or "sobol", 1 if seed is None else seed)
+        check_templates(template, [*points.names, *points.fixed])
+        made = write_design(output, points, own, events or 0, Path(source).parent)
+    return {"runs": len(made), "parameters": len(points.names), "fixed": len(points.fixed), "output": output}

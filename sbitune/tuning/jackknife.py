@@ -1,0 +1,136 @@
+"""How much a tune owes to the order of the polynomial, and to single runs.
+
+The orders are compared by cross-validation (`surrogates.orders`) and by the values that each of them would be fitted
+to. Runs are left out by the delete-d jackknife: with d of n runs missing in each of N combinations, values theta_s and
+their mean m,
+
+    error^2 = (n - d) / (d N) sum_s (theta_s - m)^2
+
+estimates the variance that the values owe to which runs were made (J. Shao and C. F. J. Wu, A General Theory for
+Jackknife Variance Estimation, Ann. Statist. 17 (1989) 1176). Combinations of several sizes have a spread, but no such
+error. Professor calls them run combinations.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import msgspec
+import numpy as np
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.scan import Scan
+from sbitune.fitting.minimiser import fit
+from sbitune.fitting.problem import Problem
+from sbitune.fitting.results import Tune
+from sbitune.tuning.card import Card
+from sbitune.tuning.matching import Matched
+from sbitune.tuning.surrogates.choice import Kind, choose
+from sbitune.tuning.surrogates.config import AutoConfig, PolynomialConfig
+from sbitune.tuning.surrogates.training import train
+
+
+class Refit(NamedTuple):
+    """A fit of a card with another surrogate."""
+
+    name: str  #: the order, or which combination
+    values: np.ndarray | None  #: (n_parameters,) fitted; None: the fit failed
+    errors: np.ndarray | None  #: (n_parameters,)
+    chi2: float  #: with unit weights; NaN if it failed
+    note: str  #: why it failed, or what it says of itself
+
+
+class Stability(NamedTuple):
+    """Values over run combinations."""
+
+    mean: np.ndarray  #: (n_parameters,)
+    spread: np.ndarray  #: (n_parameters,) standard deviation over the combinations
+    error: np.ndarray | None  #: (n_parameters,) jackknife error; None for combinations of several sizes
+    combinations: int  #: that were fitted
+    failed: int
+
+
+def fit_orders(
+    card: Card, scan: Scan, matched: Matched, orders: Sequence[int], reporter: Reporter = QUIET
+) -> tuple[Refit, ...]:
+    """Fit a card with polynomials of given orders in place of its surrogate.
+
+    Args:
+        card: its `fit` section counts, and what it says of polynomials beside the order.
+        scan: the card's.
+        matched: what `matching.match` found for it.
+        orders: that the runs allow.
+        reporter: hears of progress.
+    """
+    base = card.surrogate if isinstance(card.surrogate, PolynomialConfig) else PolynomialConfig()
+    found = []
+    for number, order in enumerate(orders):
+        reporter.progress("orders", number, len(orders))
+        config = msgspec.structs.replace(base, order=order)
+        found.append(_refit(f"order {order}", card, scan, matched, config))
+    reporter.progress("orders", len(orders), len(orders))
+    return tuple(found)
+
+
+def fit_combinations(
+    card: Card,
+    scan: Scan,
+    matched: Matched,
+    combinations: Sequence[Sequence[str]],
+    reporter: Reporter = QUIET,
+) -> tuple[Refit, ...]:
+    """Train and fit on run combinations; an automatic surrogate is chosen once, on all runs.
+
+    Raises:
+        InputError: for a run that the scan does not have.
+    """
+    config = card.surrogate
+    if isinstance(config, AutoConfig):
+        config = choose(jax.random.key(card.fit.seed), scan, config, reporter).config
+    found = []
+    for number, runs in enumerate(combinations):
+        reporter.progress("combinations", number, len(combinations))
+        found.append(_refit(f"combination {number}", card, scan.take_runs(runs), matched, config))
+    reporter.progress("combinations", len(combinations), len(combinations))
+    return tuple(found)
+
+
+def _refit(name: str, card: Card, scan: Scan, matched: Matched, config: Kind) -> Refit:
+    try:
+        tune = _fit(card, scan, matched, config)
+    except (ComputationError, InputError) as error:  # too few runs for an order, or a fit that does not converge
+        return Refit(name, None, None, np.nan, str(error))
+    return Refit(name, tune.values, tune.errors, tune.chi2_unit, "; ".join(tune.notes))
+
+
+def _fit(card: Card, scan: Scan, matched: Matched, config: Kind) -> Tune:
+    surrogate = train(jax.random.key(card.fit.seed), scan, config)
+    given = card.fit
+    problem = Problem(
+        surrogate, matched.measured, given.limits, given.fixed, given.surrogate_error, matched.correlation
+    )
+    return fit(problem, msgspec.structs.replace(given, starts=min(2, given.starts), minos=False))
+
+
+def stability(refits: Sequence[Refit], sizes: Sequence[int], runs: int) -> Stability:
+    """Spread of the values over combinations.
+
+    Args:
+        refits: of `fit_combinations`.
+        sizes: number of runs of each combination.
+        runs: of the whole scan.
+
+    Raises:
+        ComputationError: fewer than two fits succeeded.
+    """
+    good = [(refit.values, size) for refit, size in zip(refits, sizes, strict=True) if refit.values is not None]
+    if len(good) < 2:
+        reasons = next((refit.note for refit in refits if refit.values is None), "only one combination is given")
+        raise ComputationError(f"{len(good)} of {len(refits)} combinations could be fitted: {reasons}")
+    values = np.array([value for value, _ in good])
+    error = None
+    kept = {size for _, size in good}
+    if len(kept) == 1 and (left := runs - kept.pop()) > 0:
+        error = np.sqrt((runs - left) / left * values.var(axis=0))
+    return Stability(values.mean(axis=0), values.std(axis=0, ddof=1), error, len(good), len(refits) - len(good))
