@@ -1,0 +1,279 @@
+"""Posteriors known in closed form: Gaussian, cut off at a limit, with two minima; files, predictions and the judge."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+from toys import Formula, NoisySlope, linear_model, make_bins, measure
+
+from sbitune.data.errors import InputError
+from sbitune.data.scan import Parameter
+from sbitune.fitting.chains import Posterior, diagnose, judge, load_posterior
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.frame import Frame
+from sbitune.fitting.minimiser import fit
+from sbitune.fitting.objective import Objective, minus_two_log_likelihood
+from sbitune.fitting.posterior import PosteriorConfig, sample_posterior
+from sbitune.fitting.predictive import predictive
+from sbitune.fitting.problem import Problem
+from sbitune.fitting.target import minus_two_log_density
+
+TRUTH = np.array([0.8, 1.5])
+CONFIG = PosteriorConfig(warmup=150, samples=1000)
+
+
+def noisy(model, seed=2, theta=TRUTH, **kwargs):
+    rng = np.random.default_rng(seed)
+    errors = rng.uniform(0.1, 0.3, len(model.bins))
+    with jax.enable_x64(True):
+        return measure(model, theta, errors, rng.normal(0, errors), **kwargs)
+
+
+def closed_form(model, measured):
+    """Least squares: mean and covariance of the parameters, where no limit is near."""
+    inverse = np.linalg.inv(np.diag(measured.errors**2 + model.error**2))
+    covariance = np.linalg.inv(model.slope.T @ inverse @ model.slope)
+    return covariance @ model.slope.T @ inverse @ (measured.values - model.offset), covariance
+
+
+@pytest.fixture(scope="module")
+def linear():
+    model = linear_model(error=0.05)
+    measured = noisy(model)
+    problem = Problem(model, measured)
+    tune = fit(problem, FitConfig(starts=2))
+    return problem, tune, sample_posterior(jax.random.key(5), problem, CONFIG, tune), closed_form(model, measured)
+
+
+def test_a_linear_model_has_a_gaussian_posterior(linear):
+    _, _, posterior, (mean, covariance) = linear
+    assert posterior.converged, posterior.notes
+    assert posterior.samples.shape == (4, 1000, 2)
+    assert posterior.samples.dtype == np.float64
+    errors = np.sqrt(np.diag(covariance))
+    ess = np.array([posterior.diagnoses[name].ess_mean for name in posterior.names])
+    assert (np.abs(posterior.mean - mean) < 4 * errors / np.sqrt(ess)).all()
+    # a variance of independent draws has the relative error sqrt(2 / n); squares mix slower than the draws themselves
+    tails = min(d.ess_tail for d in posterior.diagnoses.values())
+    tolerance = 4 * np.sqrt(2 / tails) * np.outer(errors, errors)
+    assert (np.abs(posterior.covariance - covariance) < tolerance).all()
+    assert (np.abs(posterior.errors / errors - 1) < 4 / np.sqrt(2 * tails)).all()
+
+
+def test_intervals_agree_with_minos(linear):
+    _, tune, posterior, _ = linear
+    for name, value, (low, high) in zip(tune.names, tune.values, posterior.intervals(), strict=True):
+        below, above = tune.minos[name]
+        assert (high - low) / (above - below) == pytest.approx(1, abs=0.05)
+        assert low == pytest.approx(value + below, abs=0.1 * (above - below))
+    with pytest.raises(InputError, match="between 0 and 1"):
+        posterior.intervals(68.0)
+
+
+def test_minus_two_log_is_that_of_the_objective(linear):
+    _, tune, posterior, (_, covariance) = linear
+    apart = posterior.samples[0, :20] - tune.values
+    expected = np.einsum("ni,ij,nj->n", apart, np.linalg.inv(covariance), apart)
+    minimum = posterior.minus_two_log[0, :20] - expected
+    np.testing.assert_allclose(minimum, minimum[0], atol=1e-3)
+    assert minimum[0] == pytest.approx(tune.chi2, abs=1e-3)
+    # chi2 above its minimum is distributed as chi2 with two degrees of freedom
+    rise = posterior.minus_two_log - tune.chi2
+    assert rise.mean() == pytest.approx(2, abs=4 * 2 / np.sqrt(1000))
+
+
+def test_density_and_its_derivatives_are_those_of_the_likelihood():
+    slope = np.random.default_rng(1).normal(0, 1, 8)
+    model = NoisySlope((Parameter("x", 0.5, 3.0),), make_bins(8), slope, 0.2)
+    with jax.enable_x64(True):
+        measured = measure(model, np.array([1.3]), np.full(8, 0.4), np.linspace(-0.5, 0.5, 8))
+        problem = Problem(model, measured)
+        frame = Frame(problem)
+        objective = Objective(problem, frame)
+        numbers = objective.numbers()
+        density = minus_two_log_density(objective, numbers)
+        for u in (np.array([-0.4]), np.array([0.7])):
+            theta = jnp.asarray(frame.to_theta(u))
+            reference = jax.value_and_grad(lambda t: minus_two_log_likelihood(model, t, numbers))(theta)
+            value, gradient = jax.value_and_grad(density)(jnp.asarray(u))
+            assert float(value) == pytest.approx(float(reference[0]), rel=1e-10)
+            np.testing.assert_allclose(gradient, reference[1] * frame.half, rtol=1e-9)
+
+
+def test_a_limit_cuts_the_gaussian_off():
+    model = linear_model()
+    measured = noisy(model)
+    mean, covariance = closed_form(model, measured)
+    errors = np.sqrt(np.diag(covariance))
+    edge = mean[0] - 0.5 * errors[0]  # half a standard deviation below the unlimited minimum
+    problem = Problem(model, measured, limits={"Shower:alpha": (0.0, float(edge))})
+    tune = fit(problem, FitConfig(starts=2, minos=False))
+    assert tune.at_limit == ("Shower:alpha",)
+    posterior = sample_posterior(jax.random.key(1), problem, CONFIG, tune)
+    assert posterior.converged, posterior.notes
+    assert posterior.draws[:, 0].max() <= edge
+    cut = stats.truncnorm(-np.inf, -0.5, mean[0], errors[0])
+    slope = covariance[0, 1] / covariance[0, 0]  # the other parameter follows linearly
+    expected = np.array([cut.mean(), mean[1] + slope * (cut.mean() - mean[0])])
+    rest = covariance[1, 1] - slope**2 * covariance[0, 0]
+    widths = np.array([cut.std(), np.sqrt(rest + slope**2 * cut.var())])
+    ess = np.array([posterior.diagnoses[name].ess_mean for name in posterior.names])
+    assert (np.abs(posterior.mean - expected) < 4 * widths / np.sqrt(ess)).all()
+    tails = min(d.ess_tail for d in posterior.diagnoses.values())
+    np.testing.assert_allclose(posterior.errors, widths, rtol=4 / np.sqrt(tails))
+    ends = cut.ppf([0.15865, 0.84135])
+    np.testing.assert_allclose(posterior.intervals()[0], ends, atol=0.1 * cut.std())
+
+
+def test_without_the_models_error_v_is_held():
+    model = linear_model(error=0.2)
+    measured = noisy(model)
+    problem = Problem(model, measured, model_error=False)
+    posterior = sample_posterior(jax.random.key(2), problem, PosteriorConfig(warmup=100, samples=500))
+    mean, covariance = closed_form(replace(model, error=np.zeros(20)), measured)
+    ess = min(d.ess_tail for d in posterior.diagnoses.values())
+    np.testing.assert_allclose(posterior.mean, mean, atol=4 * np.sqrt(covariance.diagonal().max() / ess))
+    np.testing.assert_allclose(posterior.errors, np.sqrt(np.diag(covariance)), rtol=4 / np.sqrt(2 * ess))
+
+
+def test_a_fixed_parameter_stays_and_the_same_key_gives_the_same_draws():
+    model = linear_model()
+    problem = Problem(model, noisy(model), fixed={"String:sigma": 1.4})
+    config, tune = PosteriorConfig(warmup=50, samples=50, chains=2), fit(problem, FitConfig(starts=1, minos=False))
+    first, second = (sample_posterior(jax.random.key(9), problem, config, tune) for _ in range(2))
+    np.testing.assert_array_equal(first.samples, second.samples)
+    assert first.free == ("Shower:alpha",)
+    np.testing.assert_allclose(first.samples[:, :, 1], 1.4, rtol=1e-12)
+    assert first.errors[1] == pytest.approx(0, abs=1e-12)
+    assert not first.converged  # 100 draws are too few, and that is said
+    assert any("effective sample size" in note for note in first.notes)
+    assert "(fixed)" in str(first)
+
+
+def test_two_minima_are_flagged():
+    bins = make_bins(6)
+    model = Formula((Parameter("x", -2.0, 2.5),), bins, lambda theta: jnp.full(6, theta[0] ** 2))
+    with jax.enable_x64(True):
+        problem = Problem(model, measure(model, np.array([1.0]), np.full(6, 0.1)))
+    tune = fit(problem, FitConfig(starts=8, minos=False))
+    posterior = sample_posterior(jax.random.key(4), problem, PosteriorConfig(warmup=100, samples=200), tune)
+    assert set(np.sign(posterior.samples[:, -1, 0])) == {-1.0, 1.0}  # chains sit in both
+    assert posterior.diagnoses["x"].r_hat > 1.5
+    assert any("the chains do not agree" in note for note in posterior.notes)
+
+
+def test_the_judge_tells_good_chains_from_bad():
+    rng = np.random.default_rng(3)
+    good = rng.normal(0, 1, (4, 1000))
+    d = diagnose(good)
+    assert d.r_hat < 1.01
+    assert d.ess == pytest.approx(4000, rel=0.15)
+    assert judge({"x": d}, 0) == ()
+    shifted = good + np.array([0.0, 0.0, 0.0, 0.5])[:, None]
+    assert diagnose(shifted).r_hat > 1.02
+    wider = good * np.array([1.0, 1.0, 1.0, 2.0])[:, None]  # same means: only distances from the median tell
+    assert diagnose(wider).r_hat > 1.02
+    slow = np.zeros((4, 1000))
+    for i in range(1, 1000):  # autoregressive with 0.9: ESS = n (1 - 0.9) / (1 + 0.9)
+        slow[:, i] = 0.9 * slow[:, i - 1] + rng.normal(0, 1, 4)
+    assert diagnose(slow).ess_mean == pytest.approx(4000 * 0.1 / 1.9, rel=0.3)
+    assert any("draw more" in note for note in judge({"x": diagnose(slow)}, 0))
+    assert judge({"x": diagnose(np.ones((4, 100)))}, 0) != ()
+    assert judge({"x": d}, 3) == ("3 trajectories diverged: raise target_accept",)
+
+
+def test_diagnostics_are_those_of_arviz():
+    arviz = pytest.importorskip("arviz", reason="arviz is not installed", exc_type=(ImportError, Warning))
+    rng = np.random.default_rng(4)
+    x = rng.normal(0, 1, (4, 500)).cumsum(axis=1) * 0.05 + rng.standard_t(3, (4, 500))
+    d = diagnose(x)
+    assert d.r_hat == pytest.approx(float(arviz.rhat(x)), rel=1e-6)
+    assert d.ess == pytest.approx(float(arviz.ess(x, method="bulk")), rel=0.02)
+    assert d.ess_tail == pytest.approx(float(arviz.ess(x, method="tail")), rel=0.05)
+    assert d.ess_mean == pytest.approx(float(arviz.ess(x, method="mean")), rel=0.02)
+
+
+def test_files_can_be_read_again(linear, tmp_path):
+    _, _, posterior, _ = linear
+    posterior.save(tmp_path / "posterior.npz")
+    again = load_posterior(tmp_path / "posterior.npz")
+    assert isinstance(again, Posterior)
+    for name in ("samples", "minus_two_log", "diverging", "acceptance", "steps"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(posterior, name))
+    assert (again.parameters, again.free) == (posterior.parameters, posterior.free)
+    assert (again.diagnoses, again.notes) == (posterior.diagnoses, posterior.notes)
+    posterior.save(tmp_path / "posterior.json")
+    read = json.loads((tmp_path / "posterior.json").read_text())
+    assert {group: {name: np.shape(x) for name, x in members.items()} for group, members in read.items()} == {
+        "posterior": dict.fromkeys(posterior.names, (4, 1000)),
+        "sample_stats": dict.fromkeys(("lp", "diverging", "acceptance_rate", "n_steps"), (4, 1000)),
+    }
+    assert read["posterior"]["Shower:alpha"][2][10] == posterior.samples[2, 10, 0]
+    with pytest.raises(InputError, match=r"\.npz or \.json"):
+        posterior.save(tmp_path / "posterior.nc")
+    with pytest.raises(InputError, match="not a posterior"):
+        load_posterior(tmp_path / "posterior.json")
+
+
+def test_arviz_reads_it(linear, tmp_path):
+    arviz = pytest.importorskip("arviz", reason="arviz is not installed", exc_type=(ImportError, Warning))
+    _, _, posterior, _ = linear
+    data = arviz.from_dict(**posterior.to_dict())
+    summary = arviz.summary(data, round_to="none")
+    np.testing.assert_allclose(summary["mean"], posterior.mean, rtol=1e-12)
+    posterior.save(tmp_path / "posterior.json")
+    read = arviz.from_json(str(tmp_path / "posterior.json"))
+    np.testing.assert_array_equal(read.posterior["String:sigma"].values, posterior.samples[:, :, 1])
+    assert int(read.sample_stats["diverging"].sum()) == posterior.divergences
+
+
+def test_predictions_spread_as_the_parameters_and_the_model_do(linear):
+    problem, _, posterior, (mean, covariance) = linear
+    made = predictive(jax.random.key(3), posterior, problem, 2000)
+    assert made.values.shape == (2000, 20)
+    model = problem.model
+    expected = model.slope @ covariance @ model.slope.T + np.diag(model.error**2)
+    center = model.offset + model.slope @ mean
+    errors = np.sqrt(np.diag(expected))
+    assert (np.abs(made.values.mean(axis=0) - center) < 4.5 * errors / np.sqrt(1500)).all()
+    tolerance = 5 * np.sqrt(2 / 1500) * np.outer(errors, errors)
+    assert (np.abs(np.cov(made.values, rowvar=False) - expected) < tolerance).all()
+
+
+def test_the_p_value_tells_whether_the_data_look_like_the_model(linear):
+    problem, tune, posterior, _ = linear
+    good = predictive(jax.random.key(3), posterior, problem, 1000)
+    # chi2 at a draw is that at the minimum and a chi2 with two degrees of freedom
+    rise = stats.chi2(2).ppf((np.arange(2000) + 0.5) / 2000)
+    assert good.p_value == pytest.approx(stats.chi2.sf(tune.chi2 + rise, 20).mean(), abs=0.02)
+    measured = problem.measured
+    worse = replace(measured, values=measured.values + 0.6 * (-1.0) ** np.arange(20))
+    assert predictive(jax.random.key(3), posterior, replace(problem, measured=worse), 200).p_value < 1e-3
+
+
+def test_bad_input_is_refused(linear):
+    problem, _, posterior, _ = linear
+    weighted = replace(problem.measured, weights=np.full(20, 2.0))
+    with pytest.raises(InputError, match="weights other than 1"):
+        sample_posterior(jax.random.key(1), replace(problem, measured=weighted), CONFIG)
+    with pytest.raises(InputError, match="at least one"):
+        predictive(jax.random.key(1), posterior, problem, 0)
+    other = replace(linear_model(), parameters=(Parameter("a", 0.0, 1.0), Parameter("b", 0.0, 1.0)))
+    with pytest.raises(InputError, match="different parameters"):
+        predictive(jax.random.key(1), posterior, replace(problem, model=other), 10)
+
+
+def test_nothing_global_changes():
+    code = (
+        "import warnings, jax, sbitune.fitting.minimiser; before = list(warnings.filters);"
+        "from sbitune.fitting.posterior import sample_posterior; from sbitune.fitting.target import import_numpyro;"
+        "import_numpyro(); assert warnings.filters == before; assert not jax.config.jax_enable_x64; print('same')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "same"
