@@ -1,5 +1,7 @@
 """`sbitune fit`: the parameters from a scan."""
 
+from typing import Any
+
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
@@ -7,9 +9,23 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 
 @click.command("fit")
 @click.argument("card")
+@click.option("-r", "--reference", multiple=True, help="For a surrogate: YODA file, directory of them, or measurement.")
+@click.option("--weights", type=click.Path(), help="For a surrogate: weight file of Professor or Apprentice.")
+@click.option("--limits", type=click.Path(), help="For a surrogate: limits file, NAME low high or NAME value (fixed).")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="For a surrogate: results.txt or result.yaml.")
 @reports
-def command(reporter: TerminalReporter, card: str) -> Figures:
+def command(
+    reporter: TerminalReporter,
+    card: str,
+    reference: tuple[str, ...],
+    weights: str | None,
+    limits: str | None,
+    output: str | None,
+) -> Figures:
     """Fit CARD's parameters to its reference, on the scan that is there; writes result.yaml and tune.cmnd.
+
+    In place of a card there may be a surrogate.npz or Professor's ipol.dat, with data and weights as prof2-tune takes
+    them: sbitune fit ipol.dat -r data.yoda --weights weights.dat -o results.txt
 
     Example: sbitune fit tunes/lep
     """
@@ -18,6 +34,62 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     from sbitune.tuning.line import fit_stage, train_stage
     from sbitune.tuning.scanning import stored_scan
 
+    if _is_surrogate(card):
+        return _fit_alone(reporter, card, reference, weights, limits, output)
+    _refuse(reference=reference, weights=weights, limits=limits, output=output)
     loaded = load_card(card)
     scan = stored_scan(loaded)
     return of_fit(fit_stage(loaded, scan, train_stage(loaded, scan, reporter), reporter).record)
+
+
+def _is_surrogate(place: str) -> bool:
+    from pathlib import Path
+
+    from sbitune.data.formats import recognise
+
+    return Path(place).is_file() and not place.endswith((".yaml", ".yml")) and recognise(place) in ("surrogate", "ipol")
+
+
+def _refuse(**given: Any) -> None:
+    from sbitune.data.errors import InputError
+
+    named = [f"--{name}" for name, value in given.items() if value]
+    if named:
+        raise InputError(
+            f"{', '.join(named)}: the card says this; these options are for a surrogate.npz or an ipol.dat"
+        )
+
+
+def _fit_alone(
+    reporter: TerminalReporter,
+    source: str,
+    reference: tuple[str, ...],
+    weights: str | None,
+    limits: str | None,
+    output: str | None,
+) -> Figures:
+    from sbitune.cli.figures import of_fit
+    from sbitune.data.errors import InputError
+    from sbitune.data.formats import recognise
+    from sbitune.data.parameters import read_limits
+    from sbitune.tuning.alone import fit_surrogate, record_alone, within_limits, write_fit
+    from sbitune.tuning.models import as_scan, matched_with, open_model
+    from sbitune.tuning.tables import check_suffix
+
+    if output:
+        check_suffix(output, (".txt", ".yaml"))
+    model = open_model(source, reporter).model
+    matched = matched_with(as_scan(model), None, reference, weights)
+    if matched is None:
+        raise InputError("--reference: say what was measured: a YODA file or the name of a measurement")
+    for label, reason in matched.excluded:
+        reporter.say(f"left out: {label}: {reason}")
+    for note in matched.notes:
+        reporter.say(note)
+    config = within_limits(model, *(read_limits(limits) if limits else ({}, {})))
+    tune = fit_surrogate(model, matched, config)
+    reporter.say(str(tune))
+    record = record_alone(tune, matched, source, recognise(source), config.seed)
+    if output:
+        write_fit(output, record)
+    return of_fit(record) | ({"output": output} if output else {})

@@ -28,6 +28,8 @@ def command(
 
     Example: sbitune sensitivities tunes/lep -o sensitivities.csv
     """
+    import numpy as np
+
     from sbitune.tuning import sensitivities as library
     from sbitune.tuning.models import as_scan, matched_with, open_model
     from sbitune.tuning.tables import check_suffix, write_table
@@ -61,6 +63,7 @@ def command(
             what: {
                 row.path: {name: float(x) for name, x in zip(names, numbers, strict=True)}
                 for row, numbers in zip(rows, table, strict=True)
+                if not np.isnan(numbers).all()  # not measured, as the notes tell, or nowhere positive
             }
             for what, table in tables.items()
         },

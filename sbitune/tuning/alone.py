@@ -1,0 +1,60 @@
+"""A fit without a card: a surrogate that is there, data, and a weight file: `prof2-tune`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.data.professor_results import write_result
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.minimiser import fit
+from sbitune.fitting.problem import Problem
+from sbitune.fitting.results import Tune
+from sbitune.tuning.conversion import professor_result
+from sbitune.tuning.matching import Matched
+from sbitune.tuning.record import ResultRecord, make_record, provenance, write_record
+from sbitune.tuning.surrogates.evaluation import Surrogate
+
+
+def fit_surrogate(model: Surrogate, matched: Matched, config: FitConfig = FitConfig()) -> Tune:
+    """Fit the parameters of a surrogate to the measured bins of `models.matched_with`.
+
+    Raises:
+        InputError: for limits or fixed values of unknown parameters, or outside the surrogate's box.
+        ComputationError: if the fit does not converge.
+    """
+    parts = (config.limits, config.fixed, config.surrogate_error, matched.correlation)
+    return fit(Problem(model, matched.measured, *parts), config)
+
+
+def within_limits(
+    model: Surrogate, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, float], seed: int = 1
+) -> FitConfig:
+    """A fit within a limits file; names that are no parameters of the surrogate are refused by the fit."""
+    known = {p.name: p for p in model.parameters}
+    for name, ends in ranges.items():
+        p = known.get(name)
+        if p is not None and not p.low <= ends[0] < ends[1] <= p.high:
+            raise InputError(
+                f"limits of {name}: [{ends[0]:g}, {ends[1]:g}] are not inside the range [{p.low:g}, {p.high:g}] that "
+                "the surrogate learnt"
+            )
+    return FitConfig(limits=dict(ranges), fixed=dict(fixed), seed=seed)
+
+
+def record_alone(tune: Tune, matched: Matched, source: str, kind: str, seed: int) -> ResultRecord:
+    """Write down a fit of a surrogate's file."""
+    measured = matched.measured
+    data = np.concatenate([measured.values, measured.total_errors]).tobytes()
+    origin = provenance(b"", data, Path(source).read_bytes(), {"fit": seed})
+    excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
+    return make_record(tune, f"fit of {Path(source).name}", excluded, {"kind": kind}, origin)
+
+
+def write_fit(path: str | Path, record: ResultRecord) -> None:
+    """Write a `result.yaml`, or Professor's `results.txt` if the name ends in .txt."""
+    if str(path).endswith(".txt"):
+        write_result(path, professor_result(record))
+    else:
+        write_record(Path(path), record)
