@@ -153,7 +153,7 @@ class _Inner:
 def outer_objective(
     name: OuterObjective, r: np.ndarray, variance: np.ndarray, data: np.ndarray, places: list[np.ndarray]
 ) -> float:
-    """Compute g from residuals r (n_bins,), variances with and without the model's, and where every observable's bins are."""
+    """Compute g of residuals r (n_bins,), with their variances with and without the model's, and observables' bins."""
     if name == "portfolio":
         e = np.array([np.mean(r[mine] ** 2 / variance[mine]) for mine in places])
         return float(e.mean() + e.var())

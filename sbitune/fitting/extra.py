@@ -16,9 +16,9 @@ import numpy as np
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
-from sbitune.fitting.objective import few_threads, invert
+from sbitune.fitting.objective import few_threads
 from sbitune.fitting.problem import Problem
-from sbitune.fitting.refit import Linear, refit, with_errors
+from sbitune.fitting.refit import Linear, changed_errors, refit, with_errors
 from sbitune.fitting.results import Tune
 from sbitune.fitting.robust import Downweighted, downweighted, student_weights
 from sbitune.fitting.theory import TheoryError, fit_errors, wanted_errors
@@ -99,7 +99,7 @@ def _alternate(
 def _update(problem: Problem, config: FitConfig, asked: Asked, linear: Linear, extra: Extra) -> Extra:
     """The errors that belong to a minimum."""
     theory, variance = _theory(problem, asked, linear, extra)
-    linear = _changed(linear, problem, variance - extra.theory_variance)
+    linear = changed_errors(problem, linear, variance - extra.theory_variance)
     outlier, bins = extra.outlier_variance, ()
     if config.loss == "student":
         weight, pull, outlier = student_weights(linear, outlier, config.student_dof)
@@ -114,7 +114,7 @@ def _theory(problem: Problem, asked: Asked, linear: Linear, extra: Extra) -> tup
     found = {path: TheoryError(path, value, value, value, False) for path, value in eps.items()}
     open_ones = {path: eps[path] for path, value in asked.items() if value == "fitted"}
     if open_ones:
-        linear = _changed(linear, problem, _variance(problem, eps, linear) - extra.theory_variance)
+        linear = changed_errors(problem, linear, _variance(problem, eps, linear) - extra.theory_variance)
         found |= fit_errors(linear, bins, open_ones)
     variance = _variance(problem, {path: row.relative for path, row in found.items()}, linear)
     return tuple(found[path] for path in asked), variance
@@ -126,12 +126,6 @@ def _variance(problem: Problem, eps: Mapping[str, float], linear: Linear) -> np.
     for path, value in eps.items():
         relative[problem.measured.bins.of(path)] = value
     return (relative * linear.mean) ** 2
-
-
-def _changed(linear: Linear, problem: Problem, change: np.ndarray) -> Linear:
-    """The linear problem with other variances of the bins."""
-    covariance = linear.covariance + np.diag(change)
-    return replace(linear, covariance=covariance, inverse=invert(covariance, problem.measured.bins)[0])
 
 
 def _notes(extra: Extra) -> list[str]:

@@ -18,7 +18,7 @@ import scipy.linalg
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.frame import Frame
 from sbitune.fitting.minimiser import migrad
-from sbitune.fitting.objective import Objective, few_threads
+from sbitune.fitting.objective import Objective, few_threads, invert
 from sbitune.fitting.problem import Problem
 
 #: V is brought up to date until no parameter moves by more than this part of its error
@@ -131,11 +131,22 @@ def with_errors(problem: Problem, added: np.ndarray) -> Problem:
     return replace(problem, measured=replace(problem.measured, errors=errors))
 
 
+def far_variance(linear: Linear, left_out: np.ndarray) -> np.ndarray:
+    """(n_bins,) variances with which the bins `left_out` say nothing."""
+    added = np.zeros(len(linear.mean))
+    added[left_out] = (_FAR**2) * (np.diag(linear.covariance) + linear.residual**2)[left_out]
+    return added
+
+
 def without(problem: Problem, linear: Linear, left_out: np.ndarray) -> Problem:
     """The problem without the bins `left_out`: their errors become so large that they say nothing.
 
     Nothing is compiled anew for that, as it would be for fewer bins.
     """
-    added = np.zeros(len(problem.measured.bins))
-    added[left_out] = (_FAR**2) * (np.diag(linear.covariance) + linear.residual**2)[left_out]
-    return with_errors(problem, added)
+    return with_errors(problem, far_variance(linear, left_out))
+
+
+def changed_errors(problem: Problem, linear: Linear, change: np.ndarray) -> Linear:
+    """The linear problem with the variances of the bins changed by `change` (n_bins,), at the same point."""
+    covariance = linear.covariance + np.diag(change)
+    return replace(linear, covariance=covariance, inverse=invert(covariance, problem.measured.bins)[0])

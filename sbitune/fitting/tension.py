@@ -22,7 +22,15 @@ from scipy.stats import chi2
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.objective import few_threads
 from sbitune.fitting.problem import Problem
-from sbitune.fitting.refit import Linear, invert_positive, linearise, refit, without
+from sbitune.fitting.refit import (
+    Linear,
+    changed_errors,
+    far_variance,
+    invert_positive,
+    linearise,
+    refit,
+    without,
+)
 from sbitune.fitting.results import Tune
 from sbitune.fitting.robust import leave_one_out
 
@@ -40,7 +48,7 @@ class Without:
 
     shift: np.ndarray  #: (n_parameters,) change of the parameters, in the generator's units
     in_errors: np.ndarray  #: (n_parameters,) the same in the errors of the tune; 0 for fixed parameters
-    significance: np.ndarray  #: (n_parameters,) the same in the errors that such a change has; 0 if it has none
+    significance: np.ndarray  #: (n_parameters,) change of the linear problem in its own errors; 0 if it has none
     note: str = ""  #: why there is no answer
 
 
@@ -118,7 +126,9 @@ def leave_out(problem: Problem, tune: Tune, linear: Linear, left_out: np.ndarray
     n, w = len(tune.values), problem.measured.weights
     try:
         other = refit(without(problem, linear, left_out), tune.values)
-        difference = _lever(other, w, n) - _lever(linear, w, n)
+        # of the linear problem, in which it belongs to the residuals alone: log det V moves the parameters as well
+        unheard = changed_errors(problem, linear, far_variance(linear, left_out))
+        difference = _lever(unheard, w, n) - _lever(linear, w, n)
     except ComputationError as error:
         nothing = np.full(n, np.nan)
         return Without(nothing, nothing, nothing, str(error))
@@ -127,8 +137,8 @@ def leave_out(problem: Problem, tune: Tune, linear: Linear, left_out: np.ndarray
     variance = np.einsum("ib,bc,ic->i", difference, linear.covariance, difference) * half**2
     errors = np.where(tune.errors > 0, tune.errors, 1.0)
     known = variance > _NO_CHANGE * errors**2
-    known[np.setxor1d(linear.used, other.used)] = False
-    significance = np.where(known, shift / np.sqrt(np.where(known, variance, 1.0)), 0.0)
+    moved = -(difference @ linear.residual) * half
+    significance = np.where(known, moved / np.sqrt(np.where(known, variance, 1.0)), 0.0)
     names = np.array([p.name for p in problem.parameters])
     at_limit = [name for i, name in enumerate(names) if name in tune.free and i not in other.used]
     lost = other.used[np.sqrt(np.diag(other.parameter_covariance)) > _WHOLE_RANGE]
