@@ -69,7 +69,8 @@ def _fit(fitted: Fitted) -> str:
         "the data"
         + (f", {sources} correlated sources of error among them," if sources else "")
         + (" and of the surrogate, which moves with the parameters" if card.fit.surrogate_error else "")
-        + f"; weights other than 1 multiply the residuals, and V is then held. MIGRAD with exact gradients from {len(minima)} starting points, of which {good} converged to chi2 "
+        + "; weights other than 1 multiply the residuals, and V is then held. MIGRAD with exact gradients from "
+        f"{len(minima)} starting points, of which {good} converged to chi2 "
         f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; from the "
         "lowest of them it went on with the surrogate's error brought up to date. "
         + ("MINOS errors are given beside. " if card.fit.minos else "")

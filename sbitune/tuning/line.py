@@ -55,6 +55,11 @@ class Fitted:
         return None if any(v is None for v in values) else np.array(values, float)
 
     @property
+    def problem(self) -> Problem:
+        """The fit as it was made."""
+        return make_problem(self.loaded, self.surrogate, self.matched)
+
+    @property
     def measured(self) -> Measured:
         """The measured bins in the fit."""
         return self.matched.measured
@@ -97,16 +102,8 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
-    problem = Problem(
-        surrogate,
-        matched.measured,
-        card.fit.limits,
-        card.fit.fixed,
-        card.fit.surrogate_error,
-        matched.correlation,
-    )
     try:
-        tune = fit(problem, card.fit)
+        tune = fit(make_problem(loaded, surrogate, matched), card.fit)
     except ComputationError:
         _remove(loaded, "result.yaml", "tune.cmnd", "validation.yoda", "report.html")
         raise
@@ -120,6 +117,13 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         _write(loaded, record)
     reporter.say(str(tune))
     return Fitted(loaded, scan, reference, surrogate, matched, record)
+
+
+def make_problem(loaded: LoadedCard, surrogate: Surrogate, matched: Matched) -> Problem:
+    """What a card asks to be fitted."""
+    how = loaded.card.fit
+    parts = (surrogate, matched.measured, how.limits, how.fixed, how.surrogate_error, matched.correlation)
+    return Problem(*parts)
 
 
 def _match(loaded: LoadedCard, scan: Scan, reference: Reference) -> Matched:

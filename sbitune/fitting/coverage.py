@@ -1,0 +1,256 @@
+"""Do the quoted intervals hold the truth as often as they say? Counted on fits whose truth is known.
+
+For each fit and parameter a root r tells how far the fitted value is from the truth, a standard normal variable if all
+is well: |r| < 1 if the 68.3 % interval holds the truth, |r| < 1.96 for 95 %. Away from limits it is that of MINOS,
+
+    r = sign(fitted - true) sqrt(rise of the objective when the parameter is held at the truth),
+
+(fitted - true) / error where the problem is Gaussian. Where a limit is within reach, intervals that follow from a rise
+of the objective hold the truth too often; there r is the normal quantile of the posterior probability that the
+parameter lies above the truth, with a uniform prior within the limits: right on average over truths that are spread
+evenly within the limits, as the points of a design are.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from sbitune.data.errors import ComputationError
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.frame import Frame
+from sbitune.fitting.importance import likelihoods, sample, to_root
+from sbitune.fitting.minimiser import fit
+from sbitune.fitting.objective import Objective, few_threads
+from sbitune.fitting.problem import Problem
+from sbitune.fitting.quick import Point, Quick
+from sbitune.fitting.response import CompiledResponse
+
+#: what intervals claim: one standard deviation, and 95 %
+CLAIM68, CLAIM95 = float(stats.chi2.cdf(1.0, 1)), 0.95
+_RISE95 = float(stats.chi2.ppf(CLAIM95, 1))
+#: a coverage is off if it differs from its claim by more standard errors than this
+_TOLERATED = 3.0
+#: starting points of a thorough fit
+_STARTS = 4
+#: a limit is within reach if it is nearer than so many errors
+_WITHIN_REACH = 4.0
+#: fewer effective points than this make a root rough
+_FEW = 60
+
+
+class KnownFit(NamedTuple):
+    """A fit whose truth is known."""
+
+    values: np.ndarray  #: (n_parameters,) fitted, in the generator's units
+    roots: np.ndarray  #: (n_parameters,) r; 0 for fixed parameters
+    effective: float  #: effective number of points behind the roots; infinite away from limits
+    at_limit: np.ndarray  #: (n_parameters,) True within 1 % of the end of the range
+    chi2: float
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """Fits whose truth is known, and what they amount to. Parameters that were not free do not count."""
+
+    names: tuple[str, ...]  #: (p,) free parameters
+    truth: np.ndarray  #: (n, p) in the generator's units
+    values: np.ndarray  #: (n, p) fitted
+    roots: np.ndarray  #: (n, p) standard normal if errors are true
+    rough: int  #: fits at a limit whose posterior was found from few points
+    at_limit: np.ndarray  #: (n, p)
+    chi2_per_ndf: float  #: mean over the fits
+    failed: tuple[tuple[str, str], ...]  #: (which, why) of fits that did not converge
+    ranges: np.ndarray  #: (p,) width of the limits
+
+    @property
+    def bias(self) -> np.ndarray:
+        """(p,) mean root; its standard error is 1/sqrt(n)."""
+        return self.roots.mean(axis=0)
+
+    @property
+    def width(self) -> np.ndarray:
+        """(p,) rms root, 1 if errors are true; its standard error is 1/sqrt(2 n)."""
+        return np.sqrt(np.mean(self.roots**2, axis=0))
+
+    def inside(self, rise: float) -> np.ndarray:
+        """(n, p) True where the interval of this rise holds the truth."""
+        return self.roots**2 < rise
+
+    def mean_error(self, unit: np.ndarray) -> float:
+        """Mean of |fitted - true| / unit over fits and parameters, unit (p,)."""
+        return float(np.mean(np.abs(self.values - self.truth) / unit))
+
+    @property
+    def mean_relative_error(self) -> float:
+        """Mean of |fitted - true| / |true| over fits and parameters whose truth is not 0."""
+        known = np.abs(self.truth) > 0
+        return float(np.mean(np.abs(self.values - self.truth)[known] / np.abs(self.truth)[known]))
+
+    def figures(self) -> dict[str, object]:
+        """All figures with their standard errors, as commands print them."""
+        n = len(self.values)
+        of68, of95 = self.inside(1.0), self.inside(_RISE95)
+        rows = {
+            name: {
+                "bias": float(self.bias[i]),
+                "bias_error": float(1 / np.sqrt(n)),
+                "pull_width": float(self.width[i]),
+                "pull_width_error": float(1 / np.sqrt(2 * n)),
+                "coverage68": float(of68[:, i].mean()),
+                "coverage68_error": float(np.sqrt(CLAIM68 * (1 - CLAIM68) / n)),
+                "coverage95": float(of95[:, i].mean()),
+                "coverage95_error": float(np.sqrt(CLAIM95 * (1 - CLAIM95) / n)),
+                "at_limit": int(self.at_limit[:, i].sum()),
+            }
+            for i, name in enumerate(self.names)
+        }
+        return {
+            "fits": n,
+            "coverage68": float(of68.mean()),
+            "coverage68_error": _error(of68, CLAIM68),
+            "coverage95": float(of95.mean()),
+            "coverage95_error": _error(of95, CLAIM95),
+            "pull_width": float(np.sqrt(np.mean(self.roots**2))),
+            "mean_relative_error": self.mean_relative_error,
+            "mean_error_of_range": self.mean_error(self.ranges),
+            "chi2_per_ndf": self.chi2_per_ndf,
+            "failed": len(self.failed),
+            "rough": self.rough,
+            "parameters": rows,
+            "failures": [f"{which}: {why}" for which, why in self.failed],
+            "warnings": self.warnings(),
+        }
+
+    def warnings(self) -> list[str]:
+        """What is off by more than three standard errors, in words."""
+        said = []
+        for rise, claim, words in ((1.0, CLAIM68, "68 %"), (_RISE95, CLAIM95, "95 %")):
+            inside = self.inside(rise)
+            off = inside.mean() - claim
+            if abs(off) > _TOLERATED * _error(inside, claim):
+                size = "too small" if off < 0 else "too large"
+                said.append(
+                    f"{words} intervals hold the truth in {100 * inside.mean():.1f} % of cases: errors are {size}"
+                )
+        for name, bias in zip(self.names, self.bias, strict=True):
+            if abs(bias) > _TOLERATED / np.sqrt(len(self.values)):
+                said.append(f"{name} is off by {bias:+.2f} of its error on average")
+        if self.failed:
+            said.append(f"{len(self.failed)} of {len(self.failed) + len(self.values)} fits failed")
+        return said
+
+
+def _error(inside: np.ndarray, claim: float) -> float:
+    """Standard error of the part that is inside: fits are independent, the parameters of one fit need not be."""
+    binomial = np.sqrt(claim * (1 - claim) / inside.size)
+    if len(inside) < 2:
+        return float(np.sqrt(claim * (1 - claim)))
+    return float(max(binomial, inside.mean(axis=1).std(ddof=1) / np.sqrt(len(inside))))
+
+
+def fit_known(problem: Problem, truth: np.ndarray, data: Iterable[np.ndarray], thorough: bool) -> list[KnownFit | str]:
+    """Fit data sets (n_bins,) whose truth (n_parameters,) is known; a fit that fails is the reason why.
+
+    Args:
+        problem: its measured values are not used.
+        truth: in the generator's units, within the limits.
+        data: measured values.
+        thorough: whether to fit as data are fitted, from several starts; else one start in the middle of the limits.
+    """
+    frame = Frame(problem)
+    with jax.enable_x64(True), few_threads(problem):
+        quick = Quick(problem, frame, CompiledResponse(problem, frame))
+        true = np.where(frame.fixed, frame.centre, frame.to_unit(truth))
+        return [_fit_one(quick, values, true, thorough, seed) for seed, values in enumerate(data)]
+
+
+def _fit_one(quick: Quick, values: np.ndarray, true: np.ndarray, thorough: bool, seed: int) -> KnownFit | str:
+    frame = quick.frame
+    try:
+        best = quick.minimise(values, _thorough_fit(quick.problem, values) if thorough else frame.centre)
+        free = ~frame.fixed
+        information = _information(quick, best)
+        errors = 1 / np.sqrt(np.diag(information) + 1e-12)
+        room = np.min(np.abs(frame.limits - best.u[:, None]), axis=1)
+        if quick.is_likelihood and np.any(room[free] < _WITHIN_REACH * errors[free]):
+            roots, effective = _posterior_roots(quick, values, best, information, true, seed)
+        else:
+            roots, effective = _profile_roots(quick, values, best, true), np.inf
+    except ComputationError as error:
+        return str(error)
+    at_limit = room < 0.01 * np.ptp(frame.limits, axis=1)
+    chi2 = float(best.terms(quick.problem.measured.weights).sum())
+    return KnownFit(frame.to_theta(best.u), np.where(free, roots, 0.0), effective, at_limit & free, chi2)
+
+
+def _information(quick: Quick, best: Point) -> np.ndarray:
+    """(n_parameters, n_parameters) inverse covariance as linear least squares has it."""
+    levers = quick.problem.measured.weights[:, None] * quick.response.slopes(best.u)
+    return levers.T @ best.held.inverse @ levers
+
+
+def _thorough_fit(problem: Problem, values: np.ndarray) -> np.ndarray:
+    """(n_parameters,) scaled coordinates of the fit as data are fitted."""
+    known = replace(problem, measured=replace(problem.measured, values=values))
+    return Frame(problem).to_unit(fit(known, FitConfig(starts=_STARTS, minos=False)).values)
+
+
+def _profile_roots(quick: Quick, values: np.ndarray, best: Point, true: np.ndarray) -> np.ndarray:
+    roots = np.zeros(len(true))
+    held = None if quick.is_likelihood else best.held
+    lowest = quick.point(values, best.u, held).value
+    for i in map(int, np.flatnonzero(~quick.frame.fixed)):
+        start = best.u.copy()
+        start[i] = true[i]
+        there = quick.minimise(values, start, frozenset([i]), held)
+        roots[i] = np.sign(best.u[i] - true[i]) * np.sqrt(max(0.0, there.value - lowest))
+    return roots
+
+
+def _posterior_roots(
+    quick: Quick, values: np.ndarray, best: Point, information: np.ndarray, true: np.ndarray, seed: int
+) -> tuple[np.ndarray, float]:
+    frame, free = quick.frame, np.flatnonzero(~quick.frame.fixed)
+    objective = Objective(quick.problem, frame)
+    numbers = objective.numbers()._replace(values=jnp.asarray(values))
+
+    def target(u: np.ndarray) -> np.ndarray:
+        every = np.tile(best.u, (len(u), 1))
+        every[:, free] = u
+        return likelihoods(quick.problem.model, every, frame.low, frame.half, numbers)
+
+    part = np.ix_(free, free)
+    found = sample(target, best.u[free], information[part], frame.limits[free], seed)
+    roots = np.zeros(len(true))
+    roots[free] = to_root(found.below(true[free]), found.effective)
+    return roots, found.effective
+
+
+def collect(problem: Problem, labels: Sequence[str], truths: np.ndarray, fits: Sequence[KnownFit | str]) -> Coverage:
+    """Put fits together.
+
+    Raises `ComputationError` if none converged; the reason is that of the first.
+    """
+    frame = Frame(problem)
+    good = [(truth, fit) for truth, fit in zip(truths, fits, strict=True) if isinstance(fit, KnownFit)]
+    failed = tuple((label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, str))
+    if not good:
+        raise ComputationError(f"none of {len(fits)} fits converged; {failed[0][0]}: {failed[0][1]}")
+    free = ~frame.fixed
+    ndf = max(1, len(problem.measured.bins) - int(free.sum()))
+    return Coverage(
+        names=frame.free,
+        truth=np.array([truth for truth, _ in good])[:, free],
+        values=np.array([fit.values for _, fit in good])[:, free],
+        roots=np.array([fit.roots for _, fit in good])[:, free],
+        rough=sum(fit.effective < _FEW for _, fit in good),
+        at_limit=np.array([fit.at_limit for _, fit in good])[:, free],
+        chi2_per_ndf=float(np.mean([fit.chi2 for _, fit in good]) / ndf),
+        failed=failed,
+        ranges=(frame.half * np.ptp(frame.limits, axis=1))[free],
+    )

@@ -1,0 +1,94 @@
+"""Coverage of known truths: exact errors, errors too small and too large told apart; limits treated as they must be."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from toys import linear_model, measure
+
+from sbitune.fitting.coverage import collect, fit_known
+from sbitune.fitting.importance import sample, to_root
+from sbitune.fitting.problem import Problem
+
+TRUTH = np.array([0.8, 1.5])
+N = 150
+
+
+def covered(scale: float, truth: np.ndarray = TRUTH, thorough: bool = False):
+    """Data that scatter by 0.3, fitted with errors of 0.3 scale."""
+    model = linear_model(n_bins=8)
+    with jax.enable_x64(True):
+        measured = measure(model, truth, np.full(8, 0.3))
+    data = measured.values + np.random.default_rng(3).normal(0, 0.3, (N, 8))
+    problem = Problem(model, replace(measured, errors=measured.errors * scale))
+    fits = fit_known(problem, truth, data, thorough)
+    return collect(problem, [str(i) for i in range(N)], np.tile(truth, (N, 1)), fits)
+
+
+def test_exact_errors_are_found_exact() -> None:
+    found = covered(1.0)
+    figures = found.figures()
+    assert figures["failed"] == 0
+    assert figures["warnings"] == []
+    # 300 roots, independent between the fits
+    assert figures["coverage68"] == pytest.approx(0.683, abs=3 * 0.038)
+    assert figures["coverage95"] == pytest.approx(0.95, abs=3 * 0.018)
+    np.testing.assert_allclose(found.width, 1, atol=3.5 / np.sqrt(2 * N))
+
+
+@pytest.mark.parametrize(("scale", "words", "width"), [(0.5, "too small", 2.0), (2.0, "too large", 0.5)])
+def test_wrong_errors_are_told_apart(scale: float, words: str, width: float) -> None:
+    figures = covered(scale).figures()
+    assert any(words in warning for warning in figures["warnings"])
+    assert figures["pull_width"] == pytest.approx(width, rel=0.2)
+
+
+def test_roots_inside_are_pulls() -> None:
+    found = covered(1.0)
+    model = linear_model(n_bins=8)
+    covariance = 0.09 * np.linalg.inv(model.slope.T @ model.slope)
+    pulls = (found.values - TRUTH) / np.sqrt(np.diag(covariance))
+    # a limit is within four errors of some: theirs come from some hundred points of the posterior
+    assert np.sqrt(np.mean((found.roots - pulls) ** 2)) < 0.12
+    assert np.median(np.abs(found.roots - pulls)) < 0.05
+
+
+def test_a_thorough_fit_finds_the_same() -> None:
+    model = linear_model(n_bins=8)
+    with jax.enable_x64(True):
+        measured = measure(model, TRUTH, np.full(8, 0.3), np.linspace(-0.2, 0.2, 8))
+    quick, thorough = (fit_known(Problem(model, measured), TRUTH, [measured.values], how)[0] for how in (False, True))
+    np.testing.assert_allclose(quick.values, thorough.values, atol=1e-4)
+
+
+def test_truths_all_over_a_narrow_box_are_covered_as_claimed() -> None:
+    # the box is as wide as the errors: intervals by a rise of 1 would hold nearly every truth
+    model = linear_model(n_bins=8)
+    covariance = 0.09 * np.linalg.inv(model.slope.T @ model.slope)
+    half = np.sqrt(np.diag(covariance))
+    limits = {p.name: (t - h, t + h) for p, t, h in zip(model.parameters, TRUTH, half, strict=True)}
+    random = np.random.default_rng(5)
+    truths, fits = TRUTH + half * random.uniform(-1, 1, (N, 2)), []
+    for truth in truths:
+        with jax.enable_x64(True):
+            measured = measure(model, truth, np.full(8, 0.3), random.normal(0, 0.3, 8))
+        problem = Problem(model, measured, limits=limits)
+        fits += fit_known(problem, truth, [measured.values], thorough=False)
+    found = collect(problem, [str(i) for i in range(N)], truths, fits)
+    assert found.figures()["coverage68"] == pytest.approx(0.683, abs=3 * 0.038)
+    assert found.rough == 0
+    assert found.at_limit.mean() > 0.2
+
+
+def test_importance_sampling_knows_a_gaussian_cut_off_at_a_limit() -> None:
+    # N(0, 1) within [0, 3]: the median is at the quantile 0.5 (1 + Phi(3) - ...) of the whole
+    found = sample(lambda u: np.sum(u**2, axis=1), np.zeros(1), np.eye(1), np.array([[0.0, 3.0]]), seed=4)
+    from scipy import stats
+
+    median = stats.norm.ppf(0.5 * (stats.norm.cdf(0) + stats.norm.cdf(3)))
+    below = found.below(np.array([median]))
+    assert below[0] == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(found.effective))
+    assert found.effective > 300
+    assert to_root(np.array([0.5]), 100)[0] == pytest.approx(0)
+    assert to_root(np.array([0.8413]), 1000)[0] == pytest.approx(-1, abs=1e-3)
