@@ -35,7 +35,7 @@ def command(
 ) -> Figures:
     """How well polynomials of every order predict runs of SCAN that they have not seen. If SCAN is a card, also what it
     would be fitted to with each order, and, with -n and --leave-out or --combinations, with runs left out: `error` is
-    the delete-d jackknife's.
+    the delete-d jackknife's, known to a part 1/sqrt(2n - 2) of itself.
 
     Example: sbitune jackknife tunes/lep -n 10 --leave-out 40
     """
@@ -85,10 +85,10 @@ def _fits(loaded: Any, runs: Any, orders: list[int], wanted: Any, reporter: Term
     matched = matched_with(runs, loaded)
     assert matched is not None
     names = [p.name for p in runs.parameters]
-    fits = library.fit_orders(loaded.card, runs, matched, orders, reporter)
+    fits = library.fit_orders(loaded, runs, matched, orders, reporter)
     figures: Figures = {"fits": {refit.name: _spell(refit, names) for refit in fits}}
     if wanted:
-        refits = library.fit_combinations(loaded.card, runs, matched, wanted, reporter)
+        refits = library.fit_combinations(loaded, runs, matched, wanted, reporter)
         for refit in refits:
             if refit.values is None:
                 reporter.say(f"left out: {refit.name}: {refit.note}")

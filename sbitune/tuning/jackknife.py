@@ -2,9 +2,9 @@
 
 The orders are compared by cross-validation (`surrogates.orders`) and by the values that each of them would be fitted
 to. Runs are left out by the delete-d jackknife: with d of n runs missing in each of N combinations, values theta_s and
-their mean m,
+their mean m, M combinations being possible,
 
-    error^2 = (n - d) / (d N) sum_s (theta_s - m)^2
+    error^2 = (n - d) / d * (M - 1) / M * sum_s (theta_s - m)^2 / (N - 1)
 
 estimates the variance that the values owe to which runs were made (J. Shao and C. F. J. Wu, A General Theory for
 Jackknife Variance Estimation, Ann. Statist. 17 (1989) 1176). Combinations of several sizes have a spread, but no such
@@ -12,6 +12,7 @@ error. Professor calls them run combinations.
 """
 
 from collections.abc import Sequence
+from math import comb
 from typing import NamedTuple
 
 import jax
@@ -22,9 +23,9 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Problem
 from sbitune.fitting.results import Tune
-from sbitune.tuning.card import Card
+from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.line import make_problem
 from sbitune.tuning.matching import Matched
 from sbitune.tuning.surrogates.choice import Kind, choose
 from sbitune.tuning.surrogates.config import AutoConfig, PolynomialConfig
@@ -52,29 +53,30 @@ class Stability(NamedTuple):
 
 
 def fit_orders(
-    card: Card, scan: Scan, matched: Matched, orders: Sequence[int], reporter: Reporter = QUIET
+    loaded: LoadedCard, scan: Scan, matched: Matched, orders: Sequence[int], reporter: Reporter = QUIET
 ) -> tuple[Refit, ...]:
     """Fit a card with polynomials of given orders in place of its surrogate.
 
     Args:
-        card: its `fit` section counts, and what it says of polynomials beside the order.
+        loaded: the card; its `fit` section counts, and what it says of polynomials beside the order.
         scan: the card's.
         matched: what `matching.match` found for it.
         orders: that the runs allow.
         reporter: hears of progress.
     """
-    base = card.surrogate if isinstance(card.surrogate, PolynomialConfig) else PolynomialConfig()
+    own = loaded.card.surrogate
+    base = own if isinstance(own, PolynomialConfig) else PolynomialConfig()
     found = []
     for number, order in enumerate(orders):
         reporter.progress("orders", number, len(orders))
         config = msgspec.structs.replace(base, order=order)
-        found.append(_refit(f"order {order}", card, scan, matched, config))
+        found.append(_refit(f"order {order}", loaded, scan, matched, config))
     reporter.progress("orders", len(orders), len(orders))
     return tuple(found)
 
 
 def fit_combinations(
-    card: Card,
+    loaded: LoadedCard,
     scan: Scan,
     matched: Matched,
     combinations: Sequence[Sequence[str]],
@@ -85,32 +87,30 @@ def fit_combinations(
     Raises:
         InputError: for a run that the scan does not have.
     """
-    config = card.surrogate
+    config = loaded.card.surrogate
     if isinstance(config, AutoConfig):
-        config = choose(jax.random.key(card.fit.seed), scan, config, reporter).config
+        config = choose(jax.random.key(loaded.card.fit.seed), scan, config, reporter).config
     found = []
     for number, runs in enumerate(combinations):
         reporter.progress("combinations", number, len(combinations))
-        found.append(_refit(f"combination {number}", card, scan.take_runs(runs), matched, config))
+        found.append(_refit(f"combination {number}", loaded, scan.take_runs(runs), matched, config))
     reporter.progress("combinations", len(combinations), len(combinations))
     return tuple(found)
 
 
-def _refit(name: str, card: Card, scan: Scan, matched: Matched, config: Kind) -> Refit:
+def _refit(name: str, loaded: LoadedCard, scan: Scan, matched: Matched, config: Kind) -> Refit:
     try:
-        tune = _fit(card, scan, matched, config)
+        tune = _fit(loaded, scan, matched, config)
     except (ComputationError, InputError) as error:  # too few runs for an order, or a fit that does not converge
         return Refit(name, None, None, np.nan, str(error))
     return Refit(name, tune.values, tune.errors, tune.chi2_unit, "; ".join(tune.notes))
 
 
-def _fit(card: Card, scan: Scan, matched: Matched, config: Kind) -> Tune:
+def _fit(loaded: LoadedCard, scan: Scan, matched: Matched, config: Kind) -> Tune:
+    card = loaded.card
     surrogate = train(jax.random.key(card.fit.seed), scan, config)
-    given = card.fit
-    problem = Problem(
-        surrogate, matched.measured, given.limits, given.fixed, given.surrogate_error, matched.correlation
-    )
-    return fit(problem, msgspec.structs.replace(given, starts=min(2, given.starts), minos=False))
+    how = msgspec.structs.replace(card.fit, starts=min(2, card.fit.starts), minos=False)
+    return fit(make_problem(loaded, surrogate, matched), how)
 
 
 def stability(refits: Sequence[Refit], sizes: Sequence[int], runs: int) -> Stability:
@@ -132,5 +132,6 @@ def stability(refits: Sequence[Refit], sizes: Sequence[int], runs: int) -> Stabi
     error = None
     kept = {size for _, size in good}
     if len(kept) == 1 and (left := runs - kept.pop()) > 0:
-        error = np.sqrt((runs - left) / left * values.var(axis=0))
+        possible = comb(runs, left)  # some of them drawn without replacement: their variance is that of all
+        error = np.sqrt((runs - left) / left * (1 - 1 / possible) * values.var(axis=0, ddof=1))
     return Stability(values.mean(axis=0), values.std(axis=0, ddof=1), error, len(good), len(refits) - len(good))
