@@ -35,5 +35,7 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Degrees of freedom of Student's t: fewer have longer tails."""
     automatic_weights: bool | OuterObjective = False
     """Whether to choose the weights of the observables, and what makes the choice; true is `portfolio`."""
+    toys: Annotated[int, msgspec.Meta(ge=0)] = 100
+    """Toys that judge the fit: how often data are described no better, how often errors hold the truth; 0 for none."""
     weight_fits: Annotated[int, msgspec.Meta(ge=1)] = 200
     """Number of fits that the choice of weights may take."""

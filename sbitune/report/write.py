@@ -14,6 +14,7 @@ from sbitune.report import html
 from sbitune.report.live import live_section
 from sbitune.report.panels import outside_envelope, panels
 from sbitune.report.story import how_it_was_made
+from sbitune.report.trust import how_sure, warnings_at_the_top
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import ParameterRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.settings import command_file
@@ -30,6 +31,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         _navigation(),
         _parameters(record),
         _correlations(record),
+        how_sure(record),
         _observables(fitted),
         live_section(fitted, shown),
         _figures(shown),
@@ -56,7 +58,7 @@ _OF_A_TUNE = (
 
 
 def _navigation() -> str:
-    names = ("parameters", "correlations", "observables", "move", "figures", "left-out", "made", "settings")
+    names = ("parameters", "correlations", "sure", "observables", "move", "figures", "left-out", "made", "settings")
     return "<nav>" + "".join(f'<a href="#{n}">{n.replace("-", " ")}</a>' for n in names) + "</nav>"
 
 
@@ -75,7 +77,7 @@ def _is_monash(fitted: Fitted) -> bool:
 
 def _summary(fitted: Fitted) -> str:
     record = fitted.record
-    parts = []
+    parts = [html.paragraph(words, "warning") for words in warnings_at_the_top(record)]
     if record.validation is not None and record.validation.chi2_default is not None:
         parts.append(_verdict(record.validation, before(fitted)))
     words = (

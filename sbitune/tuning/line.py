@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.files import hash_bytes, replacing, write_text
+from sbitune.data.files import hash_bytes, replacing, write_arrays, write_text
 from sbitune.data.histograms import Histograms
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
-from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.fitting.results import Tune
 from sbitune.tuning import record as records
+from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
@@ -97,26 +97,29 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
     """
     card = loaded.card
     reference = read_reference(card.reference, loaded.directory)
-    matched = _match(loaded, scan, reference)
+    matched = _match(loaded, scan, reference, surrogate)
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
     try:
-        tune = fit(make_problem(loaded, surrogate, matched), card.fit)
+        answer = find_answer(make_problem(loaded, surrogate, matched), card.fit, reporter)
     except ComputationError:
         _remove(loaded, "result.yaml", "tune.cmnd", "validation.yoda", "report.html")
         raise
-    tune = replace(tune, notes=(*tune.notes, *matched.notes))
+    tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
+    record = msgspec.structs.replace(record, answer=describe_answer(answer))
     before = _record_before(loaded)
     if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):
         record = before  # the same tune, perhaps validated
     else:
         _remove(loaded, "validation.yoda", "report.html")
         _write(loaded, record)
+    used = answer.problem.measured
+    write_arrays(loaded.work / "fit.npz", {"errors": used.errors, "weights": used.weights})
     reporter.say(str(tune))
-    return Fitted(loaded, scan, reference, surrogate, matched, record)
+    return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
 
 
 def make_problem(loaded: LoadedCard, surrogate: Surrogate, matched: Matched) -> Problem:
@@ -126,9 +129,13 @@ def make_problem(loaded: LoadedCard, surrogate: Surrogate, matched: Matched) -> 
     return Problem(*parts)
 
 
-def _match(loaded: LoadedCard, scan: Scan, reference: Reference) -> Matched:
+def _match(loaded: LoadedCard, scan: Scan, reference: Reference, surrogate: Surrogate) -> Matched:
     card = loaded.card
-    return match(scan, reference, loaded.rules(), card.fit.correlations, strict=card.scan.bad_bins == "stop")
+    matched = match(scan, reference, loaded.rules(), card.fit.correlations, strict=card.scan.bad_bins == "stop")
+    if matched.correlation is None and surrogate.correlation is not None and card.fit.correlations:
+        part = np.ix_(matched.measured.indices, matched.measured.indices)
+        matched = matched._replace(correlation=surrogate.correlation[part])
+    return matched
 
 
 def _record_before(loaded: LoadedCard) -> ResultRecord | None:
@@ -226,8 +233,14 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune train {loaded.directory}` first")
     reference = read_reference(loaded.card.reference, loaded.directory)
-    matched = _match(loaded, scan, reference)
-    return Fitted(loaded, scan, reference, load_surrogate(path), matched, record)
+    surrogate = load_surrogate(path)
+    matched = _match(loaded, scan, reference, surrogate)
+    taught = loaded.work / "fit.npz"
+    if not taught.is_file():
+        raise InputError(f"{taught}: not made yet; run `sbitune fit {loaded.directory}` first")
+    with np.load(taught) as arrays:  # errors and weights as the fit found them
+        used = replace(matched.measured, errors=arrays["errors"], weights=arrays["weights"])
+    return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
 
 
 def validation_files(loaded: LoadedCard) -> dict[str, Path]:

@@ -89,6 +89,8 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     surrogate: dict[str, float | int | str | list[float] | None]
     provenance: dict[str, str | int | float | dict[str, str]]
     validation: ValidationRecord | None = None
+    answer: dict[str, Any] = {}
+    """How sure the tune is: tension, theory errors, weights, goodness of fit and coverage by toys, see `answer`."""
     choice: list[dict[str, float | str]] = []
     """Kinds of surrogate that were compared on held-out runs, best first; empty if the card names the kind."""
 

@@ -12,6 +12,11 @@ from sbitune.fitting.protocols import BinnedModel, Prediction
 class Surrogate(BinnedModel, Protocol):
     """A `BinnedModel` that can also predict many points at once."""
 
+    @property
+    def correlation(self) -> np.ndarray | None:
+        """(n_bins, n_bins) how Monte Carlo errors of different bins move together, as far as it is known."""
+        ...
+
     def predict_many(self, theta: np.ndarray) -> Prediction:
         """Predict every bin at `theta` (n, n_parameters): NumPy arrays (n, n_bins)."""
         ...

@@ -46,6 +46,7 @@ class IpolSurrogate:
     """The polynomials of an `ipol.dat`. Satisfies `BinnedModel`; errors are independent from bin to bin."""
 
     interpolation: Interpolation
+    correlation: np.ndarray | None = None  #: the file does not tell
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

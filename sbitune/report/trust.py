@@ -1,0 +1,141 @@
+"""How sure a tune is: what the toys say, and what disagrees with what."""
+
+from typing import Any
+
+from sbitune.report import html
+from sbitune.tuning.record import ResultRecord
+
+#: P values below this are shown as bad
+_LOW = 1e-3
+
+
+def warnings_at_the_top(record: ResultRecord) -> list[str]:
+    """What a reader must know before the numbers."""
+    said = [f"Errors are off: {w}." for w in record.answer.get("coverage", {}).get("warnings", [])]
+    in_tension = record.answer.get("tension", {}).get("in_tension", [])
+    if in_tension:
+        some = ", ".join(in_tension[:6]) + (f" and {len(in_tension) - 6} more" if len(in_tension) > 6 else "")
+        said.append(
+            f"{len(in_tension)} observables disagree with what a fit to the others predicts (P below {_LOW:g}): {some}."
+        )
+    return said
+
+
+def how_sure(record: ResultRecord) -> str:
+    """The section on toys, tension, added errors and chosen weights."""
+    answer = record.answer
+    parts = [
+        *_toys(answer),
+        *_choice(record),
+        *_theory(answer),
+        *_weights(answer),
+        *_tension(answer),
+    ]
+    return html.section("sure", "How sure this is", *parts)
+
+
+def _toys(answer: dict[str, Any]) -> list[str]:
+    parts = []
+    if "goodness" in answer:
+        g = answer["goodness"]
+        words = (
+            f"Of {g['toys']} toys thrown from the surrogate at the tune, with the errors of data and surrogate, "
+            f"{100 * g['p_value']:.1f} +- {100 * g['p_error']:.1f} % are described no better than the data are."
+        )
+        parts.append(html.paragraph(words))
+    if "coverage" in answer:
+        c = answer["coverage"]
+        words = (
+            f"Their 68 % intervals hold the truth in {_percent(c, 'coverage68')}, "
+            f"their 95 % intervals in {_percent(c, 'coverage95')} of cases; "
+            f"(fitted - true) / error has a width of {c['pull_width']:.2f}. {c['failed']} fits failed."
+        )
+        rows = [
+            (name, f"{row['bias']:+.2f} ± {row['bias_error']:.2f}",
+             f"{row['pull_width']:.2f} ± {row['pull_width_error']:.2f}",
+             f"{100 * row['coverage68']:.0f} %", f"{100 * row['coverage95']:.0f} %")
+            for name, row in c["parameters"].items()
+        ]  # fmt: skip
+        head = ["parameter", "bias / error", "pull width", "68 % intervals", "95 % intervals"]
+        parts += [html.paragraph(words), html.table(head, rows, range(1, 5))]
+    return parts
+
+
+def _percent(figures: dict[str, Any], key: str) -> str:
+    return f"{100 * figures[key]:.1f} +- {100 * figures[key + '_error']:.1f} %"
+
+
+def _choice(record: ResultRecord) -> list[str]:
+    if not record.choice:
+        return []
+    rows = [
+        (row["name"], f"{row['log_density']:.3f}", f"{row['behind']:.3f} ± {row['behind_error']:.3f}",
+         f"{row['rms_pull']:.2f}", f"{row['pull_width']:.2f}")
+        for row in record.choice
+    ]  # fmt: skip
+    words = (
+        f"The surrogate was chosen among these by the log probability that they give to "
+        f"{record.surrogate['held_out_runs']} runs held out (per run and bin; higher is better). A perfect surrogate "
+        "has an rms pull of 1, one with true errors a pull width of 1."
+    )
+    head = ["surrogate", "log probability", "behind the best", "rms pull", "pull width"]
+    return [html.paragraph(words), html.table(head, rows, range(1, 5))]
+
+
+def _theory(answer: dict[str, Any]) -> list[str]:
+    parts = []
+    if "theory_errors" in answer:
+        rows = [
+            ((row["path"], "path"), f"{100 * row['relative']:.2f} %",
+             f"{100 * row['low']:.2f} to {100 * row['high']:.2f} %" if row["fitted"] else "as given")
+            for row in answer["theory_errors"]
+        ]  # fmt: skip
+        words = "Errors of the prediction itself, added in quadrature, independent from bin to bin."
+        parts += [html.paragraph(words), html.table(["observable", "theory error", "68 % interval"], rows, range(1, 3))]
+    if "downweighted" in answer:
+        rows = [((r["label"], "path"), f"{r['weight']:.2f}", f"{r['pull']:+.1f}") for r in answer["downweighted"][:40]]
+        words = "Bins far from the fit, which the robust loss weighs less."
+        parts += [html.paragraph(words), html.table(["bin", "weight", "pull"], rows, range(1, 3))]
+    return parts
+
+
+def _weights(answer: dict[str, Any]) -> list[str]:
+    if "automatic_weights" not in answer:
+        return []
+    found = answer["automatic_weights"]
+    rows = [((path, "path"), f"{weight:.3f}") for path, weight in found["weights"].items()]
+    metrics = found["metrics"]
+    compared = [
+        (key.replace("_", " "), *(f"{metrics[which][key]:.4g}" for which in ("automatic", "as given")))
+        for key in ("outer", "weighted_chi2", "chi2", "a_optimality", "d_optimality")
+    ]
+    return [
+        html.paragraph("Weights chosen automatically (arXiv:2103.05751); they multiply residuals."),
+        html.table(["observable", "weight"], rows, range(1, 2)),
+        html.table(["metric, lower is better", "automatic", "weights as given"], compared, range(1, 3)),
+    ]
+
+
+def _tension(answer: dict[str, Any]) -> list[str]:
+    if "tension" not in answer:
+        return []
+    rows = [
+        (
+            (row["path"], "path"), row["bins"], f"{row['chi2']:.1f}",
+            (f"{row['p']:.2g}", "bad" if row["p"] < _LOW else ""),
+            (f"{row['p_given_rest']:.2g}", "bad" if row["p_given_rest"] < _LOW else ""),
+            f"{row['moves_by']:+.1f} ({row['moves']})" if "moves" in row else "",
+        )
+        for row in answer["tension"]["observables"]
+    ]  # fmt: skip
+    words = (
+        "P: how often chi2 of the observable is higher by chance, as part of this fit, and against what a fit to all "
+        "others predicts for it. Last column: the parameter that moves most when the observable is left out, in errors."
+    )
+    head = ["observable", "bins", "chi2", "P", "P given the others", "moves"]
+    parts = [html.paragraph(words), html.table(head, rows, range(1, 6))]
+    bins = answer["tension"]["bins"]
+    if bins:
+        named = ", ".join(f"{row['bin']} ({row['pull']:+.1f})" for row in bins)
+        parts.append(html.paragraph(f"Bins furthest from what all others predict, in errors: {named}."))
+    return parts

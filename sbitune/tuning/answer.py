@@ -1,0 +1,118 @@
+"""The answer of a fit: the parameters, and how far they can be trusted.
+
+In this order: the fit with the errors that the data teach (theory errors, outliers), weights if they are to be chosen,
+what disagrees with what, and toys that say how often the data would be described no better and whether the quoted
+errors hold the truth as often as they claim.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.fitting.autoweights import AutoWeights, choose_weights
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.coverage import Coverage
+from sbitune.fitting.extra import Extra, fit_extra
+from sbitune.fitting.goodness import Goodness, find_goodness
+from sbitune.fitting.problem import Problem
+from sbitune.fitting.results import Tune
+from sbitune.fitting.tension import Tension, find_tension
+from sbitune.fitting.toys import ToyConfig
+from sbitune.tuning.closure import coverage
+
+#: bins and observables with a P value below this are named as being in tension
+_TENSION = 1e-3
+#: bins named in a result, at most
+_WORST = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A tune with all that says how sure it is."""
+
+    tune: Tune
+    problem: Problem  #: what the tune is the fit of: added errors and chosen weights included
+    extra: Extra
+    weights: AutoWeights | None
+    tension: Tension
+    goodness: Goodness | None
+    coverage: Coverage | None
+
+
+def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET) -> Answer:
+    """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do."""
+    tune, extra = fit_extra(problem, config)
+    used, chosen = extra.problem, None
+    if config.automatic_weights:
+        reporter.say("choosing the weights of the observables")
+        chosen = choose_weights(used, config)
+        tune, used = chosen.tune, chosen.problem
+    reporter.say("what disagrees with what")
+    tension = find_tension(used, tune)
+    goodness = covered = None
+    if config.toys:
+        keys = jax.random.split(jax.random.key(config.seed), 2)
+        goodness = find_goodness(keys[0], used, tune, config.toys, ToyConfig(errors=False), reporter)
+        covered = coverage(keys[1], used, tune.values, config.toys, reporter)
+        tune = replace(tune, notes=(*tune.notes, *_toy_notes(covered)))
+    return Answer(tune, used, extra, chosen, tension, goodness, covered)
+
+
+def _toy_notes(covered: Coverage) -> list[str]:
+    return [f"{warning} (toys at the tune)" for warning in covered.warnings()]
+
+
+def describe_answer(answer: Answer) -> dict[str, Any]:
+    """The answer beyond its parameters, as plain numbers and words for `result.yaml`."""
+    about: dict[str, Any] = {"tension": _tension(answer)}
+    if answer.extra.theory:
+        about["theory_errors"] = [row._asdict() for row in answer.extra.theory]
+    if answer.extra.downweighted:
+        about["downweighted"] = [row._asdict() for row in answer.extra.downweighted]
+    if answer.weights is not None:
+        found = answer.weights
+        about["automatic_weights"] = {
+            "weights": dict(found.weights),
+            "metrics": {"automatic": found.automatic_metrics._asdict(), "as given": found.given_metrics._asdict()},
+        }
+    if answer.goodness is not None:
+        total = answer.goodness.total
+        about["goodness"] = {
+            "p_value": total.p_value,
+            "p_error": total.p_error,
+            "asymptotic": total.asymptotic,
+            "expected_chi2": total.expected,
+            "toys": answer.goodness.toys,
+            "failed": len(answer.goodness.failed),
+        }
+    if answer.coverage is not None:
+        about["coverage"] = answer.coverage.figures()
+    return about
+
+
+def _tension(answer: Answer) -> dict[str, Any]:
+    tension, bins, names = answer.tension, answer.problem.measured.bins, answer.tune.names
+    rows = []
+    for row in tension.observables:
+        entry: dict[str, Any] = {
+            "path": row.path,
+            "bins": row.bins,
+            "chi2": row.chi2,
+            "p": row.p,
+            "p_given_rest": row.p_given_rest,
+        }
+        if row.jackknife is not None and np.isfinite(row.jackknife.in_errors).any():
+            most = int(np.nanargmax(np.abs(row.jackknife.in_errors)))
+            entry["moves"] = names[most]
+            entry["moves_by"] = float(row.jackknife.in_errors[most])
+        rows.append(entry)
+    worst = [
+        {"bin": bins.take([i]).labels()[0], "pull": float(tension.pulls[i])}
+        for i in tension.worst_bins(_WORST)
+        if abs(tension.pulls[i]) > 3
+    ]
+    in_tension = [row.path for row in tension.observables if row.p_given_rest < _TENSION]
+    return {"observables": rows, "in_tension": in_tension, "bins": worst}
