@@ -79,6 +79,15 @@ def few_threads(problem: Problem) -> AbstractContextManager[Any]:
     return threadpool_limits(1) if small else nullcontext()
 
 
+def total_covariance(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """V (n_bins, n_bins) at theta (n_parameters,) in the generator's units."""
+    v = problem.measured.covariance(problem.correlation)
+    if not problem.model_error:
+        return v
+    with jax.enable_x64(True):
+        return v + np.asarray(problem.model.covariance(jnp.asarray(theta), jnp.asarray(problem.measured.indices)))
+
+
 class Compiled(NamedTuple):
     """What is asked of a model, as functions of (u, low, half, indices)."""
 

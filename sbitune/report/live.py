@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.fitting.objective import total_covariance
 from sbitune.plots.frames import Frame, frame_observable, frame_single_bins
 from sbitune.plots.observables import Panel
 from sbitune.plots.style import COLOURS
@@ -86,9 +87,9 @@ def _keys() -> str:
 def _numbers(fitted: Fitted, model: Compact) -> dict[str, Any]:
     """What the scripts compute with."""
     measured = fitted.measured
-    error = np.asarray(fitted.surrogate.predict_many(fitted.theta[None]).error, np.float64)[0, measured.indices]
-    correlation = fitted.matched.correlation
-    triangle = None if correlation is None else correlation[np.tril_indices(len(correlation))]
+    v = total_covariance(fitted.problem, fitted.theta)
+    scale = np.sqrt(np.diag(v))
+    correlation = (v / np.outer(scale, scale))[np.tril_indices(len(v))]
     default = fitted.default
     errors = np.array([p.error for p in fitted.record.parameters.values()])
     along = np.array(fitted.record.covariance) / np.where(errors > 0, errors, 1.0)[:, None]
@@ -105,12 +106,9 @@ def _numbers(fitted: Fitted, model: Compact) -> dict[str, Any]:
         },
         "measured": {
             "values": _encode(measured.values),
-            "errors": _encode(measured.errors),
-            "noise": _encode(np.broadcast_to(measured.noise, measured.errors.shape)),
-            "model": _encode(error if fitted.loaded.card.fit.surrogate_error else np.zeros_like(error)),
-            "shifts": _encode(measured.shifts),
+            "scale": _encode(scale),
+            "correlation": _encode(correlation, "<f4"),
             "weights": _encode(measured.weights),
-            "correlation": None if triangle is None else _encode(triangle, "<f4"),
         },
         "tune": fitted.theta.tolist(),
         "default": None if default is None else default.tolist(),

@@ -59,7 +59,7 @@ function makeSurrogate(record) {
   return { basis, mean, error };
 }
 
-/** chi2 = r^T V^-1 r in the covariance V = V_data + S R S of the fit, S being the surrogate's errors at the tune. */
+/** chi2 = r^T V^-1 r in the covariance V of data and surrogate, as it is at the tune. */
 function makeChi2(record) {
   const values = decode(record.values, Float64Array);
   const weights = decode(record.weights, Float64Array);
@@ -68,17 +68,12 @@ function makeChi2(record) {
 
   /** Lower triangle L of V = L L^T. */
   function cholesky() {
-    const [errors, noise, model] = [record.errors, record.noise, record.model].map((text) => decode(text, Float64Array));
-    const shifts = decode(record.shifts, Float64Array);
-    const correlation = record.correlation === null ? null : decode(record.correlation, Float32Array);
+    const scale = decode(record.scale, Float64Array);
+    const correlation = decode(record.correlation, Float32Array);
     const l = new Float64Array(n * n);
     for (let i = 0, pair = 0; i < n; i++) {
       for (let j = 0; j <= i; j++, pair++) {
-        let v = 0;
-        for (let k = 0; k < shifts.length; k += n) v += shifts[k + i] * shifts[k + j];
-        const r = i === j ? 1 : correlation === null ? 0 : correlation[pair];
-        v += (noise[i] * noise[j] + model[i] * model[j]) * r;
-        if (i === j) v += errors[i] * errors[i];
+        let v = scale[i] * scale[j] * correlation[pair];
         for (let k = 0; k < j; k++) v -= l[i * n + k] * l[j * n + k];
         l[i * n + j] = i === j ? Math.sqrt(v) : v / l[j * n + j];
       }
