@@ -8,7 +8,8 @@ refits and s^2 their sample covariance, that of the parameters due to a scan of 
     jack-knife (K parts, one left out)      (K - 1)^2 / K s^2
     combinations (d runs left out)          (N - d) / d s^2    (J. Shao, C. F. J. Wu, Ann. Stat. 17 (1989) 1176)
 
-A surrogate that goes through its runs takes two copies of one for more than they are: prefer combinations there.
+A surrogate that goes through its runs takes two copies of one for more than they are: prefer combinations there. What a
+training draws at random is no matter of runs, and the factors do not hold for it: `draw_trainings` shows its spread.
 """
 
 from collections.abc import Callable
@@ -154,6 +155,12 @@ def draw_combinations(seed: int, n_runs: int, left_out: int, n: int) -> Choices:
     return Choices(tuple(kept), (n_runs - left_out) / left_out)
 
 
+def draw_trainings(n_runs: int, n: int) -> Choices:
+    """All runs, n times, for a `retrain` that draws at random: the spread due to what it draws, s^2."""
+    _check(n_runs, n)
+    return Choices((np.arange(n_runs),) * n, 1.0)
+
+
 def _check(n_runs: int, n: int) -> None:
     if n < 2 or n_runs < 2:
         raise InputError(f"{n} choices of {n_runs} runs have no spread: two at least of either")
@@ -166,7 +173,7 @@ def refit_runs(problem: Problem, tune: Tune, retrain: Retrain, choices: Choices,
         problem: the fit with the model of all runs.
         tune: its result.
         retrain: from numbers of runs (n_chosen,), which may repeat, to a model of the same bins and parameters.
-        choices: of runs, see `draw_bootstrap`, `draw_jackknife` and `draw_combinations`.
+        choices: of runs, as the functions `draw_...` give them.
         reporter: hears of progress.
 
     Raises:

@@ -89,6 +89,9 @@ class Quick:
 
     def point(self, values: np.ndarray, u: np.ndarray, held: Held | None = None) -> Point:
         """The objective for measured `values` (n_bins,): the likelihood, or the weighted chi2 with V held."""
+        start = self._start
+        if start is not None and start.key == u.tobytes():
+            return self._point(values, u, start.mean, held or start.held)
         return self._point(values, u, self.response.mean(u), held)
 
     def _point(self, values: np.ndarray, u: np.ndarray, mean: np.ndarray, held: Held | None) -> Point:

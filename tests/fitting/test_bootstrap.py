@@ -15,6 +15,7 @@ from sbitune.fitting.bootstrap import (
     draw_bootstrap,
     draw_combinations,
     draw_jackknife,
+    draw_trainings,
     refit_model,
     refit_runs,
     split_errors,
@@ -105,6 +106,20 @@ def test_drawn_runs_give_the_error_of_a_mean(choices):
     expected = np.sqrt(np.diag(due_to_runs(problem)))
     # 40 draws tell a spread to 1/sqrt(80); a bootstrap of 40 runs is short of 1/80
     np.testing.assert_allclose(refits.spread / expected, 1.0, atol=3.5 / np.sqrt(80) + 0.013)
+
+
+def test_trainings_that_draw_at_random_have_a_spread_of_their_own():
+    problem, random = of_all_runs(), np.random.default_rng(4)
+    tune = fit(problem, QUICKLY)
+
+    def shaken(runs: np.ndarray):
+        trained = retrain(runs)
+        return replace(trained, offset=trained.offset + random.normal(0, 0.1, 20))
+
+    expected = 0.1 * np.sqrt(np.sum(lever(problem) ** 2, axis=0))
+    refits = refit_runs(problem, tune, shaken, draw_trainings(40, 30))
+    np.testing.assert_allclose(refits.spread / expected, 1.0, atol=3.5 / np.sqrt(60))
+    np.testing.assert_array_equal(refit_runs(problem, tune, retrain, draw_trainings(40, 2)).spread, 0.0)
 
 
 def test_choices_of_runs_are_what_they_say():
