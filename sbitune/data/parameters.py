@@ -1,9 +1,12 @@
-"""Parameter files of the field: `params.dat` of a run, ranges, limits."""
+"""Parameter files of the field: `params.dat` of a run, ranges, limits; and tables of points."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, write_text
@@ -73,6 +76,40 @@ def write_limits(
     width = max((len(name) for name in table), default=0)
     rows = (f"{name:<{width}} {' '.join(repr(float(n)) for n in numbers)}\n" for name, numbers in table.items())
     write_text(path, "".join(rows))
+
+
+class Table(NamedTuple):
+    """Points of the parameters, as `read_points` finds them."""
+
+    names: tuple[str, ...]  #: (n_parameters,) in the order of the columns
+    points: np.ndarray  #: (n_points, n_parameters) in the generator's units
+    lines: tuple[int, ...]  #: (n_points,) where each stands in the file, from 1
+
+
+def read_points(path: str | Path) -> Table:
+    """Read a table of points: a line with the parameters' names, then one point a line; `#` begins a comment.
+
+    Raises `InputError` naming the file and the line.
+    """
+    lines = _lines(path, "table of points")
+    if len(lines) < 2:
+        raise InputError(f"{path}: expected a line with the names of the parameters, then one point a line")
+    head, names = lines[0]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}:{head}: parameter {twice[0]} is named twice")
+    rows = []
+    for number, words in lines[1:]:
+        if len(words) != len(names):
+            raise InputError(f"{path}:{number}: {len(words)} numbers for {len(names)} parameters (line {head})")
+        rows.append([_number(word, f"{path}:{number}") for word in words])
+    return Table(tuple(names), np.array(rows), tuple(number for number, _ in lines[1:]))
+
+
+def write_points(path: str | Path, names: Sequence[str], points: np.ndarray, comments: Sequence[str] = ()) -> None:
+    """Write a table of points (n_points, n_parameters) whole or not at all; the numbers are read back exactly."""
+    rows = [" ".join(names), *(" ".join(repr(float(x)) for x in point) for point in points)]
+    write_text(path, "".join([*(f"# {line}\n" for line in comments), *(f"{row}\n" for row in rows)]))
 
 
 def _lines(path: str | Path, what: str) -> list[tuple[int, list[str]]]:

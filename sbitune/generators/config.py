@@ -79,6 +79,9 @@ class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     Apprentice .h5 file or a scan.npz. Then `generator` is needed for validation only."""
     design: Literal["sobol", "latin", "uniform", "grid"] = "sobol"
     """How the points are placed; a Sobol or uniform design can be extended later by raising `runs`."""
+    extra: str | None = None
+    """File, relative to the card, with points of further runs (`sbitune propose` writes it): a line of the parameters'
+    names, then one point a line. These runs are numbered after the design's, so `runs` must then stay as it is."""
     workers: Positive | None = None
     """Worker processes; by default one per processor."""
     time_limit: Seconds = 3600.0

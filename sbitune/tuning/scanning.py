@@ -9,6 +9,7 @@ import numpy as np
 
 from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError
+from sbitune.data.parameters import read_points
 from sbitune.data.professor import RECORD, Reading, collect, read_runs
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
@@ -23,10 +24,11 @@ from sbitune.tuning.checking import check, naming
 
 
 def design(loaded: LoadedCard) -> np.ndarray:
-    """(n_runs, n_parameters) points of the scan, in the generator's units.
+    """(n_runs, n_parameters) points of the scan, those of `scan.extra` last, in the generator's units.
 
     Raises:
-        InputError: for a number of runs that a grid cannot have, or a bias that is not monotonic in its range.
+        InputError: for a number of runs that a grid cannot have, a bias that is not monotonic in its range, or extra
+            points that cannot be read or lie outside the box.
     """
     card = loaded.card
     with naming(loaded.place("scan", "design")):
@@ -35,7 +37,29 @@ def design(loaded: LoadedCard) -> np.ndarray:
         stretch(u[:, i], p.low, p.high, p.bias, loaded.place("parameters", name, "bias"))
         for i, (name, p) in enumerate(card.parameters.items())
     ]
-    return np.stack(columns, axis=1)
+    return np.concatenate([np.stack(columns, axis=1), extra_points(loaded)])
+
+
+def extra_points(loaded: LoadedCard) -> np.ndarray:
+    """(n, n_parameters) points that the card adds to its design, in the order of its parameters; none without a file.
+
+    Raises:
+        InputError: with file and line, for other parameters than the card's or a point outside the box.
+    """
+    parameters = loaded.card.parameters
+    if loaded.card.scan.extra is None:
+        return np.empty((0, len(parameters)))
+    path = loaded.directory / loaded.card.scan.extra
+    with naming(loaded.place("scan", "extra")):
+        table = read_points(path)
+        if sorted(table.names) != sorted(parameters):
+            raise InputError(f"{path}: points of {', '.join(table.names)}; the card has {', '.join(parameters)}")
+        points = table.points[:, [table.names.index(name) for name in parameters]]
+        for line, point in zip(table.lines, points, strict=True):
+            for (name, p), value in zip(parameters.items(), point, strict=True):
+                if not p.low <= value <= p.high:
+                    raise InputError(f"{path}:{line}: {name} = {value:g} is not inside [{p.low:g}, {p.high:g}]")
+    return points
 
 
 def tasks_at(
@@ -73,10 +97,13 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     card = loaded.card
     parameters, _ = check(loaded)
     if card.scan.directory is not None:
+        if card.scan.extra is not None:
+            raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
         scan = _existing(loaded, parameters, reporter)
         scan.save(loaded.work / "scan.npz")
         return scan
-    tasks = tasks_at(loaded, list(card.parameters), design(loaded), list(run_names(card.scan.runs)), card.scan.events)
+    points = design(loaded)
+    tasks = tasks_at(loaded, list(card.parameters), points, list(run_names(len(points))), card.scan.events)
     made = run_campaign(
         tasks, loaded.work / "scan", means(card), lambda done, total: reporter.progress("runs", done, total)
     )

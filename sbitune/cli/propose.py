@@ -1,0 +1,35 @@
+"""`sbitune propose`: where to make the next runs."""
+
+import click
+
+from sbitune.cli.common import Figures, TerminalReporter, reports
+
+
+@click.command("propose")
+@click.argument("card")
+@click.option("-n", "--runs", type=click.IntRange(min=1), required=True, help="Number of runs to add.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="Table of points to write.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@reports
+def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed: int) -> Figures:
+    """Propose points at which further runs lower the errors of CARD's tune most; it must be fitted already.
+
+    With `scan.extra: FILE` in the card, `sbitune tune CARD` makes these runs, too, and fits again; the finished ones
+    are kept. If the card names such a file already, its points come first in the output, which can take its place.
+
+    share: the part of the parameters' variance that stems from the surrogate and that runs can lower, now and as it is
+    expected with the new runs.
+
+    Example: sbitune propose tunes/lep -n 32 -o tunes/lep/extra.txt
+    """
+    from sbitune.tuning.card import load_card
+    from sbitune.tuning.line import read_fitted
+    from sbitune.tuning.sequential import propose_next, write_extra
+
+    loaded = load_card(card)
+    fitted = read_fitted(loaded)
+    found = propose_next(fitted, runs, seed)
+    points = write_extra(fitted, output, found)
+    reporter.say(f"to make these runs: `extra: {output}` (relative to the card) in the section `scan` of {loaded.path}")
+    shares = {"share": found.before, "share_expected": float(found.after[-1])}
+    return {"runs": runs, "method": found.method} | shares | {"points": points, "output": output}
