@@ -84,6 +84,11 @@ def _candidates(config: AutoConfig) -> dict[str, Kind]:
     return named
 
 
+def kind_named(config: AutoConfig, name: str) -> Kind:
+    """The kind that a `Choice` of this config gives this name."""
+    return config.network if name == "network" else _candidates(config)[name]
+
+
 class _Judge:
     def __init__(self, used: Scan, held: Scan, noise: np.ndarray, voting: np.ndarray) -> None:
         self.used, self.held, self.noise, self.voting = used, held, noise, voting

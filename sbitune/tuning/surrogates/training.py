@@ -1,9 +1,9 @@
 """From a scan and a config to a trained surrogate."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import jax
+import msgspec
 import numpy as np
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
@@ -30,11 +30,11 @@ from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.outputs import Scale
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate, fit_polynomial
 
-Learn = Callable[[Scan, Scale], Inner]
+OfBins = PolynomialConfig | GaussianConfig
 Trained = PolynomialSurrogate | GaussianSurrogate | NeuralSurrogate | ComponentSurrogate
 
 
-#: one of so many parts of the runs is held out to learn what components miss; with fewer runs there are none to spare
+#: so many parts of the runs are held out in turn to learn what components miss; with fewer runs none can be spared
 _PARTS, _FEWEST_RUNS = 4, 24
 
 
@@ -58,59 +58,62 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
     if isinstance(config, NetworkConfig):
         return _with_correlation(scan, fit_network(key, scan, config, progress))
 
-    def learn(runs: Scan, scale: Scale) -> Inner:
-        if isinstance(config, GaussianConfig):
-            return fit_gaussian(runs, config, seed, scale)
-        return _polynomial(runs, config, seed, scale)
-
     with threadpool_limits(1):  # the matrices are small: threads that wait for each other cost more than they bring
         if config.components:
-            return _by_components(scan, config, learn, seed)
-        return _with_correlation(scan, learn(scan, config.scale))
+            return _by_components(scan, config, seed)
+        return _with_correlation(scan, _learn(scan, config, seed, config.scale))
 
 
-def _polynomial(scan: Scan, config: PolynomialConfig, seed: int, scale: Scale) -> PolynomialSurrogate:
+def _learn(scan: Scan, config: OfBins, seed: int, scale: Scale) -> Inner:
+    """Learn every bin of a scan alone."""
+    if isinstance(config, GaussianConfig):
+        return fit_gaussian(scan, config, seed, scale)
     order = config.order
     if order == "auto":
         order = choose_order(scan, config.max_order, seed, config.folds, scale, config.shrinkage).order
     return fit_polynomial(scan, order, scale, config.shrinkage)
 
 
-def _by_components(
-    scan: Scan, config: GaussianConfig | PolynomialConfig, learn: Learn, seed: int
-) -> ComponentSurrogate:
+def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
     """Learn the components. Where the scan does not know how its Monte Carlo errors move together, a first turn that
     takes them to be independent tells from its residuals.
     """
     correlation = scan.correlation
     if correlation is None:
-        first = _learn_components(scan, config, learn, None)[0]
+        first = _learn_components(scan, config, seed, None)[0]
         correlation = residual_correlation(scan, first.predict_many(scan.theta))
-    surrogate, sigma = _learn_components(scan, config, learn, correlation)
-    # what the components miss does not show in the runs that they were found in
-    held = np.random.default_rng(seed).permutation(len(scan.runs)) % _PARTS == 0
+    surrogate, sigma = _learn_components(scan, config, seed, correlation)
     if len(scan.runs) < _FEWEST_RUNS:
         return surrogate
-    trial = _learn_components(scan.take_runs(~held), config, learn, correlation)[0]
-    ratio = _missing(scan, held, trial.predict_many(scan.theta[held]))
+    if isinstance(config, PolynomialConfig) and isinstance(surrogate.inner, PolynomialSurrogate):
+        config = msgspec.structs.replace(config, order=surrogate.inner.order)
+    # what the components miss does not show in the runs that they were found in
+    part = np.random.default_rng(seed).permutation(len(scan.runs)) % _PARTS
+    mean, error = np.empty_like(scan.values), np.empty_like(scan.values)
+    for held in (part == number for number in range(_PARTS)):
+        trial = _learn_components(scan.take_runs(~held), config, seed, correlation)[0]
+        mean[held], error[held] = trial.predict_many(scan.theta[held])
+    ratio = _missing(scan, Prediction(mean, error))
     return replace(surrogate, components=surrogate.components._replace(common=np.sqrt(ratio) * sigma))
 
 
 def _learn_components(
-    scan: Scan, config: GaussianConfig | PolynomialConfig, learn: Learn, correlation: np.ndarray | None
+    scan: Scan, config: OfBins, seed: int, correlation: np.ndarray | None
 ) -> tuple[ComponentSurrogate, np.ndarray]:
     reduced = make_components(scan, config.scale, correlation)
-    left = None if reduced.left is None else learn(reduced.left, "linear")
-    inner = learn(reduced.scan, "linear")
+    left = None if reduced.left is None else _learn(reduced.left, config, seed, "linear")
+    inner = _learn(reduced.scan, config, seed, "linear")
     parts = (scan.bins, reduced.components, inner, left, reduced.left_bins, correlation)
     return ComponentSurrogate(*parts), reduced.sigma
 
 
-def _missing(scan: Scan, held: np.ndarray, prediction: Prediction) -> float:
-    """Variance, in units of the noise, that makes the pulls of held-out runs 1 on average; 0 if they are not wider."""
-    noise = smooth_errors(scan)[held]
+def _missing(scan: Scan, prediction: Prediction) -> float:
+    """Variance, in units of the noise, that makes the pulls of runs that were predicted 1 on average; 0 if they are not
+    wider.
+    """
+    noise = smooth_errors(scan)
     known = noise > 0
-    difference = (prediction.mean - scan.values[held])[known] ** 2
+    difference = (prediction.mean - scan.values)[known] ** 2
     error, noise = prediction.error[known] ** 2, noise[known] ** 2
 
     def excess(ratio: float) -> float:
