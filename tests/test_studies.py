@@ -27,7 +27,7 @@ def test_closure_on_a_toy_covers(tmp_path, capsys):
     found = load_study("closure").main(words)
     assert json.loads((tmp_path / "found.json").read_text()) == found
     # 25 points x 2 parameters: the width has an error of 0.1, coverage of 0.066
-    assert found["pull_width_all"] == pytest.approx(1.0, abs=0.35)
+    assert found["pull_width"] == pytest.approx(1.0, abs=0.35)
     assert found["coverage68"] == pytest.approx(0.683, abs=0.2)
     assert found["chi2_per_ndf"] == pytest.approx(1.0, abs=0.3)
 

@@ -6,21 +6,19 @@ See README.md beside this file.
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from sbitune.data.histograms import Histograms
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.coverage import collect, fit_known
+from sbitune.fitting.problem import Problem
 from sbitune.tuning.card import LoadedCard, load_card
+from sbitune.tuning.closure import pseudo_data
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import match
 from sbitune.tuning.scanning import check, make_scan
-from sbitune.tuning.validation import read_on, run_points
+from sbitune.tuning.validation import read_on, run_points, with_floor
 
 #: part of every range, around its middle, in which the truths lie
 INSIDE = 0.8
@@ -34,18 +32,8 @@ def truths(loaded: LoadedCard, n: int, seed: int) -> np.ndarray:
     return low + u * (high - low)
 
 
-def as_data(measured: Measured, run: Histograms) -> Measured:
-    """The run in place of the measurement: its values and Monte Carlo errors, unit weights."""
-    # a bin without entries quotes no error: that of one entry is the best guess, and the largest among the filled
-    filled = run.errors > 0
-    noise = np.where(filled, run.errors, np.max(run.errors[filled]))
-    n = len(run.values)
-    zero = np.zeros(n)
-    return replace(measured, values=run.values, errors=zero, noise=noise, shifts=np.zeros((0, n)), weights=np.ones(n))
-
-
 def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Reporter = QUIET) -> dict:
-    """Fit `n` pseudo-data sets of `events` events; gives the pulls and what they amount to."""
+    """Fit `n` pseudo-data sets of `events` events; gives the figures of `sbitune.fitting.coverage` with the pulls."""
     card = replace_events(loaded, events)
     _, reference = check(card)
     scan = make_scan(loaded, reporter)
@@ -53,16 +41,16 @@ def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Report
     matched = match(scan, reference, loaded.rules())
     measured = matched.measured
     points = truths(loaded, n, seed)
-    files = run_points(
-        card, list(card.card.parameters), {f"closure-{i:03d}": theta for i, theta in enumerate(points)}, reporter
-    )
-    pulls, chi2 = [], []
+    names = [f"closure-{i:03d}" for i in range(n)]
+    files = run_points(card, list(card.card.parameters), dict(zip(names, points, strict=True)), reporter)
+    fits = []
     for theta, path in zip(points, files.values(), strict=True):
-        data = as_data(measured, read_on(path, measured.bins))
-        tune = fit(Problem(surrogate, data, correlation=matched.correlation), FitConfig(starts=2, minos=False))
-        pulls.append((tune.values - theta) / tune.errors)
-        chi2.append(tune.chi2 / tune.ndf)
-    return summary(np.array(pulls), np.array(chi2), list(loaded.card.parameters), events)
+        run = read_on(path, measured.bins)
+        data = pseudo_data(scan.bins, measured.indices, run.values, with_floor(run))
+        problem = Problem(surrogate, data, correlation=matched.correlation)
+        fits += fit_known(problem, theta, [data.values], thorough=True)
+    found = collect(problem, names, points, fits)
+    return {"points": n, "events": events} | found.figures() | {"pulls": found.roots.round(3).tolist()}
 
 
 def replace_events(loaded: LoadedCard, events: int) -> LoadedCard:
@@ -71,23 +59,6 @@ def replace_events(loaded: LoadedCard, events: int) -> LoadedCard:
 
     validation = msgspec.structs.replace(loaded.card.validation, events=events, split=1)
     return LoadedCard(msgspec.structs.replace(loaded.card, validation=validation), loaded.path)
-
-
-def summary(pulls: np.ndarray, chi2: np.ndarray, names: list[str], events: int) -> dict:
-    """Coverage, bias and width of pulls (n_points, n_parameters), each with its own error where it is simple."""
-    n = len(pulls)
-    return {
-        "points": n,
-        "events": events,
-        "coverage68": float(np.mean(np.abs(pulls) < 1.0)),
-        "coverage95": float(np.mean(np.abs(pulls) < 1.959964)),
-        "pull_mean": dict(zip(names, pulls.mean(0).round(3).tolist(), strict=True)),
-        "pull_width": dict(zip(names, np.sqrt((pulls**2).mean(0)).round(3).tolist(), strict=True)),
-        "pull_width_all": float(np.sqrt(np.mean(pulls**2))),
-        "expected_error_of_width": float(1 / np.sqrt(2 * n)),
-        "chi2_per_ndf": float(chi2.mean()),
-        "pulls": pulls.round(3).tolist(),
-    }
 
 
 def main(arguments: list[str] | None = None) -> dict:

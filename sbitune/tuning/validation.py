@@ -105,7 +105,7 @@ class Agreement(NamedTuple):
         return float(self.terms.sum())
 
 
-def _with_floor(run: Histograms) -> np.ndarray:
+def with_floor(run: Histograms) -> np.ndarray:
     """(n_bins,) errors of a run; an empty bin, which quotes none, gets that of one entry in its histogram."""
     errors = run.errors.copy()
     width = np.where(run.bins.widths() > 0, run.bins.widths(), 1.0)
@@ -128,6 +128,6 @@ def agreement(run: Histograms, measured: Measured, correlation: np.ndarray | Non
         measured: the data.
         correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
     """
-    v = replace(measured, noise=_with_floor(run)).covariance(correlation)
+    v = replace(measured, noise=with_floor(run)).covariance(correlation)
     weighted = float(residual_terms(run.values, measured, v, measured.weights).sum())
     return Agreement(residual_terms(run.values, measured, v), weighted)
