@@ -23,7 +23,13 @@ COMMANDS = (
     "residuals",
     "sensitivities",
     "jackknife",
+    "eigentunes",
+    "bootstrap",
+    "posterior",
+    "inverse",
+    "profile",
     "predict",
+    "export",
     "ls",
     "convert",
 )

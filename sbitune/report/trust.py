@@ -3,6 +3,7 @@
 from typing import Any
 
 from sbitune.report import html
+from sbitune.tuning.inverting import InverseRecord
 from sbitune.tuning.record import ResultRecord
 
 #: P values below this are shown as bad
@@ -21,11 +22,12 @@ def warnings_at_the_top(record: ResultRecord) -> list[str]:
     return said
 
 
-def how_sure(record: ResultRecord) -> str:
-    """The section on toys, tension, added errors and chosen weights."""
+def how_sure(record: ResultRecord, inverse: InverseRecord | None = None) -> str:
+    """The section on toys, the inverse model if there is one, tension, added errors and chosen weights."""
     answer = record.answer
     parts = [
         *_toys(answer),
+        *_inverse(inverse),
         *_choice(record),
         *_theory(answer),
         *_weights(answer),
@@ -63,6 +65,26 @@ def _toys(answer: dict[str, Any]) -> list[str]:
 
 def _percent(figures: dict[str, Any], key: str) -> str:
     return f"{100 * figures[key]:.1f} +- {100 * figures[key + '_error']:.1f} %"
+
+
+def _inverse(inverse: InverseRecord | None) -> list[str]:
+    """The posterior of the inverse model beside the direct fit; its notes stand first."""
+    if inverse is None:
+        return []
+    rows = [
+        (name, f"{row.fit:.5g} ± {row.fit_error:.2g}" if row.fit_error > 0 else f"{row.fit:.5g}",
+         f"{row.mean:.5g} ± {row.sd:.2g}", f"{row.low68:.5g} to {row.high68:.5g}",
+         "" if row.difference is None else f"{row.difference:+.2f}", "" if row.width is None else f"{row.width:.2f}")
+        for name, row in inverse.parameters.items()
+    ]  # fmt: skip
+    words = (
+        "The same data asked of the inverse model, a density of the parameters given the bins that was learnt from the "
+        "surrogate. Where both are right they agree; they part at limits, with weights, and for data out of reach. "
+        f"P of the data among those that the scan produces: {inverse.inside['p_value']:.2g}."
+    )
+    head = ["parameter", "direct fit", "inverse posterior", "68 % interval", "difference in errors", "width / error"]
+    notes = [html.paragraph(f"Inverse model: {note}.", "warning") for note in inverse.notes]
+    return [*notes, html.paragraph(words), html.table(head, rows, range(1, 6))]
 
 
 def _choice(record: ResultRecord) -> list[str]:

@@ -15,6 +15,7 @@ from sbitune.report.live import live_section
 from sbitune.report.panels import outside_envelope, panels
 from sbitune.report.story import how_it_was_made
 from sbitune.report.trust import how_sure, warnings_at_the_top
+from sbitune.tuning.inverting import read_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import ParameterRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.settings import command_file
@@ -31,7 +32,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         _navigation(),
         _parameters(record),
         _correlations(record),
-        how_sure(record),
+        how_sure(record, read_inverse(fitted)),
         _observables(fitted),
         live_section(fitted, shown),
         _figures(shown),

@@ -12,7 +12,8 @@ import yaml
 from sbitune import __version__
 from sbitune.data.errors import InputError
 from sbitune.data.files import hash_bytes, write_text
-from sbitune.fitting.results import Tune
+from sbitune.data.scan import Parameter
+from sbitune.fitting.results import ObservableChi2, Start, Tune
 from sbitune.tuning.yamlfile import read_card
 
 FORMAT = 1
@@ -131,6 +132,39 @@ def make_record(
         choice=surrogate.get("choice", []),
         provenance=provenance,
     )
+
+
+def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
+    """The fit that was written down, of the same parameters; what the minimiser said of its work is not kept.
+
+    Raises:
+        InputError: if the parameters are others than those of the record.
+    """
+    if [p.name for p in parameters] != list(record.parameters):
+        raise InputError("the result and the surrogate have different parameters; fit again")
+    rows = record.parameters
+    return Tune(
+        parameters=parameters,
+        values=np.array([p.value for p in rows.values()]),
+        covariance=np.array(record.covariance),
+        minos={name: p.minos for name, p in rows.items() if p.minos is not None},
+        chi2=record.chi2,
+        chi2_unit=record.chi2_unit,
+        ndf=record.ndf,
+        free=tuple(name for name, p in rows.items() if p.status != "fixed"),
+        at_limit=tuple(name for name, p in rows.items() if p.status == "at limit"),
+        observables=tuple(ObservableChi2(o.path, o.chi2, o.bins, o.weight) for o in record.observables),
+        starts=tuple(_start(minimum) for minimum in record.minima),
+        edm=np.nan,
+        calls=0,
+        hesse_difference=np.nan,
+        status=record.status,
+        notes=tuple(record.notes),
+    )
+
+
+def _start(minimum: dict[str, Any]) -> Start:
+    return Start(np.array(minimum["theta"]), minimum["chi2"], minimum["valid"])
 
 
 def write_record(path: Path, record: ResultRecord) -> None:

@@ -1,5 +1,7 @@
 """`tune.cmnd`: the tune as Pythia reads it."""
 
+from collections.abc import Mapping, Sequence
+
 from sbitune.generators.config import PythiaConfig
 from sbitune.tuning.card import Card
 from sbitune.tuning.record import ResultRecord
@@ -15,12 +17,19 @@ def command_file(card: Card, record: ResultRecord) -> str:
         f"! tuned by sbitune; chi2 = {record.chi2:.1f} for {record.ndf} degrees of freedom",
     ]
     lines += ["! errors are those of data and surrogate, propagated; in brackets scaled by sqrt(chi2/ndf)"]
-    width = max(len(name) for name in record.parameters)
+    values = {}
     for name, p in record.parameters.items():
         quoted = "fixed" if p.status == "fixed" else f"+- {p.error:.3g} ({p.scaled_error:.3g})"
-        lines.append(
-            f"{name:<{width}} = {p.value:.10g}   ! {quoted}{', at its limit' if p.status == 'at limit' else ''}"
-        )
+        values[name] = (p.value, f"{quoted}{', at its limit' if p.status == 'at limit' else ''}")
+    return settings_file(card, lines, values)
+
+
+def settings_file(card: Card, head: Sequence[str], values: Mapping[str, tuple[float, str]]) -> str:
+    """Settings file with the lines `head`, which are comments, and every parameter with its (value, remark)."""
+    lines = list(head)
+    width = max(len(name) for name in values)
+    for name, (value, remark) in values.items():
+        lines.append(f"{name:<{width}} = {value:.10g}" + (f"   ! {remark}" if remark else ""))
     if isinstance(card.generator, PythiaConfig):
         lines += ["", "! the process and beams of the tune; take out the '!' to run it as it was tuned"]
         lines += [f"! {setting}" for setting in card.generator.settings]

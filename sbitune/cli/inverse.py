@@ -1,0 +1,44 @@
+"""`sbitune inverse`: from bins to parameters, beside the direct fit."""
+
+import click
+
+from sbitune.cli.common import Figures, TerminalReporter, reports
+
+
+@click.command("inverse")
+@click.argument("card")
+@click.option("--points", type=click.IntRange(min=100), help="Points in the box to train on.  [default: 20000]")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of training, at most.  [default: 2000]")
+@click.option("--members", type=click.IntRange(min=2), help="Flows in the ensemble.  [default: 4]")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@reports
+def command(
+    reporter: TerminalReporter, card: str, points: int | None, steps: int | None, members: int | None, seed: int
+) -> Figures:
+    """Train a density of the parameters given the bins on what CARD's surrogate predicts all over the box, with the
+    errors of data and surrogate, ask it for the measured bins and compare with the fit. Says first if the data are
+    unlike anything that the scan produces. Writes work/inverse.npz and inverse.yaml, which `sbitune report` shows.
+
+    Example: sbitune inverse tunes/lep
+    """
+    import msgspec
+
+    from sbitune.tuning.card import load_card
+    from sbitune.tuning.inverse.config import InverseConfig
+    from sbitune.tuning.inverting import invert
+    from sbitune.tuning.line import read_fitted
+
+    given = {"points": points, "steps": steps, "members": members}
+    config = msgspec.structs.replace(InverseConfig(), **{name: n for name, n in given.items() if n is not None})
+    fitted = read_fitted(load_card(card))
+    record = invert(seed, fitted, config, reporter)
+    for note in record.notes:
+        reporter.say(note)
+    return {
+        "parameters": {name: msgspec.structs.asdict(row) for name, row in record.parameters.items()},
+        "inside": record.inside,
+        "bins_out_of_reach": len(record.bins_out_of_reach),
+        "calibration": msgspec.structs.asdict(record.calibration),
+        "notes": record.notes,
+        "output": str(fitted.loaded.output("inverse.yaml")),
+    }

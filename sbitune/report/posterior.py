@@ -1,0 +1,66 @@
+"""`posterior.html`: the posterior beside the direct fit, and what it says of every bin."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data.files import write_text
+from sbitune.fitting.chains import Posterior
+from sbitune.fitting.predictive import Predictive
+from sbitune.fitting.results import Tune
+from sbitune.plots.posterior import plot_corner, plot_predictive
+from sbitune.plots.style import to_svg
+from sbitune.report import html
+from sbitune.tuning.line import Fitted
+
+
+def half_widths(posterior: Posterior, tune: Tune) -> dict[str, float]:
+    """Half the 68 % interval over that of MINOS, else HESSE's error; NaN where the fit has none. Of free parameters."""
+    found = {}
+    for name, (low, high), error in zip(posterior.names, posterior.intervals(), tune.errors, strict=True):
+        below, above = tune.minos.get(name, (-error, error))
+        if name in posterior.free:
+            found[name] = float((high - low) / (above - below)) if above > below else np.nan
+    return found
+
+
+def write_posterior_page(path: str | Path, fitted: Fitted, posterior: Posterior, drawn: Predictive, tune: Tune) -> None:
+    """Write the page, whole or not at all."""
+    free = [posterior.names.index(name) for name in posterior.free]
+    measured = fitted.measured
+    corner = plot_corner(posterior.free, posterior.draws[:, free], tune.values[free], tune.errors[free])
+    pulls = plot_predictive(list(measured.bins.path), measured.values, measured.total_errors, drawn.values)
+    body = [
+        f"<h1>Posterior: {html.text(fitted.record.title)}</h1>",
+        *(html.paragraph(note, "warning") for note in posterior.notes),
+        html.paragraph(
+            f"{posterior.samples.shape[0]} chains of {posterior.samples.shape[1]} draws, {posterior.divergences} "
+            f"divergences. Posterior predictive p-value of chi2: {drawn.p_value:.3g}; small values say that the model "
+            "does not describe the data within the errors."
+        ),
+        _table(posterior, tune),
+        html.figure(to_svg(corner), "Blue: 68 and 95 % of the posterior. Orange: the direct fit with its errors."),
+        html.figure(
+            to_svg(pulls),
+            "Every bin of the fit: median, 68 and 95 % of the predictions of the contents with the surrogate's own "
+            "errors, less the data, in errors of the data. Yellow: one error of the data.",
+        ),
+    ]
+    write_text(path, html.page(f"Posterior: {fitted.record.title}", body))
+
+
+def _table(posterior: Posterior, tune: Tune) -> str:
+    ratio = half_widths(posterior, tune)
+    rows = []
+    for i, name in enumerate(posterior.names):
+        if name not in ratio:
+            continue
+        low, high = posterior.intervals()[i]
+        d = posterior.diagnoses[name]
+        rows.append(
+            (name, f"{tune.values[i]:.5g} ± {tune.errors[i]:.2g}", f"{posterior.mean[i]:.5g}",
+             f"{posterior.errors[i]:.2g}", f"{low:.5g} to {high:.5g}", f"{ratio[name]:.2f}", f"{d.r_hat:.3f}",
+             f"{d.ess:.0f}")
+        )  # fmt: skip
+    head = ["parameter", "direct fit", "mean", "sd", "68 % interval", "half width / fit", "R-hat", "ESS"]
+    return html.table(head, rows, range(1, 8))

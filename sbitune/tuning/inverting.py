@@ -1,0 +1,173 @@
+"""The inverse model of a card, and its answer beside the direct fit: `inverse.yaml`."""
+
+from typing import Any
+
+import jax
+import msgspec
+import numpy as np
+import yaml
+
+from sbitune.data.errors import InputError
+from sbitune.data.files import write_text
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.tuning.inverse.config import InverseConfig
+from sbitune.tuning.inverse.model import InverseModel
+from sbitune.tuning.inverse.storage import save_inverse
+from sbitune.tuning.inverse.summary import Comparison, InverseSummary, compare
+from sbitune.tuning.inverse.training import train_inverse
+from sbitune.tuning.line import Fitted
+from sbitune.tuning.record import ResultRecord, tune_of
+from sbitune.tuning.yamlfile import read_card
+
+_FILE = "inverse.yaml"
+_HEAD = """# Written by sbitune: the posterior of the inverse model beside the direct fit. Differences are
+# posterior - fit; quantile: part of the posterior below the fitted value.
+"""
+
+
+class InverseRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One parameter."""
+
+    mean: float
+    sd: float
+    low68: float
+    high68: float
+    fit: float
+    fit_error: float
+    difference: float | None
+    """In errors of the fit; None where it has none or the parameter is fixed, as the next three."""
+    difference_of_width: float | None
+    """In standard deviations of the posterior."""
+    width: float | None
+    """Standard deviation of the posterior / error of the fit."""
+    quantile: float | None
+
+
+class CalibrationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Simulation-based calibration on pairs that were not trained on."""
+
+    p_value: float
+    """That ranks differ so from uniform by chance."""
+    verdicts: dict[str, str]
+    coverage: dict[str, list[float]]
+    """How often central intervals of 68 and 95 % hold the truth."""
+    coverage_error: list[float]
+    joint_coverage: list[float]
+    """The same for the smallest regions in all parameters together."""
+
+
+class InverseRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`inverse.yaml`."""
+
+    parameters: dict[str, InverseRow]
+    notes: list[str]
+    """What a reader must know, the worst first."""
+    inside: dict[str, float]
+    """Whether the data are like what the scan produces: p values of distance and remainder, and of both."""
+    bins_out_of_reach: list[dict[str, float | str]]
+    calibration: CalibrationRecord
+    config: InverseConfig
+    seed: int
+    made_of: dict[str, str]
+    """Hashes of card, reference and scan."""
+
+
+def invert(seed: int, fitted: Fitted, config: InverseConfig, reporter: Reporter = QUIET) -> InverseRecord:
+    """Train the inverse model with the card's surrogate, keep it as `work/inverse.npz`, and write `inverse.yaml`.
+
+    Raises as `train_inverse` does; nothing is written then.
+    """
+    keys = jax.random.split(jax.random.key(seed), 2)
+    shown = 0
+
+    def progress(epoch: int, loss: np.ndarray, validation: np.ndarray) -> None:
+        nonlocal shown
+        shown = epoch + 1
+        reporter.progress("inverse model, epochs", shown, epochs)
+
+    epochs = -(-config.steps // max(1, config.points // config.batch_size))
+    model = train_inverse(
+        keys[0], fitted.scan, fitted.measured, config, fitted.surrogate, fitted.matched.correlation, progress
+    )
+    if shown < epochs:  # it stopped early
+        reporter.progress("inverse model, epochs", epochs, epochs)
+    summary = model.summary(keys[1])
+    record = _record(fitted, model, summary, seed)
+    save_inverse(fitted.loaded.work / "inverse.npz", model)
+    lines = yaml.safe_dump(
+        msgspec.to_builtins(record), sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
+    )
+    write_text(fitted.loaded.output(_FILE), _HEAD + lines)
+    return record
+
+
+def read_inverse(fitted: Fitted) -> InverseRecord | None:
+    """Read `inverse.yaml`; None if there is none, or it is of another card, reference or scan."""
+    path = fitted.loaded.output(_FILE)
+    if not path.is_file():
+        return None
+    try:
+        record = read_card(path, InverseRecord, "inverse model's result")
+    except InputError as error:
+        raise InputError(
+            f"{error}; run `sbitune inverse {fitted.loaded.directory}` again, or take the file away"
+        ) from error
+    return record if record.made_of == _made_of(fitted.record) else None
+
+
+def _made_of(record: ResultRecord) -> dict[str, str]:
+    return {name: str(record.provenance[name]) for name in ("card", "reference", "scan")}
+
+
+def _record(fitted: Fitted, model: InverseModel, summary: InverseSummary, seed: int) -> InverseRecord:
+    tune = tune_of(fitted.record, fitted.problem.parameters)
+    compared = compare(summary, tune)
+    rows = {}
+    for i, name in enumerate(summary.names):
+        low, high = summary.quantiles[[1, 3], i]
+        rows[name] = InverseRow(
+            mean=float(summary.mean[i]),
+            sd=float(summary.errors[i]),
+            low68=float(low),
+            high68=float(high),
+            fit=float(tune.values[i]),
+            fit_error=float(tune.errors[i]),
+            **_compared(compared, name),
+        )
+    notes = list(summary.notes)
+    if compared.fixed:
+        notes.append(f"the fit holds {', '.join(compared.fixed)} fixed, the posterior does not: they are not compared")
+    inside, calibration = model.inside, model.calibration
+    return InverseRecord(
+        parameters=rows,
+        notes=notes,
+        inside={
+            "p_value": inside.p_value,
+            "p_distance": inside.p_distance,
+            "p_remainder": inside.p_remainder,
+            "distance": inside.distance,
+            "usual_distance": inside.usual_distance,
+            "remainder": inside.remainder,
+            "usual_remainder": inside.usual_remainder,
+        },
+        bins_out_of_reach=[{"bin": o.label, "errors": o.distance} for o in inside.outside],
+        calibration=CalibrationRecord(
+            p_value=calibration.p_value,
+            verdicts=calibration.verdicts(),
+            coverage={n: c.tolist() for n, c in zip(calibration.names, calibration.coverage.T, strict=True)},
+            coverage_error=calibration.coverage_error.tolist(),
+            joint_coverage=calibration.joint_coverage.tolist(),
+        ),
+        config=model.config,
+        seed=seed,
+        made_of=_made_of(fitted.record),
+    )
+
+
+def _compared(compared: Comparison, name: str) -> dict[str, float | None]:
+    columns = ("difference", "difference_of_width", "width", "quantile")
+    if name not in compared.names:
+        return dict.fromkeys(columns)
+    i = compared.names.index(name)
+    numbers: dict[str, Any] = {column: float(getattr(compared, column)[i]) for column in columns}
+    return {column: number if np.isfinite(number) else None for column, number in numbers.items()}

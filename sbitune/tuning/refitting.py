@@ -1,0 +1,88 @@
+"""What the fit of a card owes to its data and to its runs: bootstrap, jack-knife, run combinations."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import jax
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.scan import Scan
+from sbitune.fitting.bootstrap import (
+    Choices,
+    Refits,
+    bootstrap_data,
+    draw_bootstrap,
+    draw_combinations,
+    draw_jackknife,
+    refit_runs,
+)
+from sbitune.fitting.protocols import BinnedModel
+from sbitune.fitting.toys import ToyConfig
+from sbitune.tuning.line import Fitted
+from sbitune.tuning.record import tune_of
+from sbitune.tuning.surrogates.choice import Kind, kind_named
+from sbitune.tuning.surrogates.config import AutoConfig
+from sbitune.tuning.surrogates.training import train
+
+Of = Literal["data", "runs", "jackknife", "combinations"]
+
+
+def bootstrap(
+    seed: int, fitted: Fitted, of: Of, n: int, left_out: int | None = None, reporter: Reporter = QUIET
+) -> Refits:
+    """Refit a card's problem: with n data sets, or with the surrogate trained again on n choices of runs.
+
+    Args:
+        seed: of what is drawn.
+        fitted: what the fit left.
+        of: data that fluctuate, runs drawn with replacement, n parts of the runs left out in turn, or combinations of
+            runs.
+        n: number of refits.
+        left_out: runs that a combination lacks.
+        reporter: hears of progress.
+
+    Raises:
+        InputError: for numbers that are not possible.
+        ComputationError: if fewer than two refits succeed.
+    """
+    if (of == "combinations") != (left_out is not None):
+        raise InputError("--leave-out: how many runs each combination lacks; needed for, and only for, combinations")
+    problem = fitted.problem
+    tune = tune_of(fitted.record, problem.parameters)
+    if of == "data":
+        return bootstrap_data(jax.random.key(seed), problem, tune, n, ToyConfig(errors=False), reporter=reporter)
+    return refit_runs(
+        problem, tune, retrainer(fitted), _choices(seed, len(fitted.scan.runs), of, n, left_out), reporter
+    )
+
+
+def _choices(seed: int, runs: int, of: Of, n: int, left_out: int | None) -> Choices:
+    if of == "jackknife":
+        return draw_jackknife(seed, runs, n)
+    return draw_bootstrap(seed, runs, n) if left_out is None else draw_combinations(seed, runs, left_out, n)
+
+
+def retrainer(fitted: Fitted) -> Callable[[np.ndarray], BinnedModel]:
+    """Train the card's surrogate on runs (n,) of its scan, which may repeat; a kind that was chosen stays chosen."""
+    key = jax.random.key(fitted.loaded.card.fit.seed)
+    config = fitted.loaded.card.surrogate
+    kind: Kind
+    if isinstance(config, AutoConfig):
+        kind, key = kind_named(config, str(fitted.record.choice[0]["name"])), jax.random.split(key)[1]
+    else:
+        kind = config
+    return lambda rows: train(key, _repeated(fitted.scan, rows), kind)
+
+
+def _repeated(scan: Scan, rows: np.ndarray) -> Scan:
+    """The scan of these runs; copies of one get names of their own."""
+    seen: dict[str, int] = {}
+    names = []
+    for row in rows:
+        name = scan.runs[row]
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name} (copy {seen[name]})")
+    return replace(scan, theta=scan.theta[rows], values=scan.values[rows], errors=scan.errors[rows], runs=tuple(names))
