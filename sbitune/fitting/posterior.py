@@ -2,7 +2,7 @@
 
 M. D. Hoffman, A. Gelman, J. Mach. Learn. Res. 15 (2014) 1593, arXiv:1111.4246; D. Phan, N. Pradhan, M. Jankowiak,
 arXiv:1912.11554. The prior is uniform between the limits of the fit, the likelihood that of `problem`. Chains start
-around the minimum of the fit with its covariance as the mass matrix; where starts of the minimiser ended in other
+around the minimum of the fit, with its covariance as the mass matrix. Where starts of the minimiser ended in other
 minima that the data hardly exclude, some chains start there, so that R-hat can tell if there are two.
 
 With weights other than 1 there is no likelihood and therefore no posterior: a weighted chi2 is not the logarithm of any
@@ -10,13 +10,8 @@ density of the data, whatever factor it is multiplied by. Such problems are refu
 which hold for any weights. For very many bins, V is held at the minimum.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any
-
 import jax
 import jax.numpy as jnp
-import msgspec
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
@@ -27,7 +22,8 @@ from sbitune.fitting.minimiser import fit
 from sbitune.fitting.objective import Objective, few_threads
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.results import Tune
-from sbitune.fitting.target import Target, import_numpyro, make_target
+from sbitune.fitting.sampling import Drawn, PosteriorConfig, Whitening, run_chains
+from sbitune.fitting.target import Target, make_target
 
 #: chains start no nearer to a limit than this part of the range
 _MARGIN = 0.01
@@ -35,21 +31,6 @@ _MARGIN = 0.01
 _WIDEST = np.pi / np.sqrt(3)
 #: minima whose chi2 is higher by more than this get no chain: 3 standard deviations
 _HIGHER = 9.0
-
-
-class PosteriorConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How the posterior is sampled."""
-
-    warmup: Annotated[int, msgspec.Meta(ge=20)] = 150
-    """Draws of each chain in which step size and mass matrix are learnt; they are not kept."""
-    samples: Annotated[int, msgspec.Meta(ge=4)] = 400
-    """Draws of each chain that are kept."""
-    chains: Annotated[int, msgspec.Meta(ge=2)] = 4
-    """Number of chains; agreement between them is what shows convergence."""
-    target_accept: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] = 0.8
-    """Probability of acceptance that the step size is chosen for; higher is slower and safer."""
-    max_tree_depth: Annotated[int, msgspec.Meta(ge=1, le=15)] = 10
-    """A trajectory has 2 to the power of this steps at most."""
 
 
 def sample_posterior(key: jax.Array, problem: Problem, config: PosteriorConfig, tune: Tune | None = None) -> Posterior:
@@ -70,32 +51,25 @@ def sample_posterior(key: jax.Array, problem: Problem, config: PosteriorConfig, 
         objective = Objective(problem, frame)
         objective.hold(frame.to_unit(tune.values))
         target = make_target(objective)
-        starts, mass = _begin(key, target, frame, tune, config.chains)
-        chains = _run(key, target, starts, mass, config)
-        return _collect(chains, target, frame, problem)
+        begin, run = jax.random.split(key)
+        starts, white = _begin(begin, target, frame, tune, config.chains)
+        drawn = run_chains(run, target, starts, white, config)
+        return _collect(drawn, target, frame, problem)
 
 
-def _begin(key: jax.Array, target: Target, frame: Frame, tune: Tune, chains: int) -> tuple[list[Any], np.ndarray]:
-    """Starting points z (n_free,) of every chain, and the covariance (n_free, n_free) expected of z."""
+def _begin(key: jax.Array, target: Target, frame: Frame, tune: Tune, chains: int) -> tuple[np.ndarray, Whitening]:
+    """Starting points z (chains, n_free), and coordinates in which the likelihood is a unit Gaussian at the minimum."""
     free = np.flatnonzero(~frame.fixed)
-    low, high = frame.limits.T
+    low, high = frame.limits[free].T
+    minima = np.array([frame.to_unit(theta)[free] for theta in _minima(tune)])
+    correlation, errors = tune.correlation[np.ix_(free, free)], tune.errors[free] / frame.half[free]
+    jumps = np.asarray(jax.random.normal(key, (chains, len(free)))) @ np.linalg.cholesky(correlation).T * errors
     margin = _MARGIN * (high - low)
-    minima = np.clip([frame.to_unit(theta) for theta in _minima(tune)], low + margin, high - margin)
-    scatter = tune.covariance / np.outer(frame.half, frame.half)
-    u = [minima[i % len(minima)] for i in range(chains)]
-    jumps = jax.random.multivariate_normal(
-        jax.random.fold_in(key, 0), jnp.zeros(len(low)), scatter, (chains,), method="svd"
-    )
-    starts = [
-        np.where(frame.fixed, frame.centre, np.clip(a + b, low + margin, high - margin))
-        for a, b in zip(u, jumps, strict=True)
-    ]
-    slopes = np.exp(target.log_slopes(target.from_unit(minima[0])))
-    errors = np.sqrt(np.diag(scatter)[free])
+    u = np.array([minima[i % len(minima)] for i in range(chains)]) + jumps
+    starts, centre = (target.from_free(np.clip(x, low + margin, high - margin)) for x in (u, minima[0]))
+    slopes = np.exp(np.asarray(target.log_slopes(centre)))
     widths = np.where(errors > 0, np.minimum(errors / slopes, _WIDEST), 1.0)
-    return [target.from_unit(start) for start in starts], tune.correlation[np.ix_(free, free)] * np.outer(
-        widths, widths
-    )
+    return np.asarray(starts), Whitening(np.asarray(centre), widths[:, None] * np.linalg.cholesky(correlation))
 
 
 def _minima(tune: Tune) -> list[np.ndarray]:
@@ -110,38 +84,8 @@ def _minima(tune: Tune) -> list[np.ndarray]:
     return found
 
 
-def _run(key: jax.Array, target: Target, starts: list[Any], mass: np.ndarray, config: PosteriorConfig) -> list[Any]:
-    """Run the chains, compiled once, side by side. Returns the states after warm-up of each, stacked over draws."""
-    kernel = import_numpyro().infer.NUTS(
-        potential_fn=target.potential,
-        dense_mass=True,
-        inverse_mass_matrix=jnp.asarray(mass),
-        target_accept_prob=config.target_accept,
-        max_tree_depth=config.max_tree_depth,
-    )
-
-    def step(state: Any, _: None) -> tuple[Any, Any]:
-        state = kernel.sample(state, (), {})
-        return state, (state.z, state.potential_energy, state.diverging, state.accept_prob, state.num_steps)
-
-    def chain(key: Any, z: Any) -> Any:
-        state = kernel.init(key, config.warmup, z, (), {})
-        draws = jax.lax.scan(step, state, None, length=config.warmup + config.samples)[1]
-        return jax.tree.map(lambda part: part[config.warmup :], draws)
-
-    keys = jax.random.split(jax.random.fold_in(key, 1), len(starts))
-    compiled = jax.jit(chain).lower(keys[0], starts[0]).compile()
-
-    def run(key: Any, z: Any) -> Any:
-        with jax.enable_x64(True):  # which every thread has for itself
-            return jax.tree.map(np.asarray, compiled(key, z))
-
-    with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as pool:
-        return list(pool.map(run, keys, starts))
-
-
-def _collect(chains: list[Any], target: Target, frame: Frame, problem: Problem) -> Posterior:
-    z, potential, diverging, acceptance, steps = (np.stack(part) for part in zip(*chains, strict=True))
+def _collect(drawn: Drawn, target: Target, frame: Frame, problem: Problem) -> Posterior:
+    z, potential, diverging, acceptance, steps = drawn
     flat = jnp.asarray(z.reshape(-1, z.shape[-1]))
     u = np.asarray(jax.vmap(target.to_unit)(flat))
     minus_two_log = 2 * (potential + np.asarray(target.log_slopes(flat)).sum(axis=1).reshape(potential.shape))

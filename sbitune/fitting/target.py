@@ -74,7 +74,7 @@ class Target:
 
     potential: Callable[[Any], Any]  #: z -> -log density of z
     to_unit: Callable[[Any], Any]  #: z -> u (n_parameters,), fixed parameters at their values
-    from_unit: Callable[[Any], Any]  #: u (n_parameters,) inside the limits -> z
+    from_free: Callable[[Any], Any]  #: u (..., n_free) of the free parameters, inside the limits -> z (..., n_free)
     log_slopes: Callable[[Any], Any]  #: z -> log du/dz (n_free,); -2 log L is twice the potential and their sum
 
 
@@ -97,7 +97,7 @@ def make_target(objective: Objective) -> Target:
     return Target(
         potential=lambda z: 0.5 * density(to_unit(z)) - jnp.sum(log_slopes(z)),
         to_unit=to_unit,
-        from_unit=lambda u: transform.inv(jnp.asarray(u)[free]),
+        from_free=lambda u: transform.inv(jnp.asarray(u)),
         log_slopes=log_slopes,
     )
 

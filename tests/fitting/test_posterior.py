@@ -19,9 +19,10 @@ from sbitune.fitting.config import FitConfig
 from sbitune.fitting.frame import Frame
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.objective import Objective, minus_two_log_likelihood
-from sbitune.fitting.posterior import PosteriorConfig, sample_posterior
+from sbitune.fitting.posterior import sample_posterior
 from sbitune.fitting.predictive import predictive
 from sbitune.fitting.problem import Problem
+from sbitune.fitting.sampling import PosteriorConfig
 from sbitune.fitting.target import minus_two_log_density
 
 TRUTH = np.array([0.8, 1.5])

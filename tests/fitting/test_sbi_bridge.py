@@ -11,8 +11,9 @@ from toys import linear_model, measure
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
-from sbitune.fitting.posterior import PosteriorConfig, sample_posterior
+from sbitune.fitting.posterior import sample_posterior
 from sbitune.fitting.problem import Problem
+from sbitune.fitting.sampling import PosteriorConfig
 from sbitune.fitting.sbi_bridge import make_draw, to_sbi
 
 TRUTH = np.array([0.8, 1.5])
