@@ -114,6 +114,12 @@ def compile_model(model: BinnedModel) -> Compiled:
     return Compiled(*(jax.jit(f) for f in (mean, jax.jacfwd(mean), covariance, jax.jacfwd(covariance))))
 
 
+def is_likelihood(problem: Problem) -> bool:
+    """Whether there is a likelihood to minimise: unit weights, a model with errors, not too many bins."""
+    one = bool(np.all(problem.measured.weights == 1.0))
+    return one and problem.model_error and len(problem.measured.bins) <= MOST_BINS
+
+
 class Objective:
     """A problem's objective as a function of u (n_parameters,), with derivatives. Use it inside `jax.enable_x64`.
 
@@ -135,10 +141,8 @@ class Objective:
 
     @property
     def is_likelihood(self) -> bool:
-        """Whether there is a likelihood to minimise: unit weights, a model with errors, not too many bins."""
-        measured = self.problem.measured
-        one = bool(np.all(measured.weights == 1.0))
-        return one and self.problem.model_error and len(measured.bins) <= MOST_BINS
+        """Whether `moving` may be set."""
+        return is_likelihood(self.problem)
 
     def numbers(self) -> Numbers:
         """For `minus_two_log_likelihood`, with V held where it is."""

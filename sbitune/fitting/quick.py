@@ -14,9 +14,9 @@ from scipy.optimize import lsq_linear
 
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.frame import Frame
-from sbitune.fitting.objective import invert
+from sbitune.fitting.objective import invert, is_likelihood
 from sbitune.fitting.problem import Problem
-from sbitune.fitting.response import Response, is_likelihood
+from sbitune.fitting.response import Response
 
 #: the objective can fall by no more than this: a parameter is 0.0005 of its error away
 _TOLERANCE = 2e-7

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.fitting.frame import Frame
-from sbitune.fitting.objective import MOST_BINS, compile_model
+from sbitune.fitting.objective import compile_model
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.protocols import BinnedModel
 
@@ -39,12 +39,6 @@ class Response(Protocol):
     def pull(self, u: np.ndarray, q: np.ndarray, m: np.ndarray) -> np.ndarray:
         """(n_parameters,) gradient of 2 q.f + <m, covariance>."""
         ...
-
-
-def is_likelihood(problem: Problem) -> bool:
-    """Whether the problem has a likelihood, as `Objective` decides it; else a chi2 with V held is minimised."""
-    one = bool(np.all(problem.measured.weights == 1.0))
-    return one and problem.model_error and len(problem.measured.bins) <= MOST_BINS
 
 
 @functools.lru_cache(maxsize=8)
