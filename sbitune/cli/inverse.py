@@ -10,10 +10,17 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option("--points", type=click.IntRange(min=100), help="Points in the box to train on.  [default: 20000]")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of training, at most.  [default: 2000]")
 @click.option("--members", type=click.IntRange(min=2), help="Flows in the ensemble.  [default: 4]")
+@click.option("--layers", type=click.IntRange(min=1), help="Autoregressive layers of every flow.  [default: 3]")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @reports
 def command(
-    reporter: TerminalReporter, card: str, points: int | None, steps: int | None, members: int | None, seed: int
+    reporter: TerminalReporter,
+    card: str,
+    points: int | None,
+    steps: int | None,
+    members: int | None,
+    layers: int | None,
+    seed: int,
 ) -> Figures:
     """Train a density of the parameters given the bins on what CARD's surrogate predicts all over the box, with the
     errors of data and surrogate, ask it for the measured bins and compare with the fit. Says first if the data are
@@ -28,7 +35,7 @@ def command(
     from sbitune.tuning.inverting import invert
     from sbitune.tuning.line import read_fitted
 
-    given = {"points": points, "steps": steps, "members": members}
+    given = {"points": points, "steps": steps, "members": members, "layers": layers}
     config = msgspec.structs.replace(InverseConfig(), **{name: n for name, n in given.items() if n is not None})
     fitted = read_fitted(load_card(card))
     record = invert(seed, fitted, config, reporter)

@@ -13,7 +13,7 @@ from sbitune.plots.style import COLOURS, drawing, new_figure
 
 #: parts of the posterior inside the lines of a corner
 _LEVELS = (0.95, 0.68)
-_BINS = 40
+_BINS = 36
 
 
 def plot_corner(names: Sequence[str], draws: np.ndarray, values: np.ndarray, errors: np.ndarray) -> Figure:
@@ -67,7 +67,7 @@ def _density(axes: Axes, draws: np.ndarray, ends: tuple[float, float], value: fl
 
 def _pair(axes: Axes, draws: np.ndarray, ends: Sequence[tuple[float, float]]) -> None:
     counts, x, y = np.histogram2d(*draws.T, bins=_BINS, range=ends)
-    smooth = ndimage.gaussian_filter(counts, 1.2)
+    smooth = ndimage.gaussian_filter(counts, 1.6)
     ordered = np.sort(smooth.ravel())[::-1]
     inside = np.cumsum(ordered) / ordered.sum()
     levels = [float(ordered[np.searchsorted(inside, level)]) for level in _LEVELS]

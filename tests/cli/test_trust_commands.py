@@ -20,7 +20,6 @@ from sbitune.tuning.inverse.storage import load_inverse
 def toy(tmp_path_factory):
     directory = tmp_path_factory.mktemp("trust") / "toy"
     toyline.make(directory)
-    toyline.edit(directory, "validation:", "fit: {toys: 0, starts: 2}\nvalidation:")
     call("scan", directory)
     return directory, figures("fit", directory)["parameters"]
 
@@ -109,7 +108,6 @@ def test_weights_have_no_posterior_and_nothing_is_written(tmp_path):
     directory = tmp_path / "weighted"
     toyline.make(directory)
     toyline.edit(directory, "  /TOY: 1", "  /TOY: 1\n  /TOY/d03: 2")
-    toyline.edit(directory, "validation:", "fit: {toys: 0, starts: 2}\nvalidation:")
     call("scan", directory)
     call("fit", directory)
     assert "no likelihood" in call("posterior", directory, code=2).stderr
@@ -153,9 +151,9 @@ def test_a_workspace_for_pyhf(toy, tmp_path):
 
 def test_the_inverse_model_beside_the_fit(toy):
     directory, tuned = toy
-    found = figures("inverse", directory, "--points", 500, "--steps", 40, "--members", 2)
+    found = figures("inverse", directory, "--points", 2000, "--steps", 250, "--members", 2, "--layers", 1)
     for name, row in found["parameters"].items():
-        # the estimates that a flow begins with are nearly the answer of so simple a problem
+        # a short training: near the answer, not at it
         assert abs(row["difference"]) < 1
         assert 0.5 < row["width"] < 2
         assert row["fit"] == tuned[name]["value"]
