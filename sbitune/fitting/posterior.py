@@ -25,10 +25,10 @@ from sbitune.fitting.results import Tune
 from sbitune.fitting.sampling import Drawn, PosteriorConfig, Whitening, run_chains
 from sbitune.fitting.target import Target, make_target
 
-#: chains start no nearer to a limit than this part of the range
-_MARGIN = 0.01
-#: standard deviation of z where u is uniform between its limits: no posterior is much wider
-_WIDEST = np.pi / np.sqrt(3)
+#: chains start no nearer to a limit than this part of the error
+_MARGIN = 0.1
+#: standard deviations of z where a limit is near are no larger than about this
+_WIDEST = 2.0
 #: minima whose chi2 is higher by more than this get no chain: 3 standard deviations
 _HIGHER = 9.0
 
@@ -50,7 +50,7 @@ def sample_posterior(key: jax.Array, problem: Problem, config: PosteriorConfig, 
     with jax.enable_x64(True), few_threads(problem):
         objective = Objective(problem, frame)
         objective.hold(frame.to_unit(tune.values))
-        target = make_target(objective)
+        target = make_target(objective, tune.errors / frame.half)
         begin, run = jax.random.split(key)
         starts, white = _begin(begin, target, frame, tune, config.chains)
         drawn = run_chains(run, target, starts, white, config)
@@ -64,11 +64,12 @@ def _begin(key: jax.Array, target: Target, frame: Frame, tune: Tune, chains: int
     minima = np.array([frame.to_unit(theta)[free] for theta in _minima(tune)])
     correlation, errors = tune.correlation[np.ix_(free, free)], tune.errors[free] / frame.half[free]
     jumps = np.asarray(jax.random.normal(key, (chains, len(free)))) @ np.linalg.cholesky(correlation).T * errors
-    margin = _MARGIN * (high - low)
+    limits = target.limits
+    margin = _MARGIN * np.asarray(limits.width)
     u = np.array([minima[i % len(minima)] for i in range(chains)]) + jumps
-    starts, centre = (target.from_free(np.clip(x, low + margin, high - margin)) for x in (u, minima[0]))
-    slopes = np.exp(np.asarray(target.log_slopes(centre)))
-    widths = np.where(errors > 0, np.minimum(errors / slopes, _WIDEST), 1.0)
+    starts, centre = (limits.from_u(np.clip(x, low + margin, high - margin)) for x in (u, minima[0]))
+    slopes = np.exp(np.asarray(limits.log_slopes(centre)))
+    widths = np.where(errors > 0, np.minimum(errors / slopes, _WIDEST), _WIDEST)
     return np.asarray(starts), Whitening(np.asarray(centre), widths[:, None] * np.linalg.cholesky(correlation))
 
 
@@ -88,7 +89,7 @@ def _collect(drawn: Drawn, target: Target, frame: Frame, problem: Problem) -> Po
     z, potential, diverging, acceptance, steps = drawn
     flat = jnp.asarray(z.reshape(-1, z.shape[-1]))
     u = np.asarray(jax.vmap(target.to_unit)(flat))
-    minus_two_log = 2 * (potential + np.asarray(target.log_slopes(flat)).sum(axis=1).reshape(potential.shape))
+    minus_two_log = 2 * (potential + np.asarray(target.limits.log_slopes(flat)).sum(axis=1).reshape(potential.shape))
     samples = frame.to_theta(u).reshape(*z.shape[:2], -1)
     if not (np.isfinite(samples).all() and np.isfinite(minus_two_log).all()):
         raise ComputationError("a chain of the posterior is not finite: look at the surrogate, narrow the ranges")

@@ -1,7 +1,12 @@
-"""What a posterior is sampled from: the likelihood in coordinates without limits, with its derivatives.
+r"""What a posterior is sampled from: the likelihood in coordinates without limits, with its derivatives.
 
-The prior is uniform between the limits of the fit. With z = logit((u - low) / (high - low)), numpyro's own transform,
-the density of z is L(u(z)) |du/dz|; its negative logarithm is the potential of Hamiltonian Monte Carlo.
+The prior is uniform between the limits of the fit. Every free parameter has a coordinate z that runs over all numbers:
+
+    u = low + w [s(z) - s(z - R)],   s(z) = log(1 + e^z),   R = (high - low) / w,
+
+which is linear in z but for a few w from the limits, with w the error of the fit. (The logistic transform that is usual
+is bent everywhere; strongly correlated Gaussians then become curved valleys, on which trajectories diverge.) The density
+of z is L(u(z)) |du/dz|; its negative logarithm is the potential of Hamiltonian Monte Carlo.
 
 Derivatives of a Gaussian likelihood need no derivative of a Cholesky decomposition: with P = V^-1 and q = P r,
 
@@ -13,7 +18,7 @@ which compiles and runs in about half the time.
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +26,9 @@ import jax.scipy.linalg as jsl
 import numpy as np
 
 from sbitune.fitting.objective import Numbers, Objective
+
+#: w is no smaller and no larger than these parts of the range
+_MOST_WIDTHS, _LEAST_WIDTHS = 200.0, 4.0
 
 
 @jax.custom_vjp
@@ -68,38 +76,60 @@ def minus_two_log_density(objective: Objective, numbers: Numbers) -> Callable[[A
     return moving if objective.is_likelihood else held
 
 
+class Limits(NamedTuple):
+    """The map between z and parameters u between limits; all are arrays (n_free,)."""
+
+    low: Any
+    high: Any
+    width: Any  #: w
+
+    def to_u(self, z: Any) -> Any:
+        """From z (..., n_free)."""
+        span = (self.high - self.low) / self.width
+        return self.low + self.width * (jax.nn.softplus(z) - jax.nn.softplus(z - span))
+
+    def from_u(self, u: Any) -> Any:
+        """From u (..., n_free) inside the limits."""
+        y, rest = (u - self.low) / self.width, (u - self.high) / self.width
+        return y + jnp.log(-jnp.expm1(-y)) - jnp.log(-jnp.expm1(rest))
+
+    def log_slopes(self, z: Any) -> Any:
+        """The logarithms of du/dz (..., n_free)."""
+        span = (self.high - self.low) / self.width
+        ends = jax.nn.log_sigmoid(z) + jax.nn.log_sigmoid(span - z)
+        return ends + jnp.log(-self.width * jnp.expm1(-span))
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """A posterior in coordinates z (n_free,) without limits. Use it inside `jax.enable_x64`."""
 
-    potential: Callable[[Any], Any]  #: z -> -log density of z
+    potential: Callable[[Any], Any]  #: z -> -log density of z; twice this and the log slopes are -2 log L
     to_unit: Callable[[Any], Any]  #: z -> u (n_parameters,), fixed parameters at their values
-    from_free: Callable[[Any], Any]  #: u (..., n_free) of the free parameters, inside the limits -> z (..., n_free)
-    log_slopes: Callable[[Any], Any]  #: z -> log du/dz (n_free,); -2 log L is twice the potential and their sum
+    limits: Limits
 
 
-def make_target(objective: Objective) -> Target:
-    """The posterior of a problem, with V held where the objective holds it, if it is held at all."""
-    biject = import_numpyro().distributions.biject_to
-    interval = import_numpyro().distributions.constraints.interval
+def make_target(objective: Objective, errors: np.ndarray) -> Target:
+    """The posterior of a problem, with V held where the objective holds it, if it is held at all.
+
+    `errors` (n_parameters,) are those of the fit in the scaled coordinates; 0 if there is none.
+    """
     frame = objective.frame
     free = np.flatnonzero(~frame.fixed)
-    low, high = (jnp.asarray(end) for end in frame.limits[free].T)
-    transform, centre = biject(interval(low, high)), jnp.asarray(frame.centre)
+    low, high = frame.limits[free].T
+    widths = np.where(errors[free] > 0, errors[free], high - low)
+    widths = np.clip(widths, (high - low) / _MOST_WIDTHS, (high - low) / _LEAST_WIDTHS)
+    limits = Limits(*(jnp.asarray(part) for part in (low, high, widths)))
+    centre = jnp.asarray(frame.centre)
     density = minus_two_log_density(objective, objective.numbers())
 
     def to_unit(z: Any) -> Any:
-        return centre.at[free].set(transform(z))
+        return centre.at[free].set(limits.to_u(z))
 
-    def log_slopes(z: Any) -> Any:
-        return transform.log_abs_det_jacobian(z, transform(z))
+    def potential(z: Any) -> Any:
+        return 0.5 * density(to_unit(z)) - jnp.sum(limits.log_slopes(z))
 
-    return Target(
-        potential=lambda z: 0.5 * density(to_unit(z)) - jnp.sum(log_slopes(z)),
-        to_unit=to_unit,
-        from_free=lambda u: transform.inv(jnp.asarray(u)),
-        log_slopes=log_slopes,
-    )
+    return Target(potential, to_unit, limits)
 
 
 def import_numpyro() -> Any:

@@ -13,7 +13,7 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.tuning.booked import Booked, book
 from sbitune.tuning.card import LoadedCard, parameters_of
 from sbitune.tuning.coverage import check_coverage, check_rules
-from sbitune.tuning.surrogates.config import NetworkConfig, PolynomialConfig
+from sbitune.tuning.surrogates.config import AutoConfig, GaussianConfig, NetworkConfig, PolynomialConfig
 
 
 def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
@@ -114,6 +114,11 @@ def _check_enough_runs(loaded: LoadedCard) -> None:
         raise InputError(
             f"{where}: a network with {surrogate.folds} folds needs at least {2 * surrogate.folds} runs, not {runs}; "
             "raise scan.runs or lower surrogate.folds"
+        )
+    if isinstance(surrogate, GaussianConfig | AutoConfig) and runs < 2 * dimensions + 10:
+        raise InputError(
+            f"{where}: {runs} runs are too few to learn {dimensions} parameters from; give {2 * dimensions + 10} at "
+            "least, or name a polynomial of low order as surrogate"
         )
     if not isinstance(surrogate, PolynomialConfig):
         return

@@ -139,3 +139,9 @@ def test_the_covariance_has_the_errors_on_its_diagonal_and_is_positive() -> None
             error = np.asarray(surrogate.predict(theta).error)[indices]
         np.testing.assert_allclose(np.sqrt(np.diag(v)), error, rtol=1e-9)
         assert np.linalg.eigvalsh(v).min() > -1e-12 * error.max() ** 2
+
+
+def test_an_order_that_hardly_fits_the_runs_is_learnt_all_the_same() -> None:
+    scan, _, _ = many_bins(27, 12, 9)
+    surrogate = train(jax.random.key(1), scan, PolynomialConfig(order=5))  # 21 terms; three quarters of 27 are 20
+    assert np.isfinite(surrogate.predict_many(scan.theta).error).all()

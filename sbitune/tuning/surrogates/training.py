@@ -34,8 +34,10 @@ OfBins = PolynomialConfig | GaussianConfig
 Trained = PolynomialSurrogate | GaussianSurrogate | NeuralSurrogate | ComponentSurrogate
 
 
-#: so many parts of the runs are held out in turn to learn what components miss; with fewer runs none can be spared
-_PARTS, _FEWEST_RUNS = 4, 24
+#: so many parts of the runs are held out in turn to learn what components miss, more where few runs can be spared
+_PARTS = (4, 24)
+#: with fewer runs none can be spared
+_FEWEST_RUNS = 24
 
 
 def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progress | None = None) -> Trained:
@@ -87,14 +89,25 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
         return surrogate
     if isinstance(config, PolynomialConfig) and isinstance(surrogate.inner, PolynomialSurrogate):
         config = msgspec.structs.replace(config, order=surrogate.inner.order)
-    # what the components miss does not show in the runs that they were found in
-    part = np.random.default_rng(seed).permutation(len(scan.runs)) % _PARTS
-    mean, error = np.empty_like(scan.values), np.empty_like(scan.values)
-    for held in (part == number for number in range(_PARTS)):
-        trial = _learn_components(scan.take_runs(~held), config, seed, correlation)[0]
-        mean[held], error[held] = trial.predict_many(scan.theta[held])
-    ratio = _missing(scan, Prediction(mean, error))
+    ratio = _missing(scan, _predict_in_turn(scan, config, seed, correlation))
     return replace(surrogate, components=surrogate.components._replace(common=np.sqrt(ratio) * sigma))
+
+
+def _predict_in_turn(scan: Scan, config: OfBins, seed: int, correlation: np.ndarray | None) -> Prediction:
+    """Predict every run by components of the others: what these miss does not show in the runs they were found in."""
+    shuffled = np.random.default_rng(seed).permutation(len(scan.runs))
+    mean, error = np.empty_like(scan.values), np.empty_like(scan.values)
+    for parts in _PARTS:
+        try:
+            for number in range(parts):
+                held = shuffled % parts == number
+                trial = _learn_components(scan.take_runs(~held), config, seed, correlation)[0]
+                mean[held], error[held] = trial.predict_many(scan.theta[held])
+            break
+        except InputError:  # too few runs are left for the order that all runs allow
+            if parts == _PARTS[-1]:
+                raise
+    return Prediction(mean, error)
 
 
 def _learn_components(
