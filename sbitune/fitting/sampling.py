@@ -28,7 +28,7 @@ class PosteriorConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Draws of each chain that are kept."""
     chains: Annotated[int, msgspec.Meta(ge=2)] = 4
     """Number of chains; agreement between them is what shows convergence."""
-    target_accept: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] = 0.8
+    target_accept: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] = 0.9
     """Probability of acceptance that the step size is chosen for; higher is slower and safer."""
     max_tree_depth: Annotated[int, msgspec.Meta(ge=1, le=15)] = 10
     """A trajectory has 2 to the power of this steps at most."""

@@ -4,9 +4,9 @@ The prior is uniform between the limits of the fit. Every free parameter has a c
 
     u = low + w [s(z) - s(z - R)],   s(z) = log(1 + e^z),   R = (high - low) / w,
 
-which is linear in z but for a few w from the limits, with w the error of the fit. (The logistic transform that is usual
-is bent everywhere; strongly correlated Gaussians then become curved valleys, on which trajectories diverge.) The density
-of z is L(u(z)) |du/dz|; its negative logarithm is the potential of Hamiltonian Monte Carlo.
+which is linear in z but for a few w from the limits, with w the error of the fit. (The logistic transform, which
+numpyro has, is bent everywhere; strongly correlated Gaussians then become curved valleys, in which trajectories
+diverge.) The density of z is L(u(z)) |du/dz|; its negative logarithm is the potential of Hamiltonian Monte Carlo.
 
 Derivatives of a Gaussian likelihood need no derivative of a Cholesky decomposition: with P = V^-1 and q = P r,
 

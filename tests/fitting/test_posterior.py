@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from toys import Formula, NoisySlope, linear_model, make_bins, measure
+from toys import Formula, Linear, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
@@ -23,7 +23,7 @@ from sbitune.fitting.posterior import sample_posterior
 from sbitune.fitting.predictive import predictive
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.sampling import PosteriorConfig
-from sbitune.fitting.target import minus_two_log_density
+from sbitune.fitting.target import Limits, minus_two_log_density
 
 TRUTH = np.array([0.8, 1.5])
 CONFIG = PosteriorConfig(warmup=150, samples=1000)
@@ -107,6 +107,40 @@ def test_density_and_its_derivatives_are_those_of_the_likelihood():
             np.testing.assert_allclose(gradient, reference[1] * frame.half, rtol=1e-9)
 
 
+def test_coordinates_without_limits():
+    with jax.enable_x64(True):
+        limits = Limits(*(jnp.asarray(x) for x in ([-1.0, 0.2], [1.0, 0.9], [0.05, 0.1])))
+        u = jnp.asarray([[-0.999, 0.2001], [0.0, 0.5], [0.9999, 0.89]])
+        np.testing.assert_allclose(limits.to_u(limits.from_u(u)), u, rtol=1e-10)
+        z = limits.from_u(u)
+        for point in z:
+            slopes = np.diag(jax.jacfwd(limits.to_u)(point))
+            np.testing.assert_allclose(np.exp(limits.log_slopes(point)), slopes, rtol=1e-9)
+        np.testing.assert_allclose(np.exp(limits.log_slopes(z[1])), limits.width, rtol=0.08)  # linear inside
+        far = limits.to_u(jnp.asarray([[-40.0, -40.0], [200.0, 200.0]]))
+        np.testing.assert_allclose(far, [limits.low, limits.high], atol=1e-12)
+
+
+def test_a_narrow_valley_between_limits():
+    # two parameters with the correlation -0.995, each free to go 3 standard deviations to its limits
+    slope = np.array([[1.0, 1.0]] * 10 + [[0.05, -0.05]] * 10)
+    parameters = (Parameter("a", -3.0, 3.0), Parameter("b", -3.0, 3.0))
+    model = Linear(parameters, make_bins(20), np.zeros(20), slope, np.zeros(20))
+    with jax.enable_x64(True):
+        problem = Problem(model, measure(model, np.zeros(2), np.full(20, 0.3158)))
+    covariance = closed_form(model, problem.measured)[1]
+    assert covariance[0, 1] / covariance[0, 0] < -0.99
+    assert np.sqrt(covariance[0, 0]) == pytest.approx(1.0, abs=0.02)
+    tune = fit(problem, FitConfig(starts=1, minos=False))
+    posterior = sample_posterior(jax.random.key(6), problem, PosteriorConfig(), tune)
+    assert posterior.converged, posterior.notes
+    assert (np.abs(posterior.draws) < 3).all()
+    # the limits cut the long axis at 3 of its standard deviations
+    tails = min(d.ess_tail for d in posterior.diagnoses.values())
+    expected = np.sqrt(covariance[0, 0]) * stats.truncnorm(-3, 3).std()
+    np.testing.assert_allclose(posterior.errors, expected, rtol=4 / np.sqrt(2 * tails))
+
+
 def test_a_limit_cuts_the_gaussian_off():
     model = linear_model()
     measured = noisy(model)
@@ -132,27 +166,20 @@ def test_a_limit_cuts_the_gaussian_off():
     np.testing.assert_allclose(posterior.intervals()[0], ends, atol=0.1 * cut.std())
 
 
-def test_without_the_models_error_v_is_held():
+def test_a_fixed_parameter_stays_v_is_held_and_the_same_key_gives_the_same_draws():
     model = linear_model(error=0.2)
-    measured = noisy(model)
-    problem = Problem(model, measured, model_error=False)
-    posterior = sample_posterior(jax.random.key(2), problem, PosteriorConfig(warmup=100, samples=500))
-    mean, covariance = closed_form(replace(model, error=np.zeros(20)), measured)
-    ess = min(d.ess_tail for d in posterior.diagnoses.values())
-    np.testing.assert_allclose(posterior.mean, mean, atol=4 * np.sqrt(covariance.diagonal().max() / ess))
-    np.testing.assert_allclose(posterior.errors, np.sqrt(np.diag(covariance)), rtol=4 / np.sqrt(2 * ess))
-
-
-def test_a_fixed_parameter_stays_and_the_same_key_gives_the_same_draws():
-    model = linear_model()
-    problem = Problem(model, noisy(model), fixed={"String:sigma": 1.4})
-    config, tune = PosteriorConfig(warmup=50, samples=50, chains=2), fit(problem, FitConfig(starts=1, minos=False))
+    problem = Problem(model, noisy(model), fixed={"String:sigma": 1.4}, model_error=False)
+    config, tune = PosteriorConfig(warmup=50, samples=150, chains=2), fit(problem, FitConfig(starts=1, minos=False))
     first, second = (sample_posterior(jax.random.key(9), problem, config, tune) for _ in range(2))
     np.testing.assert_array_equal(first.samples, second.samples)
     assert first.free == ("Shower:alpha",)
     np.testing.assert_allclose(first.samples[:, :, 1], 1.4, rtol=1e-12)
     assert first.errors[1] == pytest.approx(0, abs=1e-12)
-    assert not first.converged  # 100 draws are too few, and that is said
+    precision = np.sum(model.slope[:, 0] ** 2 / problem.measured.errors**2)
+    d = first.diagnoses["Shower:alpha"]
+    assert first.mean[0] == pytest.approx(tune.values[0], abs=4 / np.sqrt(precision * d.ess_mean))
+    assert first.errors[0] == pytest.approx(1 / np.sqrt(precision), rel=4 / np.sqrt(2 * d.ess_tail))
+    assert not first.converged  # 300 draws are too few, and that is said
     assert any("effective sample size" in note for note in first.notes)
     assert "(fixed)" in str(first)
 
