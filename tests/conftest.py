@@ -11,3 +11,14 @@ ROOT = Path(__file__).resolve().parents[1]
 def lep_card() -> Path:
     """The card of the default tune."""
     return ROOT / "tunes" / "lep" / "card.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _own_analyses_are_forgotten():
+    """Analyses that a test registered from a file of its own are not there for the next one."""
+    from sbitune.generators.observables.framework import registry
+
+    before = dict(registry._registered)
+    yield
+    registry._registered.clear()
+    registry._registered.update(before)

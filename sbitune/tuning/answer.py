@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from sbitune.data.errors import ComputationError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.autoweights import AutoWeights, choose_weights
 from sbitune.fitting.config import FitConfig
@@ -37,7 +38,7 @@ class Answer:
     problem: Problem  #: what the tune is the fit of: added errors and chosen weights included
     extra: Extra
     weights: AutoWeights | None
-    tension: Tension
+    tension: Tension | None  #: None if the data are too few to tell, which the tune's notes say
     goodness: Goodness | None
     coverage: Coverage | None
 
@@ -51,13 +52,20 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
         chosen = choose_weights(used, config)
         tune, used = chosen.tune, chosen.problem
     reporter.say("what disagrees with what")
-    tension = find_tension(used, tune)
+    tension = None
+    try:
+        tension = find_tension(used, tune)
+    except ComputationError as error:  # it takes more bins to judge a fit than to make one
+        tune = replace(tune, notes=(*tune.notes, f"what disagrees with what cannot be told: {error}"))
     goodness = covered = None
     if config.toys:
         keys = jax.random.split(jax.random.key(config.seed), 2)
-        goodness = find_goodness(keys[0], used, tune, config.toys, ToyConfig(errors=False), reporter)
-        covered = coverage(keys[1], used, tune.values, config.toys, reporter)
-        tune = replace(tune, notes=(*tune.notes, *_toy_notes(covered)))
+        try:
+            goodness = find_goodness(keys[0], used, tune, config.toys, ToyConfig(errors=False), reporter)
+            covered = coverage(keys[1], used, tune.values, config.toys, reporter)
+            tune = replace(tune, notes=(*tune.notes, *_toy_notes(covered)))
+        except ComputationError as error:
+            tune = replace(tune, notes=(*tune.notes, f"toys cannot judge this tune: {error}"))
     return Answer(tune, used, extra, chosen, tension, goodness, covered)
 
 
@@ -67,7 +75,7 @@ def _toy_notes(covered: Coverage) -> list[str]:
 
 def describe_answer(answer: Answer) -> dict[str, Any]:
     """The answer beyond its parameters, as plain numbers and words for `result.yaml`."""
-    about: dict[str, Any] = {"tension": _tension(answer)}
+    about: dict[str, Any] = {} if answer.tension is None else {"tension": _tension(answer, answer.tension)}
     if answer.extra.theory:
         about["theory_errors"] = [row._asdict() for row in answer.extra.theory]
     if answer.extra.downweighted:
@@ -93,8 +101,8 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
     return about
 
 
-def _tension(answer: Answer) -> dict[str, Any]:
-    tension, bins, names = answer.tension, answer.problem.measured.bins, answer.tune.names
+def _tension(answer: Answer, tension: Tension) -> dict[str, Any]:
+    bins, names = answer.problem.measured.bins, answer.tune.names
     rows = []
     for row in tension.observables:
         entry: dict[str, Any] = {

@@ -99,9 +99,7 @@ def locate(bins: Bins, reference: Reference) -> np.ndarray:
     return found
 
 
-def _reasons(
-    scan: Scan, chosen: np.ndarray, reference: Reference, found: np.ndarray, extra: np.ndarray
-) -> list[str]:
+def _reasons(scan: Scan, chosen: np.ndarray, reference: Reference, found: np.ndarray, extra: np.ndarray) -> list[str]:
     values, errors = reference.values[found], np.hypot(reference.errors[found], extra)
     empty = ~np.any(scan.values[:, chosen] != 0, axis=0)
     reasons = []

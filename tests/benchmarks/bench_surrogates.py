@@ -109,7 +109,8 @@ def main() -> None:
     options = parser.parse_args()
     for name, used, held in scans(options.events):
         print(
-            f"\n{name}: {len(used.runs)} + {len(held.runs)} runs, {len(used.parameters)} parameters, {len(used.bins)} bins"
+            f"\n{name}: {len(used.runs)} + {len(held.runs)} runs, {len(used.parameters)} parameters, "
+            f"{len(used.bins)} bins"
         )
         print(f"{'':42} {'rms pull':>9} {'width':>7} {'CPU s':>7}")
         rows = [measure(*item, used, held) for item in CONFIGS.items() if not (options.quick and "network" in item[0])]

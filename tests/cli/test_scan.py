@@ -41,7 +41,7 @@ print(sorted({"jax", "flax", "optax", "matplotlib", "iminuit"} & {name.split("."
 
 
 def test_scans_are_made_without_jax(tmp_path, lep_card):
-    text = lep_card.read_text().replace("runs: 128", "runs: 10").replace("events: 6400", "events: 20")
+    text = lep_card.read_text().replace("runs: 128", "runs: 20").replace("events: 6400", "events: 20")
     (tmp_path / "card.yaml").write_text(text)
     result = subprocess.run([sys.executable, "-c", WITHOUT_JAX, str(tmp_path)], capture_output=True, text=True)
     assert result.stdout == "[]\n", result.stderr

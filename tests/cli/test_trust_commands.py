@@ -149,6 +149,7 @@ def test_a_workspace_for_pyhf(toy, tmp_path):
     assert call("export", toy[0], "--to", "pyhf", "-o", tmp_path / "w.txt", code=2).stderr
 
 
+@pytest.mark.slow
 def test_the_inverse_model_beside_the_fit(toy):
     directory, tuned = toy
     found = figures("inverse", directory, "--points", 2000, "--steps", 250, "--members", 2, "--layers", 1)

@@ -236,7 +236,7 @@ def test_noise_in_slopes_biases_raw_estimates_and_not_posterior_means():
     parameters, bins = (Parameter("x", -20.0, 20.0, None),), make_bins(n)
     rng = np.random.default_rng(21)
     found = {"raw": [], "posterior": []}
-    for _ in range(40):
+    for _ in range(16):
         slopes, seen, part = noisy_slopes(n, spread, noise, rng)
         values = slopes * truth + rng.normal(0, 1.0, n)
         measured = Measured(np.arange(n), bins, values, np.ones(n), np.zeros((0, n)), np.ones(n))
@@ -248,11 +248,11 @@ def test_noise_in_slopes_biases_raw_estimates_and_not_posterior_means():
             tune = fit(Problem(model, measured, model_error=counted), FitConfig(starts=1, minos=False))
             found[name].append([tune.values[0], tune.errors[0]])
     raw, posterior = np.array(found["raw"]), np.array(found["posterior"])
-    # the raw fit is attenuated to one half; errors of the means are 0.1 and 0.2
-    assert raw[:, 0].mean() == pytest.approx(truth / 2, abs=0.4)
-    assert posterior[:, 0].mean() == pytest.approx(truth, abs=0.8)
+    # the raw fit is attenuated to one half; errors of the means are 0.2 and 0.3
+    assert raw[:, 0].mean() == pytest.approx(truth / 2, abs=0.6)
+    assert posterior[:, 0].mean() == pytest.approx(truth, abs=1.0)
     pulls = (posterior[:, 0] - truth) / posterior[:, 1]
-    assert np.sqrt(np.mean(pulls**2)) == pytest.approx(1.0, abs=3.5 / np.sqrt(80))
+    assert np.sqrt(np.mean(pulls**2)) == pytest.approx(1.0, abs=3.5 / np.sqrt(32))
     assert np.sqrt(np.mean(((raw[:, 0] - truth) / raw[:, 1]) ** 2)) > 2
 
 

@@ -10,6 +10,7 @@ from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse
 
 
+@pytest.mark.slow
 def test_a_model_of_the_runs_alone_covers_though_it_is_less_sharp() -> None:
     toy = make_toy(2, 20)
     scan = scan_of(toy, 300)

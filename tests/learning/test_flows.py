@@ -156,6 +156,7 @@ def bent(random: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     return {"x": x.astype(np.float32), "y": np.concatenate([z1, z2], 1).astype(np.float32)}
 
 
+@pytest.mark.slow
 def test_training_reaches_the_entropy_of_a_curved_conditional_density() -> None:
     random = np.random.default_rng(2)
     data = bent(random, 3000)
@@ -172,6 +173,7 @@ def test_training_reaches_the_entropy_of_a_curved_conditional_density() -> None:
     assert float(score(flow, fresh, KEY)) > entropy + 0.2
 
 
+@pytest.mark.slow
 def test_a_stack_of_flows_trains_together_and_keeps_what_is_fixed() -> None:
     data = bent(np.random.default_rng(4), 400)
     linear = fit_linear_gaussian(data["y"], data["x"])

@@ -32,6 +32,7 @@ def test_bent_bins_get_gaussian_processes_and_the_table_says_why(smooth) -> None
     assert straight.rms_pull > 5 * choice.scores[0].rms_pull
 
 
+@pytest.mark.slow
 def test_a_network_is_tried_where_the_others_do_not_reach_the_noise(smooth) -> None:
     small = NetworkConfig(hidden=(8,), folds=2, members_per_fold=2, epochs=5)
     config = AutoConfig(good=0.5, polynomial=PolynomialConfig(order=1), network=small)
