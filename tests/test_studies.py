@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import toyline
+from calling import call
 from conftest import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -37,6 +38,36 @@ def test_closure_of_the_lep_card_as_it_is_told():
     assert found["points"] == len(found["pulls"]) == 20
     pulls = [abs(p) for row in found["pulls"] for p in row]
     assert found["coverage68"] == pytest.approx(sum(p < 1 for p in pulls) / len(pulls), abs=1e-3)
+
+
+def test_sequential_design_on_a_toy(tmp_path, capsys):
+    toyline.make(tmp_path, runs=16)
+    call("scan", tmp_path)
+    call("fit", tmp_path)
+    sizes = ["--start", "16", "--batch", "4", "--proposed", "24", "--plain", "16", "32", "--replicas", "2"]
+    words = ["--card", str(tmp_path), "--kind", "polynomial", *sizes, "--events", "100", "--workers", "1"]
+    found = load_study("sequential").main([*words, "--output", str(tmp_path / "found.json")])
+    assert json.loads((tmp_path / "found.json").read_text()) == found
+    assert [row["runs"] for row in found["plain"]] == [16, 24, 32]
+    assert [row["runs"] for row in found["proposed"]] == [16, 20, 24]
+    assert found["proposed"][0] == found["plain"][0]
+    # with as many runs, what more runs could lower is less where they were proposed
+    assert found["proposed"][-1]["teachable"] < found["plain"][1]["teachable"]
+    assert found["emulated"]["proposed 16"] == found["emulated"]["plain 16"]
+    assert all(row["bins"] < 2 for row in found["emulated_described"].values())
+    # runs of the card's own design were not made twice, and the others lie beside them
+    assert len(list((tmp_path / "work/scan").glob("00*"))) == 32
+    assert len(list((tmp_path / "work/sequential").glob("[0-9a-f]*"))) == 8
+
+
+def test_sequential_design_of_the_lep_card_as_it_is_told():
+    found = json.loads((ROOT / "analyses" / "sequential" / "expected.json").read_text())
+    text = (ROOT / "analyses" / "sequential" / "README.md").read_text()
+    for name in ("plain", "proposed"):
+        for row in found[name]:
+            assert (
+                f"| {name} {row['runs']} | {row['quoted']:.3f} | {row['teachable']:.3f} | {row['bins']:.2f} |" in text
+            )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -24,11 +24,17 @@ def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed:
     """
     from sbitune.tuning.card import load_card
     from sbitune.tuning.line import read_fitted
-    from sbitune.tuning.sequential import propose_next, write_extra
+    from sbitune.tuning.sequential import describes, propose_next, write_extra
 
     loaded = load_card(card)
     fitted = read_fitted(loaded)
     found = propose_next(fitted, runs, seed)
+    if not describes(fitted):
+        ratio = fitted.record.chi2_unit / fitted.record.ndf
+        reporter.say(
+            f"chi2/ndf is {ratio:.2g}: where the data are not described, as many more runs of the design (`scan.runs`) "
+            "may bring the tune as much, see analyses/sequential"
+        )
     points = write_extra(fitted, output, found)
     reporter.say(f"to make these runs: `extra: {output}` (relative to the card) in the section `scan` of {loaded.path}")
     shares = {"share": found.before, "share_expected": float(found.after[-1])}
