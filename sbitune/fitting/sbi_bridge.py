@@ -102,8 +102,8 @@ def _import_sbi() -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            import torch
-            from sbi.utils import BoxUniform
+            import torch  # pyright: ignore[reportMissingImports]
+            from sbi.utils import BoxUniform  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise InputError(f"the package sbi cannot be imported ({error}): install the extra `sbi`") from error
     return torch, BoxUniform
