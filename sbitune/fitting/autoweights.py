@@ -1,14 +1,23 @@
 """Weights of observables chosen by what the tune is wanted for, not by hand.
 
 W. Wang, M. Krishnamoorthy, J. Mueller, S. Mrenna, H. Schulz, X. Ju, S. Leyffer, Z. Marshall, "BROOD: Bilevel and Robust
-Optimization and Outlier Detection for Efficient Tuning of High-Energy Physics Event Generators", arXiv:2103.05751. Two
-levels: inside, the parameters minimise a chi2 in which the observable O has the share omega_O >= 0, the sum of which is
-1; outside, the shares minimise an objective g of the parameters found. With the bins b of O and residuals r_b,
+Optimization and Outlier Detection for Efficient Tuning of High-Energy Physics Event Generators", arXiv:2103.05751, have
+had the idea, and the names of the objectives are theirs. What stands here follows the abstract and descriptions of the
+method; the equations were not compared with those of the paper, and weights need not agree with published ones. What
+is computed is this. Inside, the parameters minimise a chi2 in which the observable O has the share omega_O >= 0, the
+sum of which is 1; outside, the shares minimise an objective g of the parameters found. With the bins b of O, residuals
+r_b, errors s_d of the data and s_f of the surrogate,
 
     e_O = mean over b of r_b^2 / (s_d^2 + s_f^2),
-    portfolio:     g = mean over O of e_O + variance over O of e_O, all to be described well, and about equally well;
-    mean score:    g = sum over O of the mean over b of r_b^2 / s_d^2 + log s_d^2;
-    median score:  the same with medians, so that a few bins that cannot be described do not count.
+    portfolio:    g = mean over O of e_O + variance over O of e_O, in the manner of H. Markowitz, J. Finance 7 (1952)
+                  77: all are to be described well, and about equally well;
+    meanscore:    g = sum over O of the mean over b of r_b^2 / s_d^2 + log s_d^2, after the scoring rule of A. Dawid,
+                  P. Sebastiani, Ann. Stat. 27 (1999) 65; the logarithms do not depend on the shares;
+    medianscore:  the same with medians, so that a few bins that cannot be described do not count.
+
+Weighted chi2, A-optimality and D-optimality compare tunes. The latter two are the trace and the logarithm of the
+determinant of the covariance of the parameters (F. Pukelsheim, Optimal Design of Experiments, SIAM 2006, ch. 6; lower
+is better), here in half widths of their ranges, so that units do not matter.
 
 The outer objective has no derivatives and valleys of its own. It is interpolated by cubic radial basis functions with a
 linear tail through all shares that were tried, and the next shares are those, of many drawn at random, that are low
@@ -158,7 +167,7 @@ def outer_objective(
         e = np.array([np.mean(r[mine] ** 2 / variance[mine]) for mine in places])
         return float(e.mean() + e.var())
     score = r**2 / data + np.log(data)
-    middle = np.mean if name == "mean_score" else np.median
+    middle = np.mean if name == "meanscore" else np.median
     return float(sum(middle(score[mine]) for mine in places))
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-#: what a choice of weights minimises at the tune, see `autoweights`
-OuterObjective = Literal["portfolio", "mean_score", "median_score"]
+#: what a choice of weights minimises at the tune, by the names of arXiv:2103.05751, see `autoweights`
+OuterObjective = Literal["portfolio", "meanscore", "medianscore"]
 
 
 class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -47,7 +47,7 @@ def test_the_portfolio_weighs_two_observables_until_both_are_described_alike():
 
 def test_what_was_tried_first_are_equal_shares_and_the_best_is_kept():
     problem = conflict()
-    chosen = choose_weights(problem, config("mean_score"))
+    chosen = choose_weights(problem, config("meanscore"))
     e = np.array([(2 / 22) ** 2, (20 / 22) ** 2]) / 0.25
     assert len(chosen.history) == 40
     assert chosen.history[0] == pytest.approx(e.sum() + 2 * np.log(0.25), rel=1e-4)
@@ -55,7 +55,7 @@ def test_what_was_tried_first_are_equal_shares_and_the_best_is_kept():
 
 
 def test_the_same_seed_gives_the_same_weights():
-    one, two = (choose_weights(conflict(), config("median_score", fits=12, seed=5)) for _ in range(2))
+    one, two = (choose_weights(conflict(), config("medianscore", fits=12, seed=5)) for _ in range(2))
     assert one.weights == two.weights
     np.testing.assert_array_equal(one.history, two.history)
 
@@ -64,14 +64,14 @@ def test_outer_objectives_in_closed_form():
     r, data, model = np.array([1.0, 2.0, 3.0, 1.0, 5.0]), np.array([1.0, 4.0, 1.0, 4.0, 1.0]), 0.5
     places = [np.arange(3), np.arange(3, 5)]
     e = [np.mean([1 / 1.5, 4 / 4.5, 9 / 1.5]), np.mean([1 / 4.5, 25 / 1.5])]
-    g = {name: outer_objective(name, r, data + model, data, places) for name in ("portfolio", "mean_score")}
+    g = {name: outer_objective(name, r, data + model, data, places) for name in ("portfolio", "meanscore")}
     assert g["portfolio"] == pytest.approx(np.mean(e) + ((e[0] - e[1]) / 2) ** 2)
     scores = np.array([1, 1 + np.log(4), 9, 0.25 + np.log(4), 25])
-    assert g["mean_score"] == pytest.approx(scores[:3].mean() + scores[3:].mean())
-    median = outer_objective("median_score", r, data + model, data, places)
+    assert g["meanscore"] == pytest.approx(scores[:3].mean() + scores[3:].mean())
+    median = outer_objective("medianscore", r, data + model, data, places)
     assert median == pytest.approx(1 + np.log(4) + scores[3:].mean())
     r[2] = 1e3  # a bin that cannot be described
-    assert outer_objective("median_score", r, data + model, data, places) == pytest.approx(median)
+    assert outer_objective("medianscore", r, data + model, data, places) == pytest.approx(median)
 
 
 def test_metrics_are_those_of_weighted_least_squares():
@@ -141,6 +141,7 @@ def test_one_observable_and_too_few_fits_are_refused():
     ("card", "message"),
     [
         ({"automatic_weights": "sharpe"}, "sharpe|expected"),
+        ({"automatic_weights": "mean_score"}, "mean_score"),  # the published name is meanscore
         ({"theory_error": {"/A": -0.1}}, ">= 0"),
         ({"theory_error": {"/A": "guessed"}}, "guessed"),
         ({"loss": "huber"}, "huber"),
@@ -154,8 +155,8 @@ def test_a_card_that_asks_for_what_there_is_not_is_refused(card, message):
 
 
 def test_a_card_can_ask_for_all_of_it():
-    card = {"theory_error": {"/A": "fitted", "/B": 0.05}, "loss": "student", "automatic_weights": "median_score"}
+    card = {"theory_error": {"/A": "fitted", "/B": 0.05}, "loss": "student", "automatic_weights": "medianscore"}
     read = msgspec.convert(card, FitConfig)
     assert read.theory_error == card["theory_error"]
-    assert (read.loss, read.student_dof, read.automatic_weights) == ("student", 4.0, "median_score")
+    assert (read.loss, read.student_dof, read.automatic_weights) == ("student", 4.0, "medianscore")
     assert msgspec.convert({"automatic_weights": True}, FitConfig).automatic_weights is True
