@@ -8,7 +8,6 @@ with the errors that were found, whose own uncertainty does not enter.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -21,9 +20,7 @@ from sbitune.fitting.problem import Problem
 from sbitune.fitting.refit import Linear, changed_errors, refit, with_errors
 from sbitune.fitting.results import Tune
 from sbitune.fitting.robust import Downweighted, downweighted, student_weights
-from sbitune.fitting.theory import TheoryError, fit_errors, wanted_errors
-
-Asked = Mapping[str, float | Literal["fitted"]]
+from sbitune.fitting.theory import Asked, TheoryError, fit_errors, wanted_errors
 
 #: turns of fit and errors; settled when no bin's variance changes by more than this part of it
 _TURNS, _CLOSE = 100, 1e-3
@@ -54,7 +51,7 @@ def fit_extra(problem: Problem, config: FitConfig = FitConfig()) -> tuple[Tune, 
     """Fit with the theory errors and the loss of the config; without any this is `fit`.
 
     Raises:
-        InputError: as `fit` does, and for theory errors of observables that there are not.
+        InputError: as `fit` does, and for theory errors that `wanted_errors` refuses.
         ComputationError: as `fit` does, and if errors and parameters do not settle.
     """
     asked = wanted_errors(config.theory_error, problem.measured.bins)
@@ -134,11 +131,12 @@ def _notes(extra: Extra) -> list[str]:
     if fitted:
         words = ", ".join(f"{row.path} {100 * row.relative:.2g} %" for row in fitted)
         notes.append(f"theory errors found from the scatter of the data: {words}")
-    few = [row.path for row in fitted if row.relative > 0 and len(extra.problem.measured.bins.of(row.path)) < _FEW]
+    sizes = {row.path: len(extra.problem.measured.bins.of(row.path)) for row in fitted if row.relative > 0}
+    few = [f"{path}: {size} bins" for path, size in sizes.items() if size < _FEW]
     if few:
         notes.append(
             f"theory errors found from few bins ({', '.join(few)}) can take an observable out of the fit; a number in "
-            "fit.theory_error keeps it in"
+            "fit.theory_error, such as 0.05, keeps it in"
         )
     low = [row for row in extra.downweighted if row.weight < 0.5]
     if low:

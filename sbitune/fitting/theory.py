@@ -33,6 +33,8 @@ from sbitune.fitting.refit import Linear
 _GRID = np.logspace(-5, 1, 121)
 #: cycles over the observables, and the relative change of an error that ends them
 _CYCLES, _CLOSE = 100, 1e-4
+#: an error is found from the scatter of at least so many bins
+_FEWEST = 2
 
 
 class TheoryError(NamedTuple):
@@ -47,26 +49,43 @@ class TheoryError(NamedTuple):
     fitted: bool  #: found from the data, or given
 
 
-def wanted_errors(asked: Mapping[str, float | Literal["fitted"]], bins: Bins) -> dict[str, float | Literal["fitted"]]:
+Asked = Mapping[str, float | Literal["fitted"]]
+
+
+def wanted_errors(asked: Asked, bins: Bins, where: str = "fit.theory_error") -> dict[str, float | Literal["fitted"]]:
     """Path -> relative error, or "fitted", of the observables that a card asks for; the last match wins.
 
-    Raises `InputError` for a key that is no regular expression or matches no observable.
+    Raises `InputError`, which begins with `where` it is asked for: for a key that is no regular expression or matches
+    no observable, and for `fitted` of an observable with a single bin. That has no scatter: its error would become what
+    the bin is off by, and take it out of the fit.
     """
     found: dict[str, float | Literal["fitted"]] = {}
     for key, value in asked.items():
         try:
             pattern = re.compile(key)
         except re.error as error:
-            raise InputError(f"fit.theory_error: {key!r} is not a regular expression: {error}") from error
+            raise InputError(f"{where}: {key!r} is not a regular expression: {error}") from error
         if value != "fitted" and not (np.isfinite(value) and value >= 0):
-            raise InputError(f"fit.theory_error.{key}: {value} is no error; give 0, a positive number or `fitted`")
+            raise InputError(f"{where}.{key}: {value} is no error; give 0, a positive number or `fitted`")
         matching = [path for path in bins.paths() if pattern.match(path) or pattern.match(reference_key(path))]
         if not matching:
-            raise InputError(f"fit.theory_error: {key!r} matches no observable of the fit ({', '.join(bins.paths())})")
+            raise InputError(f"{where}: {key!r} matches no observable of the fit ({', '.join(bins.paths())})")
         for path in matching:
             found.pop(path, None)
             found[path] = value
+    _refuse_few(found, bins, where)
     return {path: found[path] for path in bins.paths() if path in found}
+
+
+def _refuse_few(found: Asked, bins: Bins, where: str) -> None:
+    few = [path for path in bins.paths() if found.get(path) == "fitted" and len(bins.of(path)) < _FEWEST]
+    if not few:
+        return
+    more = f" (nor of {len(few) - 1} others: {', '.join(few[1:])})" if len(few) > 1 else ""
+    raise InputError(
+        f"{where}: no error can be fitted to {few[0]}{more}: it has 1 bin in the fit, which does not scatter; give a "
+        f"number in a line below, such as `{few[0]}: 0.05`"
+    )
 
 
 @dataclass(frozen=True, eq=False)

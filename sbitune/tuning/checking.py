@@ -4,9 +4,13 @@ import contextlib
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
+from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.scan import Parameter
+from sbitune.data.selection import weights_of
 from sbitune.generators.catalogue import Beams, Catalogue, check_ranges, check_settings
 from sbitune.generators.command import check_command
 from sbitune.generators.config import PythiaConfig
@@ -26,11 +30,24 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
     reference = _read_reference(loaded)
     before, booked = _check_generator(loaded)
     check_rules(loaded, reference.bins, booked)
+    _check_theory(loaded, reference.bins)
     if booked is not None:
         check_coverage(loaded, reference.bins, booked)
     if loaded.card.scan.directory is None:
         _check_enough_runs(loaded)
     return parameters_of(loaded.card, before), reference
+
+
+def _check_theory(loaded: LoadedCard, measured: Bins) -> None:
+    """Refuse theory errors that cannot be fitted. What depends on analyses' options, which measurements have not, is
+    left to the fit.
+    """
+    asked = loaded.card.fit.theory_error
+    if asked and not any(":" in key for key in asked):
+        from sbitune.fitting.theory import wanted_errors  # brings JAX, without which a scan starts faster
+
+        chosen = measured.take(np.flatnonzero(weights_of(measured, loaded.rules()) > 0))
+        wanted_errors(asked, chosen, loaded.place("fit", "theory_error"))
 
 
 @contextlib.contextmanager

@@ -152,15 +152,25 @@ def test_toys_find_the_error_and_pull_to_unit_width():
     assert np.sqrt(np.mean(np.square(plain))) > 2
 
 
-def test_a_single_bin_is_not_believed_more_than_it_scatters():
-    # its residual is all that is known: the error makes it one standard deviation
+def test_a_single_bin_has_no_scatter_and_needs_a_number():
     values = np.append(np.full(5, 10.0), 12.0)
     problem = constant(values, 0.1, per_histogram=5)
+    with pytest.raises(InputError, match=rf"fit.theory_error: no error can be fitted to {PATHS[1]}: it has 1 bin in"):
+        fit_extra(problem, asking({"/TOY": "fitted"}))
+    tune, extra = fit_extra(problem, asking({"/TOY": "fitted", PATHS[1]: 0.05}))
+    assert [row.relative for row in extra.theory] == [0.0, 0.05]  # the others do not scatter
+    variance = np.append(np.full(5, 0.1**2), 0.1**2 + (0.05 * tune.values[0]) ** 2)
+    assert tune.values[0] == pytest.approx(np.average(values, weights=1 / variance), rel=1e-5)
+    with pytest.raises(InputError, match=r"d02-x01-y01 \(nor of 1 others: /TOY/d03-x01-y01\): it has 1 bin"):
+        wanted_errors({"/": "fitted"}, make_bins(6, 2).take(np.array([0, 1, 2, 4])))
+
+
+def test_two_bins_are_hardly_believed_and_named_with_their_number():
+    values = np.append(np.full(5, 10.0), [12.0, 13.0])
+    problem = constant(values, 0.1, per_histogram=5)
     tune, extra = fit_extra(problem, asking({PATHS[1]: "fitted"}))
-    total = 0.1**2 + (extra.theory[0].relative * tune.values[0]) ** 2
-    # given the others the residual is 2, its variance that of the bin and of their mean
-    assert total + 0.1**2 / 5 == pytest.approx(4.0, rel=1e-3)
-    assert any("few bins" in note for note in tune.notes)
+    assert extra.theory[0].relative > 0.1
+    assert any(f"few bins ({PATHS[1]}: 2 bins)" in note for note in tune.notes)
 
 
 @pytest.mark.parametrize(

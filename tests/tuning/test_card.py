@@ -67,6 +67,12 @@ FAULTS = [
     ("title: toy", "title: toy\nfit: {limits: {a: [0.1, 1]}}", r"fit.limits.a: \[0.1, 1\] is not inside"),
     ("title: toy", "title: toy\nfit: {limits: {a: [1, 0.6]}}", r"card.yaml:3: fit.limits.a: 1 is not below 0.6"),
     ("title: toy", "title: toy\nfit: {fixed: {a: 1, b: 0}}", r"card.yaml:3: fit.fixed: every parameter is fixed"),
+    (
+        "title: toy",
+        "title: toy\nfit:\n  theory_error: {/TOY: fitted}",
+        r"card.yaml:4: fit.theory_error: no error can be fitted to /TOY/d03: it has 1 bin .* such as `/TOY/d03: 0.05`",
+    ),
+    ("title: toy", "title: toy\nfit: {theory_error: {/TAY: 0.1}}", r"card.yaml:3: fit.theory_error: '/TAY' matches no"),
     ("title: toy", "title: !new toy", r"card.yaml:2: not valid YAML: could not determine a constructor"),
     ("title: toy", "title: toy\n{a: 1}: 2", r"card.yaml:3: a key must be a word"),
     ("title: toy", "title: &all [*all]", r"card.yaml:2: an alias \(\*\) refers to the section that it stands in"),
