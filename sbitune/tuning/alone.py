@@ -1,14 +1,16 @@
 """A fit without a card: a surrogate that is there, data, and a weight file: `prof2-tune`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.professor_results import write_result
+from sbitune.fitting.autoweights import choose_weights
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
+from sbitune.fitting.extra import fit_extra
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.results import Tune
 from sbitune.tuning.conversion import professor_result
@@ -18,14 +20,21 @@ from sbitune.tuning.surrogates.evaluation import Surrogate
 
 
 def fit_surrogate(model: Surrogate, matched: Matched, config: FitConfig = FitConfig()) -> Tune:
-    """Fit the parameters of a surrogate to the measured bins of `models.matched_with`.
+    """Fit the parameters of a surrogate to the measured bins of `models.matched_with`, with the theory errors, the loss
+    and the automatic weights of the config. Toys do not judge the fit; `answer.find_answer` has them.
 
     Raises:
-        InputError: for limits or fixed values of unknown parameters, or outside the surrogate's box.
+        InputError: as `fit_extra` and `choose_weights` do.
         ComputationError: if the fit does not converge.
     """
     parts = (config.limits, config.fixed, config.surrogate_error, matched.correlation)
-    return fit(Problem(model, matched.measured, *parts), config)
+    tune, extra = fit_extra(Problem(model, matched.measured, *parts), config)
+    if not config.automatic_weights:
+        return tune
+    chosen = choose_weights(extra.problem, config)
+    words = ", ".join(f"{path} {weight:.3g}" for path, weight in chosen.weights.items())
+    notes = dict.fromkeys((*tune.notes, *chosen.tune.notes, f"weights chosen by {chosen.objective}: {words}"))
+    return replace(chosen.tune, notes=tuple(notes))
 
 
 def within_limits(
