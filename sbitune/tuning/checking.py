@@ -27,7 +27,7 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
         InputError: for settings, ranges, templates, analyses, references or observables that cannot work, and for
             fewer runs than the surrogate needs.
     """
-    reference = _read_reference(loaded)
+    reference = reference_of(loaded)
     before, booked = _check_generator(loaded)
     check_rules(loaded, reference.bins, booked)
     _check_theory(loaded, reference.bins)
@@ -59,7 +59,8 @@ def naming(place: str, remedy: str = "") -> Iterator[None]:
         raise InputError(f"{place}: {error}{remedy}") from error
 
 
-def _read_reference(loaded: LoadedCard) -> Reference:
+def reference_of(loaded: LoadedCard) -> Reference:
+    """Read the measured data of a card. Raises `InputError` with the place in the card of the source that is wrong."""
     sources = loaded.card.reference
     try:
         return read_reference(sources, loaded.directory)

@@ -12,7 +12,7 @@ import numpy as np
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.files import hash_bytes, replacing, write_arrays, write_text
 from sbitune.data.histograms import Histograms
-from sbitune.data.reference import Reference, read_reference
+from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.problem import Measured, Problem
@@ -20,6 +20,7 @@ from sbitune.fitting.results import Tune
 from sbitune.tuning import record as records
 from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.checking import reference_of
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
@@ -96,7 +97,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         ComputationError: if it did not; nothing is written then, and results of a fit before are taken away.
     """
     card = loaded.card
-    reference = read_reference(card.reference, loaded.directory)
+    reference = reference_of(loaded)
     matched = _match(loaded, scan, reference, surrogate)
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
@@ -232,7 +233,7 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
     path = loaded.work / "surrogate.npz"
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune train {loaded.directory}` first")
-    reference = read_reference(loaded.card.reference, loaded.directory)
+    reference = reference_of(loaded)
     surrogate = load_surrogate(path)
     matched = _match(loaded, scan, reference, surrogate)
     taught = loaded.work / "fit.npz"

@@ -20,6 +20,7 @@ from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import Rule, read_weights
 from sbitune.generators.designs import run_names, unit_points
 from sbitune.tuning.card import LoadedCard, load_card
+from sbitune.tuning.checking import reference_of
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, read_record
@@ -174,7 +175,7 @@ def matched_with(
         reference = read_reference(sources)
     else:
         assert loaded is not None
-        reference = read_reference(loaded.card.reference, loaded.directory)
+        reference = reference_of(loaded)
     if weights is not None:
         return match(scan, reference, read_weights(weights))
     if loaded is not None:

@@ -13,6 +13,7 @@ from sbitune.data.scan import Scan
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune
+from sbitune.tuning.models import matched_with
 from sbitune.tuning.record import read_record
 from sbitune.tuning.scanning import load_scan, make_scan
 
@@ -203,6 +204,22 @@ def test_references_that_do_not_fit(tmp_path):
     yoda.write(tmp_path / "data.yoda", objects[1:])
     with pytest.raises(InputError, match=r"observable /TOY/d01: the reference has no such histogram"):
         fit_stage(loaded, scan, train_stage(loaded, scan))
+
+
+def test_a_reference_that_is_gone_has_its_place_in_the_card_at_every_stage(tmp_path):
+    loaded = toyline.make(tmp_path)
+    scan = make_scan(loaded)
+    surrogate = train_stage(loaded, scan)
+    fit_stage(loaded, scan, surrogate)
+    (tmp_path / "data.yoda").unlink()
+    stages = (
+        lambda: fit_stage(loaded, scan, surrogate),
+        lambda: read_fitted(loaded),
+        lambda: matched_with(scan, loaded),
+    )
+    for stage in stages:
+        with pytest.raises(InputError, match=r"card.yaml:11: reference\[0\]: reference data.yoda: neither a file"):
+            stage()
 
 
 def test_bins_without_an_error_are_left_out_with_the_reason(tmp_path):
