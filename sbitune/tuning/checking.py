@@ -8,6 +8,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
+from sbitune.data.parameters import read_points
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.scan import Parameter
 from sbitune.data.selection import weights_of
@@ -123,9 +124,31 @@ def _check_beams(loaded: LoadedCard, beams: Beams) -> None:
             load(name).window(beams.codes, beams.energy)
 
 
+def extra_points(loaded: LoadedCard) -> np.ndarray:
+    """(n, n_parameters) points that the card adds to its design, in the order of its parameters; none without a file.
+
+    Raises:
+        InputError: with file and line, for other parameters than the card's or a point outside the box.
+    """
+    parameters = loaded.card.parameters
+    if loaded.card.scan.extra is None:
+        return np.empty((0, len(parameters)))
+    path = loaded.directory / loaded.card.scan.extra
+    with naming(loaded.place("scan", "extra")):
+        table = read_points(path)
+        if sorted(table.names) != sorted(parameters):
+            raise InputError(f"{path}: points of {', '.join(table.names)}; the card has {', '.join(parameters)}")
+        points = table.points[:, [table.names.index(name) for name in parameters]]
+        for line, point in zip(table.lines, points, strict=True):
+            for (name, p), value in zip(parameters.items(), point, strict=True):
+                if not p.low <= value <= p.high:
+                    raise InputError(f"{path}:{line}: {name} = {value:g} is not inside [{p.low:g}, {p.high:g}]")
+    return points
+
+
 def _check_enough_runs(loaded: LoadedCard) -> None:
-    """Refuse a scan from which the card's surrogate could not be learnt."""
-    surrogate, runs = loaded.card.surrogate, loaded.card.scan.runs
+    """Refuse a scan, extra runs included, from which the card's surrogate could not be learnt."""
+    surrogate, runs = loaded.card.surrogate, loaded.card.scan.runs + len(extra_points(loaded))
     dimensions = len(loaded.card.parameters)
     where = loaded.place("scan", "runs")
     if isinstance(surrogate, NetworkConfig) and runs < 2 * surrogate.folds:

@@ -9,7 +9,6 @@ import numpy as np
 
 from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError
-from sbitune.data.parameters import read_points
 from sbitune.data.professor import RECORD, Reading, collect, read_runs
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
@@ -20,7 +19,8 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
 from sbitune.tuning.card import Card, LoadedCard, load_card
-from sbitune.tuning.checking import check, naming
+from sbitune.tuning.checking import check, extra_points, naming
+from sbitune.tuning.found import settle_scan
 
 
 def design(loaded: LoadedCard) -> np.ndarray:
@@ -38,28 +38,6 @@ def design(loaded: LoadedCard) -> np.ndarray:
         for i, (name, p) in enumerate(card.parameters.items())
     ]
     return np.concatenate([np.stack(columns, axis=1), extra_points(loaded)])
-
-
-def extra_points(loaded: LoadedCard) -> np.ndarray:
-    """(n, n_parameters) points that the card adds to its design, in the order of its parameters; none without a file.
-
-    Raises:
-        InputError: with file and line, for other parameters than the card's or a point outside the box.
-    """
-    parameters = loaded.card.parameters
-    if loaded.card.scan.extra is None:
-        return np.empty((0, len(parameters)))
-    path = loaded.directory / loaded.card.scan.extra
-    with naming(loaded.place("scan", "extra")):
-        table = read_points(path)
-        if sorted(table.names) != sorted(parameters):
-            raise InputError(f"{path}: points of {', '.join(table.names)}; the card has {', '.join(parameters)}")
-        points = table.points[:, [table.names.index(name) for name in parameters]]
-        for line, point in zip(table.lines, points, strict=True):
-            for (name, p), value in zip(parameters.items(), point, strict=True):
-                if not p.low <= value <= p.high:
-                    raise InputError(f"{path}:{line}: {name} = {value:g} is not inside [{p.low:g}, {p.high:g}]")
-    return points
 
 
 def tasks_at(
@@ -99,7 +77,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     if card.scan.directory is not None:
         if card.scan.extra is not None:
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
-        scan = _existing(loaded, parameters, reporter)
+        scan = settle_scan(loaded, _existing(loaded, parameters, reporter), reporter)
         scan.save(loaded.work / "scan.npz")
         return scan
     points = design(loaded)
@@ -109,7 +87,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     )
     for name, reason in made.failures.items():
         reporter.say(f"left out: run {name} failed: {reason}")
-    scan = _collect(loaded, made.runs, parameters, reporter)
+    scan = settle_scan(loaded, _collect(loaded, made.runs, parameters, reporter), reporter)
     scan.save(loaded.work / "scan.npz")
     return scan
 

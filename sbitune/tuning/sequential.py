@@ -28,8 +28,8 @@ from sbitune.data.parameters import write_points
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.problem import Problem
 from sbitune.learning.keys import check_key
+from sbitune.tuning.checking import extra_points
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.scanning import extra_points
 from sbitune.tuning.teaching import Lever, Outputs, find_outputs, make_lever, select_outputs
 
 #: candidates spread over the box (a power of 2), and drawn around the tune with errors widened by this factor

@@ -12,6 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.parameters import read_points, read_values, write_points
 from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
+from sbitune.tuning.checking import check
 from sbitune.tuning.sampling import design_of_card
 from sbitune.tuning.scanning import design, make_scan
 
@@ -122,3 +123,27 @@ def test_columns_may_stand_in_any_order_and_numbers_are_kept_exactly(tmp_path):
     np.testing.assert_array_equal(made[24:], points[:, ::-1])
     toyline.edit(tmp_path, ", extra: extra.txt", "")
     np.testing.assert_array_equal(design(load_card(tmp_path)), made[:24])
+
+
+@pytest.mark.parametrize(
+    ("surrogate", "needed"),
+    [
+        ("{kind: polynomial, order: 3}", 11),  # binomial(5, 3) terms and one run more
+        ("{kind: polynomial, order: auto, folds: 4, max_order: 1}", 6),  # folds of 2 leave 4 runs for 3 terms
+        ("{kind: gaussian}", 14),
+        ("{kind: network, folds: 5}", 10),
+    ],
+)
+def test_extra_runs_count_as_runs_to_learn_from(tmp_path, surrogate, needed):
+    toyline.make(tmp_path)
+    toyline.edit(tmp_path, "{kind: polynomial, order: 3}", surrogate)
+    toyline.edit(tmp_path, "runs: 24", "runs: 4")
+    with pytest.raises(InputError, match=rf"card.yaml:10: scan.runs: .*{needed}"):
+        check(load_card(tmp_path))
+    toyline.edit(tmp_path, "seed: 4", "seed: 4, extra: extra.txt")
+    more = np.random.default_rng(1).uniform(0.5, 1.0, (needed - 4, 2))
+    write_points(tmp_path / "extra.txt", ("a", "b"), more[1:], [])
+    with pytest.raises(InputError, match=rf"card.yaml:10: scan.runs: .*{needed}"):
+        check(load_card(tmp_path))
+    write_points(tmp_path / "extra.txt", ("a", "b"), more, [])
+    check(load_card(tmp_path))
