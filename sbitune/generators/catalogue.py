@@ -19,6 +19,8 @@ _FLAGS = {"true": True, "on": True, "yes": True, "ok": True, "1": True}
 _FLAGS |= {"false": False, "off": False, "no": False, "0": False}
 _ONMODES = {"on", "off", "true", "false", "0", "1", "2", "3"}
 _PARTICLE = re.compile(r"^-?\d+:(?:\d+:)?(\w+)$")
+#: settings that every run is given its own value of
+_OF_RUNS = {"random:seed", "random:setseed"}
 #: properties of particles that are numbers
 _NUMBERS = {"m0", "mwidth", "mmin", "mmax", "tau0", "bratio"}
 
@@ -113,12 +115,18 @@ def check_settings(settings: Sequence[str], place: Place = spell_key) -> Catalog
     """Check lines such as `Beams:eCM = 91.2` against Pythia's tables; gives the tables after they were read.
 
     Raises:
-        InputError: naming the line, for an unknown name, a value of the wrong kind or outside Pythia's range.
+        InputError: naming the line, for an unknown name, a value of the wrong kind or outside Pythia's range, and for
+            the seed, of which every run has its own.
     """
     catalogue = Catalogue()
     for number, line in enumerate(settings):
         where = place("generator", "settings", number)
         name, value = _split_setting(line, where)
+        if name.lower() in _OF_RUNS:
+            raise InputError(
+                f"{where}: every run has a seed of its own, which would take the place of {line!r}; take this line "
+                "away, and set `scan.seed` for other random numbers"
+            )
         particle = _PARTICLE.match(name)
         if particle:
             if particle[1].lower() == "onmode" and value.lower() not in _ONMODES:

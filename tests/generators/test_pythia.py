@@ -34,6 +34,11 @@ def test_good_settings_pass():
         ("23:onMode = banana", "must be on, off or 0 to 3, not 'banana'"),
         ("StringZ:aLund", "expected 'NAME = VALUE'"),
         ("StringZ:aLund = nan", "outside Pythia's range"),
+        (
+            "Random:seed = 5",
+            "every run has a seed of its own, .* 'Random:seed = 5'; take this line away, .*`scan.seed`",
+        ),
+        ("random:setSeed=on", "every run has a seed of its own"),
     ],
 )
 def test_bad_settings_are_refused_with_their_place(line, message):
