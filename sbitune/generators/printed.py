@@ -6,9 +6,12 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import metadata
 from typing import Any
 
 from sbitune.data.errors import InputError
+
+_ABSENT = 'Pythia 8 is not installed; run: pip install "sbitune[pythia]"'
 
 
 def import_pythia() -> Any:
@@ -16,8 +19,16 @@ def import_pythia() -> Any:
     try:
         import pythia8mc
     except ImportError as error:
-        raise InputError('Pythia 8 is not installed; run: pip install "sbitune[pythia]"') from error
+        raise InputError(_ABSENT) from error
     return pythia8mc
+
+
+def pythia_version() -> str:
+    """The version of the package, which belongs to what a run is made of. Raises `InputError` if it is not there."""
+    try:
+        return metadata.version("pythia8mc")
+    except metadata.PackageNotFoundError as error:
+        raise InputError(_ABSENT) from error
 
 
 @contextlib.contextmanager

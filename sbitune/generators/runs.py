@@ -3,7 +3,6 @@
 import json
 import resource
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from sbitune.data.paths import is_final
 from sbitune.data.professor import PARTS, RECORD
 from sbitune.generators.command import run_command
 from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
+from sbitune.generators.printed import pythia_version
 
 #: raised when the content of a run's directory changes, so that older runs are not taken for new ones
 FORMAT = 2
@@ -42,11 +42,14 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def fingerprint(task: Task) -> str:
-    """Hash of everything that determines the run's histograms; the run's name and the card's place do not count."""
+    """Hash of everything that determines the run's histograms; the run's name and the card's place do not count.
+
+    Raises `InputError` for a run of Pythia where that is not installed: its version counts.
+    """
     # defaults are omitted from the encoding, so that a field that sbitune learns later leaves older runs valid
     parts = [msgspec.json.encode([FORMAT, task.generator, list(task.values.items()), task.events, task.seed])]
     if isinstance(task.generator, PythiaConfig):
-        parts.append(metadata.version("pythia8mc").encode())
+        parts.append(pythia_version().encode())
         files = task.generator.analysis_files
     else:
         files = task.generator.templates
@@ -89,7 +92,8 @@ class _Parts:
 
     def __init__(self, events: int) -> None:
         self._size = max(1, events // N_PARTS)
-        self._filled = 0
+        self._filled = self._added = 0
+        self._events: list[int] = []
         self._raw: list[dict[str, Any]] = []
         self._finished: list[Histograms] = []
 
@@ -104,7 +108,9 @@ class _Parts:
         from sbitune.generators.observables.framework.finalise import EVENT_COUNT, RAW
 
         raw = analyses.raw()
+        events, self._added = self._filled - self._added, self._filled
         if raw[f"{RAW}{EVENT_COUNT}"].entries > 0:
+            self._events.append(events)
             self._raw.append(raw)
             done = finalize_raw(raw, analyses.analyses)
             self._finished.append(flatten(item for item in done if is_final(item.path)))
@@ -122,7 +128,7 @@ class _Parts:
         """Write the contents made from every part alone."""
         bins = self._finished[0].bins
         values = np.array([part.values for part in self._finished], np.float32)
-        write_arrays(path, {"values": values, "path": bins.path, "index": bins.index})
+        write_arrays(path, {"values": values, "events": np.array(self._events), "path": bins.path, "index": bins.index})
 
 
 def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[str, object]:
@@ -160,7 +166,7 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
         "output": HISTOGRAMS,
         "cross_section_pb": cross_section[0],
         "cross_section_error_pb": cross_section[1],
-        "pythia": metadata.version("pythia8mc"),
+        "pythia": pythia_version(),
         "seconds": {name: round(value, 4) for name, value in clock.items()},
     }
 

@@ -1,8 +1,15 @@
 """Pythia: what it hides must come to light before the first event."""
 
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import sbitune
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.generators.catalogue import Catalogue, check_ranges, check_settings
 from sbitune.generators.pythia import PythiaRun
@@ -150,3 +157,31 @@ def test_a_refusal_is_one_error(capfd):
     with pytest.raises(ComputationError, match="cannot start"):
         PythiaRun(["Beams:idA = 11", "Beams:idB = 11", "Beams:eCM = 91.2"], 1)
     assert capfd.readouterr().out == ""
+
+
+#: asks for the fingerprint of a run of Pythia, then for that of a command
+ASKING = """
+from sbitune.data.errors import InputError
+from sbitune.generators.config import CommandConfig, PythiaConfig
+from sbitune.generators.runs import Task, fingerprint
+for config in (PythiaConfig(("Beams:eCM = 91.2",), ("X",)), CommandConfig("true", "out.yoda")):
+    try:
+        print(len(fingerprint(Task("0", config, {"a": 1.0}, 1, 1, "."))))
+    except InputError as error:
+        print(error)
+"""
+
+
+def test_where_pythia_is_not_installed_one_sentence_says_so(tmp_path):
+    # all packages of this environment but Pythia
+    for folder in {Path(metadata.distribution(name).locate_file("")) for name in ("numpy", "pythia8mc")}:
+        for item in folder.iterdir():
+            if not item.name.startswith("pythia8"):
+                (tmp_path / item.name).symlink_to(item)
+    places = os.pathsep.join([str(Path(sbitune.__file__).parents[1]), str(tmp_path)])
+    command = [sys.executable, "-S", "-c", ASKING]
+    found = subprocess.run(command, env=os.environ | {"PYTHONPATH": places}, capture_output=True, text=True)
+    assert found.stderr == ""
+    refused, made = found.stdout.splitlines()
+    assert refused == 'Pythia 8 is not installed; run: pip install "sbitune[pythia]"'
+    assert int(made) > 0
