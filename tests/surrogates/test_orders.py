@@ -19,6 +19,8 @@ def test_the_order_of_a_noisy_polynomial_is_found(make_scan, order: int) -> None
     best = choice.scores[order]
     # held-out values scatter by their noise and the error of the fit, which has n_terms of 120 runs
     assert best.rms_pull == pytest.approx(np.sqrt(1 + best.n_terms / 120), rel=0.08)
+    # with that error counted the pulls of all orders that hold the truth are 1
+    assert all(abs(score.pull_width - 1) < 0.1 for score in choice.scores[order:])
     # log density of a unit Gaussian of width 0.05, lowered by the same error
     exact = -0.5 * (1 + np.log(2 * np.pi * 0.05**2) + np.log(1 + best.n_terms / 120))
     assert best.log_density == pytest.approx(exact, abs=0.08)

@@ -22,6 +22,7 @@ class OrderScore(NamedTuple):
     log_density: float  #: mean over runs and bins of log p(MC value | prediction, all errors); higher is better
     log_density_error: float  #: standard error of its mean, from the scatter over runs
     rms_pull: float  #: rms of (prediction - MC) / smoothed MC error
+    pull_width: float  #: the same with the surrogate's own error in quadrature: 1 if its errors are true
 
 
 class OrderChoice(NamedTuple):
@@ -88,4 +89,5 @@ def _score(
         log_density=float(of_run.mean()),
         log_density_error=float(of_run.std(ddof=1) / np.sqrt(len(of_run))),
         rms_pull=float(np.sqrt(np.mean((difference / noise) ** 2))),
+        pull_width=float(np.sqrt(np.mean(difference**2 / variance))),
     )
