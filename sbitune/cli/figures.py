@@ -19,6 +19,8 @@ def of_fit(record: ResultRecord) -> dict[str, Any]:
         "excluded": len(record.excluded),
         "notes": record.notes,
     }
+    if record.findings:
+        figures["findings"] = {row.kind: ", ".join(row.where) for row in record.findings}
     if record.validation is not None:
         v = record.validation
         figures |= {

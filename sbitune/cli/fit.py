@@ -31,6 +31,7 @@ def command(
     """
     from sbitune.cli.figures import of_fit
     from sbitune.tuning.card import load_card
+    from sbitune.tuning.found import scan_findings
     from sbitune.tuning.line import fit_stage, train_stage
     from sbitune.tuning.scanning import stored_scan
 
@@ -39,6 +40,8 @@ def command(
     _refuse(reference=reference, weights=weights, limits=limits, output=output)
     loaded = load_card(card)
     scan = stored_scan(loaded)
+    for finding in scan_findings(loaded, scan):
+        reporter.say(str(finding))
     return of_fit(fit_stage(loaded, scan, train_stage(loaded, scan, reporter), reporter).record)
 
 
@@ -73,23 +76,29 @@ def _fit_alone(
     from sbitune.data.formats import recognise
     from sbitune.data.parameters import read_limits
     from sbitune.tuning.alone import fit_surrogate, record_alone, within_limits, write_fit
+    from sbitune.tuning.found import fit_findings
     from sbitune.tuning.models import as_scan, matched_with, open_model
+    from sbitune.tuning.record import with_findings
     from sbitune.tuning.tables import check_suffix
 
     if output:
         check_suffix(output, (".txt", ".yaml"))
     model = open_model(source, reporter).model
-    matched = matched_with(as_scan(model), None, reference, weights)
+    points = as_scan(model)
+    matched = matched_with(points, None, reference, weights)
     if matched is None:
         raise InputError("--reference: say what was measured: a YODA file or the name of a measurement")
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
+    outside = fit_findings(points, matched.measured, "points at which the surrogate was asked")
+    for finding in outside:
+        reporter.say(str(finding))
     config = within_limits(model, *(read_limits(limits) if limits else ({}, {})))
     tune = fit_surrogate(model, matched, config)
     reporter.say(str(tune))
-    record = record_alone(tune, matched, source, recognise(source), config.seed)
+    record = with_findings(record_alone(tune, matched, source, recognise(source), config.seed), outside)
     if output:
         write_fit(output, record)
     return of_fit(record) | ({"output": output} if output else {})

@@ -73,6 +73,7 @@ def _card_keys(pattern: str) -> Figures:
 def _content(place: str, pattern: str) -> Figures:
     from sbitune.data import measured
     from sbitune.data.errors import InputError
+    from sbitune.data.examination import examine
     from sbitune.data.reference import read_reference
     from sbitune.tuning.scanning import load_scan
 
@@ -90,11 +91,12 @@ def _content(place: str, pattern: str) -> Figures:
     if (other := _other_file(path, pattern)) is not None:
         return other
     scan = load_scan(place)
+    found = {"found": [str(finding) for finding in examine(scan)]}
     return {
         "runs": len(scan.runs),
         "parameters": {p.name: f"{p.low:g} to {p.high:g}" for p in scan.parameters},
         "observables": _observables(scan.bins, pattern, _titles_of_card(path)),
-    }
+    } | (found if found["found"] else {})
 
 
 def _other_file(path: Path, pattern: str) -> Figures | None:

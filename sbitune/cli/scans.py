@@ -92,6 +92,11 @@ def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: 
     return replace(PolynomialConfig(), order=int(order) if order not in (None, "auto") else "auto", **wanted)
 
 
+def trained_on(places: tuple[str, ...], held: "Scan | None" = None) -> str:
+    """Name a scan, and what is left of it to train on, for messages."""
+    return f"scan {', '.join(places)}" + (f" without the {len(held.runs)} runs held out" if held is not None else "")
+
+
 def run_names(path: str) -> list[str]:
     """Run names from a file: one a line, or JSON, a list or an object with the key `holdout`."""
     import json

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-from sbitune.cli.scans import card_at, kind_options, read, reading_options, run_names, surrogate_config
+from sbitune.cli.scans import card_at, kind_options, read, reading_options, run_names, surrogate_config, trained_on
 
 
 @click.command("train")
@@ -42,6 +42,8 @@ def command(
     """
     import jax
 
+    from sbitune.data.examination import settle
+    from sbitune.tuning.enough import check_enough_runs
     from sbitune.tuning.line import train_stage
     from sbitune.tuning.surrogates.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
@@ -51,7 +53,9 @@ def command(
     loaded = card_at(scan)
     config = surrogate_config(loaded, kind, order, per_bin, scale)
     whole = read(scan, weights, bad_runs, bad_bins, reporter.say)
+    whole, _ = settle(whole, reporter.say, trained_on(scan))
     used, held = whole.split(run_names(holdout)) if holdout else (whole, None)
+    check_enough_runs(config, len(used.runs), len(used.parameters), trained_on(scan, held), "add runs")
     clock, choice = time.process_time(), None
     if loaded is not None and kind is None and held is None:
         surrogate = train_stage(loaded, used, reporter)  # kept in work/, where `sbitune fit` finds it

@@ -56,7 +56,9 @@ def read_scan(
     try:
         scan, dropped = build_scan(box, theta, values, errors, bins, tuple(named), drop_bad)
     except InputError as error:
-        raise InputError(f"{path}: {error} (with drop_bad='bins' or 'runs')") from error
+        raise InputError(
+            f"{path}: {error} (with drop_bad='bins' or 'runs': --bad-bins drop, --bad-runs drop)"
+        ) from error
     if dropped:
         logger.warning("%s: %s", path, dropped)
     return scan
@@ -87,15 +89,19 @@ def write_scan(path: str | Path, scan: Scan) -> None:
 def read_data(path: str | Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Read measured values from Apprentice's JSON, `{"/PATH#n": [value, error], ...}`.
 
-    Returns labels, values (n_bins,) and errors (n_bins,) in the order of the file. Raises `InputError`.
+    Returns labels, values (n_bins,) and errors (n_bins,) in the order of the file. Raises `InputError`, with the
+    bin for a number that is not finite or a negative error.
     """
     try:
         content = json.loads(read_text(path, "data file"), object_pairs_hook=_distinct)
         pairs = np.array([[float(number) for number in pair] for pair in content.values()])
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
-            raise ValueError("not a finite [value, error] for every bin")
+        if pairs.ndim != 2 or pairs.shape[1] != 2:
+            raise ValueError("not a [value, error] for every bin")
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"data file {path}: not Apprentice's JSON of measured values ({error})") from error
+    for label, (value, error) in zip(content, pairs, strict=True):
+        if not (np.isfinite(value) and np.isfinite(error) and error >= 0):
+            raise InputError(f"data file {path}: bin {label} is {value:g} +- {error:g}; correct it or take it out")
     return list(content), pairs[:, 0], pairs[:, 1]
 
 
@@ -110,7 +116,8 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def write_data(path: str | Path, labels: Sequence[str], values: np.ndarray, errors: np.ndarray) -> None:
     """Write measured values in Apprentice's JSON, whole or not at all; `labels` are `/PATH#n` (`Bins.labels()`).
 
-    Raises `InputError` for a label that is given twice, shapes that do not fit together, numbers that are not finite.
+    Raises `InputError` for a label that is given twice, shapes that do not fit together, numbers that are not
+    finite, negative errors.
     """
     values, errors = np.asarray(values, float), np.asarray(errors, float)
     if not (len(labels) == len(values) == len(errors)) or not len(labels):
@@ -118,6 +125,8 @@ def write_data(path: str | Path, labels: Sequence[str], values: np.ndarray, erro
     for label, value, error in zip(labels, values, errors, strict=True):
         if not (np.isfinite(value) and np.isfinite(error)):
             raise InputError(f"data file {path}: bin {label} is not finite: {value} +- {error}")
+        if error < 0:
+            raise InputError(f"data file {path}: bin {label} has a negative error: {value} +- {error}")
     table = {label: [float(v), float(e)] for label, v, e in zip(labels, values, errors, strict=True)}
     if len(table) < len(labels):
         raise InputError(f"data file {path}: {len(labels) - len(table)} bins are given twice")
@@ -196,12 +205,15 @@ def _bins(path: Any, arrays: dict[str, np.ndarray]) -> Bins:
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise InputError(f"scan {path}: bin {twice} is in index twice")
-    return Bins(
-        np.array([name for name, _, _ in split], dtype=np.str_),
-        np.array([int(number) for _, _, number in split]),
-        arrays["xmin"],
-        arrays["xmax"],
-    )
+    try:
+        return Bins(
+            np.array([name for name, _, _ in split], dtype=np.str_),
+            np.array([int(number) for _, _, number in split]),
+            arrays["xmin"],
+            arrays["xmax"],
+        )
+    except InputError as error:
+        raise InputError(f"scan {path}: {error}") from error
 
 
 def _text(raw: Any) -> str:

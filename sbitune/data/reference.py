@@ -11,6 +11,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import reference_key
+from sbitune.data.variances import negative_variances
 
 #: error sources whose name begins so are independent from bin to bin; every other moves all bins of its object together
 UNCORRELATED = ("stat", "uncor", "error", "total")
@@ -25,6 +26,7 @@ class Reference:
     #: source name -> (n_bins,) signed shift of every bin, mean of up and minus down; 0 where a bin has no such source
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     #: path -> {"Title", "XLabel", "YLabel", "Citation"} as far as the file gives them
+    negative: np.ndarray | None = None  #: (n_bins,) True where the file has a negative error; its magnitude is taken
 
     @property
     def bins(self) -> Bins:
@@ -67,7 +69,10 @@ class Reference:
     def take(self, indices: np.ndarray) -> "Reference":
         """Return the reference of the chosen bins, in their order."""
         return Reference(
-            self.histograms.take(indices), {name: s[indices] for name, s in self.sources.items()}, self.labels
+            self.histograms.take(indices),
+            {name: s[indices] for name, s in self.sources.items()},
+            self.labels,
+            None if self.negative is None else self.negative[indices],
         )
 
 
@@ -122,4 +127,4 @@ def from_objects(objects: Iterable[yoda.Object]) -> Reference:
         for name, shifts in yoda.points(item).sources.items():
             column = sources.setdefault(name, np.zeros(len(histograms.bins)))
             column[where] = np.nan_to_num(0.5 * (shifts[:, 1] - shifts[:, 0]))
-    return Reference(histograms, sources, labels)
+    return Reference(histograms, sources, labels, negative_variances(items))

@@ -11,9 +11,12 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
+from sbitune.data.variances import negative_variances
 
 #: numbers of the bins in their histogram, where the scatter does not hold all of them from 0 on
 BIN_NUMBERS = "BinNumbers"
+#: stands for the error of a bin whose variance is negative: not finite, so that nothing can go on with it
+NEGATIVE = -np.inf
 
 
 def scatters_of(
@@ -34,9 +37,12 @@ def scatters_of(
 
 
 def histograms_of(objects: Iterable[Any]) -> Histograms:
-    """Bins of objects as `flatten` gives them, with the numbers that `scatters_of` noted down."""
+    """Bins of objects as `flatten` gives them, with the numbers that `scatters_of` noted down.
+
+    Where a variance is negative the errors are NEGATIVE, which readers refuse.
+    """
     listed = list(objects)
-    histograms = flatten(listed)
+    histograms = _marked(flatten(listed), negative_variances(listed))
     noted = {item.path: item.annotations[BIN_NUMBERS] for item in listed if BIN_NUMBERS in item.annotations}
     if not noted:
         return histograms
@@ -46,6 +52,11 @@ def histograms_of(objects: Iterable[Any]) -> Histograms:
         index[where] = _bin_numbers(path, str(text), len(where))
     renumbered = Bins(bins.path, index, bins.low, bins.high)
     return Histograms(renumbered, histograms.values, histograms.minus, histograms.plus)
+
+
+def _marked(histograms: Histograms, negative: np.ndarray) -> Histograms:
+    minus, plus = (np.where(negative, NEGATIVE, errors) for errors in (histograms.minus, histograms.plus))
+    return Histograms(histograms.bins, histograms.values, minus, plus)
 
 
 def _checked_paths(bins: Bins) -> list[str]:

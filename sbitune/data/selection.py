@@ -98,6 +98,8 @@ def _interval(text: str | None, by_index: bool, where: str) -> tuple[float | Non
         if len(parts) > 2:
             raise ValueError
         ends = [None if part == "" else float(int(part) if by_index else float(part)) for part in parts]
+        if any(end is not None and np.isnan(end) for end in ends):
+            raise ValueError
     except ValueError:
         raise InputError(f"{where}: cannot read the bins {text!r}; write one number or two with a colon") from None
     if len(ends) == 2:

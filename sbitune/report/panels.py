@@ -51,13 +51,3 @@ def _title(path: str, labels: dict[str, str]) -> str:
         return reference_key(path).strip("/")
     experiment = analysis_of(path).split("_")[0]
     return f"{experiment}: {title}" if experiment not in ("PDG",) else title
-
-
-def outside_envelope(fitted: Fitted) -> list[str]:
-    """Labels of fitted bins whose measured value no run of the scan reaches, by more than their errors together."""
-    measured = fitted.measured
-    values, errors = fitted.scan.values[:, measured.indices], fitted.scan.errors[:, measured.indices]
-    low = (values - errors).min(0) - measured.total_errors
-    high = (values + errors).max(0) + measured.total_errors
-    out = (measured.values < low) | (measured.values > high)
-    return measured.bins.take(np.flatnonzero(out)).labels()

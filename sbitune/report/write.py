@@ -11,8 +11,9 @@ from sbitune.plots.observables import Panel, plot_observable, plot_single_bins
 from sbitune.plots.parameters import plot_correlation, plot_parameters
 from sbitune.plots.style import to_svg
 from sbitune.report import html
+from sbitune.report.found import found_in_the_input
 from sbitune.report.live import live_section
-from sbitune.report.panels import outside_envelope, panels
+from sbitune.report.panels import panels
 from sbitune.report.story import how_it_was_made
 from sbitune.report.trust import how_sure, warnings_at_the_top
 from sbitune.tuning.inverting import read_inverse
@@ -29,7 +30,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     body = [
         f"<h1>{html.text(record.title)}</h1>",
         _summary(fitted),
-        _navigation(),
+        _navigation(record),
         _parameters(record),
         _correlations(record),
         how_sure(record, read_inverse(fitted)),
@@ -37,6 +38,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         live_section(fitted, shown),
         _figures(shown),
         _left_out(fitted),
+        found_in_the_input(record),
         how_it_was_made(fitted),
         html.section("settings", "Settings", f"<pre>{html.text(command_file(fitted.loaded.card, record))}</pre>"),
     ]
@@ -58,8 +60,10 @@ _OF_A_TUNE = (
 )
 
 
-def _navigation() -> str:
-    names = ("parameters", "correlations", "sure", "observables", "move", "figures", "left-out", "made", "settings")
+def _navigation(record: ResultRecord) -> str:
+    names = ["parameters", "correlations", "sure", "observables", "move", "figures", "left-out", "made", "settings"]
+    if record.findings:
+        names.insert(names.index("made"), "found")
     return "<nav>" + "".join(f'<a href="#{n}">{n.replace("-", " ")}</a>' for n in names) + "</nav>"
 
 
@@ -189,11 +193,4 @@ def _left_out(fitted: Fitted) -> str:
         parts.append(html.table(["bin left out of the fit", "reason"], rows))
     else:
         parts.append(html.paragraph("Every selected bin entered the fit."))
-    far = outside_envelope(fitted)
-    if far:
-        shown = ", ".join(far[:12]) + (f" and {len(far) - 12} more" if len(far) > 12 else "")
-        words = (
-            f"In {len(far)} fitted bins no run of the scan reaches the data: no parameter in the card moves them so. "
-        )
-        parts.append(html.paragraph(words + "They stay in the fit and raise chi2: " + shown + "."))
-    return html.section("left-out", "Left out, and out of reach", *parts)
+    return html.section("left-out", "Left out of the fit", *parts)

@@ -25,15 +25,27 @@ class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Number of runs with different seeds that share the events of a point and are merged."""
 
 
+class FileConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="kind", tag="file"):
+    """A surrogate that is there already; nothing is run or trained, and `scan` and `parameters` are left out."""
+
+    path: str
+    """surrogate.npz of `sbitune train`, or an `ipol.dat` of Professor, relative to the card."""
+
+    @property
+    def kind(self) -> str:
+        """The method's name in a card."""
+        return "file"
+
+
 class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A tuning card."""
 
     title: str
     """What is tuned to what, in one line."""
-    scan: ScanConfig
-    """How the parameters are sampled, or a scan that exists."""
     reference: tuple[str, ...]
     """YODA files (relative to the card), directories of them, or names of embedded measurements."""
+    scan: ScanConfig = ScanConfig()
+    """How the parameters are sampled, or a scan that exists; needed unless the surrogate is one that exists."""
     generator: GeneratorConfig | None = None
     """Pythia, or a command. Without one an existing scan is fitted and not validated."""
     parameters: dict[str, ParameterConfig] = {}
@@ -44,8 +56,8 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     expression matched at its start. The weight multiplies the residual, as in Professor."""
     weights: str | None = None
     """A Professor weight file, relative to the card, instead of `observables`."""
-    surrogate: SurrogateConfig = AutoConfig()
-    """How every bin's response is learnt."""
+    surrogate: SurrogateConfig | FileConfig = AutoConfig()
+    """How every bin's response is learnt, or a surrogate that exists."""
     fit: FitConfig = FitConfig()
     """How the parameters are fitted."""
     validation: ValidationConfig = ValidationConfig()
@@ -73,6 +85,23 @@ class LoadedCard(msgspec.Struct, frozen=True):
     def output(self, name: str) -> Path:
         """Where a result goes: beside the card; cards of other names than `card.yaml` put their own before it."""
         return self.directory / (name if self.path.name == "card.yaml" else f"{self.path.stem}.{name}")
+
+    @property
+    def stored(self) -> Path | None:
+        """The file of the surrogate, if the card names one in place of a scan."""
+        surrogate = self.card.surrogate
+        return self.directory / surrogate.path if isinstance(surrogate, FileConfig) else None
+
+    @property
+    def learnt(self) -> SurrogateConfig:
+        """What is to be trained. Raises `InputError` if the card names a surrogate's file: it has no runs then."""
+        surrogate = self.card.surrogate
+        if isinstance(surrogate, FileConfig):
+            raise InputError(
+                f"{self.place('surrogate', 'path')}: this needs the runs of a scan, of which a surrogate that is read "
+                "from a file knows nothing; name the scan and the kind of surrogate instead"
+            )
+        return surrogate
 
     def place(self, *steps: str | int) -> str:
         """Where a key stands, for messages: `place("scan", "runs")` gives `card.yaml:10: scan.runs`."""
@@ -114,7 +143,9 @@ def load_card(place: str | Path) -> LoadedCard:
 
 def _check(loaded: LoadedCard) -> None:
     card, place = loaded.card, loaded.place
-    if card.scan.directory is None:
+    if loaded.stored is not None:
+        _check_stored(loaded)
+    elif card.scan.directory is None:
         _check_runs(loaded)
     elif card.scan.runs or card.scan.events:
         raise InputError(
@@ -153,14 +184,37 @@ def _check_fit(loaded: LoadedCard) -> None:
                 hint = f"did you mean {near[0]}? There" if near else "there"
                 raise InputError(f"{where}: no such parameter; {hint} are {', '.join(card.parameters)}")
             low, high = given if kind == "limits" else (given, given)
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise InputError(f"{where}: {list(given) if kind == 'limits' else given} is not finite")
             if kind == "limits" and not low < high:
                 raise InputError(f"{where}: {low:g} is not below {high:g}")
             box = card.parameters.get(name)
             if box is not None and not box.low <= low <= high <= box.high:
                 words = f"[{low:g}, {high:g}]" if kind == "limits" else f"{low:g}"
                 raise InputError(f"{where}: {words} is not inside the parameter's range [{box.low:g}, {box.high:g}]")
+    if not math.isfinite(card.fit.student_dof):
+        raise InputError(f"{loaded.place('fit', 'student_dof')}: it is not finite; `loss: gauss` is its limit")
+    for name, error in card.fit.theory_error.items():
+        if error != "fitted" and not math.isfinite(error):
+            raise InputError(f"{loaded.place('fit', 'theory_error', name)}: {error} is no error; it must be finite")
     if card.parameters and set(card.parameters) <= set(card.fit.fixed):
         raise InputError(f"{loaded.place('fit', 'fixed')}: every parameter is fixed; nothing is left to fit")
+
+
+def _check_stored(loaded: LoadedCard) -> None:
+    """Refuse what a surrogate's file decides."""
+    card, place = loaded.card, loaded.place
+    for key in ("runs", "events", "directory", "extra"):
+        if getattr(card.scan, key):
+            raise InputError(
+                f"{place('scan', key)}: nothing is run or read where the surrogate is that of a file; take scan.{key} "
+                "away, or name another kind of surrogate"
+            )
+    if card.parameters:
+        raise InputError(
+            f"{place('parameters')}: a surrogate's file has its parameters and ranges; take them away, and narrow the "
+            "ranges with fit.limits"
+        )
 
 
 def _check_runs(loaded: LoadedCard) -> None:

@@ -20,16 +20,17 @@ from sbitune.fitting.results import Tune
 from sbitune.tuning import record as records
 from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.checking import reference_of
+from sbitune.tuning.checking import check, reference_of
+from sbitune.tuning.found import fit_findings, scan_findings
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
 from sbitune.tuning.settings import command_file
+from sbitune.tuning.stored import surrogate_of
 from sbitune.tuning.surrogates.choice import train_chosen
 from sbitune.tuning.surrogates.description import describe, describe_choice
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
-from sbitune.tuning.surrogates.training import Trained
 from sbitune.tuning.validation import POINTS, agreement, merged_file, read_on, run_points
 
 
@@ -66,8 +67,12 @@ class Fitted:
         return self.matched.measured
 
 
-def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Trained:
-    """Train the card's surrogate, or read it if it was trained on this scan with this configuration."""
+def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Surrogate:
+    """Train the card's surrogate, or read it if it was trained on this scan with this configuration, or is that of a
+    file.
+    """
+    if loaded.stored is not None:
+        return _take(loaded)
     path = loaded.work / "surrogate.npz"
     note = loaded.work / "surrogate.json"
     config = msgspec.json.encode([loaded.card.surrogate, loaded.card.fit.seed])
@@ -76,12 +81,22 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> T
         return load_surrogate(path)
     reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
     key = jax.random.key(loaded.card.fit.seed)
-    surrogate, choice = train_chosen(key, scan, loaded.card.surrogate, reporter)
+    surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter)
     note.unlink(missing_ok=True)
     with replacing(path) as temporary:
         save_surrogate(temporary, surrogate)
     about = describe(surrogate) | describe_choice(choice)
     write_text(note, json.dumps({"made_of": wanted, "about": about}) + "\n")
+    return surrogate
+
+
+def _take(loaded: LoadedCard) -> Surrogate:
+    """Read the surrogate's file that the card names, and note what it is."""
+    assert loaded.stored is not None
+    surrogate = surrogate_of(loaded)
+    about = describe(surrogate) | {"file": loaded.stored.name}
+    made_of = hash_bytes(loaded.stored.read_bytes())
+    write_text(loaded.work / "surrogate.json", json.dumps({"made_of": made_of, "about": about}) + "\n")
     return surrogate
 
 
@@ -103,6 +118,9 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
+    outside = fit_findings(scan, matched.measured)
+    for finding in outside:
+        reporter.say(str(finding))
     try:
         answer = find_answer(make_problem(loaded, surrogate, matched), card.fit, reporter)
     except ComputationError:
@@ -111,6 +129,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
     tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
+    record = records.with_findings(record, (*scan_findings(loaded, scan), *outside))
     before = _record_before(loaded)
     if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):
         record = before  # the same tune, perhaps validated
@@ -230,11 +249,8 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
     record = records.read_record(loaded.output("result.yaml"))
     if record.provenance["card"] != hash_bytes(loaded.path.read_bytes()):
         raise InputError(f"{loaded.path}: the card has changed since the fit; run `sbitune fit {loaded.path}` again")
-    path = loaded.work / "surrogate.npz"
-    if not path.is_file():
-        raise InputError(f"{path}: not made yet; run `sbitune train {loaded.directory}` first")
     reference = reference_of(loaded)
-    surrogate = load_surrogate(path)
+    surrogate = _read_surrogate(loaded)
     matched = _match(loaded, scan, reference, surrogate)
     taught = loaded.work / "fit.npz"
     if not taught.is_file():
@@ -242,6 +258,16 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
     with np.load(taught) as arrays:  # errors and weights as the fit found them
         used = replace(matched.measured, errors=arrays["errors"], weights=arrays["weights"])
     return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
+
+
+def _read_surrogate(loaded: LoadedCard) -> Surrogate:
+    """The surrogate that `train_stage` left, or that of a file."""
+    if loaded.stored is not None:
+        return surrogate_of(loaded)
+    path = loaded.work / "surrogate.npz"
+    if not path.is_file():
+        raise InputError(f"{path}: not made yet; run `sbitune train {loaded.directory}` first")
+    return load_surrogate(path)
 
 
 def validation_files(loaded: LoadedCard) -> dict[str, Path]:
@@ -252,7 +278,9 @@ def validation_files(loaded: LoadedCard) -> dict[str, Path]:
 
 def tune(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
     """Run the whole line; stages that are done are not repeated."""
-    scan = make_scan(loaded, reporter)
+    if loaded.stored is not None:
+        check(loaded)
+    scan = make_scan(loaded, reporter) if loaded.stored is None else stored_scan(loaded)
     surrogate = train_stage(loaded, scan, reporter)
     fitted = fit_stage(loaded, scan, surrogate, reporter)
     return fitted if loaded.card.generator is None else validate_stage(fitted, reporter)

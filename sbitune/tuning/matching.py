@@ -69,6 +69,9 @@ def match(
         f"{path}: its error sources exceed the total error; the total is used, without correlations"
         for path in (mine.inconsistent() if correlations else [])
     ]
+    if mine.negative is not None and mine.negative.any():
+        some = measured.bins.take(mine.negative).labels()
+        notes.append(f"the reference has negative errors, whose magnitude is taken: {', '.join(some)}")
     if np.any(extra[keep]):
         notes.append(f"extra errors of the weight file are added to those of {np.count_nonzero(extra[keep])} bins")
     matrix = None
@@ -104,8 +107,10 @@ def _reasons(scan: Scan, chosen: np.ndarray, reference: Reference, found: np.nda
     empty = ~np.any(scan.values[:, chosen] != 0, axis=0)
     reasons = []
     for value, error, nothing in zip(values, errors, empty, strict=True):
-        if not np.isfinite(value) or not np.isfinite(error):
-            reasons.append("the reference has no value")
+        if np.isinf(value) or np.isinf(error):
+            reasons.append(f"the reference is not finite: {value:g} +- {error:g}")
+        elif np.isnan(value) or np.isnan(error):
+            reasons.append("the reference has no value" + ("" if np.isnan(value) else ": its error is not a number"))
         elif error <= 0:
             reasons.append("the reference gives no error")
         else:

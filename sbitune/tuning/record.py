@@ -1,6 +1,7 @@
 """`result.yaml`: the tune as it is kept, with all that is needed to judge and to repeat it."""
 
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from sbitune import __version__
 from sbitune.data.errors import InputError
+from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, write_text
 from sbitune.data.scan import Parameter
 from sbitune.fitting.results import ObservableChi2, Start, Tune
@@ -70,6 +72,17 @@ class ValidationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """rms of (surrogate - run)/error at the tune, both errors included: 1 if the surrogate is right."""
 
 
+class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One thing that was found in the input, see `sbitune.data.examination`."""
+
+    kind: str
+    what: str
+    where: list[str]
+    """Parameters, runs or bins, all of them."""
+    done: str
+    """What sbitune did about it, and what the user can do."""
+
+
 class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A tune and its provenance."""
 
@@ -94,6 +107,8 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How sure the tune is: tension, theory errors, weights, goodness of fit and coverage by toys, see `answer`."""
     choice: list[dict[str, float | str]] = []
     """Kinds of surrogate that were compared on held-out runs, best first; empty if the card names the kind."""
+    findings: list[FindingRecord] = []
+    """What was found in the scan and in the data."""
 
 
 def make_record(
@@ -132,6 +147,12 @@ def make_record(
         choice=surrogate.get("choice", []),
         provenance=provenance,
     )
+
+
+def with_findings(record: ResultRecord, findings: Iterable[Finding]) -> ResultRecord:
+    """Write down what was found in the input."""
+    rows = [FindingRecord(f.kind, f.what, list(f.where), f.done) for f in findings]
+    return msgspec.structs.replace(record, findings=rows)
 
 
 def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:

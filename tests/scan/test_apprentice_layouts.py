@@ -127,7 +127,7 @@ def test_parameters_that_do_not_fit_are_named(scan: Scan, tmp_path):
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.dictionaries(st.text("ab/#01é", min_size=1), st.tuples(numbers, numbers), min_size=1, max_size=5))
+@given(st.dictionaries(st.text("ab/#01é", min_size=1), st.tuples(numbers, numbers.map(abs)), min_size=1, max_size=5))
 @settings(deadline=None)
 def test_measured_values_come_back(tmp_path_factory, table):
     path = tmp_path_factory.mktemp("data") / "data.json"
@@ -142,6 +142,8 @@ def test_measured_values_that_cannot_be_written(tmp_path):
     path = tmp_path / "data.json"
     with pytest.raises(InputError, match=r"bin /x#1 is not finite: nan \+- 1.0"):
         write_data(path, ["/x#0", "/x#1"], np.array([1, np.nan]), np.ones(2))
+    with pytest.raises(InputError, match=r"bin /x#1 has a negative error: 1.0 \+- -0.5"):
+        write_data(path, ["/x#0", "/x#1"], np.ones(2), np.array([0.5, -0.5]))
     with pytest.raises(InputError, match="1 bins are given twice"):
         write_data(path, ["/x#0", "/x#0"], np.ones(2), np.ones(2))
     with pytest.raises(InputError, match="2 labels, 1 values, 2 errors"):

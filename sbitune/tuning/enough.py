@@ -1,0 +1,62 @@
+"""Are there enough runs for what is to be learnt from them?"""
+
+import math
+
+from sbitune.data.errors import InputError
+from sbitune.tuning.surrogates.config import (
+    AutoConfig,
+    GaussianConfig,
+    NetworkConfig,
+    PolynomialConfig,
+    SurrogateConfig,
+)
+
+
+def check_enough_runs(
+    surrogate: SurrogateConfig, runs: int, dimensions: int, where: str, more: str = "raise scan.runs"
+) -> None:
+    """Refuse a number of runs from which a surrogate could not be learnt.
+
+    Args:
+        surrogate: what is to be learnt.
+        runs: number of runs to learn from, held-out ones not counted.
+        dimensions: number of parameters.
+        where: place of the scan, for the message.
+        more: how to get more runs, for the message.
+
+    Raises:
+        InputError: with the number of runs that is needed.
+    """
+    if isinstance(surrogate, NetworkConfig) and runs < 2 * surrogate.folds:
+        raise InputError(
+            f"{where}: a network with {surrogate.folds} folds needs at least {2 * surrogate.folds} runs, not {runs}; "
+            f"{more} or lower surrogate.folds"
+        )
+    if isinstance(surrogate, GaussianConfig | AutoConfig) and runs < (needed := 2 * dimensions + 10):
+        raise InputError(
+            f"{where}: {runs} runs are too few to learn {dimensions} parameters from, at least {needed} runs are "
+            f"needed; {more}, or name a polynomial of low order as surrogate"
+        )
+    if not isinstance(surrogate, PolynomialConfig):
+        return
+    order = surrogate.order
+    if order == "auto":
+        _check_folds(surrogate, runs, dimensions, where, more)
+    elif runs < (needed := math.comb(dimensions + order, order) + 1):
+        raise InputError(
+            f"{where}: a polynomial of order {order} in {dimensions} parameters needs at least {needed} runs, "
+            f"not {runs}; {more} or lower its order"
+        )
+
+
+def _check_folds(surrogate: PolynomialConfig, runs: int, dimensions: int, where: str, more: str) -> None:
+    """With `order: auto` the first order at least must leave the fit to all folds but one a degree of freedom."""
+    order = min(1, surrogate.max_order)
+    needed = surrogate.folds
+    while needed - -(-needed // surrogate.folds) <= math.comb(dimensions + order, order):
+        needed += 1
+    if runs < needed:
+        raise InputError(
+            f"{where}: to choose the order of a polynomial in {dimensions} parameters with {surrogate.folds} folds at "
+            f"least {needed} runs are needed, not {runs}; {more}"
+        )

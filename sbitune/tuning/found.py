@@ -1,0 +1,71 @@
+"""What was found in the input of a tune: noted where the scan is made, completed where it is fitted."""
+
+import json
+from pathlib import Path
+
+from sbitune.data.errors import InputError
+from sbitune.data.examination import Finding, examine, settle
+from sbitune.data.files import write_text
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.scan import Scan
+from sbitune.fitting.problem import Measured
+from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.enough import check_enough_runs
+from sbitune.tuning.envelopes import find_envelopes
+
+
+def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Scan:
+    """Examine the scan of a card, put right what can be, and note what was found in `work/findings.json`.
+
+    Raises:
+        InputError: for collinear parameters, one of the card's parameters that does not vary, or too few runs.
+    """
+    existing = loaded.card.scan.directory is not None
+    place = loaded.place("scan", "directory" if existing else "runs")
+    settled, found = settle(scan, reporter.say, place)
+    left = [p.name for p in scan.parameters if p not in settled.parameters]
+    if left and loaded.card.parameters:
+        raise InputError(
+            f"{loaded.place('parameters', left[0])}: it has one value in all runs of the scan; take a scan in which it "
+            "varies, or one without it"
+        )
+    more = "add runs" if existing else "raise scan.runs"
+    check_enough_runs(loaded.card.surrogate, len(settled.runs), len(settled.parameters), place, more)
+    write_text(_file(loaded), json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
+    return settled
+
+
+def scan_findings(loaded: LoadedCard, scan: Scan) -> tuple[Finding, ...]:
+    """What was found when the scan of a card was made; of an older scan, what is found now."""
+    path = _file(loaded)
+    if not path.is_file():
+        return examine(scan)
+    try:
+        rows = [Finding(**row) for row in json.loads(path.read_text())]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `sbitune scan {loaded.path}` again") from error
+    return tuple(row._replace(where=tuple(row.where)) for row in rows)
+
+
+def fit_findings(scan: Scan, measured: Measured, points: str = "runs") -> tuple[Finding, ...]:
+    """Measured bins that no point of a scan reaches, the farthest first; `points` says what they are."""
+    found = find_envelopes(scan, measured)
+    outside = found.outside()
+    if not outside:
+        return ()
+    labels, gap = found.bins.labels(), found.gap
+    far = sum(abs(gap[i]) > 1 for i in outside)
+    where = tuple(f"{labels[i]} ({gap[i]:+.2g})" for i in outside)
+    said = (
+        f"in {len(outside)} of {len(labels)} bins the data lie outside what the {len(scan.runs)} {points} span, "
+        f"in {far} by more than the error of the data (in brackets: how far, in these errors)"
+    )
+    done = (
+        "kept in the fit, and they raise chi2: widen the ranges of the parameters if they may be wider, else the "
+        "generator cannot describe them; a weight of 0 leaves a bin out"
+    )
+    return (Finding("data outside the scan's envelope", said, where, done),)
+
+
+def _file(loaded: LoadedCard) -> Path:
+    return loaded.work / "findings.json"
