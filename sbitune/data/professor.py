@@ -11,13 +11,13 @@ import numpy as np
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
-from sbitune.data.correlation import MOST_BINS, pool_correlation
+from sbitune.data.correlation import MOST_BINS, Parts, measure_errors, pool_correlation
 from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import is_final
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.scatters import histograms_of
+from sbitune.data.scatters import NEGATIVE, histograms_of
 from sbitune.data.selection import Rule, weights_of
 
 #: what to do with a run that cannot be used: stop with an error that names it, or leave it out and say so
@@ -27,6 +27,8 @@ PARTS = "parts.npz"
 #: what sbitune writes down of a run that it made
 RECORD = "run.json"
 PARAMETER_FILES = ("params.dat", "used_params")
+#: a quoted error that is off by this factor is told
+_WORTH_TELLING = 1.2
 
 
 class Row(NamedTuple):
@@ -36,7 +38,7 @@ class Row(NamedTuple):
     names: tuple[str, ...]  #: of the parameters
     theta: np.ndarray  #: (n_parameters,)
     histograms: Histograms
-    parts: np.ndarray | None = None  #: (n_parts, n_bins) contents made from parts of the run, if it keeps them
+    parts: Parts | None = None  #: contents made from parts of the run, if it keeps them
 
 
 def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) -> Histograms:
@@ -51,7 +53,10 @@ def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) ->
                     f"run {directory}: {path} is in two of {', '.join(f.name for f in files)}; keep one file"
                 )
             objects[path] = item
-    histograms = histograms_of(objects.values())
+    try:
+        histograms = histograms_of(objects.values())
+    except InputError as error:
+        raise InputError(f"run {directory}: {error}") from error
     if not len(histograms.bins):
         raise InputError(f"run {directory}: no final histogram in {', '.join(f.name for f in files)}")
     return histograms
@@ -165,21 +170,26 @@ def make_row(
     return Row(run.name, names, _theta(run, values, names), histograms)
 
 
-def _read_parts(path: Path, bins: Bins) -> np.ndarray | None:
+def _read_parts(path: Path, bins: Bins) -> Parts | None:
     """Contents of the parts of a run in the given bins; None if the run keeps none."""
-    if not path.is_file() or len(bins) > MOST_BINS:
+    if not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
             place = {key: i for i, key in enumerate(zip(stored["path"], stored["index"], strict=True))}
             columns = [place[key] for key in zip(bins.path, bins.index, strict=True)]
-            return stored["values"][:, columns]
+            values = stored["values"][:, columns]
+            return Parts(values, stored["events"] if "events" in stored.files else np.ones(len(values)))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(f"run {path.parent}: {path.name} cannot be read ({error}); delete the run") from error
 
 
 def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None, reading: Reading = Reading()) -> Scan:
-    """Make a scan of runs that have the same bins."""
+    """Make a scan of runs that have the same bins.
+
+    Where runs keep the contents of their parts, the scatter of these gives the correlation of the Monte Carlo errors, and
+    scales the quoted errors of every bin by one factor for all runs (see `correlation.measure_errors`).
+    """
     if not rows:
         raise InputError("no usable run in this scan")
     theta = np.array([row.theta for row in rows])
@@ -191,15 +201,30 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
     keep = np.isfinite(values).all(0) & np.isfinite(errors).all(0)
     for label in bins.take(np.flatnonzero(~keep)).labels():
         reading.tell(f"left out: bin {label}, not finite in some run")
+    factor = measure_errors(((row.parts, row.histograms.errors) for row in rows if row.parts is not None), len(bins))
+    _tell_scaled(bins, factor, reading.tell)
     return Scan(
         parameters=tuple(parameters),
         theta=theta,
         values=values[:, keep],
-        errors=errors[:, keep],
+        errors=errors[:, keep] * factor[keep],
         bins=bins.take(np.flatnonzero(keep)),
         runs=tuple(row.name for row in rows),
-        correlation=pool_correlation(row.parts[:, keep] for row in rows if row.parts is not None),
+        correlation=None
+        if keep.sum() > MOST_BINS
+        else pool_correlation(row.parts.take(keep) for row in rows if row.parts is not None),
     )
+
+
+def _tell_scaled(bins: Bins, factor: np.ndarray, tell: Callable[[str], None]) -> None:
+    """Say in which bins the errors were scaled by more than a fifth."""
+    far = np.flatnonzero(np.abs(np.log(factor)) > np.log(_WORTH_TELLING))
+    if len(far):
+        worst = far[np.argmax(np.abs(np.log(factor[far])))]
+        tell(
+            f"Monte Carlo errors: scaled to the scatter of the runs' parts; in {len(far)} of {len(bins)} bins it is "
+            f"{factor[far].min():.2g} to {factor[far].max():.2g} of the quoted error, most off in {bins.labels()[worst]}"
+        )
 
 
 def _observed_box(
@@ -234,8 +259,11 @@ def _refuse_non_finite(run: Path, histograms: Histograms) -> None:
     bad = ~(np.isfinite(histograms.values) & np.isfinite(histograms.errors))
     if bad.any():
         labels = histograms.bins.take(np.flatnonzero(bad)).labels()
+        negative = histograms.errors[bad] == NEGATIVE
+        what = "have a negative variance" if negative.all() else "are not finite"
+        what += f" ({negative.sum()} have a negative variance)" if negative.any() and not negative.all() else ""
         raise InputError(
-            f"run {run}: {bad.sum()} bins are not finite, the first {labels[0]}; take them out of the selection "
+            f"run {run}: {bad.sum()} bins {what}, the first {labels[0]}; take them out of the selection "
             "or leave them out of all runs with `bad_bins: drop`"
         )
 

@@ -169,3 +169,25 @@ def test_limits(tmp_path):
     (tmp_path / "limits").write_text("a 1 0\n")
     with pytest.raises(InputError, match=r"limits:1: the limits of a are not in order"):
         read_limits(tmp_path / "limits")
+
+
+def test_errors_and_their_correlation_come_from_the_parts_of_runs(scan):
+    told, rng = [], np.random.default_rng(8)
+    # the mean of 100 parts: bin 0 scatters by half of the error 0.1 that the files quote, bin 1 moves against it
+    truth = np.array([[0.05, 0], [-0.09, 0.04]]) * 10
+    for i in range(4):
+        values = np.full((100, 6), 2.0)
+        values[:, :2] += rng.normal(size=(100, 2)) @ truth.T
+        paths = np.repeat(["/A/h", "/A/other"], 3)
+        np.savez(scan / f"{i:04d}/parts.npz", values=values, events=np.full(100, 50), path=paths, index=[0, 1, 2] * 2)
+    found = read_runs(scan, reading=Reading(tell=told.append))
+    factor = found.errors / 0.1
+    np.testing.assert_array_equal(factor, factor[:1].repeat(4, axis=0))
+    assert factor[0, 2:] == pytest.approx(1, abs=1e-12)
+    # 396 degrees of freedom, and 10 that say 1
+    expected = (396 * np.array([0.5, np.hypot(0.9, 0.4)]) ** 2 + 10) / 406
+    np.testing.assert_allclose(factor[0, :2] ** 2, expected, rtol=4 * np.sqrt(2 / 396))
+    assert found.correlation is not None
+    assert found.correlation[0, 1] == pytest.approx(-0.9 / np.hypot(0.9, 0.4), abs=0.15)
+    assert told[1].startswith("Monte Carlo errors: scaled to the scatter of the runs' parts; in 1 of 6 bins it is 0.5")
+    assert told[1].endswith("most off in /A/h#0")
