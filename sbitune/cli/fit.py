@@ -32,7 +32,7 @@ def command(
     from sbitune.cli.figures import of_fit
     from sbitune.tuning.card import load_card
     from sbitune.tuning.found import scan_findings
-    from sbitune.tuning.line import fit_stage, train_stage
+    from sbitune.tuning.line import fit_stage, surrogate_stage
     from sbitune.tuning.scanning import stored_scan
 
     if _is_surrogate(card):
@@ -42,7 +42,7 @@ def command(
     scan = stored_scan(loaded)
     for finding in scan_findings(loaded, scan):
         reporter.say(str(finding))
-    return of_fit(fit_stage(loaded, scan, train_stage(loaded, scan, reporter), reporter).record)
+    return of_fit(fit_stage(loaded, scan, surrogate_stage(loaded, scan, reporter), reporter).record)
 
 
 def _is_surrogate(place: str) -> bool:

@@ -33,6 +33,11 @@ def how_it_was_made(fitted: Fitted) -> str:
 
 def _scan(fitted: Fitted) -> str:
     card = fitted.loaded.card
+    if fitted.loaded.stored is not None:
+        return (
+            f"Scan: none; the surrogate was read from {fitted.loaded.stored.name}. What figures show as the scan is "
+            f"this surrogate at {len(fitted.scan.runs)} points spread over its box."
+        )
     if card.scan.directory is not None:
         return f"Scan: {len(fitted.scan.runs)} runs, read from {card.scan.directory}."
     spent = timing(fitted.loaded.work / "scan", fitted.scan.runs)

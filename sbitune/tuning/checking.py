@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from sbitune.data.scan import Parameter
 from sbitune.data.selection import weights_of
 from sbitune.generators.catalogue import Beams, Catalogue, check_ranges, check_settings
 from sbitune.generators.command import check_command
-from sbitune.generators.config import PythiaConfig
+from sbitune.generators.config import Place, PythiaConfig
 from sbitune.tuning.booked import Booked, book
 from sbitune.tuning.card import LoadedCard, parameters_of
 from sbitune.tuning.coverage import check_coverage, check_rules
@@ -34,7 +35,7 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
     _check_theory(loaded, reference.bins)
     if booked is not None:
         check_coverage(loaded, reference.bins, booked)
-    if loaded.card.scan.directory is None:
+    if loaded.card.scan.directory is None and loaded.stored is None:
         _check_enough_runs(loaded)
     return parameters_of(loaded.card, before), reference
 
@@ -76,13 +77,42 @@ def _check_generator(loaded: LoadedCard) -> tuple[dict[str, float], Booked | Non
     """Check what is to be run; gives the parameters' values before tuning and, if that can be known, the bins."""
     card = loaded.card
     ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
+    if loaded.stored is not None and card.generator is not None:
+        from sbitune.tuning.stored import read_surrogate  # brings JAX, without which a scan starts faster
+
+        with naming(loaded.place("surrogate", "path")):
+            ranges = {p.name: (p.low, p.high) for p in read_surrogate(loaded.stored).model.parameters}
     if isinstance(card.generator, PythiaConfig):
         catalogue = check_settings(card.generator.settings, loaded.place)
-        before = check_ranges(ranges, catalogue, loaded.place)
+        before = check_ranges(ranges, catalogue, _place(loaded))
         return before, _check_analyses(loaded, catalogue)
     if card.generator is not None:
-        check_command(card.generator, ranges, loaded.directory, loaded.place)
+        check_command(card.generator, ranges, loaded.directory, _place(loaded))
     return {}, None
+
+
+def with_defaults(loaded: LoadedCard, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    """Fill in the values before tuning, which Pythia knows.
+
+    Raises `InputError` for a parameter that it does not know, or a range beyond its own.
+    """
+    generator = loaded.card.generator
+    if not isinstance(generator, PythiaConfig):
+        return parameters
+    ranges = {p.name: (p.low, p.high) for p in parameters}
+    defaults = check_ranges(ranges, check_settings(generator.settings, loaded.place), _place(loaded))
+    return tuple(replace(p, default=defaults[p.name]) for p in parameters)
+
+
+def _place(loaded: LoadedCard) -> Place:
+    """Where a key stands; parameters that are not in the card are those of the surrogate's file, which is."""
+
+    def spell(*steps: str | int) -> str:
+        if loaded.stored is not None and steps[0] == "parameters":
+            return f"{loaded.place('surrogate', 'path')}: its parameter {' '.join(map(str, steps[1:]))}"
+        return loaded.place(*steps)
+
+    return spell
 
 
 def _check_analyses(loaded: LoadedCard, catalogue: Catalogue) -> Booked | None:

@@ -17,6 +17,7 @@ from sbitune.tuning.inverse.summary import Comparison, InverseSummary, compare
 from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import ResultRecord, tune_of
+from sbitune.tuning.scanning import need_scan
 from sbitune.tuning.yamlfile import read_card
 
 _FILE = "inverse.yaml"
@@ -77,6 +78,7 @@ def invert(seed: int, fitted: Fitted, config: InverseConfig, reporter: Reporter 
 
     Raises as `train_inverse` does; nothing is written then.
     """
+    need_scan(fitted.loaded)
     keys = jax.random.split(jax.random.key(seed), 2)
     shown = 0
 

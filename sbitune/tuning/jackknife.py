@@ -87,7 +87,7 @@ def fit_combinations(
     Raises:
         InputError: for a run that the scan does not have.
     """
-    config = loaded.card.surrogate
+    config = loaded.learnt
     if isinstance(config, AutoConfig):
         config = choose(jax.random.key(loaded.card.fit.seed), scan, config, reporter).config
     found = []

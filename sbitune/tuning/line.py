@@ -31,6 +31,7 @@ from sbitune.tuning.surrogates.choice import train_chosen
 from sbitune.tuning.surrogates.description import describe, describe_choice
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
+from sbitune.tuning.surrogates.training import Trained
 from sbitune.tuning.validation import POINTS, agreement, merged_file, read_on, run_points
 
 
@@ -67,12 +68,19 @@ class Fitted:
         return self.matched.measured
 
 
-def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Surrogate:
-    """Train the card's surrogate, or read it if it was trained on this scan with this configuration, or is that of a
-    file.
-    """
-    if loaded.stored is not None:
-        return _take(loaded)
+def surrogate_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Surrogate:
+    """Read the surrogate's file that the card names, or train a surrogate."""
+    if loaded.stored is None:
+        return train_stage(loaded, scan, reporter)
+    surrogate = surrogate_of(loaded)
+    about = describe(surrogate) | {"file": loaded.stored.name}
+    made_of = hash_bytes(loaded.stored.read_bytes())
+    write_text(loaded.work / "surrogate.json", json.dumps({"made_of": made_of, "about": about}) + "\n")
+    return surrogate
+
+
+def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Trained:
+    """Train the card's surrogate, or read it if it was trained on this scan with this configuration."""
     path = loaded.work / "surrogate.npz"
     note = loaded.work / "surrogate.json"
     config = msgspec.json.encode([loaded.card.surrogate, loaded.card.fit.seed])
@@ -87,16 +95,6 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> S
         save_surrogate(temporary, surrogate)
     about = describe(surrogate) | describe_choice(choice)
     write_text(note, json.dumps({"made_of": wanted, "about": about}) + "\n")
-    return surrogate
-
-
-def _take(loaded: LoadedCard) -> Surrogate:
-    """Read the surrogate's file that the card names, and note what it is."""
-    assert loaded.stored is not None
-    surrogate = surrogate_of(loaded)
-    about = describe(surrogate) | {"file": loaded.stored.name}
-    made_of = hash_bytes(loaded.stored.read_bytes())
-    write_text(loaded.work / "surrogate.json", json.dumps({"made_of": made_of, "about": about}) + "\n")
     return surrogate
 
 
@@ -187,7 +185,7 @@ def _record(
 
 
 def _about(loaded: LoadedCard) -> dict[str, Any]:
-    """What `train_stage` noted of the surrogate."""
+    """What `surrogate_stage` noted of the surrogate."""
     return json.loads((loaded.work / "surrogate.json").read_text())["about"]
 
 
@@ -281,6 +279,6 @@ def tune(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
     if loaded.stored is not None:
         check(loaded)
     scan = make_scan(loaded, reporter) if loaded.stored is None else stored_scan(loaded)
-    surrogate = train_stage(loaded, scan, reporter)
+    surrogate = surrogate_stage(loaded, scan, reporter)
     fitted = fit_stage(loaded, scan, surrogate, reporter)
     return fitted if loaded.card.generator is None else validate_stage(fitted, reporter)

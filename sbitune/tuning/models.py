@@ -9,8 +9,6 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.formats import recognise
-from sbitune.data.ipol_reader import read_ipol
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import reference_key
 from sbitune.data.professor import runs_in
@@ -18,19 +16,15 @@ from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import Rule, read_weights
-from sbitune.generators.designs import run_names, unit_points
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checking import reference_of
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, read_record
-from sbitune.tuning.scanning import load_scan, stored_scan
+from sbitune.tuning.scanning import load_scan, scan_with_runs, stored_scan
+from sbitune.tuning.stored import as_scan as as_scan  # for those who open models
+from sbitune.tuning.stored import read_surrogate, surrogate_of
 from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.surrogates.ipol import IpolSurrogate
-from sbitune.tuning.surrogates.storage import load_surrogate
-
-#: points at which a model without a scan tells which of its bins are never filled
-_POINTS = 32
 
 
 class Opened(NamedTuple):
@@ -48,16 +42,13 @@ def open_model(place: str | Path, reporter: Reporter = QUIET) -> Opened:
         InputError: if the place holds none of these, or the card has no scan yet.
     """
     loaded = card_at(place)
-    if loaded is not None:
-        scan = stored_scan(loaded)
-        return Opened(train_stage(loaded, scan, reporter), loaded, scan.runs)
-    kind = recognise(place)
-    if kind == "surrogate":
-        return Opened(load_surrogate(place), None, ())
-    if kind == "ipol":
-        interpolation = read_ipol(place)
-        return Opened(IpolSurrogate(interpolation), None, interpolation.runs)
-    raise InputError(f"{place}: expected a surrogate.npz, an ipol.dat or a card; this is of the kind `{kind}`")
+    if loaded is None:
+        model, runs = read_surrogate(place)
+        return Opened(model, None, runs)
+    if loaded.stored is not None:
+        return Opened(surrogate_of(loaded), loaded, read_surrogate(loaded.stored).runs)
+    scan = stored_scan(loaded)
+    return Opened(train_stage(loaded, scan, reporter), loaded, scan.runs)
 
 
 def card_at(place: str | Path) -> LoadedCard | None:
@@ -75,7 +66,7 @@ def run_names_at(place: str | Path) -> tuple[str, ...]:
     loaded = card_at(place)
     if loaded is None and Path(place).is_dir():
         return tuple(run.name for run in runs_in(place))
-    return (stored_scan(loaded) if loaded is not None else load_scan(place)).runs
+    return (scan_with_runs(loaded) if loaded is not None else load_scan(place)).runs
 
 
 def point_of(parameters: Sequence[Parameter], given: Mapping[str, float], extrapolate: bool = False) -> np.ndarray:
@@ -195,11 +186,3 @@ def _all_measured(bins: Bins, reference: Reference) -> tuple[list[Rule], list[st
         raise InputError(f"the reference has none of the observables, which begin with {', '.join(bins.paths()[:3])}")
     missing = [path for path in bins.paths() if path not in found]
     return [Rule(path, 1.0, "reference", exact=True) for path in found], missing
-
-
-def as_scan(model: Surrogate) -> Scan:
-    """A model at points spread over its box, for what asks for a scan: the measured side of a fit without runs."""
-    low, high = np.array([(p.low, p.high) for p in model.parameters]).T
-    theta = low + (high - low) * unit_points("sobol", _POINTS, len(low), 1)
-    mean, error = (np.asarray(part) for part in model.predict_many(theta))
-    return Scan(model.parameters, theta, mean, error, model.bins, tuple(run_names(_POINTS)))

@@ -45,7 +45,7 @@ def bootstrap(
         reporter: hears of progress.
 
     Raises:
-        InputError: for numbers that are not possible.
+        InputError: for numbers that are not possible, or runs of a card whose surrogate is that of a file.
         ComputationError: if fewer than two refits succeed.
     """
     if (of == "combinations") != (left_out is not None):
@@ -68,7 +68,7 @@ def _choices(seed: int, runs: int, of: Of, n: int, left_out: int | None) -> Choi
 def retrainer(fitted: Fitted) -> Callable[[np.ndarray], BinnedModel]:
     """Train the card's surrogate on runs (n,) of its scan, which may repeat; a kind that was chosen stays chosen."""
     key = jax.random.key(fitted.loaded.card.fit.seed)
-    config = fitted.loaded.card.surrogate
+    config = fitted.loaded.learnt
     kind: Kind
     if isinstance(config, AutoConfig):
         kind, key = kind_named(config, str(fitted.record.choice[0]["name"])), jax.random.split(key)[1]

@@ -14,12 +14,10 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import weights_of
 from sbitune.generators.campaign import Means, run_campaign
-from sbitune.generators.catalogue import check_ranges, check_settings
-from sbitune.generators.config import PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
 from sbitune.tuning.card import Card, LoadedCard, load_card
-from sbitune.tuning.checking import check, extra_points, naming
+from sbitune.tuning.checking import check, extra_points, naming, with_defaults
 from sbitune.tuning.found import settle_scan
 
 
@@ -73,6 +71,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
         ComputationError: if runs failed and the card does not say to drop them.
     """
     card = loaded.card
+    need_scan(loaded)
     parameters, _ = check(loaded)
     if card.scan.directory is not None:
         if card.scan.extra is not None:
@@ -99,7 +98,7 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
     with naming(loaded.place("scan", "directory")):
         found = load_scan(loaded.directory / str(scan.directory), reading)
     if not parameters:
-        return _with_defaults(loaded, found)
+        return replace(found, parameters=with_defaults(loaded, found.parameters))
     names = [p.name for p in found.parameters]
     if sorted(names) != sorted(p.name for p in parameters):
         raise InputError(
@@ -129,22 +128,16 @@ def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: 
         )
 
 
-def _with_defaults(loaded: LoadedCard, scan: Scan) -> Scan:
-    """Fill in the values before tuning, which Pythia knows."""
-    generator = loaded.card.generator
-    if not isinstance(generator, PythiaConfig):
-        return scan
-    ranges = {p.name: (p.low, p.high) for p in scan.parameters}
-    defaults = check_ranges(ranges, check_settings(generator.settings, loaded.place), loaded.place)
-    return replace(scan, parameters=tuple(replace(p, default=defaults[p.name]) for p in scan.parameters))
-
-
 def stored_scan(loaded: LoadedCard) -> Scan:
-    """Read the scan that `make_scan` left.
+    """Read the scan that `make_scan` left. Of a card whose surrogate is that of a file, this at some points.
 
     Raises:
         InputError: if it is not there, or the card's parameters are not those it was made with.
     """
+    if loaded.stored is not None:
+        from sbitune.tuning.stored import as_scan, surrogate_of  # brings JAX, without which a scan starts faster
+
+        return as_scan(surrogate_of(loaded))
     path = loaded.work / "scan.npz"
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune scan {loaded.path}` first")
@@ -153,6 +146,21 @@ def stored_scan(loaded: LoadedCard) -> Scan:
     if card and list(card.items()) != [(p.name, (p.low, p.high)) for p in scan.parameters]:
         raise InputError(f"{path}: the card's parameters have changed; run `sbitune scan {loaded.path}` again")
     return scan
+
+
+def scan_with_runs(loaded: LoadedCard) -> Scan:
+    """Read the scan that `make_scan` left. Raises `InputError` as `stored_scan`, and if the card has no scan."""
+    need_scan(loaded)
+    return stored_scan(loaded)
+
+
+def need_scan(loaded: LoadedCard) -> None:
+    """Raise `InputError` if the card has no scan, as its surrogate is that of a file."""
+    if loaded.stored is not None:
+        raise InputError(
+            f"{loaded.place('surrogate', 'path')}: the surrogate is that of a file; this card has no scan, which is "
+            "needed here: name it, and a kind of surrogate to be trained"
+        )
 
 
 def _collect(loaded: LoadedCard, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
@@ -188,7 +196,7 @@ def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
     """
     path = Path(place)
     if path.is_dir() and (path / "card.yaml").is_file():
-        return _selected(stored_scan(load_card(path)), reading)
+        return _selected(scan_with_runs(load_card(path)), reading)
     if path.is_dir():
         return read_runs(path, reading=reading)
     if not path.is_file():

@@ -30,6 +30,7 @@ from sbitune.fitting.problem import Problem
 from sbitune.learning.keys import check_key
 from sbitune.tuning.checking import extra_points
 from sbitune.tuning.line import Fitted
+from sbitune.tuning.scanning import need_scan
 from sbitune.tuning.teaching import Lever, Outputs, find_outputs, make_lever, select_outputs
 
 #: candidates spread over the box (a power of 2), and drawn around the tune with errors widened by this factor
@@ -218,9 +219,10 @@ def _space(problem: Problem, scan: Scan, around: np.ndarray, n: int, candidates:
 def propose_next(fitted: Fitted, n: int, seed: int) -> Proposal:
     """Propose n points to add to the scan of a fitted card.
 
-    Raises `InputError` if the card names extra runs that the fit did not have yet, or as `propose` does.
+    Raises `InputError` if the card has no scan or names extra runs that the fit did not have yet, or as `propose` does.
     """
     loaded = fitted.loaded
+    need_scan(loaded)
     known = {tuple(theta) for theta in fitted.scan.theta.tolist()}
     missing = [x for x in _earlier(fitted).tolist() if tuple(x) not in known]
     if missing and loaded.card.scan.bad_runs == "stop":

@@ -7,6 +7,7 @@ import numpy as np
 from sbitune.tuning.surrogates.choice import Choice
 from sbitune.tuning.surrogates.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
+from sbitune.tuning.surrogates.ipol import IpolSurrogate
 from sbitune.tuning.surrogates.neural import NeuralSurrogate
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 
@@ -25,6 +26,9 @@ def describe(surrogate: Any) -> dict[str, Any]:
     if isinstance(surrogate, NeuralSurrogate):
         config = surrogate.config
         return {"kind": "network", "members": config.folds * config.members_per_fold, "hidden": list(config.hidden)}
+    if isinstance(surrogate, IpolSurrogate):
+        order, error_order = surrogate.interpolation.orders.max(axis=0).tolist()
+        return {"kind": "ipol", "order": order, "order_of_errors": error_order}
     return {"kind": type(surrogate).__name__}
 
 
@@ -45,6 +49,11 @@ _KINDS = {
 
 def in_words(about: dict[str, Any]) -> str:
     """One or two sentences on a surrogate that `describe` described."""
+    if about["kind"] == "ipol":
+        return (
+            f"Professor's polynomials of orders up to {about['order']} for every bin. As error stands the Monte Carlo "
+            "error of one run, which says nothing about the polynomials; it is independent from bin to bin"
+        )
     words = _KINDS.get(str(about["kind"]), str(about["kind"])).format(**about)
     if "components" in about:
         own = about["bins_of_their_own"]
