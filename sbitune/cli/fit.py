@@ -92,7 +92,7 @@ def _fit_alone(
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
-    outside = fit_findings(points, matched.measured, "points at which the surrogate was asked")
+    outside = fit_findings(points, matched.measured, predicted=True)
     for finding in outside:
         reporter.say(str(finding))
     config = within_limits(model, *(read_limits(limits) if limits else ({}, {})))

@@ -66,7 +66,7 @@ def settle(
         scan = replace(scan, parameters=kept, theta=scan.theta[:, varied])
     once = np.ones(len(scan.runs), bool)
     for rows in same_content(scan).repeated:
-        once[rows[1:]] = False
+        once[list(rows[1:])] = False
     return (scan if once.all() else scan.take_runs(once)), found
 
 

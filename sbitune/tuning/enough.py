@@ -38,6 +38,11 @@ def check_enough_runs(
             f"needed; {more}, or name a polynomial of low order as surrogate"
         )
     if not isinstance(surrogate, PolynomialConfig):
+        if runs < (needed := dimensions + 2):
+            raise InputError(
+                f"{where}: {runs} runs are too few to learn {dimensions} parameters from, at least {needed} runs are "
+                f"needed; {more}"
+            )
         return
     order = surrogate.order
     if order == "auto":

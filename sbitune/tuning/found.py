@@ -30,13 +30,18 @@ def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> S
             "varies, or one without it"
         )
     more = "add runs" if existing else "raise scan.runs"
-    check_enough_runs(loaded.card.surrogate, len(settled.runs), len(settled.parameters), place, more)
+    check_enough_runs(loaded.learnt, len(settled.runs), len(settled.parameters), place, more)
     write_text(_file(loaded), json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
     return settled
 
 
 def scan_findings(loaded: LoadedCard, scan: Scan) -> tuple[Finding, ...]:
-    """What was found when the scan of a card was made; of an older scan, what is found now."""
+    """What was found when the scan of a card was made; of an older scan, what is found now.
+
+    A surrogate that is read from a file has no runs in which something could be found.
+    """
+    if loaded.stored is not None:
+        return ()
     path = _file(loaded)
     if not path.is_file():
         return examine(scan)
@@ -47,8 +52,9 @@ def scan_findings(loaded: LoadedCard, scan: Scan) -> tuple[Finding, ...]:
     return tuple(row._replace(where=tuple(row.where)) for row in rows)
 
 
-def fit_findings(scan: Scan, measured: Measured, points: str = "runs") -> tuple[Finding, ...]:
-    """Measured bins that no point of a scan reaches, the farthest first; `points` says what they are."""
+def fit_findings(scan: Scan, measured: Measured, predicted: bool = False) -> tuple[Finding, ...]:
+    """Measured bins that no run of a scan reaches, the farthest first; `predicted` runs are those of a surrogate."""
+    points = "points at which the surrogate was asked" if predicted else "runs"
     found = find_envelopes(scan, measured)
     outside = found.outside()
     if not outside:

@@ -116,7 +116,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
-    outside = fit_findings(scan, matched.measured)
+    outside = fit_findings(scan, matched.measured, predicted=loaded.stored is not None)
     for finding in outside:
         reporter.say(str(finding))
     try:
