@@ -1,7 +1,6 @@
 """What can be known of a card before the first event: whatever cannot work is refused here, with its place."""
 
 import contextlib
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,7 +18,7 @@ from sbitune.generators.config import Place, PythiaConfig
 from sbitune.tuning.booked import Booked, book
 from sbitune.tuning.card import LoadedCard, parameters_of
 from sbitune.tuning.coverage import check_coverage, check_rules
-from sbitune.tuning.surrogates.config import AutoConfig, GaussianConfig, NetworkConfig, PolynomialConfig
+from sbitune.tuning.enough import check_enough_runs
 
 
 def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
@@ -36,7 +35,8 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
     if booked is not None:
         check_coverage(loaded, reference.bins, booked)
     if loaded.card.scan.directory is None and loaded.stored is None:
-        _check_enough_runs(loaded)
+        runs = loaded.card.scan.runs + len(extra_points(loaded))
+        check_enough_runs(loaded.learnt, runs, len(loaded.card.parameters), loaded.place("scan", "runs"))
     return parameters_of(loaded.card, before), reference
 
 
@@ -174,43 +174,3 @@ def extra_points(loaded: LoadedCard) -> np.ndarray:
                 if not p.low <= value <= p.high:
                     raise InputError(f"{path}:{line}: {name} = {value:g} is not inside [{p.low:g}, {p.high:g}]")
     return points
-
-
-def _check_enough_runs(loaded: LoadedCard) -> None:
-    """Refuse a scan, extra runs included, from which the card's surrogate could not be learnt."""
-    surrogate, runs = loaded.card.surrogate, loaded.card.scan.runs + len(extra_points(loaded))
-    dimensions = len(loaded.card.parameters)
-    where = loaded.place("scan", "runs")
-    if isinstance(surrogate, NetworkConfig) and runs < 2 * surrogate.folds:
-        raise InputError(
-            f"{where}: a network with {surrogate.folds} folds needs at least {2 * surrogate.folds} runs, not {runs}; "
-            "raise scan.runs or lower surrogate.folds"
-        )
-    if isinstance(surrogate, GaussianConfig | AutoConfig) and runs < 2 * dimensions + 10:
-        raise InputError(
-            f"{where}: {runs} runs are too few to learn {dimensions} parameters from; give {2 * dimensions + 10} at "
-            "least, or name a polynomial of low order as surrogate"
-        )
-    if not isinstance(surrogate, PolynomialConfig):
-        return
-    order = surrogate.order
-    if order == "auto":
-        _check_folds(surrogate, runs, dimensions, where)
-    elif runs < (needed := math.comb(dimensions + order, order) + 1):
-        raise InputError(
-            f"{where}: a polynomial of order {order} in {dimensions} parameters needs at least {needed} runs, "
-            f"not {runs}; raise scan.runs or lower surrogate.order"
-        )
-
-
-def _check_folds(surrogate: PolynomialConfig, runs: int, dimensions: int, where: str) -> None:
-    """With `order: auto` the first order at least must leave the fit to all folds but one a degree of freedom."""
-    order = min(1, surrogate.max_order)
-    needed = surrogate.folds
-    while needed - -(-needed // surrogate.folds) <= math.comb(dimensions + order, order):
-        needed += 1
-    if runs < needed:
-        raise InputError(
-            f"{where}: to choose the order of a polynomial in {dimensions} parameters with {surrogate.folds} folds at "
-            f"least {needed} runs are needed, not {runs}; raise scan.runs"
-        )
