@@ -187,8 +187,8 @@ def _read_parts(path: Path, bins: Bins) -> Parts | None:
 def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None, reading: Reading = Reading()) -> Scan:
     """Make a scan of runs that have the same bins.
 
-    Where runs keep the contents of their parts, the scatter of these gives the correlation of the Monte Carlo errors, and
-    scales the quoted errors of every bin by one factor for all runs (see `correlation.measure_errors`).
+    Where runs keep the contents of their parts, the scatter of these gives the correlation of the Monte Carlo errors,
+    and scales the quoted errors of every bin by one factor for all runs (see `correlation.measure_errors`).
     """
     if not rows:
         raise InputError("no usable run in this scan")
@@ -220,10 +220,10 @@ def _tell_scaled(bins: Bins, factor: np.ndarray, tell: Callable[[str], None]) ->
     """Say in which bins the errors were scaled by more than a fifth."""
     far = np.flatnonzero(np.abs(np.log(factor)) > np.log(_WORTH_TELLING))
     if len(far):
-        worst = far[np.argmax(np.abs(np.log(factor[far])))]
+        worst = bins.labels()[far[np.argmax(np.abs(np.log(factor[far])))]]
         tell(
             f"Monte Carlo errors: scaled to the scatter of the runs' parts; in {len(far)} of {len(bins)} bins it is "
-            f"{factor[far].min():.2g} to {factor[far].max():.2g} of the quoted error, most off in {bins.labels()[worst]}"
+            f"{factor[far].min():.2g} to {factor[far].max():.2g} of the quoted error, most off in {worst}"
         )
 
 
