@@ -10,7 +10,7 @@ Source: github.com/HEPonHPC/apprentice, `apprentice/io.py` (readH5, writeInputDa
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -29,6 +29,7 @@ def read_scan(
     path: str | Path,
     parameters: Sequence[Parameter] | None = None,
     drop_bad: Literal["bins", "runs"] | None = None,
+    tell: Callable[[str], None] = logger.warning,
 ) -> Scan:
     """Read a scan from Apprentice's HDF5.
 
@@ -36,7 +37,8 @@ def read_scan(
         path: the file.
         parameters: names and box; matched to the file's columns by name. Without them the box is the one that
             `write_scan` left in the file, else the smallest one that holds all runs (the format has none).
-        drop_bad: drop every bin, or every run, with a number that is not finite; the log names each of them.
+        drop_bad: drop every bin, or every run, with a number that is not finite or a negative error.
+        tell: receives what was dropped, each with its name; by default the log.
 
     Raises:
         InputError: the file is absent or not of this layout, a number is not finite (and `drop_bad` is not
@@ -60,7 +62,7 @@ def read_scan(
             f"{path}: {error} (with drop_bad='bins' or 'runs': --bad-bins drop, --bad-runs drop)"
         ) from error
     if dropped:
-        logger.warning("%s: %s", path, dropped)
+        tell(f"left out: {path}: {dropped}")
     return scan
 
 

@@ -6,23 +6,49 @@ from pathlib import Path
 from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding, examine, settle
 from sbitune.data.files import write_text
-from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.problem import Measured
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.envelopes import find_envelopes
 
+#: how messages about what is left out begin
+_LEFT_OUT = "left out: "
 
-def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Scan:
-    """Examine the scan of a card, put right what can be, and note what was found in `work/findings.json`.
+
+class Noting(Reporter):
+    """Hands everything on, and remembers what was left out on the way to a scan."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.left_out: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Hand a line on."""
+        if text.startswith(_LEFT_OUT):
+            self.left_out.append(text.removeprefix(_LEFT_OUT))
+        self.reporter.say(text)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Hand progress on."""
+        self.reporter.progress(what, done, total)
+
+
+def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
+    """Examine the scan of a card, put right what can be, and note what was found in `work/findings.json`; with that,
+    what the reporter saw left out before.
 
     Raises:
         InputError: for collinear parameters, one of the card's parameters that does not vary, or too few runs.
     """
     existing = loaded.card.scan.directory is not None
     place = loaded.place("scan", "directory" if existing else "runs")
+    before = tuple(reporter.left_out)
     settled, found = settle(scan, reporter.say, place)
+    if before:
+        said = f"{len(before)} faulty runs, bins or parameters were left out when the scan was read"
+        found = (Finding("left out of the scan", said, before, "as the card says: bad_runs, bad_bins"), *found)
     left = [p.name for p in scan.parameters if p not in settled.parameters]
     if left and loaded.card.parameters:
         raise InputError(

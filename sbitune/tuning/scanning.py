@@ -18,7 +18,7 @@ from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
 from sbitune.tuning.card import Card, LoadedCard, load_card
 from sbitune.tuning.checking import check, extra_points, naming, with_defaults
-from sbitune.tuning.found import settle_scan
+from sbitune.tuning.found import Noting, settle_scan
 
 
 def design(loaded: LoadedCard) -> np.ndarray:
@@ -73,6 +73,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     card = loaded.card
     need_scan(loaded)
     parameters, _ = check(loaded)
+    reporter = Noting(reporter)
     if card.scan.directory is not None:
         if card.scan.extra is not None:
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
@@ -205,5 +206,5 @@ def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
         return _selected(Scan.load(path), reading)
     if path.suffix in (".h5", ".hdf5"):
         drop = "bins" if reading.bad_bins == "drop" else "runs" if reading.bad_runs == "drop" else None
-        return _selected(read_apprentice(path, drop_bad=drop), reading)
+        return _selected(read_apprentice(path, drop_bad=drop, tell=reading.tell), reading)
     raise InputError(f"scan {path}: expected a directory of runs, a scan.npz or an Apprentice .h5 file")

@@ -331,6 +331,32 @@ def test_bad_numbers_in_the_histograms_of_a_run(tmp_path, column, word, said):
         assert json.loads(left.stdout)["bins"] == 16
 
 
+def test_what_a_card_drops_is_in_the_record_and_on_the_page(tmp_path):
+    place = directories(tmp_path / "scan")
+    spoil_row(place / "0003", 3, "nan")
+    (place / "0005/params.dat").write_text("a nan\nb 0\n")
+    options = f"{{directory: {place}, bad_runs: drop, bad_bins: drop}}"
+    dropping = card(tmp_path / "card", place, **{f"{{directory: {place}}}": options})
+    assert call("tune", dropping).stderr.count("left out: bin /TOY/d01#0, not finite in some run") == 1
+    (row,) = yaml.safe_load((dropping / "result.yaml").read_text())["findings"]
+    assert row["kind"] == "left out of the scan"
+    run, bin_ = row["where"]
+    assert "0005/params.dat:1: nan is not finite" in run
+    assert bin_ == "bin /TOY/d01#0, not finite in some run"
+    section = (dropping / "report.html").read_text().split('<h2 id="found">')[1].split("<h2")[0]
+    assert "2 faulty runs, bins or parameters were left out when the scan was read" in section
+    assert "0005/params.dat:1: nan is not finite" in section
+
+
+def test_what_is_dropped_of_hdf5_is_told(tmp_path):
+    write_scan(tmp_path / "scan.h5", SCAN)
+    with h5py.File(tmp_path / "scan.h5", "a") as file:
+        file["errors"][3, 4] = -0.1
+    left = call("train", tmp_path / "scan.h5", *QUICK, "--bad-runs", "drop", "--json")
+    assert "scan.h5: dropped 1 runs: bad number in run 0004, bin /TOY/d01#3: " in left.stderr
+    assert json.loads(left.stdout)["runs"] == 23
+
+
 @pytest.mark.parametrize("word", ["nan", "inf", "-inf"])
 def test_bad_numbers_in_params_dat(tmp_path, word):
     place = directories(tmp_path / "scan")
