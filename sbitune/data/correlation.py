@@ -13,14 +13,17 @@ counted. The parts tell this too.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 #: a correlation matrix of more bins than this takes more memory than it is worth; bins are taken to be independent then
 MOST_BINS = 4000
 #: smallest admixture of the unit matrix: bins that are filled by the same entries would make the matrix singular
-SMALLEST_SHRINKAGE = 0.01
+SMALLEST_SHRINKAGE = 0.005
+#: admixtures that are tried
+_AMOUNTS = 40
 #: degrees of freedom that stand for what the file quotes, when the scatter of parts is pooled with it
 PRIOR_FREEDOM = 10
 
@@ -31,7 +34,7 @@ class Parts(NamedTuple):
     values: np.ndarray  #: (n_parts, n_bins) contents, each made from one part alone
     events: np.ndarray  #: (n_parts,) events in each part
 
-    def take(self, chosen: np.ndarray) -> "Parts":
+    def take(self, chosen: Any) -> "Parts":
         """Only these bins: a boolean mask (n_bins,) or indices."""
         return self._replace(values=self.values[:, chosen])
 
@@ -40,7 +43,7 @@ class Parts(NamedTuple):
         part of average size; and (n_bins,) whether the bin is finite in all parts, else its deviations are 0.
         """
         values = np.asarray(self.values, float)
-        finite = np.isfinite(values).all(axis=0)
+        finite = np.asarray(np.isfinite(values).all(axis=0))
         values = np.where(finite, values, 0.0)
         weights = (self.events / self.events.mean())[:, None]
         return np.sqrt(weights) * (values - np.mean(weights * values, axis=0)), finite
@@ -54,19 +57,23 @@ def pool_correlation(parts: Iterable[Parts]) -> np.ndarray | None:
             deviating in that run.
 
     Returns:
-        (n_bins, n_bins) correlation matrix, shrunk towards the unit matrix by lambda = sum var(r_ij) / sum r_ij^2
-        (J. Schaefer, K. Strimmer, Stat. Appl. Genet. Mol. Biol. 4 (2005) 32). None without parts.
+        (n_bins, n_bins) correlation matrix, shrunk towards the unit matrix: by what makes one half of the runs say most
+        of the other; with parts of one run only, by lambda = sum var(r_ij) / sum r_ij^2 (J. Schaefer, K. Strimmer,
+        Stat. Appl. Genet. Mol. Biol. 4 (2005) 32). That lambda is best for the coefficients, but too much for the
+        inverse of the matrix, which the likelihood needs. None without parts.
     """
-    total, freedom = None, 0
-    for run in parts:
-        if len(run.events) < 2:
-            continue
-        deviation = run.deviations()[0]
-        scale = np.sqrt(np.sum(deviation**2, axis=0) / (len(deviation) - 1))
-        z = deviation / np.where(scale > 0, scale, 1.0)
-        total = z.T @ z if total is None else total + z.T @ z
-        freedom += len(z) - 1
-    return None if total is None else _shrunk(total, freedom)
+    halves = [_Pool(), _Pool()]
+    for number, run in enumerate(run for run in parts if len(run.events) > 1):
+        halves[number % 2].add(run)
+    first, second = halves
+    if first.total is None:
+        return None
+    if second.total is None:
+        return _shrunk(first.matrix(), _amount(first.matrix(), first.freedom))
+    both = _Pool(first.total + second.total, first.freedom + second.freedom)
+    # the admixture is noise / (noise + signal), and all the runs have half the noise of one half of them
+    half = _best_amount(first, second)
+    return _shrunk(both.matrix(), max(half / (2 - half), SMALLEST_SHRINKAGE))
 
 
 def measure_errors(runs: Iterable[tuple[Parts, np.ndarray]], n_bins: int) -> np.ndarray:
@@ -116,15 +123,51 @@ def shrink_correlation(residuals: np.ndarray, prior: np.ndarray | None = None) -
     return (1 - amount) * r + amount * prior
 
 
-def _shrunk(total: np.ndarray, freedom: int) -> np.ndarray:
-    spread = np.sqrt(np.diag(total))
-    spread = np.where(spread > 0, spread, 1.0)
-    r = total / np.outer(spread, spread)
-    np.fill_diagonal(r, 0.0)
-    squares = np.sum(r**2)
-    # variance of a sample correlation coefficient of normal variables
-    noise = np.sum((1 - r**2) ** 2) - len(r)
-    amount = 1.0 if squares == 0 else noise / freedom / squares
-    r *= 1 - np.clip(amount, SMALLEST_SHRINKAGE, 1.0)
+@dataclass
+class _Pool:
+    """Sums over runs."""
+
+    total: np.ndarray | None = None  #: (n_bins, n_bins) of products of standardised deviations
+    freedom: int = 0  #: of what is summed
+
+    def add(self, run: Parts) -> None:
+        deviation = run.deviations()[0]
+        freedom = len(deviation) - 1
+        scale = np.sqrt(np.sum(deviation**2, axis=0) / freedom)
+        z = deviation / np.where(scale > 0, scale, 1.0)
+        self.total = z.T @ z if self.total is None else self.total + z.T @ z
+        self.freedom += freedom
+
+    def matrix(self) -> np.ndarray:
+        """Sample correlation; bins that never scatter are independent."""
+        assert self.total is not None
+        spread = np.sqrt(np.diag(self.total))
+        r = self.total / np.outer(*[np.where(spread > 0, spread, 1.0)] * 2)
+        np.fill_diagonal(r, 1.0)
+        return r
+
+
+def _shrunk(r: np.ndarray, amount: float) -> np.ndarray:
+    r = (1 - amount) * r
     np.fill_diagonal(r, 1.0)
     return r
+
+
+def _amount(r: np.ndarray, freedom: int) -> float:
+    """Admixture of the unit matrix from one sample: noise over signal of the coefficients."""
+    squares = np.sum(r**2) - len(r)
+    # variance of a sample correlation coefficient of normal variables
+    noise = np.sum((1 - r**2) ** 2)
+    return 1.0 if squares <= 0 else float(np.clip(noise / freedom / squares, SMALLEST_SHRINKAGE, 1.0))
+
+
+def _best_amount(first: _Pool, second: _Pool) -> float:
+    """Admixture with which the matrix of one half of the runs gives the other half the highest normal likelihood."""
+    amounts = np.geomspace(2 * SMALLEST_SHRINKAGE, 1.0, _AMOUNTS)
+    loss = np.zeros(len(amounts))
+    for known, new in ((first, second), (second, first)):
+        values, vectors = np.linalg.eigh(known.matrix())
+        spread = np.sum(vectors * (new.matrix() @ vectors), axis=0)
+        eigenvalues = (1 - amounts[:, None]) * values + amounts[:, None]
+        loss += new.freedom * np.sum(np.log(eigenvalues) + spread / eigenvalues, axis=1)
+    return float(amounts[np.argmin(loss)])
