@@ -18,7 +18,7 @@ from sbitune.tuning.closure import pseudo_data
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import match
 from sbitune.tuning.scanning import check, make_scan
-from sbitune.tuning.validation import read_on, run_points, with_floor
+from sbitune.tuning.validation import noise_of, read_on, run_points
 
 #: part of every range, around its middle, in which the truths lie
 INSIDE = 0.8
@@ -46,7 +46,7 @@ def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Report
     fits = []
     for theta, path in zip(points, files.values(), strict=True):
         run = read_on(path, measured.bins)
-        data = pseudo_data(scan.bins, measured.indices, run.values, with_floor(run))
+        data = pseudo_data(scan.bins, measured.indices, run.values, noise_of(run, matched.scaling))
         problem = Problem(surrogate, data, correlation=matched.correlation)
         fits += fit_known(problem, theta, [data.values], thorough=True)
     found = collect(problem, names, points, fits)

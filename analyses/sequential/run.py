@@ -4,6 +4,7 @@ See README.md beside this file.
 """
 
 import argparse
+import functools
 import itertools
 import json
 from collections.abc import Callable
@@ -87,7 +88,7 @@ class Study:
                 tasks = [msgspec.structs.replace(task, name=fingerprint(task)) for task in tasks]
             where = loaded.work / ("scan" if planned else "sequential")
             how = means(card)._replace(workers=workers)
-            made = run_campaign(tasks[first:], where, how, lambda done, total: reporter.progress("runs", done, total))
+            made = run_campaign(tasks[first:], where, how, functools.partial(reporter.progress, "runs"))
             return collect(made.runs, self.parameters, Reading(loaded.rules()))
 
         return make

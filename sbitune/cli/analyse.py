@@ -31,9 +31,12 @@ def command(
     Example: sbitune analyse events.hepmc.gz -a ALEPH_1996_S3486095 -a PDG_HADRON_MULTIPLICITIES -o out.yoda
     """
     from sbitune.data import yoda
+    from sbitune.data.formats import YODA
     from sbitune.generators.eventfiles import analyse
     from sbitune.generators.observables import register
+    from sbitune.tuning.tables import check_suffix
 
+    check_suffix(output, YODA)
     for file in files:
         register(file)
     section = None if cross_section is None else (cross_section, 0.0)

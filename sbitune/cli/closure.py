@@ -5,7 +5,16 @@ from typing import Any
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-from sbitune.cli.scans import card_at, kind_options, read, reading_options, run_names, surrogate_config, trained_on
+from sbitune.cli.scans import (
+    card_at,
+    kind_options,
+    known_runs,
+    read,
+    reading_options,
+    run_names,
+    surrogate_config,
+    trained_on,
+)
 
 
 @click.command("closure")
@@ -46,9 +55,10 @@ def command(
     from sbitune.tuning.surrogates.noise import smooth_errors
 
     config = surrogate_config(card_at(scan), kind, order, per_bin, scale)
+    named = run_names(holdout)
     whole = read(scan, weights, bad_runs, bad_bins, reporter.say)
     whole, _ = settle(whole, reporter.say, trained_on(scan))
-    used, held = whole.split(run_names(holdout))
+    used, held = whole.split(known_runs(whole, named))
     check_enough_runs(config, len(used.runs), len(used.parameters), trained_on(scan, held), "add runs")
     clock = time.process_time()
     surrogate, choice = train_chosen(jax.random.key(seed), used, config, reporter)

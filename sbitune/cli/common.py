@@ -27,6 +27,14 @@ from sbitune.data.reporting import Reporter
 Figures = dict[str, Any]
 
 
+class Said(dict[str, Any]):
+    """Figures of one thing: numbers for `--json`, and the words that stand for them on a terminal."""
+
+    def __init__(self, words: str, **figures: Any) -> None:
+        super().__init__(figures)
+        self.words = words
+
+
 class TerminalReporter(Reporter):
     """Shows words and progress bars on standard error; without a terminal words and a line of progress now and then."""
 
@@ -40,10 +48,10 @@ class TerminalReporter(Reporter):
         """Print a line."""
         self.console.print(text, markup=False)
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def progress(self, what: str, done: int, total: int, failed: int = 0) -> None:
         """Move the bar of `what`; it goes when all is done."""
         if not self.console.is_terminal:
-            self._plain.show(what, done, total)
+            self._plain.show(what, done, total, failed)
             return
         if self._progress is None:
             self._progress = Progress(
@@ -53,7 +61,8 @@ class TerminalReporter(Reporter):
             self._progress.start()
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total)
-        self._progress.update(self._tasks[what], completed=done, total=total)
+        words = f"{what}, {failed} failed" if failed else what
+        self._progress.update(self._tasks[what], completed=done, total=total, description=words)
         if done >= total:
             self._progress.remove_task(self._tasks.pop(what))
             if not self._tasks:
@@ -120,6 +129,8 @@ def _show(figures: Figures) -> None:
     for key, value in figures.items():
         if isinstance(value, float):
             value = f"{value:.6g}"
+        if isinstance(value, dict | list) and not value:
+            value = "none"
         if isinstance(value, dict | list):
             click.echo(f"{key}:")
             items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
@@ -132,6 +143,10 @@ def _show(figures: Figures) -> None:
 def _short(item: Any) -> str:
     if isinstance(item, float):
         return f"{item:.6g}"
+    if isinstance(item, Said):
+        return item.words
     if isinstance(item, dict):
-        return ", ".join(f"{key} {_short(value)}" for key, value in item.items())
+        return ", ".join(f"{key} {_short(value)}" for key, value in item.items() if value is not None)
+    if isinstance(item, list | tuple):
+        return f"[{', '.join(map(_short, item))}]"
     return str(item)

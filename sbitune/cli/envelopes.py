@@ -11,7 +11,10 @@ from sbitune.cli.scans import read, reading_options
 @click.command("envelopes")
 @click.argument("scan")
 @click.option(
-    "-r", "--reference", multiple=True, help="YODA file, directory of them, or measurement; default: the card's."
+    "-r",
+    "--reference",
+    multiple=True,
+    help="YODA file, directory of them, Apprentice's data JSON, or measurement; default: the card's.",
 )
 @reading_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Every bin as .csv, or the envelopes as .yoda.")
@@ -25,8 +28,8 @@ def command(
     bad_bins: Any,
     output: str | None,
 ) -> Figures:
-    """For every bin of SCAN (a directory of runs, a card's directory, scan.npz, .h5): does the measured value lie
-    within what the runs span? Bins where it does not are named with how far, in units of the measured error.
+    """For every bin of SCAN (of any layout that `sbitune ls` reads): does the measured value lie within what the runs
+    span? Bins where it does not are named with how far, in units of the measured error.
 
     Example: sbitune envelopes my-scan --reference ALEPH_1996_S3486095
     """
@@ -44,7 +47,7 @@ def command(
     runs = read((place,), weights, bad_runs, bad_bins, reporter.say)
     matched = matched_with(runs, loaded, reference, weights)
     if matched is None:
-        raise InputError("--reference: say what was measured: a YODA file or the name of a measurement")
+        raise InputError("--reference: say what was measured: a YODA file, a data JSON or the name of a measurement")
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:

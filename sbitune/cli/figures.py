@@ -6,19 +6,33 @@ from sbitune.tuning.record import ResultRecord
 
 
 def of_fit(record: ResultRecord) -> dict[str, Any]:
-    """Parameters, chi2 and validation of a result."""
+    """Parameters, chi2 and validation of a result.
+
+    `minos` is the lower (negative) and the upper error, None where there is none (a fixed parameter, `minos: false`);
+    `excluded` holds every selected bin that is not in the fit, and why.
+    """
     figures: dict[str, Any] = {
         "status": record.status,
+        "warnings": record.warnings,
         "chi2": record.chi2,
         "ndf": record.ndf,
         "chi2_unit": record.chi2_unit,
         "parameters": {
-            name: {"value": p.value, "error": p.error, "scaled_error": p.scaled_error, "status": p.status}
+            name: {
+                "value": p.value,
+                "error": p.error,
+                "scaled_error": p.scaled_error,
+                "minos": p.minos,
+                "status": p.status,
+            }
             for name, p in record.parameters.items()
         },
-        "excluded": len(record.excluded),
+        "excluded": record.excluded,
         "notes": record.notes,
     }
+    if record.closure:
+        keys = ("fits", "coverage68", "coverage68_error", "coverage95", "coverage95_error", "pull_width", "failed")
+        figures["closure"] = {key: record.closure[key] for key in keys}
     if record.findings:
         figures["findings"] = {row.kind: ", ".join(row.where) for row in record.findings}
     if record.validation is not None:
@@ -26,7 +40,10 @@ def of_fit(record: ResultRecord) -> dict[str, Any]:
         figures |= {
             "validation_bins": v.bins,
             "validation_chi2_tuned": v.chi2_tuned,
+            "validation_chi2_tuned_error": v.chi2_tuned_error,
             "validation_chi2_default": v.chi2_default,
+            "validation_chi2_default_error": v.chi2_default_error,
             "surrogate_pull": v.surrogate_pull,
+            "surrogate_p": v.surrogate_p,
         }
     return figures

@@ -9,7 +9,12 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 
 @click.command("fit")
 @click.argument("card")
-@click.option("-r", "--reference", multiple=True, help="For a surrogate: YODA file, directory of them, or measurement.")
+@click.option(
+    "-r",
+    "--reference",
+    multiple=True,
+    help="For a surrogate: YODA file, directory of them, Apprentice's data JSON, or measurement.",
+)
 @click.option("--weights", type=click.Path(), help="For a surrogate: weight file of Professor or Apprentice.")
 @click.option("--limits", type=click.Path(), help="For a surrogate: limits file, NAME low high or NAME value (fixed).")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="For a surrogate: results.txt or result.yaml.")
@@ -75,7 +80,9 @@ def _fit_alone(
     from sbitune.data.errors import InputError
     from sbitune.data.formats import recognise
     from sbitune.data.parameters import read_limits
+    from sbitune.data.selection import read_weights
     from sbitune.tuning.alone import fit_surrogate, record_alone, within_limits, write_fit
+    from sbitune.tuning.checking import naming
     from sbitune.tuning.found import fit_findings
     from sbitune.tuning.models import as_scan, matched_with, open_model
     from sbitune.tuning.record import with_findings
@@ -83,11 +90,16 @@ def _fit_alone(
 
     if output:
         check_suffix(output, (".txt", ".yaml"))
+    if weights:
+        with naming("--weights"):
+            read_weights(weights)  # before the surrogate is: it may be long
+    with naming("--limits"):
+        ranges, fixed = read_limits(limits) if limits else ({}, {})
     model = open_model(source, reporter).model
     points = as_scan(model)
     matched = matched_with(points, None, reference, weights)
     if matched is None:
-        raise InputError("--reference: say what was measured: a YODA file or the name of a measurement")
+        raise InputError("--reference: say what was measured: a YODA file, a data JSON or the name of a measurement")
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
@@ -95,7 +107,7 @@ def _fit_alone(
     outside = fit_findings(points, matched.measured, predicted=True)
     for finding in outside:
         reporter.say(str(finding))
-    config = within_limits(model, *(read_limits(limits) if limits else ({}, {})))
+    config = within_limits(model, ranges, fixed)
     tune = fit_surrogate(model, matched, config)
     reporter.say(str(tune))
     record = with_findings(record_alone(tune, matched, source, recognise(source), config.seed), outside)

@@ -1,16 +1,21 @@
 """`sbitune ls`: what there is."""
 
-import contextlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
-
-if TYPE_CHECKING:
-    from sbitune.data.bins import Bins
+from sbitune.cli.common import Figures, Said, TerminalReporter, reports
+from sbitune.cli.listing import (
+    key_row,
+    matching,
+    observable_rows,
+    range_rows,
+    setting_row,
+    title_of,
+    titles_in,
+    titles_of_card,
+)
 
 
 @click.command("ls")
@@ -27,7 +32,8 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
     if what == "analyses":
         from sbitune.generators.observables import available, load
 
-        return {"analyses": {name: load(name).description for name in available() if pattern in name}}
+        names = matching({name: name for name in available()}, pattern, "analysis")
+        return {"analyses": {name: load(name).description for name in names}}
     if what == "measurements":
         return {"measurements": _measurements(pattern)}
     if what == "settings":
@@ -37,43 +43,48 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
     return _content(what, pattern)
 
 
-def _measurements(pattern: str) -> dict[str, str]:
+def _measurements(pattern: str) -> dict[str, Said]:
     from sbitune.data import measured
 
-    return {
-        name: f"{len(measured.load(name))} histograms; {measured.citation(name)}"
-        for name in measured.names()
-        if pattern in name
-    }
+    rows = {}
+    for name in matching({name: name for name in measured.names()}, pattern, "measurement"):
+        count, citation = len(measured.load(name)), measured.citation(name)
+        rows[name] = Said(f"{count} histograms; {citation}", histograms=count, citation=citation)
+    return rows
 
 
-def _settings(pattern: str) -> dict[str, str]:
+def _settings(pattern: str) -> dict[str, Said]:
+    from sbitune.data.errors import InputError
+    from sbitune.data.names import nearest
     from sbitune.generators.catalogue import Catalogue
 
-    rows = {}
-    for setting in Catalogue().beginning_with(pattern):
-        limits = "" if setting.low is None and setting.high is None else f", range [{setting.low}, {setting.high}]"
-        rows[setting.name] = f"{setting.kind}, default {setting.default}{limits}"
-    return rows
+    catalogue = Catalogue()
+    found = catalogue.beginning_with(pattern)
+    if not found:
+        names = [setting.name for setting in catalogue.beginning_with("")]
+        groups = [] if ":" in pattern else [name.split(":")[0] for name in names]
+        raise InputError(f"ls settings: no setting of Pythia begins with {pattern!r}{nearest(pattern, groups + names)}")
+    return {setting.name: setting_row(setting) for setting in found}
 
 
 def _card_keys(pattern: str) -> Figures:
     from sbitune.data.errors import InputError
+    from sbitune.data.names import nearest
     from sbitune.tuning.carddoc import card_sections
 
-    found = {}
+    found, every = {}, []
     for section, keys in card_sections().items():
-        named = {key.name: str(key) for key in keys if pattern in f"{section}.{key.name}"}
+        named = {key.name: key_row(key) for key in keys if pattern in f"{section}.{key.name}"}
         found |= {section: named} if named else {}
+        every += [f"{section}.{key.name}" for key in keys]
     if not found:
-        raise InputError(f"ls card: no key of a card has {pattern!r} in its name")
+        raise InputError(f"ls card: no key of a card has {pattern!r} in its name{nearest(pattern, every)}")
     return found
 
 
 def _content(place: str, pattern: str) -> Figures:
     from sbitune.data import measured
     from sbitune.data.errors import InputError
-    from sbitune.data.examination import examine
     from sbitune.data.reference import read_reference
     from sbitune.tuning.scanning import load_scan
 
@@ -82,21 +93,55 @@ def _content(place: str, pattern: str) -> Figures:
         return {"objects": _objects(path, pattern)}
     if not path.exists() and place in measured.names():
         bins = read_reference([place]).bins
-        return {"citation": measured.citation(place), "observables": _observables(bins, pattern, {})}
+        return {"citation": measured.citation(place), "observables": observable_rows(bins, pattern, {})}
     if not path.exists():
         raise InputError(
             f"{place}: no such file or directory, and none of `analyses`, `measurements`, `settings`, `card` or the "
             "measurements' names"
         )
-    if (other := _other_file(path, pattern)) is not None:
+    if (other := _other_file(path, pattern) or _unmade(path, pattern)) is not None:
         return other
-    scan = load_scan(place)
+    return _scan(load_scan(place), path, pattern)
+
+
+def _scan(scan: Any, path: Path, pattern: str) -> Figures:
+    """What a scan holds."""
+    from sbitune.data.examination import examine
+
     found = {"found": [str(finding) for finding in examine(scan)]}
     return {
         "runs": len(scan.runs),
-        "parameters": {p.name: f"{p.low:g} to {p.high:g}" for p in scan.parameters},
-        "observables": _observables(scan.bins, pattern, _titles_of_card(path)),
+        "parameters": range_rows(scan.parameters),
+        "observables": observable_rows(scan.bins, pattern, titles_of_card(path)),
     } | (found if found["found"] else {})
+
+
+def _unmade(path: Path, pattern: str) -> Figures | None:
+    """What a card asks for, of which there is no scan yet; None for what is no card's directory, or has a scan."""
+    import numpy as np
+
+    from sbitune.data.professor import Reading
+    from sbitune.data.selection import weights_of
+    from sbitune.tuning.card import load_card
+    from sbitune.tuning.checking import check, extra_points
+    from sbitune.tuning.scanning import load_scan, stored_scan
+
+    if not (path / "card.yaml").is_file():
+        return None
+    loaded = load_card(path)
+    card = loaded.card
+    if card.scan.directory is not None and not (loaded.work / "scan.npz").is_file():
+        reading = Reading(loaded.rules(), card.scan.bad_runs, card.scan.bad_bins)
+        return _scan(load_scan(loaded.directory / card.scan.directory, reading), path, pattern)
+    if loaded.stored is None and (loaded.work / "scan.npz").is_file():
+        return None
+    parameters, reference = check(loaded)
+    chosen = reference.bins.take(np.flatnonzero(weights_of(reference.bins, loaded.rules()) > 0))
+    runs = {} if loaded.stored else {"runs_to_make": card.scan.runs + len(extra_points(loaded))}
+    return {"title": card.title} | runs | {
+        "parameters": range_rows(parameters if loaded.stored is None else stored_scan(loaded).parameters),
+        "observables": observable_rows(chosen, pattern, titles_in(reference)),
+    }  # fmt: skip
 
 
 def _other_file(path: Path, pattern: str) -> Figures | None:
@@ -107,12 +152,12 @@ def _other_file(path: Path, pattern: str) -> Figures | None:
     if kind in ("surrogate", "ipol"):
         from sbitune.tuning.models import open_model
 
-        model = open_model(path).model
+        opened = open_model(path)
         return {
             "kind": kind,
-            **_orders(model),
-            "parameters": {p.name: f"{p.low:g} to {p.high:g}" for p in model.parameters},
-            "observables": _observables(model.bins, pattern, {}),
+            **_about(opened),
+            "parameters": range_rows(opened.model.parameters),
+            "observables": observable_rows(opened.model.bins, pattern, {}),
         }
     readers = {
         "result": _result, "results": _results, "weights": _weights, "limits": _limits, "parameters": _values,
@@ -121,13 +166,19 @@ def _other_file(path: Path, pattern: str) -> Figures | None:
     return {"kind": kind, **readers[kind](path, pattern)} if kind in readers else None
 
 
-def _orders(model: Any) -> Figures:
+def _about(opened: Any) -> Figures:
+    """Kind or orders of a surrogate and, where its file tells, from how many runs it learnt."""
     from sbitune.tuning.surrogates.ipol import IpolSurrogate
 
+    model, runs = opened.model, len(opened.runs)
     if not isinstance(model, IpolSurrogate):
-        return {"surrogate": type(model).__name__.removesuffix("Surrogate").lower()}
-    value, error = model.interpolation.orders.max(axis=0).tolist()
-    return {"order": value, "error_order": error if error >= 0 else None, "runs": len(model.interpolation.runs)}
+        about: Figures = {"surrogate": type(model).__name__.removesuffix("Surrogate").lower()}
+    else:
+        value, error = model.interpolation.orders.max(axis=0).tolist()
+        about = {"order": value} | ({"error_order": error} if error >= 0 else {})
+        given = str(model.interpolation.header.get("NumInputs", ""))  # where names have no place in the file
+        runs = runs or (int(given) if given.isdigit() else 0)
+    return about | ({"runs": runs} if runs else {})
 
 
 def _result(path: Path, pattern: str) -> Figures:
@@ -144,8 +195,7 @@ def _results(path: Path, pattern: str) -> Figures:
     found: Figures = {"chi2": result.gof, "ndf": result.ndof, "chi2_unit": result.unit_gof}
     rows = {
         name: {"value": value} | ({"error": result.errors[name]} if name in result.errors else {"status": "fixed"})
-        for name, value in result.values.items()
-        if pattern in name
+        for name, value in matching(result.values, pattern, "parameter").items()
     }
     return {key: value for key, value in found.items() if value is not None} | {"parameters": rows}
 
@@ -153,8 +203,9 @@ def _results(path: Path, pattern: str) -> Figures:
 def _weights(path: Path, pattern: str) -> Figures:
     from sbitune.data.selection import read_weights
 
-    rules = [rule for rule in read_weights(path) if pattern in rule.path]
-    return {"rules": [_rule(rule) for rule in rules]}
+    rules = read_weights(path)
+    chosen = matching({rule.path: rule for rule in rules}, pattern, "rule")
+    return {"rules": [_rule(rule) for rule in rules if rule.path in chosen]}
 
 
 def _rule(rule: Any) -> str:
@@ -167,63 +218,36 @@ def _limits(path: Path, pattern: str) -> Figures:
     from sbitune.data.parameters import read_limits
 
     ranges, fixed = read_limits(path)
-    words = {name: f"{low:g} to {high:g}" for name, (low, high) in ranges.items()}
-    words |= {name: f"fixed at {value:g}" for name, value in fixed.items()}
-    return {"parameters": {name: text for name, text in words.items() if pattern in name}}
+    rows = {name: Said(f"{low:g} to {high:g}", low=low, high=high) for name, (low, high) in ranges.items()}
+    rows |= {name: Said(f"fixed at {value:g}", fixed=value) for name, value in fixed.items()}
+    return {"parameters": matching(rows, pattern, "parameter")}
 
 
 def _values(path: Path, pattern: str) -> Figures:
     from sbitune.data.parameters import read_values
 
-    return {"parameters": {name: value for name, value in read_values(path).items() if pattern in name}}
+    return {"parameters": matching(read_values(path), pattern, "parameter")}
 
 
 def _data(path: Path, pattern: str) -> Figures:
     from sbitune.data.apprentice import read_data
 
     labels, values, errors = read_data(path)
-    rows = zip(labels, values, errors, strict=True)
-    return {"bins": {label: f"{value:g} +- {error:g}" for label, value, error in rows if pattern in label}}
+    rows = {
+        label: Said(f"{value:g} +- {error:g}", value=value, error=error)
+        for label, value, error in zip(labels, values, errors, strict=True)
+    }
+    return {"bins": matching(rows, pattern, "bin")}
 
 
 def _objects(path: Path, pattern: str) -> dict[str, str]:
     from sbitune.data import yoda
 
-    objects = yoda.read(path, lambda name: pattern in name)
-    return {
-        name: type(item).__name__ + _title(name, {name: str(item.annotations.get("Title") or "")})
-        for name, item in objects.items()
-    }
-
-
-def _observables(bins: "Bins", pattern: str, titles: Mapping[str, str]) -> dict[str, str]:
-    counts = {path: len(bins.of(path)) for path in bins.paths() if pattern in path}
-    return {path: f"{n} bin{'s' if n > 1 else ''}{_title(path, titles)}" for path, n in counts.items()}
-
-
-def _titles_of_card(place: Path) -> dict[str, str]:
-    """Titles in the reference data of a card's directory; none where there is no card, or its data are not there."""
-    from sbitune.data.errors import InputError
-    from sbitune.data.reference import read_reference
-    from sbitune.tuning.card import load_card
-
-    if not (place / "card.yaml").is_file():
-        return {}
-    with contextlib.suppress(InputError):
-        loaded = load_card(place)
-        labels = read_reference(loaded.card.reference, loaded.directory).labels
-        return {path: label["Title"] for path, label in labels.items() if "Title" in label}
-    return {}
-
-
-def _title(path: str, titles: Mapping[str, str]) -> str:
-    """The title of an observable behind a comma: the one given, else that of the embedded measurement."""
-    from sbitune.data import measured
-    from sbitune.data.paths import analysis_of, reference_key
-
-    key, analysis = reference_key(path), analysis_of(path)
-    title = titles.get(path) or titles.get(key)
-    if not title and analysis in measured.names() and not path.startswith("/RAW"):
-        item = measured.load(analysis).get(f"/REF{key}")
-        title = str(item.annotations.get("Title") or "") if item is not None else ""
-    return f", {' '.join(title.split())}" if title else ""
+    names: list[str] = []
+    objects = yoda.read(path, lambda name: names.append(name) or pattern in name)
+    matching(dict.fromkeys(names), pattern, "object")
+    rows = {}
+    for name, item in objects.items():
+        title = title_of(name, {name: str(item.annotations.get("Title") or "")})
+        rows[name] = type(item).__name__ + (f", {title}" if title else "")
+    return rows

@@ -61,7 +61,7 @@ def _profile(problem: Any, tune: Any, name: str, n: int) -> tuple[Figures, list[
     if name not in tune.free:
         raise InputError(f"{name} is no free parameter of the fit ({', '.join(tune.free)})")
     i = tune.names.index(name)
-    value, error, parameter = tune.values[i], tune.errors[i], tune.parameters[i]
+    value, error, parameter = tune.values[i], tune.quoted_errors[i], tune.parameters[i]
     low, high = problem.limits.get(name, (parameter.low, parameter.high))
     reach = _REACH * error if error > 0 else high - low
     found = profile(problem, tune, name, np.linspace(max(low, value - reach), min(high, value + reach), n))
@@ -101,7 +101,7 @@ def _contours(problem: Any, tune: Any, names: tuple[str, str], n: int) -> tuple[
         for one in found
     }
     picture = plot_contours(
-        names, [(one.coverage, one.points) for one in found], tune.values[these], tune.errors[these]
+        names, [(one.coverage, one.points) for one in found], tune.values[these], tune.quoted_errors[these]
     )
     figures = {"parameters": list(names), "contours": about, "notes": []}
     return figures, ["coverage", *names, "at_limit"], rows, picture

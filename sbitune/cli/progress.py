@@ -17,18 +17,19 @@ class PlainProgress:
         self._started: dict[str, tuple[float, int]] = {}  #: stage -> when it began, and how much was there then
         self._last = clock()
 
-    def show(self, what: str, done: int, total: int) -> None:
-        """Take note of how far `what` has come."""
+    def show(self, what: str, done: int, total: int, failed: int = 0) -> None:
+        """Take note of how far `what` has come; `failed` of the `done` came to nothing."""
         now = self._clock()
+        words = f"{what}: {done} of {total}" + (f", {failed} failed" if failed else "")
         begun, before = self._started.setdefault(what, (now, done))
         if done >= total:
             took = f", took {_duration(now - begun)}" if done > before else ""
-            self._write(f"{what}: {done} of {total}{took}")
+            self._write(f"{words}{took}")
             del self._started[what]
         elif now - self._last >= self._every:
             # what was there before the start says nothing about the pace
             left = (now - begun) / (done - before) * (total - done) if done > before else None
-            self._write(f"{what}: {done} of {total}" + (f", about {_duration(left)} left" if left is not None else ""))
+            self._write(words + (f", about {_duration(left)} left" if left is not None else ""))
         else:
             return
         self._last = now

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-from sbitune.cli.scans import read, reading_options, run_names
+from sbitune.cli.scans import known_runs, read, reading_options, run_names
 
 
 @click.command("residuals")
@@ -39,10 +39,11 @@ def command(
 
     if output:
         check_suffix(output, (".csv",))
+    named = run_names(holdout) if holdout else None
     opened = open_model(surrogate, reporter)
     runs = read(scan, weights, bad_runs, bad_bins, reporter.say)
-    if holdout:
-        runs = runs.take_runs(run_names(holdout))
+    if named:
+        runs = runs.take_runs(known_runs(runs, named))
     found = library.find_residuals(opened.model, runs)
     _warn(reporter, opened.runs, found)
     if output:
@@ -70,7 +71,8 @@ def _warn(reporter: TerminalReporter, learnt: tuple[str, ...], found: Any) -> No
     seen = [run for run in found.runs if run in learnt]
     if seen:
         reporter.say(
-            f"the surrogate learnt from {len(seen)} of these {len(found.runs)} runs: their pulls are too small"
+            f"by their names the surrogate learnt from {len(seen)} of these {len(found.runs)} runs: if they are the "
+            "same, their pulls are too small"
         )
     if found.outside:
         reporter.say(f"{len(found.outside)} runs are outside the surrogate's ranges: {', '.join(found.outside[:5])}")

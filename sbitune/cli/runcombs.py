@@ -13,8 +13,8 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="File to write, one a line.")
 @reports
 def command(reporter: TerminalReporter, scan: str, number: int, leave_out: int, seed: int, output: str) -> Figures:
-    """Draw distinct combinations of the runs of SCAN (a directory of runs, a card's directory, scan.npz, .h5) that
-    leave some out, as prof2-runcombs does; `sbitune jackknife --combinations` and prof2-ipol --rc read them.
+    """Draw distinct combinations of the runs of SCAN (of any layout that `sbitune ls` reads) that leave some out, as
+    prof2-runcombs does; `sbitune jackknife --combinations` and prof2-ipol --rc read them.
 
     Example: sbitune runcombs my-scan -n 20 --leave-out 10 -o runcombs.dat
     """

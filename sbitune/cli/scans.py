@@ -18,10 +18,14 @@ _OPTIONS = (
 _KIND_OPTIONS = (
     click.option(
         "--kind",
-        type=click.Choice(["auto", "polynomial", "gaussian", "network"]),
+        type=click.Choice(["auto", "polynomial", "rational", "gaussian", "network"]),
         help="Kind of surrogate; default: the card's, or auto, the one that predicts held-out runs best.",
     ),
-    click.option("--order", help="Polynomial order, or `auto` to choose it by cross-validation."),
+    click.option(
+        "--order",
+        help="Order of a polynomial, 3 say, or of numerator/denominator of a rational function, 3/1; "
+        "`auto` chooses by cross-validation.",
+    ),
     click.option("--per-bin", is_flag=True, help="Learn every bin alone, as Professor does, instead of components."),
     click.option("--scale", type=click.Choice(["linear", "log"]), help="Learn contents or their logarithms."),
 )
@@ -42,9 +46,12 @@ def read(places: tuple[str, ...], weights: str | None, bad_runs: Any, bad_bins: 
     from sbitune.data.professor import Reading
     from sbitune.data.scan import join_scans
     from sbitune.data.selection import read_weights
+    from sbitune.tuning.checking import naming
     from sbitune.tuning.scanning import load_scan
 
-    reading = Reading(read_weights(weights) if weights else (), bad_runs, bad_bins, tell=tell)
+    with naming("--weights"):
+        rules = read_weights(weights) if weights else ()
+    reading = Reading(rules, bad_runs, bad_bins, tell=tell)
     scans = [load_scan(place, reading) for place in places]
     return scans[0] if len(scans) == 1 else join_scans(scans)
 
@@ -65,7 +72,13 @@ def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: 
     from msgspec.structs import replace
 
     from sbitune.data.errors import InputError
-    from sbitune.tuning.surrogates.config import AutoConfig, GaussianConfig, NetworkConfig, PolynomialConfig
+    from sbitune.tuning.surrogates.config import (
+        AutoConfig,
+        GaussianConfig,
+        NetworkConfig,
+        PolynomialConfig,
+        RationalConfig,
+    )
 
     if kind is None and loaded is not None:
         if order is not None or per_bin or scale:
@@ -75,21 +88,38 @@ def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: 
         return loaded.card.surrogate
     if kind is None:
         kind = "auto" if order is None and not per_bin and not scale else "polynomial"
-    if order is not None and kind != "polynomial":
-        raise InputError(f"--order: only polynomials have one; take it away or choose --kind polynomial, not {kind}")
+    if order is not None and kind not in ("polynomial", "rational"):
+        raise InputError(
+            "--order: only polynomials and rational functions have one; take it away or choose --kind polynomial or "
+            f"rational, not {kind}"
+        )
     if kind == "auto":
         if per_bin or scale:
             raise InputError("--per-bin, --scale: the automatic choice decides; name a --kind with them")
         return AutoConfig()
-    if order not in (None, "auto") and not str(order).isdigit():
-        raise InputError(f"--order {order}: give a whole number or `auto`")
     wanted: dict[str, Any] = {"scale": scale} if scale else {}
     if kind == "network":
         return replace(NetworkConfig(), **wanted, **({"sharing": "per_bin"} if per_bin else {}))
     wanted["components"] = not per_bin
     if kind == "gaussian":
         return replace(GaussianConfig(), **wanted)
-    return replace(PolynomialConfig(), order=int(order) if order not in (None, "auto") else "auto", **wanted)
+    if kind == "rational":
+        numerator, denominator = _orders(order, 2)
+        return replace(RationalConfig(), numerator=numerator, denominator=denominator, **wanted)
+    return replace(PolynomialConfig(), order=_orders(order, 1)[0], **wanted)
+
+
+def _orders(text: str | None, count: int) -> list[Any]:
+    """So many orders, divided by slashes, or `auto` for all of them."""
+    from sbitune.data.errors import InputError
+
+    if text in (None, "auto"):
+        return ["auto"] * count
+    parts = str(text).split("/")
+    if len(parts) != count or not all(part.isdigit() for part in parts):
+        wanted = "a whole number" if count == 1 else "numerator/denominator as whole numbers, 3/1 say,"
+        raise InputError(f"--order {text}: give {wanted} or `auto`")
+    return [int(part) for part in parts]
 
 
 def trained_on(places: tuple[str, ...], held: "Scan | None" = None) -> str:
@@ -97,22 +127,45 @@ def trained_on(places: tuple[str, ...], held: "Scan | None" = None) -> str:
     return f"scan {', '.join(places)}" + (f" without the {len(held.runs)} runs held out" if held is not None else "")
 
 
-def run_names(path: str) -> list[str]:
-    """Run names from a file: one a line, or JSON, a list or an object with the key `holdout`."""
+def run_names(path: str, option: str = "--holdout") -> dict[str, str]:
+    """Run names from a file: one a line, or JSON, a list or an object with the key `holdout`.
+
+    Returns:
+        name -> where it stands, `runs.txt:3`.
+
+    Raises:
+        InputError: naming the option, for a file that cannot be read or names nothing.
+    """
     import json
 
     from sbitune.data.errors import InputError
     from sbitune.data.files import read_text
+    from sbitune.tuning.checking import naming
 
-    text = read_text(path, "run list")
+    with naming(option):
+        text = read_text(path, "run list")
+    lines = list(enumerate(text.splitlines(), start=1))
     if text.lstrip()[:1] in ("[", "{"):
         try:
             content = json.loads(text)
         except ValueError as error:
-            raise InputError(f"{path}: not valid JSON: {error}") from error
-        names = content.get("holdout", []) if isinstance(content, dict) else content
+            raise InputError(f"{option}: {path}: not valid JSON: {error}") from error
+        names = [str(name) for name in (content.get("holdout", []) if isinstance(content, dict) else content)]
+        found = {name: next((n for n, line in lines if f'"{name}"' in line), 1) for name in names}
     else:
-        names = [word for line in text.splitlines() for word in line.split("#")[0].split()]
-    if not names:
-        raise InputError(f"{path}: no run is named in this file")
-    return [str(name) for name in names]
+        found = {word: n for n, line in reversed(lines) for word in line.split("#")[0].split()}
+    if not found:
+        raise InputError(f"{option}: {path}: no run is named in this file")
+    return {name: f"{path}:{n}" for name, n in sorted(found.items(), key=lambda item: item[1])}
+
+
+def known_runs(scan: "Scan", named: dict[str, str]) -> list[str]:
+    """The names of `run_names`. Raises `InputError` with file and line for one that the scan has not."""
+    from sbitune.data.errors import InputError
+
+    unknown = [name for name in named if name not in scan.runs]
+    if unknown:
+        others = f" (nor {len(unknown) - 1} others of this file)" if len(unknown) > 1 else ""
+        few = ", ".join(scan.runs[:5]) + (f", ... ({len(scan.runs)} in all)" if len(scan.runs) > 5 else "")
+        raise InputError(f"{named[unknown[0]]}: the scan has no run {unknown[0]}{others}; the runs are {few}")
+    return list(named)

@@ -7,7 +7,16 @@ from typing import Any
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-from sbitune.cli.scans import card_at, kind_options, read, reading_options, run_names, surrogate_config, trained_on
+from sbitune.cli.scans import (
+    card_at,
+    kind_options,
+    known_runs,
+    read,
+    reading_options,
+    run_names,
+    surrogate_config,
+    trained_on,
+)
 
 
 @click.command("train")
@@ -32,8 +41,8 @@ def command(
     seed: int,
     output: str | None,
 ) -> Figures:
-    """Train a surrogate on SCAN: a card's directory, a directory of runs (Professor's layout), a scan.npz or an
-    Apprentice HDF5 file; several are joined.
+    """Train a surrogate on SCAN: a card's directory, a directory of runs (Professor's layout) or of MCNNTunes' YODA
+    files, a scan.npz or an Apprentice HDF5 file; several are joined.
 
     With --holdout the named runs are predicted, not trained on: rms_pull is the rms of (prediction - MC)/MC error over
     held-out runs and bins, pull_width the same with the surrogate's own error in quadrature.
@@ -49,12 +58,16 @@ def command(
     from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.evaluation import evaluate
     from sbitune.tuning.surrogates.storage import save_surrogate
+    from sbitune.tuning.tables import check_suffix
 
     loaded = card_at(scan)
     config = surrogate_config(loaded, kind, order, per_bin, scale)
+    if output:
+        check_suffix(output, (".npz",))
+    named = run_names(holdout) if holdout else None
     whole = read(scan, weights, bad_runs, bad_bins, reporter.say)
     whole, _ = settle(whole, reporter.say, trained_on(scan))
-    used, held = whole.split(run_names(holdout)) if holdout else (whole, None)
+    used, held = whole.split(known_runs(whole, named)) if named else (whole, None)
     check_enough_runs(config, len(used.runs), len(used.parameters), trained_on(scan, held), "add runs")
     clock, choice = time.process_time(), None
     if loaded is not None and kind is None and held is None:
@@ -79,6 +92,6 @@ def command(
             "pulls_without_mc_error": found.n_excluded,
         }
     if output:
-        save_surrogate(Path(output), surrogate)
+        save_surrogate(Path(output), surrogate, used.runs)
         figures["output"] = output
     return figures

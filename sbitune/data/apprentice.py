@@ -107,6 +107,15 @@ def read_data(path: str | Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     return list(content), pairs[:, 0], pairs[:, 1]
 
 
+def split_labels(where: str, labels: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Paths and numbers of bins of labels `/PATH#n`. Raises `InputError`, which begins with `where`, for others."""
+    split = [label.rpartition("#") for label in labels]
+    bad = [label for label, (name, _, number) in zip(labels, split, strict=True) if not (number.isdigit() and name)]
+    if bad:
+        raise InputError(f"{where} {bad[0]!r}, expected /PATH#n")
+    return [name for name, _, _ in split], [int(number) for _, _, number in split]
+
+
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
@@ -200,20 +209,12 @@ def _box(path: Any, names: list[str], theta: np.ndarray, attributes: dict[str, A
 
 def _bins(path: Any, arrays: dict[str, np.ndarray]) -> Bins:
     labels = [_text(label) for label in arrays["index"]]
-    split = [label.rpartition("#") for label in labels]
-    bad = [label for label, (name, _, number) in zip(labels, split, strict=True) if not (number.isdigit() and name)]
-    if bad:
-        raise InputError(f"scan {path}: index holds {bad[0]!r}, expected /PATH#n")
+    names, numbers = split_labels(f"scan {path}: index holds", labels)
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise InputError(f"scan {path}: bin {twice} is in index twice")
     try:
-        return Bins(
-            np.array([name for name, _, _ in split], dtype=np.str_),
-            np.array([int(number) for _, _, number in split]),
-            arrays["xmin"],
-            arrays["xmax"],
-        )
+        return Bins(np.array(names, dtype=np.str_), np.array(numbers), arrays["xmin"], arrays["xmax"])
     except InputError as error:
         raise InputError(f"scan {path}: {error}") from error
 

@@ -19,7 +19,7 @@ class Bins:
     path: np.ndarray  #: (n,) str, path of the histogram, such as /ALEPH_1996_S3486095/d01-x01-y01
     index: np.ndarray  #: (n,) int, number of the bin inside its histogram, from 0
     low: np.ndarray  #: (n,) low edges, in the unit of the histogram's axis
-    high: np.ndarray  #: (n,) high edges; low == high for a point without a width
+    high: np.ndarray  #: (n,) high edges; low == high for a point without a width; -inf to inf: edges nobody told
 
     def __post_init__(self) -> None:
         for name, kind in (("path", np.str_), ("index", np.int64), ("low", np.float64), ("high", np.float64)):
@@ -84,13 +84,16 @@ class Bins:
     def locate(self, other: "Bins") -> np.ndarray:
         """Find other bins among these by path and edges: indices (len(other),), -1 where a bin is absent.
 
-        Where several bins of a histogram have the same edges, the nearest bin number wins.
+        Where several bins of a histogram have the same edges, the nearest bin number wins. Where these bins reach from
+        -inf to inf, the file had numbers only (Apprentice's JSON), and the same number is the same bin.
         """
         places = {path: self.of(path) for path in self.paths()}
+        untold = np.isneginf(self.low) & np.isposinf(self.high)
         found = np.full(len(other), -1)
         for i, path in enumerate(other.path):
             where = places.get(str(path), np.zeros(0, int))
             same = _same_edges(self.low[where], self.high[where], other.low[i], other.high[i])
+            same = np.where(untold[where], self.index[where] == other.index[i], same)
             if same.any():
                 candidates = where[same]
                 found[i] = candidates[np.argmin(np.abs(self.index[candidates] - other.index[i]))]

@@ -1,7 +1,10 @@
 """Which of the field's files a file is: by its name where names are fixed, else by its first lines."""
 
+import contextlib
+import gzip
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -9,10 +12,12 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text
+from sbitune.data.mcnntunes import SUFFIXES, TAG
+from sbitune.data.professor import PARAMETER_FILES
 
 Kind = Literal[
     "yoda",  # YODA 1 or 2
-    "scan",  # a card's directory, run directories, MCNNTunes' directory, scan.npz or Apprentice's HDF5
+    "scan",  # scan.npz, Apprentice's HDF5, or a directory: see `layout_of`
     "surrogate",  # surrogate.npz
     "ipol",  # Professor 2's ipol.dat
     "result",  # result.yaml
@@ -22,7 +27,7 @@ Kind = Literal[
     "weights",  # PATH WEIGHT, of either generation of Professor
     "data",  # Apprentice's JSON of measured values
 ]
-YODA = (".yoda", ".yoda.gz")
+YODA = SUFFIXES
 HDF5 = (".h5", ".hdf5")
 _STORED: dict[str, Kind] = {"sbitune scan": "scan", "sbitune surrogate": "surrogate"}
 
@@ -43,20 +48,61 @@ def recognise(place: str | Path) -> Kind:
         return "scan"
     if path.suffix == ".npz":
         return _stored(path)
-    if path.suffix == ".json":
+    if is_data(path):
         return "data"
     if path.suffix in (".yaml", ".yml"):
         return "result"
     return _text(path)
 
 
-def is_mcnntunes(place: str | Path) -> bool:
-    """Tell whether a directory has YODA files and no run directory: MCNNTunes' scans are so."""
-    path = Path(place)
-    if not path.is_dir() or (path / "card.yaml").is_file():
+def is_data(path: str | Path) -> bool:
+    """Tell whether a file is JSON, by its name or its first character: of Apprentice's files measured values are."""
+    path = Path(path)
+    if path.suffix == ".json" or path.name.endswith(YODA):
+        return path.suffix == ".json"
+    with path.open("rb") as stream:
+        return stream.read(80).lstrip().startswith(b"{")
+
+
+def layout_of(directory: str | Path) -> Literal["card", "runs", "mcnntunes"] | Path:
+    """Say how a scan lies in a directory: that of a card, run directories, MCNNTunes' files, or one file, its path.
+
+    Raises `InputError` if there is nothing of these, or several files, each of which is a scan.
+    """
+    folder = Path(directory)
+    if (folder / "card.yaml").is_file():
+        return "card"
+    inside = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
+    if any((item / name).is_file() for item in inside for name in PARAMETER_FILES):
+        return "runs"
+    if any(item.name.endswith(YODA) and _is_annotated(item) for item in inside):
+        return "mcnntunes"
+    scans = [item for item in inside if _is_scan(item)]
+    if len(scans) > 1:
+        names = ", ".join(item.name for item in scans)
+        raise InputError(f"scan {folder}: several files are scans, {names}; name one of them, {scans[0]} say")
+    if not scans:
+        raise InputError(
+            f"scan {folder}: no run directory with a {' or '.join(PARAMETER_FILES)} ({folder}/0000/params.dat), no "
+            f"YODA files with annotations {TAG}NAME (MCNNTunes), no Apprentice .h5 file and no scan.npz"
+        )
+    return scans[0]
+
+
+def _is_annotated(path: Path) -> bool:
+    """Tell whether a YODA file has parameters as MCNNTunes notes them; one that is damaged has not."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with contextlib.suppress(OSError, EOFError, zlib.error), opened(path, "rb") as stream:
+        return any(line.startswith(TAG.encode()) for line in stream)
+    return False
+
+
+def _is_scan(path: Path) -> bool:
+    if not path.is_file() or path.suffix not in (*HDF5, ".npz"):
         return False
-    inside = [item for item in path.iterdir() if not item.name.startswith(".")]
-    return any(item.name.endswith(YODA) for item in inside) and not any(item.is_dir() for item in inside)
+    with contextlib.suppress(InputError):
+        return recognise(path) == "scan"
+    return False
 
 
 def _stored(path: Path) -> Kind:

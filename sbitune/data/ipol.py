@@ -106,8 +106,15 @@ def monomials(unit: np.ndarray, order: int) -> np.ndarray:
     return terms
 
 
+def is_word(text: str) -> bool:
+    """Tell whether the format can hold a name: blanks divide names, and `#` begins a comment."""
+    return bool(text) and not any(c.isspace() or c == "#" for c in text)
+
+
 def write_ipol(path: str | Path, interpolation: Interpolation) -> None:
     """Write an `ipol.dat` of format `binned 3`, whole or not at all; every digit comes back.
+
+    Without runs there is no line `Runs`, and `NumInputs` only if it is in the header: Professor asks for neither.
 
     Raises `InputError` for names, paths or header values that the format cannot hold.
     """
@@ -118,7 +125,7 @@ def write_ipol(path: str | Path, interpolation: Interpolation) -> None:
         ("path", interpolation.bins.paths()),
         ("header key", interpolation.header),
     ):
-        bad = [word for word in words if not word or any(c.isspace() or c == "#" for c in word)]
+        bad = [word for word in words if not is_word(word)]
         if bad:
             raise InputError(f"ipol.dat: the {what} {bad[0]!r} has a blank or `#`, which the format cannot hold")
     wrong = [path for path in interpolation.bins.paths() if not path.startswith("/")]
@@ -149,9 +156,15 @@ def _header_lines(interpolation: Interpolation, names: list[str]) -> list[str]:
         f"MinParamVals: {_numbers(low)}",
         f"MaxParamVals: {_numbers(high)}",
         "DoParamScaling: 1",
-        *([] if "NumInputs" in interpolation.header else [f"NumInputs: {len(interpolation.runs)}"]),
-        f"Runs: {' '.join(interpolation.runs)}",
+        *_run_lines(interpolation),
     ]
+
+
+def _run_lines(interpolation: Interpolation) -> list[str]:
+    if not interpolation.runs:
+        return []
+    number = [] if "NumInputs" in interpolation.header else [f"NumInputs: {len(interpolation.runs)}"]
+    return [*number, f"Runs: {' '.join(interpolation.runs)}"]
 
 
 def _line(key: str, polynomial: Polynomial) -> str:

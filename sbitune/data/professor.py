@@ -31,6 +31,10 @@ PARAMETER_FILES = ("params.dat", "used_params")
 _WORTH_TELLING = 1.2
 
 
+class DamagedRunError(InputError):
+    """A file of a run cannot be read: the run itself may be sound."""
+
+
 class Row(NamedTuple):
     """One run of a scan."""
 
@@ -47,7 +51,11 @@ def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) ->
     files = _files(directory)
     objects: dict[str, yoda.Object] = {}
     for file in files:
-        for path, item in yoda.read(file, select).items():
+        try:
+            found = yoda.read(file, select)
+        except InputError as error:
+            raise DamagedRunError(str(error)) from error
+        for path, item in found.items():
             if path in objects:
                 raise InputError(
                     f"run {directory}: {path} is in two of {', '.join(f.name for f in files)}; keep one file"
@@ -69,7 +77,7 @@ def _files(directory: Path) -> list[Path]:
         try:
             return [directory / json.loads(record.read_text())["output"]]
         except (ValueError, KeyError) as error:
-            raise InputError(f"run {directory}: {RECORD} cannot be read ({error}); delete the run") from error
+            raise DamagedRunError(f"run {directory}: {RECORD} cannot be read ({error})") from error
     files = sorted(p for p in directory.iterdir() if p.name.endswith((".yoda", ".yoda.gz")) and p.name[0] != ".")
     if not files:
         raise InputError(f"run {directory}: no .yoda or .yoda.gz file")
@@ -101,6 +109,7 @@ class Reading:
     bad_runs: OnBad = "stop"  #: a run that is truncated, or has other parameters or binning
     bad_bins: OnBad = "stop"  #: a bin that is not finite in some run: "drop" leaves it out of all runs
     parameter_file: str | None = None  #: by default `params.dat` or `used_params`
+    made_here: bool = False  #: runs of sbitune's own, which makes one again that is deleted
     tell: Callable[[str], None] = lambda message: None  #: receives one message per run or bin left out
 
     def wants(self, path: str) -> bool:
@@ -143,9 +152,10 @@ def collect(
             rows.append(row)
         except InputError as error:
             if reading.bad_runs == "stop":
-                raise InputError(
-                    f"{error}\nTo leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
-                ) from error
+                remedy = "To leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
+                if reading.made_here and isinstance(error, DamagedRunError):
+                    remedy = f"Delete the directory {run}, and the run is made again."
+                raise InputError(f"{error}\n{remedy}") from error
             reading.tell(f"left out: {error}")
     progress(len(runs), len(runs))
     return assemble(rows, parameters, reading)
@@ -181,7 +191,7 @@ def _read_parts(path: Path, bins: Bins) -> Parts | None:
             values = stored["values"][:, columns]
             return Parts(values, stored["events"] if "events" in stored.files else np.ones(len(values)))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise InputError(f"run {path.parent}: {path.name} cannot be read ({error}); delete the run") from error
+        raise DamagedRunError(f"run {path.parent}: {path.name} cannot be read ({error})") from error
 
 
 def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None, reading: Reading = Reading()) -> Scan:
@@ -203,6 +213,8 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
         reading.tell(f"left out: bin {label}, not finite in some run")
     factor = measure_errors(((row.parts, row.histograms.errors) for row in rows if row.parts is not None), len(bins))
     _tell_scaled(bins, factor, reading.tell)
+    if keep.sum() > MOST_BINS and any(row.parts is not None for row in rows):
+        reading.tell(f"Monte Carlo errors of {keep.sum()} bins are taken to be independent: more than {MOST_BINS} bins")
     return Scan(
         parameters=tuple(parameters),
         theta=theta,
@@ -213,6 +225,7 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
         correlation=None
         if keep.sum() > MOST_BINS
         else pool_correlation(row.parts.take(keep) for row in rows if row.parts is not None),
+        scaling=factor[keep],
     )
 
 

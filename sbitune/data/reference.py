@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sbitune.data import measured, yoda
+from sbitune.data import apprentice, measured, yoda
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
+from sbitune.data.formats import is_data
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import reference_key
 from sbitune.data.variances import negative_variances
@@ -80,20 +81,62 @@ _LABELS = ("Title", "XLabel", "YLabel", "Citation", "InspireID")
 
 
 def read_reference(sources: Sequence[str | Path], base: str | Path = ".") -> Reference:
-    """Read measured data: YODA files, directories of them, or names of the embedded measurements.
+    """Read measured data: YODA files, directories of them, Apprentice's data JSON, names of embedded measurements.
+
+    What several sources hold is taken from the first. The JSON has no edges of bins: they reach from -inf to inf, and
+    are found by their numbers (`Bins.locate`).
 
     Raises `InputError` for what is neither a file, a directory nor an embedded name.
     """
-    objects: dict[str, yoda.Object] = {}
+    parts: list[Reference] = []
     for source in sources:
-        for path, item in _objects(source, Path(base)).items():
-            objects.setdefault(reference_key(path), item)
-    if not objects:
+        part = _read(source, Path(base))
+        before = {path for other in parts for path in other.bins.paths()}
+        parts.append(part.take(np.flatnonzero([path not in before for path in part.bins.path])))
+    if not any(len(part.values) for part in parts):
         raise InputError(
-            "no reference data given: list YODA files or the names of embedded measurements "
+            "no reference data given: list YODA files, Apprentice's data JSON or the names of embedded measurements "
             f"({', '.join(measured.names())})"
         )
+    return _join(parts)
+
+
+def _read(source: str | Path, base: Path) -> Reference:
+    path = base / source
+    if path.is_file() and is_data(path):
+        return _from_json(path)
+    objects: dict[str, yoda.Object] = {}
+    for name, item in _objects(source, base).items():
+        objects.setdefault(reference_key(name), item)
     return from_objects(objects.values())
+
+
+def _from_json(path: Path) -> Reference:
+    labels, values, errors = apprentice.read_data(path)
+    names, numbers = apprentice.split_labels(f"data file {path}: bin", labels)
+    keys = [reference_key(name) for name in names]
+    if len(set(zip(keys, numbers, strict=True))) < len(keys):
+        raise InputError(f"data file {path}: a bin is given twice, with and without /REF; take one of them out")
+    everywhere = np.full(len(keys), np.inf)
+    bins = Bins(np.array(keys, dtype=np.str_), np.array(numbers), -everywhere, everywhere)
+    return Reference(Histograms(bins, values, errors, errors), {}, {}, np.zeros(len(keys), bool))
+
+
+def _join(parts: Sequence[Reference]) -> Reference:
+    """Put references side by side, in order; a bin has no shift of a source that its own reference does not know."""
+    joined = [
+        np.concatenate([getattr(part.histograms, name) for part in parts]) for name in ("values", "minus", "plus")
+    ]
+    sources = {
+        name: np.concatenate([part.sources.get(name, np.zeros(len(part.values))) for part in parts])
+        for name in dict.fromkeys(name for part in parts for name in part.sources)
+    }
+    labels: dict[str, dict[str, str]] = {}
+    for part in parts:
+        labels = part.labels | labels
+    negative = [part.negative if part.negative is not None else np.zeros(len(part.values), bool) for part in parts]
+    bins = Bins.concatenate(part.bins for part in parts)
+    return Reference(Histograms(bins, *joined), sources, labels, np.concatenate(negative))
 
 
 def _objects(source: str | Path, base: Path) -> Mapping[str, yoda.Object]:

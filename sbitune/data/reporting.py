@@ -7,8 +7,8 @@ class Reporter:
     def say(self, text: str) -> None:
         """Receive a line for the user."""
 
-    def progress(self, what: str, done: int, total: int) -> None:
-        """Receive how far `what` has come."""
+    def progress(self, what: str, done: int, total: int, failed: int = 0) -> None:
+        """Receive how far `what` has come; `failed` are those of the `done` that came to nothing."""
 
 
 QUIET = Reporter()

@@ -59,6 +59,7 @@ class Scan:
     bins: Bins  #: (n_bins,) which bins these are
     runs: tuple[str, ...]  #: (n_runs,) names, each once
     correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the Monte Carlo errors; None: independent bins
+    scaling: np.ndarray | None = None  #: (n_bins,) what the errors that runs quote were multiplied by; None: by 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
@@ -67,8 +68,9 @@ class Scan:
             array = np.array(getattr(self, name), dtype=np.float64)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        if self.correlation is not None:
-            object.__setattr__(self, "correlation", np.asarray(self.correlation, dtype=np.float64))
+        for name in ("correlation", "scaling"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
         self._check_shapes()
         self._check_names()
         self._check_numbers()
@@ -101,6 +103,7 @@ class Scan:
             errors=self.errors[:, np.asarray(chosen)],
             bins=self.bins.take(chosen),
             correlation=None if self.correlation is None else self.correlation[np.ix_(indices, indices)],
+            scaling=None if self.scaling is None else self.scaling[indices],
         )
 
     def split(self, holdout: Iterable[str]) -> tuple["Scan", "Scan"]:
@@ -119,8 +122,9 @@ class Scan:
         # runs are no array: NumPy strings lose trailing NULs
         meta = {"parameters": [astuple(p) for p in self.parameters], "runs": self.runs}
         arrays = {"theta": self.theta, "values": self.values, "errors": self.errors, **self.bins.to_arrays()}
-        if self.correlation is not None:
-            arrays["correlation"] = self.correlation
+        for name in ("correlation", "scaling"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
         write_stored(path, FORMAT, FORMAT_VERSION, meta, arrays)
 
     @classmethod
@@ -136,6 +140,7 @@ class Scan:
                 bins=Bins.from_arrays(arrays),
                 runs=tuple(meta["runs"]),
                 correlation=arrays.get("correlation"),
+                scaling=arrays.get("scaling"),
             )
 
     def _rows(self, chosen: Any) -> np.ndarray:
@@ -162,8 +167,10 @@ class Scan:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise InputError(f"scan: {name} has shape {getattr(self, name).shape}, expected {shape}")
-        if self.correlation is not None and self.correlation.shape != (n_bins, n_bins):
-            raise InputError(f"scan: correlation has shape {self.correlation.shape}, expected {(n_bins, n_bins)}")
+        for name, shape in (("correlation", (n_bins, n_bins)), ("scaling", (n_bins,))):
+            array = getattr(self, name)
+            if array is not None and array.shape != shape:
+                raise InputError(f"scan: {name} has shape {array.shape}, expected {shape}")
 
     def _check_names(self) -> None:
         for what, names in (("run", self.runs), ("parameter", [p.name for p in self.parameters])):

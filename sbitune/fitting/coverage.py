@@ -8,7 +8,8 @@ is well: |r| < 1 if the 68.3 % interval holds the truth, |r| < 1.96 for 95 %. Aw
 (fitted - true) / error where the problem is Gaussian. Where a limit is within reach, intervals that follow from a rise
 of the objective hold the truth too often; there r is the normal quantile of the posterior probability that the
 parameter lies above the truth, with a uniform prior within the limits: right on average over truths that are spread
-evenly within the limits, as the points of a design are.
+evenly within the limits, as the points of a design are. For many fits of one truth near a limit that says nothing; then
+r is from the rank of the signed rise among those of the linear problem within the limits (see `bounded`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,13 +22,14 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.errors import ComputationError
+from sbitune.fitting.bounded import Bounded, draw_bounded
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.frame import Frame
 from sbitune.fitting.importance import likelihoods, sample, to_root
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.objective import Objective, few_threads
 from sbitune.fitting.problem import Problem
-from sbitune.fitting.quick import Point, Quick
+from sbitune.fitting.quick import Held, Point, Quick
 from sbitune.fitting.response import CompiledResponse
 
 #: what intervals claim: one standard deviation, and 95 %
@@ -38,7 +40,7 @@ _TOLERATED = 3.0
 #: starting points of a thorough fit
 _STARTS = 4
 #: a limit is within reach if it is nearer than so many errors
-_WITHIN_REACH = 4.0
+_WITHIN_REACH = 3.0
 #: fewer effective points than this make a root rough
 _FEW = 60
 
@@ -153,7 +155,9 @@ def _error(inside: np.ndarray, claim: float) -> float:
     return float(max(binomial, inside.mean(axis=1).std(ddof=1) / np.sqrt(len(inside))))
 
 
-def fit_known(problem: Problem, truth: np.ndarray, data: Iterable[np.ndarray], thorough: bool) -> list[KnownFit | str]:
+def fit_known(
+    problem: Problem, truth: np.ndarray, data: Iterable[np.ndarray], thorough: bool, spread: bool = True
+) -> list[KnownFit | str]:
     """Fit data sets (n_bins,) whose truth (n_parameters,) is known; a fit that fails is the reason why.
 
     Args:
@@ -161,26 +165,63 @@ def fit_known(problem: Problem, truth: np.ndarray, data: Iterable[np.ndarray], t
         truth: in the generator's units, within the limits.
         data: measured values.
         thorough: whether to fit as data are fitted, from several starts; else one start in the middle of the limits.
+        spread: whether this is one of many truths that are spread evenly within the limits; else the only one.
     """
     frame = Frame(problem)
     with jax.enable_x64(True), few_threads(problem):
         quick = Quick(problem, frame, CompiledResponse(problem, frame))
         true = np.where(frame.fixed, frame.centre, frame.to_unit(truth))
-        return [_fit_one(quick, values, true, thorough, seed) for seed, values in enumerate(data)]
+        reference = None if spread else _reference(quick, true)
+        return [_fit_one(quick, values, true, thorough, spread, reference, i) for i, values in enumerate(data)]
 
 
-def _fit_one(quick: Quick, values: np.ndarray, true: np.ndarray, thorough: bool, seed: int) -> KnownFit | str:
+def _reference(quick: Quick, true: np.ndarray) -> Bounded | None:
+    """What to expect of fits of this truth, if limits are within reach of it."""
+    frame, free = quick.frame, np.flatnonzero(~quick.frame.fixed)
+    information = _information(quick, true, quick.hold(true))[np.ix_(free, free)]
+    if not _near_limits(frame, true, information):
+        return None
+    return draw_bounded(information, true[free], frame.limits[free], seed=1)
+
+
+def _minimise(quick: Quick, values: np.ndarray, thorough: bool) -> Point:
+    """As data are fitted, or from the middle of the limits if that arrives."""
+    if not thorough:
+        try:
+            return quick.minimise(values, quick.frame.centre)
+        except ComputationError:  # far away in a narrow valley
+            pass
+    return quick.minimise(values, _thorough_fit(quick.problem, values))
+
+
+def _near_limits(frame: Frame, u: np.ndarray, information: np.ndarray) -> bool:
+    """Whether a free parameter's limit is within reach of u (n_parameters,)."""
+    free = ~frame.fixed
+    room = np.min(np.abs(frame.limits - u[:, None]), axis=1)[free]
+    return bool(np.any(room < _WITHIN_REACH / np.sqrt(np.diag(information) + 1e-12)))
+
+
+def _fit_one(
+    quick: Quick,
+    values: np.ndarray,
+    true: np.ndarray,
+    thorough: bool,
+    spread: bool,
+    reference: Bounded | None,
+    seed: int,
+) -> KnownFit | str:
     frame = quick.frame
     try:
-        best = quick.minimise(values, _thorough_fit(quick.problem, values) if thorough else frame.centre)
+        best = _minimise(quick, values, thorough)
         free = ~frame.fixed
-        information = _information(quick, best)
-        errors = 1 / np.sqrt(np.diag(information) + 1e-12)
+        information, effective = _information(quick, best.u, best.held), np.inf
         room = np.min(np.abs(frame.limits - best.u[:, None]), axis=1)
-        if quick.is_likelihood and np.any(room[free] < _WITHIN_REACH * errors[free]):
+        if spread and quick.is_likelihood and _near_limits(frame, best.u, information[np.ix_(free, free)]):
             roots, effective = _posterior_roots(quick, values, best, information, true, seed)
         else:
-            roots, effective = _profile_roots(quick, values, best, true), np.inf
+            roots = _profile_roots(quick, values, best, true)
+        if reference is not None:
+            roots[free] = reference.roots(roots[free], np.random.default_rng(seed))
     except ComputationError as error:
         return str(error)
     at_limit = room < 0.01 * np.ptp(frame.limits, axis=1)
@@ -188,10 +229,10 @@ def _fit_one(quick: Quick, values: np.ndarray, true: np.ndarray, thorough: bool,
     return KnownFit(frame.to_theta(best.u), np.where(free, roots, 0.0), effective, at_limit & free, chi2)
 
 
-def _information(quick: Quick, best: Point) -> np.ndarray:
-    """(n_parameters, n_parameters) inverse covariance as linear least squares has it."""
-    levers = quick.problem.measured.weights[:, None] * quick.response.slopes(best.u)
-    return levers.T @ best.held.inverse @ levers
+def _information(quick: Quick, u: np.ndarray, held: Held) -> np.ndarray:
+    """(n_parameters, n_parameters) inverse covariance at u as linear least squares has it."""
+    levers = quick.problem.measured.weights[:, None] * quick.response.slopes(u)
+    return levers.T @ held.inverse @ levers
 
 
 def _thorough_fit(problem: Problem, values: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ def find_errors(m: Minuit, objective: Objective, at_limit: tuple[str, ...], mino
     # MINUIT's own errors pass through the transformation of the limits, which is flat at a limit
     hesse = np.sqrt(np.diag(np.array(m.covariance))[free])
     difference = 0.0 if at_limit else float(np.max(np.abs(plain / hesse - 1)))
-    return Errors(covariance, difference, _minos(m, frame, notes, stretch) if minos else {}, notes)
+    return Errors(covariance, difference, _minos(m, frame, at_limit, notes, stretch) if minos else {}, notes)
 
 
 def _bread(
@@ -82,7 +82,10 @@ def _invert(half_hessian: np.ndarray) -> np.ndarray:
     return np.linalg.inv(half_hessian)
 
 
-def _minos(m: Minuit, frame: Frame, notes: list[str], stretch: np.ndarray) -> dict[str, tuple[float, float]]:
+def _minos(
+    m: Minuit, frame: Frame, at_limit: tuple[str, ...], notes: list[str], stretch: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """Intervals in the generator's units; none for parameters at their limit, and where MINUIT finds no end."""
     found: dict[str, tuple[float, float]] = {}
     before = m.fval
     try:
@@ -93,6 +96,7 @@ def _minos(m: Minuit, frame: Frame, notes: list[str], stretch: np.ndarray) -> di
     if m.fval is None or before is None or m.fval < before - 0.01:
         raise ComputationError("the fit failed: MINOS found a lower minimum; raise fit.starts")
     for name in frame.free:
+        known = len(notes)
         e, i = m.merrors[name], frame.names.index(name)
         ends = np.array([e.lower, e.upper]) * stretch[i]
         room = frame.limits[i] - m.values[name]
@@ -102,8 +106,9 @@ def _minos(m: Minuit, frame: Frame, notes: list[str], stretch: np.ndarray) -> di
                 notes.append(f"the MINOS interval of {name} ends at its {('lower', 'upper')[side]} limit")
             elif not valid:
                 ends[side] = np.nan
-        if np.isfinite(ends).all():
+        # what MINUIT gives for a parameter at its limit is of the transformed one
+        if np.isfinite(ends).all() and name not in at_limit:
             found[name] = (float(ends[0] * frame.half[i]), float(ends[1] * frame.half[i]))
         else:
-            notes.append(f"MINOS errors of {name}: not found")
+            del notes[known:]
     return found

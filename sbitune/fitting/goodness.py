@@ -20,6 +20,7 @@ from sbitune.fitting.frame import Frame
 from sbitune.fitting.objective import few_threads
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.quick import Point, Quick
+from sbitune.fitting.refit import invert_positive
 from sbitune.fitting.response import CompiledResponse
 from sbitune.fitting.results import Tune
 from sbitune.fitting.toys import Failure, ToyConfig, fit_toys, to_box
@@ -90,7 +91,7 @@ class _Moments:
         inside = ~quick.frame.fixed & (point.u > limits[:, 0]) & (point.u < limits[:, 1])
         slopes = quick.response.slopes(point.u)[:, inside]
         self.known = bool(np.all(quick.problem.measured.weights == 1.0))
-        self._left = quick.total(point.u) - slopes @ np.linalg.solve(slopes.T @ p @ slopes, slopes.T)  # V_r
+        self._left = quick.total(point.u) - slopes @ invert_positive(slopes.T @ p @ slopes) @ slopes.T  # V_r
         self._one = p @ self._left
         self._two = self._one @ p
 

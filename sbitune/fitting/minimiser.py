@@ -1,9 +1,12 @@
 """MIGRAD and HESSE on JAX derivatives in float64, from several starts.
 
-F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit. From every start the chi2 with V held is minimised; V
-is brought up to date at the lowest minimum until that stays, and where there is a likelihood (see `problem`) it is then
-minimised itself.
+F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit. From every start the chi2 with V held is minimised.
+Where there is a likelihood (see `problem`), every minimum so found is followed to that of the likelihood, and the
+lowest counts; else V is brought up to date at the lowest until that stays. Where the search for errors comes upon a
+lower minimum, the fit begins again from there.
 """
+
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -14,17 +17,24 @@ from sbitune.data.errors import ComputationError
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.errors import find_errors
 from sbitune.fitting.frame import Frame
+from sbitune.fitting.intervals import find_intervals
 from sbitune.fitting.objective import Objective, few_threads
 from sbitune.fitting.problem import Problem
+from sbitune.fitting.quick import Quick
+from sbitune.fitting.response import CompiledResponse
 from sbitune.fitting.results import ObservableChi2, Start, Tune
+from sbitune.fitting.surroundings import LowerMinimum
 
 #: the model's error is brought up to date until no parameter moves by more than this part of its error
 _SETTLED = 0.01
 _UPDATES = 12
-#: near enough to minimise the likelihood from there
-_NEAR = 0.3
-#: other minima are followed up if they are not higher by more than this, and so many of them
-_WORTH_A_LOOK, _MINIMA = 25.0, 3
+#: other minima are followed up if they are not higher by more than this, and so many of them: with V held where it is
+#: not theirs they are ranked only roughly
+_WORTH_A_LOOK, _MINIMA = 100.0, 16
+#: without a likelihood, where that takes long
+_FEW_MINIMA = 3
+#: the fit begins again from lower minima so many times
+_RESTARTS = 4
 #: MINUIT's tolerance: the estimated distance to the minimum ends below 0.002 of this
 _TOLERANCE = 1e-4
 
@@ -42,11 +52,28 @@ def fit(problem: Problem, config: FitConfig = FitConfig()) -> Tune:
         ends = [migrad(objective, u) for u in _starting_points(frame, config)]
         starts = tuple(Start(frame.to_theta(np.array(m.values)), value_of(m), m.valid) for m in ends)
         _best(ends)
-        settled = [_settle(m, objective) for m in _distinct(ends, frame)]
-        best = min(settled, key=lambda pair: pair[0])[1]
-        objective.hold(np.array(best.values))
-        best = _best([migrad(objective, np.array(best.values))])  # counted from V at the minimum
-        return _describe(best, objective, config, starts)
+        best = _lowest(_distinct(ends, frame), objective)
+        for _ in range(_RESTARTS):
+            objective.hold(np.array(best.values))
+            best = _best([migrad(objective, np.array(best.values))])  # counted from V at the minimum
+            try:
+                tune = _describe(best, objective, config, starts)
+                return _with_all_intervals(problem, tune) if config.minos else tune
+            except LowerMinimum as lower:
+                best = _settle(_follow([frame.to_unit(lower.theta)], objective)[0], objective)[1]
+        raise ComputationError("the fit failed: lower minima keep turning up; raise fit.starts or narrow the ranges")
+
+
+def _with_all_intervals(problem: Problem, tune: Tune) -> Tune:
+    """Add the intervals that MINOS did not find."""
+    missing = [name for name in tune.free if name not in tune.minos]
+    if not missing:
+        return tune
+    found = find_intervals(problem, tune, missing)
+    minos = tune.minos | found.found
+    return replace(
+        tune, minos={name: minos[name] for name in tune.free if name in minos}, notes=tune.notes + found.notes
+    )
 
 
 def _starting_points(frame: Frame, config: FitConfig) -> list[np.ndarray]:
@@ -115,32 +142,47 @@ def _distinct(ends: list[Minuit], frame: Frame) -> list[Minuit]:
     return [m for m in found if value_of(m) < lowest + _WORTH_A_LOOK][:_MINIMA]
 
 
-def _settle(best: Minuit, objective: Objective) -> tuple[float, Minuit]:
-    """Bring V up to date until the minimum stays; then minimise the likelihood, if there is one.
+def _lowest(found: list[Minuit], objective: Objective) -> Minuit:
+    """The lowest minimum of all that the given ones lead to."""
+    places = [np.array(m.values) for m in found]
+    places = _follow(places, objective)
+    return min((_settle(u, objective) for u in places[:_FEW_MINIMA]), key=lambda pair: pair[0])[1]
+
+
+def _follow(places: list[np.ndarray], objective: Objective) -> list[np.ndarray]:
+    """The lowest minimum of the likelihood that is reached from the given places; these, if there is none."""
+    if not objective.is_likelihood:
+        return places
+    frame, values = objective.frame, objective.problem.measured.values
+    quick = Quick(objective.problem, frame, CompiledResponse(objective.problem, frame))
+    reached = []
+    for u in places:
+        try:
+            reached.append(quick.minimise(values, u))
+        except ComputationError:
+            continue
+    return [min(reached, key=lambda point: point.value).u] if reached else places
+
+
+def _settle(u: np.ndarray, objective: Objective) -> tuple[float, Minuit]:
+    """Minimise the likelihood from u; without one bring V up to date until the minimum stays.
 
     Returns its value, which can be compared between minima, and the minimum.
     """
-    objective.moving = False
-    likelihood = objective.is_likelihood
-    for _ in range(_UPDATES):
-        u = np.array(best.values)
+    objective.moving = objective.is_likelihood
+    if objective.moving:
         objective.hold(u)
-        again = _best([migrad(objective, u)])
-        moved = np.abs(np.array(again.values) - u) / np.maximum(np.array(again.errors), 1e-12)
-        best = again
-        if np.all(moved[~objective.frame.fixed] < (_NEAR if likelihood else _SETTLED)):
-            break
-    else:
-        if not likelihood:
-            raise ComputationError(
-                "the fit failed: the minimum keeps moving as the surrogate's error is brought up to date"
-            )
-    objective.hold(np.array(best.values))
-    if likelihood:
-        objective.moving = True
-        best = _best([migrad(objective, np.array(best.values))])
+        best = _best([migrad(objective, u)])
         return value_of(best) + float(objective.log_determinant), best
-    return value_of(best), best
+    for _ in range(_UPDATES):
+        objective.hold(u)
+        best = _best([migrad(objective, u)])
+        moved = np.abs(np.array(best.values) - u) / np.maximum(np.array(best.errors), 1e-12)
+        u = np.array(best.values)
+        if np.all(moved[~objective.frame.fixed] < _SETTLED):
+            objective.hold(u)
+            return value_of(best), best
+    raise ComputationError("the fit failed: the minimum keeps moving as the surrogate's error is brought up to date")
 
 
 def _at_limit(m: Minuit, frame: Frame) -> tuple[str, ...]:

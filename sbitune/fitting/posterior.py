@@ -50,7 +50,7 @@ def sample_posterior(key: jax.Array, problem: Problem, config: PosteriorConfig, 
     with jax.enable_x64(True), few_threads(problem):
         objective = Objective(problem, frame)
         objective.hold(frame.to_unit(tune.values))
-        target = make_target(objective, tune.errors / frame.half)
+        target = make_target(objective, tune.quoted_errors / frame.half)
         begin, run = jax.random.split(key)
         starts, white = _begin(begin, target, frame, tune, config.chains)
         drawn = run_chains(run, target, starts, white, config)

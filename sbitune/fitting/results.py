@@ -58,6 +58,15 @@ class Tune:
         return np.sqrt(np.diag(self.covariance))
 
     @property
+    def quoted_errors(self) -> np.ndarray:
+        """(n_parameters,) the same with, for a parameter at the end of its range, how far into it the interval goes."""
+        errors = self.errors
+        for i, name in enumerate(self.names):
+            if name in self.at_limit and name in self.minos:
+                errors[i] = max(-self.minos[name][0], self.minos[name][1])
+        return errors
+
+    @property
     def correlation(self) -> np.ndarray:
         """(n_parameters, n_parameters) correlation matrix; 0 for fixed parameters beside their 1 on the diagonal."""
         errors = np.where(self.errors > 0, self.errors, 1.0)
@@ -69,8 +78,10 @@ class Tune:
         """Table of the parameters, as a terminal shows it."""
         width = max(len(name) for name in self.names)
         lines = [f"chi2 = {self.chi2:.2f} for {self.ndf} degrees of freedom ({self.status})"]
-        for name, value, error in zip(self.names, self.values, self.errors, strict=True):
+        for name, value, error in zip(self.names, self.values, self.quoted_errors, strict=True):
             quoted = f"+- {error:.4g}" if name in self.free else "(fixed)"
+            if name in self.minos and name in self.at_limit:
+                quoted = f"{self.minos[name][0]:+.4g} {self.minos[name][1]:+.4g}"
             edge = "  at its limit" if name in self.at_limit else ""
             lines.append(f"{name:<{width}}  {value:>10.5g} {quoted}{edge}")
         return "\n".join(lines)

@@ -26,6 +26,10 @@ _NEAR, _ATTEMPTS = 1e-4, 60
 class LowerMinimum(ComputationError):
     """The tune is not the lowest minimum."""
 
+    def __init__(self, message: str, theta: np.ndarray) -> None:
+        super().__init__(message)
+        self.theta = theta  #: (n_parameters,) of the lower one, in the generator's units
+
 
 class Minimum:
     """The minimum of a tune, for questions about its surroundings. Use it inside `jax.enable_x64` and `few_threads`.
@@ -72,7 +76,8 @@ class Minimum:
         if point.value < self.point.value - _LOWER:
             raise LowerMinimum(
                 f"a minimum lower by {self.point.value - point.value:.3g} than the tune's is at "
-                f"{self.quick.problem.describe(self.frame.to_theta(point.u))}; raise fit.starts"
+                f"{self.quick.problem.describe(self.frame.to_theta(point.u))}; raise fit.starts",
+                self.frame.to_theta(point.u),
             )
         return max(point.value - self.point.value, 0.0)
 

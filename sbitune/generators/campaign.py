@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from sbitune.data.errors import ComputationError, InputError, SbituneError
 from sbitune.data.files import write_text
-from sbitune.generators.pool import Failure, Outcome, run_here, run_on_dask
+from sbitune.generators.config import PythiaConfig
+from sbitune.generators.pool import Failure, Outcome, run_here, run_on_dask, try_starts
 from sbitune.generators.runs import RECORD, Task, fingerprint
 
-#: receives the number of finished runs and of all runs
-Progress = Callable[[int, int], None]
+#: receives how many runs are done with, how many there are, and how many of the former failed
+Progress = Callable[[int, int, int], None]
 
 
 class Means(NamedTuple):
@@ -29,6 +30,8 @@ class Means(NamedTuple):
     time_limit: float = 3600.0  #: seconds for one run
     scheduler: str | None = None  #: address of a dask.distributed scheduler
     drop_failed: bool = False  #: leave failed runs out instead of raising
+    place: str = "generator.settings"  #: where Pythia's settings stand, for messages
+    remedy: str = ", or leave them out with `scan.bad_runs: drop`."  #: of failed runs, beside starting again
 
 
 class Made(NamedTuple):
@@ -40,42 +43,83 @@ class Made(NamedTuple):
 
 
 def run_campaign(
-    tasks: Sequence[Task], directory: Path, means: Means = Means(), progress: Progress = lambda done, total: None
+    tasks: Sequence[Task],
+    directory: Path,
+    means: Means = Means(),
+    progress: Progress = lambda done, total, failed: None,
 ) -> Made:
     """Make all runs that are not there yet.
 
     Raises:
-        InputError: if the directory holds a run made with other settings, or another campaign works in it; or as soon
-            as a run finds that what the user gave is wrong, unless `means.drop_failed` is set.
-        ComputationError: if runs failed and `means.drop_failed` is not set; the others are kept.
+        InputError: if the directory holds a run made with other settings, or another campaign works in it; if Pythia
+            does not start with the settings; or as soon as a run finds that what the user gave is wrong, unless
+            `means.drop_failed` is set.
+        ComputationError: if runs failed and `means.drop_failed` is not set, the others are kept; or if all of the first
+            failed, the others are not tried.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
-        _sweep(directory)
         failures = _known_failures(tasks, directory) if means.drop_failed else {}
         pending = [task for task in tasks if task.name not in failures and not _is_done(task, directory)]
-        total, done = len(tasks), len(tasks) - len(pending)
-        progress(done, total)
-        with contextlib.closing(_outcomes(pending, directory, means)) as outcomes:
-            for outcome in outcomes:
-                failures |= _settle(outcome, directory)
-                if outcome.failure and outcome.failure.input and not means.drop_failed:
-                    break  # the input must be mended: what is under way would be made in vain
-                done += 1
-                progress(done, total)
+        if len(failures) + len(pending) == len(tasks):
+            _check_start(pending, means)
+        _make(pending, len(tasks), failures, directory, means, progress)
         if failures and not means.drop_failed:
-            raise _error(failures, directory)
+            raise _error(failures, directory, means.remedy)
     finished = [directory / task.name for task in tasks if task.name not in failures]
     if not finished:
         raise _nothing_left(failures, directory)
     return Made(finished, {name: failure.reason for name, failure in failures.items()}, len(pending))
 
 
+def _make(
+    pending: Sequence[Task],
+    total: int,
+    failures: dict[str, Failure],
+    directory: Path,
+    means: Means,
+    progress: Progress,
+) -> None:
+    """Make runs, and add those that fail to `failures`."""
+    done = total - len(pending)
+    untried = done == len(failures)  # nothing says yet that runs can be made at all
+    progress(done, total, len(failures))
+    with contextlib.closing(_outcomes(pending, directory, means)) as outcomes:
+        for outcome in outcomes:
+            failures.update(_settle(outcome, directory))
+            if outcome.failure and outcome.failure.input and not means.drop_failed:
+                break  # the input must be mended: what is under way would be made in vain
+            done += 1
+            progress(done, total, len(failures))
+            untried = untried and outcome.failure is not None and outcome.failure.lasting
+            if untried and _crew(means) < done < total:
+                raise _hopeless(failures, directory, total)
+
+
+def _check_start(pending: Sequence[Task], means: Means) -> None:
+    """Refuse settings with which Pythia does not start; a fault of one point is left to its run.
+
+    Of a single run nothing is tried: it finds out itself.
+    """
+    if len(pending) < 2 or not isinstance(pending[0].generator, PythiaConfig):
+        return
+    points = (pending[0], pending[-1])
+    failure = try_starts(points, means.time_limit)
+    if failure is not None:
+        names = " and ".join(task.name for task in points)
+        raise InputError(f"{means.place}: {failure.reason.strip()} (tried at the points of the runs {names})")
+
+
+def _crew(means: Means) -> int:
+    """How many runs are under way together; on a cluster a guess."""
+    return means.workers or _processors()
+
+
 def _outcomes(pending: Sequence[Task], directory: Path, means: Means) -> Generator[Outcome, None, None]:
     if pending and means.scheduler:
         yield from run_on_dask(pending, directory, means.scheduler, means.time_limit)
     elif pending:
-        yield from run_here(pending, directory, means.workers or _processors(), means.time_limit)
+        yield from run_here(pending, directory, _crew(means), means.time_limit)
 
 
 def _processors() -> int:
@@ -96,8 +140,9 @@ def _is_done(task: Task, directory: Path) -> bool:
         ) from error
     if not same:
         raise InputError(
-            f"run {run} was made with other settings, parameters, events, seed, files or Pythia than the card asks for "
-            f"now; delete {directory} to make the runs again, or copy the card into a directory of its own"
+            f"run {run} was made with other settings, parameters, events, seed, files, Pythia or code of the analyses "
+            f"than the card asks for now; delete {directory} to make the runs again, or copy the card into a directory "
+            "of its own"
         )
     return True
 
@@ -136,7 +181,7 @@ def _known_failures(tasks: Sequence[Task], directory: Path) -> dict[str, Failure
     return known
 
 
-def _error(failures: dict[str, Failure], directory: Path) -> SbituneError:
+def _error(failures: dict[str, Failure], directory: Path, remedy: str) -> SbituneError:
     """The error that names a failed run; of what the user gave, if that is what some run found wrong."""
     of_input = [name for name, failure in failures.items() if failure.input]
     first = min(of_input or failures)
@@ -145,9 +190,22 @@ def _error(failures: dict[str, Failure], directory: Path) -> SbituneError:
     words = f"run {directory / first}{more} failed: {failures[first].reason.strip()}\nThe finished runs are kept."
     if of_input:
         return InputError(f"{words} Mend what is named and start again.")
-    return ComputationError(
-        f"{words} Start again to try the failed ones once more, or leave them out with `scan.bad_runs: drop`."
+    return ComputationError(f"{words} Start again to try the failed ones once more{remedy}")
+
+
+def _hopeless(failures: dict[str, Failure], directory: Path, total: int) -> SbituneError:
+    """The error when the first runs all failed, and nothing is known of others. Their notes are taken away: what is
+    wrong is not of these runs, so that they are to be tried again, too.
+    """
+    for name in failures:
+        (directory / f"{name}.failed.json").unlink(missing_ok=True)
+    first = min(failures)
+    words = (
+        f"run {directory / first} failed: {failures[first].reason.strip()}\n"
+        f"So did all of the first {len(failures)} of {total} runs, and the others were not tried. Mend what is named "
+        "and start again."
     )
+    return InputError(words) if failures[first].input else ComputationError(words)
 
 
 def _nothing_left(failures: dict[str, Failure], directory: Path) -> SbituneError:
@@ -161,16 +219,21 @@ def _nothing_left(failures: dict[str, Failure], directory: Path) -> SbituneError
 
 
 def _sweep(directory: Path) -> None:
-    """Remove what a killed campaign left half-made."""
+    """Remove what is half-made."""
     for stale in directory.glob(".tmp-*"):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
 
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
+    """Keep other campaigns out, and what is half-made: after a kill, or when a campaign ends with runs under way."""
     with (directory / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"another sbitune is making runs in {directory}; wait for it or stop it") from error
-        yield
+        _sweep(directory)
+        try:
+            yield
+        finally:
+            _sweep(directory)

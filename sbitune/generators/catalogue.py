@@ -21,6 +21,8 @@ _ONMODES = {"on", "off", "true", "false", "0", "1", "2", "3"}
 _PARTICLE = re.compile(r"^-?\d+:(?:\d+:)?(\w+)$")
 #: settings that every run is given its own value of
 _OF_RUNS = {"random:seed", "random:setseed"}
+#: properties of particles that are lists of codes of particles
+_CODES = re.compile(r"(?:on|off)(?:Pos|Neg)?If(?:Any|All|Match)", re.IGNORECASE)
 #: properties of particles that are numbers
 _NUMBERS = {"m0", "mwidth", "mmin", "mmax", "tau0", "bratio"}
 
@@ -129,14 +131,21 @@ def check_settings(settings: Sequence[str], place: Place = spell_key) -> Catalog
             )
         particle = _PARTICLE.match(name)
         if particle:
-            if particle[1].lower() == "onmode" and value.lower() not in _ONMODES:
-                raise InputError(f"{where}: {name} must be on, off or 0 to 3, not {value!r}")
-            if particle[1].lower() in _NUMBERS and not _is_number(value):
-                raise InputError(f"{where}: {name} needs a number, not {value!r}")
+            _check_property(name, particle[1], value, where)
         else:
             _check_value(catalogue.find(name, where), value, where)
         catalogue.read(line, where)
     return catalogue
+
+
+def _check_property(name: str, key: str, value: str, where: str) -> None:
+    """Refuse values of a particle's property that Pythia takes in silence."""
+    if key.lower() == "onmode" and value.lower() not in _ONMODES:
+        raise InputError(f"{where}: {name} must be on, off or 0 to 3, not {value!r}")
+    if key.lower() in _NUMBERS and not _is_number(value):
+        raise InputError(f"{where}: {name} needs a number, not {value!r}")
+    if _CODES.fullmatch(key) and not re.fullmatch(r"[-+]?\d+(\s+[-+]?\d+)*", value):
+        raise InputError(f"{where}: {name} needs codes of particles with blanks between them, not {value!r}")
 
 
 def _is_number(text: str) -> bool:
@@ -176,11 +185,15 @@ def _check_range(setting: Setting, number: float, where: str) -> None:
 
 
 def check_ranges(
-    ranges: Mapping[str, tuple[float, float]], catalogue: Catalogue, place: Place = spell_key
+    ranges: Mapping[str, tuple[float, float]],
+    catalogue: Catalogue,
+    place: Place = spell_key,
+    defaults: Mapping[str, float] = {},
 ) -> dict[str, float]:
     """Check parameter ranges against Pythia's and give each parameter's value before tuning.
 
-    That is its value after the settings that `catalogue` has read: lines such as `Tune:ee = 3` change many others.
+    That is the one in `defaults`, which is checked, too, or its value after the settings that `catalogue` has read:
+    lines such as `Tune:ee = 3` change many others.
 
     Raises:
         InputError: naming the card key, for an unknown parameter, one that is not a real number, or a bad range.
@@ -197,5 +210,7 @@ def check_ranges(
         seen[setting.name] = name
         _check_range(setting, low, place("parameters", name, "low"))
         _check_range(setting, high, place("parameters", name, "high"))
-        values[name] = float(setting.now)
+        if name in defaults:
+            _check_range(setting, defaults[name], place("parameters", name, "default"))
+        values[name] = float(defaults.get(name, setting.now))
     return values

@@ -9,6 +9,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.generators.batch import EventBatch
+from sbitune.generators.hepmcfiles import MOMENTA, join, read_events
 
 if TYPE_CHECKING:
     from sbitune.generators.observables.framework.analysis import Analysis
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 #: arrays of an archive, one entry per particle record: EventBatch's name for each
 _COLUMNS = {"id": "id", "m1": "mother1", "m2": "mother2", "d1": "daughter1", "d2": "daughter2"}
-_NOMINAL_WEIGHTS = ("", "weight", "0", "default", "nominal")
-_MOMENTA = ("px", "py", "pz", "e", "m")
 
 
 class EventFile:
@@ -52,7 +51,7 @@ class EventFile:
             last = min(first + size, n_events)
             entries = slice(offsets[first], offsets[last])
             columns = {name: arrays[name][entries] for name in (*_COLUMNS.values(), "status")}
-            momenta = {name: np.ascontiguousarray(arrays["p"][entries, k]) for k, name in enumerate(_MOMENTA)}
+            momenta = {name: np.ascontiguousarray(arrays["p"][entries, k]) for k, name in enumerate(MOMENTA)}
             weight = arrays["weights"][first:last]
             yield EventBatch(**columns, **momenta, offsets=offsets[first : last + 1] - offsets[first], weight=weight)
 
@@ -122,39 +121,15 @@ class EventFile:
             raise InputError(f"{self.path}: event {int(np.argmax(bad))} has a weight that is not finite")
 
     def _hepmc_batches(self, size: int, most: float) -> Iterator[EventBatch]:
-        try:
-            import pyhepmc
-        except ImportError as error:
-            raise InputError(f'{self.path}: reading HepMC needs pyhepmc: pip install "sbitune[hepmc]"') from error
         records: list[dict[str, np.ndarray]] = []
-        number = 0
-        with pyhepmc.open(str(self.path)) as events:
-            for event in events:
-                if number >= most:
-                    break
-                records.append(self._hepmc_record(event, number))
-                number += 1
-                if len(records) == size:
-                    yield _join(records)
-                    records = []
+        for event in read_events(self.path, most):
+            self.cross_section = event.cross_section or self.cross_section
+            records.append(event.record)
+            if len(records) == size:
+                yield join(records)
+                records = []
         if records:
-            yield _join(records)
-
-    def _hepmc_record(self, event, number: int) -> dict[str, np.ndarray]:
-        particles = event.numpy.particles
-        scale = 1e-3 if event.momentum_unit.name == "MEV" else 1.0
-        momenta = [getattr(particles, name) * scale for name in ("px", "py", "pz", "e", "generated_mass")]
-        if not all(np.isfinite(column).all() for column in momenta):
-            raise InputError(f"{self.path}: event {number} has a momentum that is not finite")
-        order, links = _links(event, len(momenta[0]))
-        beams = np.asarray(particles.status) == 4
-        system = [column[beams].sum() for column in momenta]
-        record = {name: np.append(s, column[order]) for name, column, s in zip(_MOMENTA, momenta, system, strict=True)}
-        record["id"] = np.append(90, np.asarray(particles.pid)[order])
-        record["status"] = np.append(11, np.asarray(particles.status)[order])
-        if event.cross_section is not None and event.cross_section.is_valid:
-            self.cross_section = float(event.cross_section.xsec()), float(event.cross_section.xsec_err())
-        return record | links | {"weight": np.array([_nominal_weight(event)])}
+            yield join(records)
 
 
 def analyse(
@@ -173,10 +148,13 @@ def analyse(
         max_events: Stop after so many events in all.
 
     Raises:
-        InputError: A file is not what it should be, an analysis does not exist or does not apply to the events.
+        InputError: A file is not what it should be or breaks off, an analysis does not exist or does not apply to the
+            events, or the cross-section is no positive number.
     """
     from sbitune.generators.observables.framework.run import AnalysisRun
 
+    if cross_section is not None and not (0 < cross_section[0] < np.inf and 0 <= cross_section[1] < np.inf):
+        raise InputError(f"cross-section {cross_section[0]:g} +- {cross_section[1]:g} pb: it must be a positive number")
     paths = [events_paths] if isinstance(events_paths, str | Path) else list(events_paths)
     run, seen, found = AnalysisRun(names), 0, None
     for path in paths:
@@ -200,47 +178,3 @@ def _status_from_pythia(arrays: dict[str, np.ndarray]) -> np.ndarray:
 def _event_of(entries: Any, offsets: np.ndarray) -> int:
     """Return the number of the event of the first entry (n,) that is true."""
     return int(np.searchsorted(offsets, np.argmax(entries), side="right") - 1)
-
-
-def _links(event, n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return an order (n,) of the particles and mothers and daughters (n + 1,) in it, entry 0 being the system.
-
-    Children of a vertex stand together, as in Pythia's record, so that first and last one tell them all.
-    """
-    vertices = [([p.id - 1 for p in v.particles_in], [p.id - 1 for p in v.particles_out]) for v in event.vertices]
-    made = [child for _, children in vertices for child in children]
-    without_vertex = np.setdiff1d(np.arange(n), made)
-    order = np.concatenate([without_vertex, np.array(made, int)]).astype(int)
-    place = np.empty(n, int)
-    place[order] = np.arange(1, n + 1)
-    links = {name: np.zeros(n + 1, int) for name in ("mother1", "mother2", "daughter1", "daughter2")}
-    for parents, children in vertices:
-        for child in children:
-            links["mother1"][place[child]] = place[parents[0]] if parents else 0
-            links["mother2"][place[child]] = place[parents[-1]] if len(parents) > 1 else 0
-        for parent in parents if children else ():
-            links["daughter1"][place[parent]] = place[children[0]]
-            links["daughter2"][place[parent]] = place[children[-1]]
-    return order, links
-
-
-def _nominal_weight(event) -> float:
-    """Return the weight of the nominal name, or the first one; 1 for an event without weights."""
-    if not event.weights:
-        return 1.0
-    try:
-        names = [name.lower() for name in event.weight_names]
-    except RuntimeError:  # a file without names
-        names = []
-    for nominal in _NOMINAL_WEIGHTS:
-        if nominal in names:
-            return float(event.weights[names.index(nominal)])
-    return float(event.weights[0])
-
-
-def _join(records: list[dict[str, np.ndarray]]) -> EventBatch:
-    columns = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
-    integers = ("id", "status", "mother1", "mother2", "daughter1", "daughter2")
-    columns |= {name: columns[name].astype(np.int32) for name in integers}
-    offsets = np.concatenate([[0], np.cumsum([len(record["id"]) for record in records])]).astype(np.int64)
-    return EventBatch(**columns, offsets=offsets)

@@ -42,13 +42,16 @@ class Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, task: Task, directory: Path, time_limit: float) -> Failure | None:
-        """Make a run in `directory`. Gives what went wrong, None if nothing did."""
+    def run(self, task: Task, directory: Path | None, time_limit: float) -> Failure | None:
+        """Make a run in `directory`; without one only start the generator. Gives what went wrong, None if nothing did.
+
+        After `time_limit` seconds it is killed.
+        """
         process = self._ready()
         timer = threading.Timer(time_limit, self.kill)
         timer.start()
         try:
-            request = {"task": msgspec.to_builtins(task), "directory": str(directory)}
+            request = {"task": msgspec.to_builtins(task), "directory": None if directory is None else str(directory)}
             answer = _exchange(process, json.dumps(request) + "\n")
         finally:
             expired = not timer.is_alive()
@@ -56,7 +59,9 @@ class Worker:
         if answer is None:
             code = self._give_up(process)
             if expired:
-                limit = f"killed after the time limit of {time_limit:g} s (raise scan.time_limit or lower scan.events)"
+                limit = (
+                    f"killed after the time limit of {time_limit:g} s (raise scan.time_limit, or ask for fewer events)"
+                )
                 return Failure(limit, lasting=False)
             return Failure(f"the worker process died ({_death(code)})", lasting=False)
         if answer.get("done"):
@@ -122,6 +127,22 @@ def _exchange(process: "subprocess.Popen[str]", request: str) -> dict[str, Any] 
 
 def _death(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def try_starts(tasks: Iterable[Task], time_limit: float) -> Failure | None:
+    """Start the generator at the tasks' points in turn, in a process that can be killed.
+
+    Gives None as soon as it starts at one of them, else why it did not at the last.
+    """
+    worker, failure = Worker(), None
+    try:
+        for task in tasks:
+            failure = worker.run(task, None, time_limit)
+            if failure is None:
+                break
+    finally:
+        worker.close()
+    return failure
 
 
 def run_here(tasks: Iterable[Task], scratch: Path, workers: int, time_limit: float) -> Iterator[Outcome]:

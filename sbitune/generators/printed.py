@@ -49,7 +49,8 @@ def caught_output() -> Iterator[Any]:
 def refusal_in(printed: Any) -> str:
     """Give the reason of a refusal from what was caught; what Pythia calls an error or abort stands for the whole."""
     printed.seek(0)
-    lines = [line.strip() for line in printed.read().splitlines() if line.strip()]
+    lines = [line.strip() for line in printed.read().splitlines() if line.strip() and line.strip()[0] not in "|*-"]
     telling = [line for line in lines if re.search(r"PYTHIA (Error|Abort)|not found|not recogni|Error", line)] or lines
-    text = " ".join(telling[:4])
-    return re.sub(r"\s*PYTHIA (Error|Abort)[^:]*:?\s*", " ", text).strip() or "no reason was printed"
+    # ` PYTHIA Error in Settings::parm: value is out of range stringz:alund`: Pythia's own functions tell users nothing
+    reasons = (re.sub(r"^PYTHIA (Error|Abort)( (in|from) [\w:~]+?)?: +", "", line).rstrip(" :") for line in telling)
+    return "; ".join(list(dict.fromkeys(reason for reason in reasons if reason))[:4]) or "no reason was printed"

@@ -15,13 +15,26 @@ from sbitune.generators.printed import caught_output, import_pythia, refusal_in
 
 #: events in one call of nextBatch: short enough for Ctrl-C and the time limit to be heard, long enough to be fast
 BATCH = 200
+#: what follows a card's settings: no tables, but errors. `Print:quiet = on` would silence these, too, and with them the
+#: reasons of a refusal
+_SILENT = (
+    "Print:quiet = off",
+    "Print:errors = on",
+    "Init:showProcesses = off",
+    "Init:showMultipartonInteractions = off",
+    "Init:showChangedSettings = off",
+    "Init:showChangedParticleData = off",
+    "Next:numberCount = 0",
+    *(f"Next:numberShow{x} = 0" for x in ("LHA", "Info", "Process", "Event")),
+)
 
 
 class PythiaRun:
     """One instance of Pythia at one point; a fresh one for every point, as settings derived in `init` stay behind."""
 
     def __init__(self, settings: Sequence[str], seed: int) -> None:
-        lines = ["Print:quiet = on", *settings, "Random:setSeed = on", f"Random:seed = {seed}"]
+        """Read the settings and start. Raises `ComputationError` with Pythia's reason if it refuses."""
+        lines = [*settings, *_SILENT, "Random:setSeed = on", f"Random:seed = {seed}"]
         with caught_output() as printed:
             self._pythia = import_pythia().Pythia("", False)
             for line in lines:
@@ -48,15 +61,18 @@ class PythiaRun:
 
     def batches(self, events: int) -> Iterator[EventBatch]:
         """Make `events` events, a batch at a time. Raises `ComputationError` if Pythia cannot."""
-        made, barren = 0, 0
+        made, barren, reason = 0, 0, ""
         while made < events:
             with caught_output() as printed:
                 record = self._pythia.nextBatch(min(BATCH, events - made), "skip")
-            batch = None if record is None else _flat(record)
-            barren = 0 if batch is not None and len(batch) else barren + 1
+                if record is None or not len(record):
+                    barren += 1
+                    reason = reason or refusal_in(printed)  # of the first: Pythia says a thing once
             if barren > 10:
-                raise ComputationError(f"Pythia makes no events with these settings: {refusal_in(printed)}")
-            if batch is not None and len(batch):
+                raise ComputationError(f"Pythia makes no events with these settings: {reason}")
+            if record is not None and len(record):
+                barren = 0
+                batch = _flat(record)
                 made += len(batch)
                 yield batch
 

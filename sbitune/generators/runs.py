@@ -19,8 +19,10 @@ from sbitune.data.professor import PARTS, RECORD
 from sbitune.generators.command import run_command
 from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
 from sbitune.generators.printed import pythia_version
+from sbitune.generators.sources import hash_observables
 
-#: raised when the content of a run's directory changes, so that older runs are not taken for new ones
+#: raised when the content of a run's directory changes, so that older runs are not taken for new ones; changes of the
+#: observables are seen by themselves
 FORMAT = 2
 HISTOGRAMS = "histograms.yoda"
 #: into how many parts the events of a run are dealt
@@ -44,12 +46,12 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 def fingerprint(task: Task) -> str:
     """Hash of everything that determines the run's histograms; the run's name and the card's place do not count.
 
-    Raises `InputError` for a run of Pythia where that is not installed: its version counts.
+    Of Pythia its version counts, and the code and bins of the analyses. Raises `InputError` where it is not installed.
     """
     # defaults are omitted from the encoding, so that a field that sbitune learns later leaves older runs valid
     parts = [msgspec.json.encode([FORMAT, task.generator, list(task.values.items()), task.events, task.seed])]
     if isinstance(task.generator, PythiaConfig):
-        parts.append(pythia_version().encode())
+        parts += [pythia_version().encode(), hash_observables(task.generator.analyses).encode()]
         files = task.generator.analysis_files
     else:
         files = task.generator.templates
@@ -64,6 +66,8 @@ def execute(task: Task, directory: Path) -> None:
     """
     started = _cpu_seconds()
     generator = task.generator
+    if isinstance(generator, PythiaConfig):
+        hash_observables(generator.analyses)  # of the code as it is before it is imported; the result is kept
     record = (
         _execute_pythia(generator, task, directory)
         if isinstance(generator, PythiaConfig)
@@ -79,6 +83,22 @@ def execute(task: Task, directory: Path) -> None:
         "parameters": task.values,
     }
     write_text(directory / RECORD, json.dumps(record, indent=1) + "\n")
+
+
+def try_start(task: Task) -> None:
+    """Start Pythia at the task's point, and make no event.
+
+    Raises `ComputationError` with its reason if it refuses. Of other generators nothing can be said.
+    """
+    if isinstance(task.generator, PythiaConfig):
+        from sbitune.generators.pythia import PythiaRun
+
+        PythiaRun(_lines(task.generator, task), task.seed)
+
+
+def _lines(config: PythiaConfig, task: Task) -> list[str]:
+    """What Pythia reads."""
+    return [*config.settings, *(f"{name} = {value!r}" for name, value in task.values.items())]
 
 
 def _cpu_seconds() -> float:
@@ -137,8 +157,7 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
 
     for name in config.analysis_files:
         register(Path(task.card) / name)
-    lines = [*config.settings, *(f"{name} = {value!r}" for name, value in task.values.items())]
-    run = PythiaRun(lines, task.seed)
+    run = PythiaRun(_lines(config, task), task.seed)
     parts = _Parts(task.events)
     analyses = AnalysisRun(config.analyses, energy=run.energy, beams=run.beams)
     events = 0

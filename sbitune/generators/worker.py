@@ -1,4 +1,5 @@
-"""A worker process: reads one task a line on standard input, makes the run, answers with one line.
+"""A worker process: reads one task a line on standard input, makes the run or only tries to start the generator, and
+answers with one line.
 
 Started by `pool.Worker` as `python -m sbitune.generators.worker`. It has the standard output of the protocol to itself:
 whatever C++ code prints goes elsewhere. It ends when its parent does, even in the middle of a run.
@@ -17,7 +18,7 @@ from typing import TextIO
 import msgspec
 
 from sbitune.data.errors import SbituneError
-from sbitune.generators.runs import Task, execute
+from sbitune.generators.runs import Task, execute, try_start
 
 
 def main() -> None:
@@ -44,7 +45,10 @@ def _listen(lines: "queue.Queue[str]") -> None:
 def _serve(request: dict[str, object]) -> dict[str, object]:
     try:
         task = msgspec.convert(request["task"], Task)
-        execute(task, Path(str(request["directory"])))
+        if request["directory"] is None:
+            try_start(task)
+        else:
+            execute(task, Path(str(request["directory"])))
     except SbituneError as error:
         return {"error": str(error), "exit_code": error.exit_code}
     except Exception as error:  # a fault of ours must reach the user with its place, not end as a silent worker

@@ -1,5 +1,6 @@
 """How every number of a report was made, in words."""
 
+from sbitune.fitting.objective import MOST_BINS, is_likelihood
 from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
@@ -17,7 +18,8 @@ def how_it_was_made(fitted: Fitted) -> str:
             f"Validation: the generator was run again with {v.events:,} events at the tune and before it, in "
             f"{card.validation.split} runs each with seeds apart from the scan's, merged from their raw histograms. "
             f"chi2 compares these runs with the data, the Monte Carlo errors included. The surrogate at the tune "
-            f"differs from the run there by {v.surrogate_pull:.2f} of both errors (rms; 1 is expected)."
+            f"differs from the run there by {v.surrogate_pull:.2f} of both errors (rms; 1 is expected), and with their "
+            f"covariances by chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.2g})."
         )
     rows = [(key.replace("_", " "), _plain(value)) for key, value in record.provenance.items()]
     citations = sorted({label["Citation"] for label in fitted.reference.labels.values() if "Citation" in label})
@@ -69,12 +71,19 @@ def _fit(fitted: Fitted) -> str:
     minima = record.minima
     good = sum(bool(m["valid"]) for m in minima)
     chi2s = sorted(float(m["chi2"]) for m in minima if m["valid"])  # type: ignore[arg-type]
+    likelihood = is_likelihood(fitted.problem)
     return (
-        "Fit: -2 log L = chi2 + log det V, chi2 = (surrogate - data) V^-1 (surrogate - data), with V the covariance of "
-        "the data"
+        f"Fit: {'-2 log L = chi2 + log det V, ' if likelihood else ''}"
+        "chi2 = (surrogate - data) V^-1 (surrogate - data), with V the covariance of the data"
         + (f", {sources} correlated sources of error among them," if sources else "")
-        + (" and of the surrogate, which moves with the parameters" if card.fit.surrogate_error else "")
-        + "; weights other than 1 multiply the residuals, and V is then held. MIGRAD with exact gradients from "
+        + (" and of the surrogate" if card.fit.surrogate_error else "")
+        + (
+            ", which moves with the parameters. "
+            if likelihood
+            else "; with weights other than 1, which multiply the residuals, without the surrogate's errors or for "
+            f"more than {MOST_BINS} bins there is no log det V, and V is brought up to date between minimisations. "
+        )
+        + "MIGRAD with exact gradients from "
         f"{len(minima)} starting points, of which {good} converged to chi2 "
         f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; from the "
         "lowest of them it went on with the surrogate's error brought up to date. "

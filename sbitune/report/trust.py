@@ -10,23 +10,12 @@ from sbitune.tuning.record import ResultRecord
 _LOW = 1e-3
 
 
-def warnings_at_the_top(record: ResultRecord) -> list[str]:
-    """What a reader must know before the numbers."""
-    said = [f"Errors are off: {w}." for w in record.answer.get("coverage", {}).get("warnings", [])]
-    in_tension = record.answer.get("tension", {}).get("in_tension", [])
-    if in_tension:
-        some = ", ".join(in_tension[:6]) + (f" and {len(in_tension) - 6} more" if len(in_tension) > 6 else "")
-        said.append(
-            f"{len(in_tension)} observables disagree with what a fit to the others predicts (P below {_LOW:g}): {some}."
-        )
-    return said
-
-
 def how_sure(record: ResultRecord, inverse: InverseRecord | None = None) -> str:
     """The section on toys, the inverse model if there is one, tension, added errors and chosen weights."""
     answer = record.answer
     parts = [
         *_toys(answer),
+        *_closure(record),
         *_inverse(inverse),
         *_choice(record),
         *_theory(answer),
@@ -40,10 +29,15 @@ def _toys(answer: dict[str, Any]) -> list[str]:
     parts = []
     if "goodness" in answer:
         g = answer["goodness"]
-        words = (
-            f"Of {g['toys']} toys thrown from the surrogate at the tune, with the errors of data and surrogate, "
-            f"{100 * g['p_value']:.1f} +- {100 * g['p_error']:.1f} % are described no better than the data are."
-        )
+        thrown = f"{g['toys']} toys thrown from the surrogate at the tune, with the errors of data and surrogate, "
+        if g["p_value"] <= 1 / (g["toys"] + 1):
+            words = f"Of {thrown}none is described as badly as the data are: P is below {g['p_value']:.2g}"
+        else:
+            share = f"{100 * g['p_value']:.1f} +- {100 * g['p_error']:.1f} %"
+            words = f"Of {thrown}{share} are described no better than the data are"
+        if g["asymptotic"] is not None:
+            words += f" (by the chi2 distribution: {g['asymptotic']:.2g})"
+        words += "."
         parts.append(html.paragraph(words))
     if "coverage" in answer:
         c = answer["coverage"]
@@ -52,15 +46,33 @@ def _toys(answer: dict[str, Any]) -> list[str]:
             f"their 95 % intervals in {_percent(c, 'coverage95')} of cases; "
             f"(fitted - true) / error has a width of {c['pull_width']:.2f}. {c['failed']} fits failed."
         )
-        rows = [
-            (name, f"{row['bias']:+.2f} ± {row['bias_error']:.2f}",
-             f"{row['pull_width']:.2f} ± {row['pull_width_error']:.2f}",
-             f"{100 * row['coverage68']:.0f} %", f"{100 * row['coverage95']:.0f} %")
-            for name, row in c["parameters"].items()
-        ]  # fmt: skip
-        head = ["parameter", "bias / error", "pull width", "68 % intervals", "95 % intervals"]
-        parts += [html.paragraph(words), html.table(head, rows, range(1, 5))]
+        parts += [html.paragraph(words), _coverage_table(c)]
     return parts
+
+
+def _coverage_table(figures: dict[str, Any]) -> str:
+    rows = [
+        (name, f"{row['bias']:+.2f} ± {row['bias_error']:.2f}",
+         f"{row['pull_width']:.2f} ± {row['pull_width_error']:.2f}",
+         f"{100 * row['coverage68']:.0f} %", f"{100 * row['coverage95']:.0f} %")
+        for name, row in figures["parameters"].items()
+    ]  # fmt: skip
+    head = ["parameter", "bias / error", "pull width", "68 % intervals", "95 % intervals"]
+    return html.table(head, rows, range(1, 5))
+
+
+def _closure(record: ResultRecord) -> list[str]:
+    """Runs that were held out, fitted as data."""
+    c = record.closure
+    if not c:
+        return []
+    words = (
+        f"{c['fits']} runs of the scan were held out and fitted as if they were data, with the surrogate trained "
+        f"without them: 68 % intervals hold the truth in {_percent(c, 'coverage68')}, 95 % intervals in "
+        f"{_percent(c, 'coverage95')} of cases; (fitted - true) / error has a width of {c['pull_width']:.2f}. "
+        f"{c['failed']} fits failed. A run has fewer events than the data: what is tested here is the surrogate."
+    )
+    return [html.paragraph(words), _coverage_table(c)]
 
 
 def _percent(figures: dict[str, Any], key: str) -> str:
@@ -96,9 +108,9 @@ def _choice(record: ResultRecord) -> list[str]:
         for row in record.choice
     ]  # fmt: skip
     words = (
-        f"The surrogate was chosen among these by the log probability that they give to "
-        f"{record.surrogate['held_out_runs']} runs held out (per run and bin; higher is better). A perfect surrogate "
-        "has an rms pull of 1, one with true errors a pull width of 1."
+        ("The surrogate was chosen among these by" if len(record.choice) > 1 else "The surrogate was judged by")
+        + f" the log probability given to {record.surrogate['held_out_runs']} runs held out (per run and bin; higher "
+        "is better). A perfect surrogate has an rms pull of 1, one with true errors a pull width of 1."
     )
     head = ["surrogate", "log probability", "behind the best", "rms pull", "pull width"]
     return [html.paragraph(words), html.table(head, rows, range(1, 5))]

@@ -15,7 +15,7 @@ from sbitune.report.found import found_in_the_input
 from sbitune.report.live import live_section
 from sbitune.report.panels import panels
 from sbitune.report.story import how_it_was_made
-from sbitune.report.trust import how_sure, warnings_at_the_top
+from sbitune.report.trust import how_sure
 from sbitune.tuning.inverting import read_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import ParameterRecord, ResultRecord, ValidationRecord
@@ -47,6 +47,8 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     return path
 
 
+#: a difference of chi2 is one if it is larger than so many of its errors
+_SURE = 2.0
 #: groups of Pythia's settings that belong to a tune
 _OF_A_TUNE = (
     "tune:",
@@ -82,7 +84,7 @@ def _is_monash(fitted: Fitted) -> bool:
 
 def _summary(fitted: Fitted) -> str:
     record = fitted.record
-    parts = [html.paragraph(words, "warning") for words in warnings_at_the_top(record)]
+    parts = [html.paragraph(f"{words[0].upper()}{words[1:]}.", "warning") for words in record.warnings]
     if record.validation is not None and record.validation.chi2_default is not None:
         parts.append(_verdict(record.validation, before(fitted)))
     words = (
@@ -102,17 +104,25 @@ def _summary(fitted: Fitted) -> str:
 
 def _verdict(v: ValidationRecord, name: str) -> str:
     assert v.chi2_default is not None
+    assert v.chi2_default_error is not None
     assert v.weighted_default is not None
     weighted = ""
     if abs(v.weighted_tuned - v.chi2_tuned) > 1e-6 * v.chi2_tuned:
         weighted = f"; with the card's weights {v.weighted_tuned:.1f} against {v.weighted_default:.1f}"
-    better = v.chi2_tuned < v.chi2_default
+    gain, error = v.chi2_default - v.chi2_tuned, np.hypot(v.chi2_tuned_error, v.chi2_default_error)
+    if abs(gain) < _SURE * error:
+        said, kind = f"Tune and {name} cannot be told apart on this data", "verdict bad"
+    elif gain > 0:
+        said, kind = f"The tune beats {name} on this data", "verdict"
+    else:
+        said, kind = f"The tune does not beat {name} on this data", "verdict bad"
     words = (
-        f"{'The tune beats' if better else 'The tune does not beat'} {name} on this data: generated with {v.events:,} "
-        f"events each, chi2 is {v.chi2_tuned:.1f} against {v.chi2_default:.1f} in {v.bins} bins "
-        f"({v.chi2_tuned / v.bins:.2f} against {v.chi2_default / v.bins:.2f} a bin{weighted})."
+        f"{said}: generated with {v.events:,} events each, chi2 is {v.chi2_tuned:.0f} ± {v.chi2_tuned_error:.0f} "
+        f"against {v.chi2_default:.0f} ± {v.chi2_default_error:.0f} in {v.bins} bins "
+        f"({v.chi2_tuned / v.bins:.2f} against {v.chi2_default / v.bins:.2f} a bin{weighted}); it is lower by "
+        f"{gain:.0f} ± {error:.0f}, the errors being those of the number of events."
     )
-    return html.paragraph(words, "verdict" if better else "verdict bad")
+    return html.paragraph(words, kind)
 
 
 def _number(value: float, error: float) -> str:
@@ -126,8 +136,9 @@ def _number(value: float, error: float) -> str:
 def _parameter_row(name: str, p: ParameterRecord) -> list[object]:
     minos = "" if p.minos is None else f"{_number(p.minos[0], p.error)} / +{_number(p.minos[1], p.error)}"
     shift = "" if p.default is None or p.error == 0 else f"{(p.value - p.default) / p.scaled_error:+.1f}"
-    quoted = "" if p.error == 0 else f"± {_number(p.error, p.error)}"
-    scaled = "" if p.error == 0 else f"± {_number(p.scaled_error, p.error)}"
+    one_sided = p.status == "at limit" and p.minos is not None
+    quoted = "" if p.error == 0 or one_sided else f"± {_number(p.error, p.error)}"
+    scaled = "" if p.error == 0 or one_sided else f"± {_number(p.scaled_error, p.error)}"
     status = (p.status, "bad") if p.status == "at limit" else p.status
     default = "" if p.default is None else f"{p.default:g}"
     return [name, _number(p.value, p.error), quoted, minos, scaled, default, shift, f"{p.low:g} to {p.high:g}", status]

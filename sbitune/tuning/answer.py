@@ -63,14 +63,9 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
         try:
             goodness = find_goodness(keys[0], used, tune, config.toys, ToyConfig(errors=False), reporter)
             covered = coverage(keys[1], used, tune.values, config.toys, reporter)
-            tune = replace(tune, notes=(*tune.notes, *_toy_notes(covered)))
         except ComputationError as error:
             tune = replace(tune, notes=(*tune.notes, f"toys cannot judge this tune: {error}"))
     return Answer(tune, used, extra, chosen, tension, goodness, covered)
-
-
-def _toy_notes(covered: Coverage) -> list[str]:
-    return [f"{warning} (toys at the tune)" for warning in covered.warnings()]
 
 
 def describe_answer(answer: Answer) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,8 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     title: str
     """What is tuned to what, in one line."""
     reference: tuple[str, ...]
-    """YODA files (relative to the card), directories of them, or names of embedded measurements."""
+    """YODA files (relative to the card), directories of them, Apprentice's data JSON, or names of embedded
+    measurements."""
     scan: ScanConfig = ScanConfig()
     """How the parameters are sampled, or a scan that exists; needed unless the surrogate is one that exists."""
     generator: GeneratorConfig | None = None
@@ -174,31 +176,50 @@ def _check_parameter(loaded: LoadedCard, name: str, parameter: ParameterConfig) 
 
 
 def _check_fit(loaded: LoadedCard) -> None:
-    """Compare limits and fixed values with the ranges, where the card gives these: before the scan, not after it."""
     card = loaded.card
-    for kind in ("limits", "fixed"):
-        for name, given in getattr(card.fit, kind).items():
-            where = loaded.place("fit", kind, name)
-            if card.parameters and name not in card.parameters:
-                near = difflib.get_close_matches(name, card.parameters, n=1)
-                hint = f"did you mean {near[0]}? There" if near else "there"
-                raise InputError(f"{where}: no such parameter; {hint} are {', '.join(card.parameters)}")
-            low, high = given if kind == "limits" else (given, given)
-            if not (math.isfinite(low) and math.isfinite(high)):
-                raise InputError(f"{where}: {list(given) if kind == 'limits' else given} is not finite")
-            if kind == "limits" and not low < high:
-                raise InputError(f"{where}: {low:g} is not below {high:g}")
-            box = card.parameters.get(name)
-            if box is not None and not box.low <= low <= high <= box.high:
-                words = f"[{low:g}, {high:g}]" if kind == "limits" else f"{low:g}"
-                raise InputError(f"{where}: {words} is not inside the parameter's range [{box.low:g}, {box.high:g}]")
+    check_limits(loaded, {name: (p.low, p.high) for name, p in card.parameters.items()})
     if not math.isfinite(card.fit.student_dof):
         raise InputError(f"{loaded.place('fit', 'student_dof')}: it is not finite; `loss: gauss` is its limit")
     for name, error in card.fit.theory_error.items():
         if error != "fitted" and not math.isfinite(error):
             raise InputError(f"{loaded.place('fit', 'theory_error', name)}: {error} is no error; it must be finite")
-    if card.parameters and set(card.parameters) <= set(card.fit.fixed):
+
+
+def check_limits(loaded: LoadedCard, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Compare the limits and fixed values of the fit with the ranges (low, high) of the parameters, before anything is
+    run or learnt: with those of the card or, as soon as they are known, of a scan that exists. Without ranges only what
+    needs none is checked.
+
+    Raises:
+        InputError: with the place in the card, for a name that is no parameter, an interval that is empty or not inside
+            the range, or if all parameters are fixed.
+    """
+    fit = loaded.card.fit
+    for name, ends in fit.limits.items():
+        where = loaded.place("fit", "limits", name)
+        _check_inside(where, name, ends, ranges)
+        if not ends[0] < ends[1]:
+            raise InputError(f"{where}: {ends[0]:g} is not below {ends[1]:g}")
+    for name, value in fit.fixed.items():
+        _check_inside(loaded.place("fit", "fixed", name), name, (value,), ranges)
+    if ranges and set(ranges) <= set(fit.fixed):
         raise InputError(f"{loaded.place('fit', 'fixed')}: every parameter is fixed; nothing is left to fit")
+
+
+def _check_inside(where: str, name: str, values: tuple[float, ...], ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Refuse an unknown name, and values that are not inside the range of the parameter."""
+    if ranges and name not in ranges:
+        near = difflib.get_close_matches(name, ranges, n=1)
+        hint = f"did you mean {near[0]}? There" if near else "there"
+        raise InputError(f"{where}: no such parameter; {hint} are {', '.join(ranges)}")
+    words = ", ".join(f"{value:g}" for value in values)
+    words = f"[{words}]" if len(values) > 1 else words
+    if not all(math.isfinite(value) for value in values):
+        raise InputError(f"{where}: {words} is not finite")
+    low, high = ranges.get(name, (-math.inf, math.inf))
+    slack = 1e-9 * (high - low)  # what the fit allows
+    if not low - slack <= min(values) <= max(values) <= high + slack:
+        raise InputError(f"{where}: {words} is not inside the parameter's range [{low:g}, {high:g}]")
 
 
 def _check_stored(loaded: LoadedCard) -> None:

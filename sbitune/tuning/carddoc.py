@@ -23,6 +23,11 @@ class Key(NamedTuple):
     type: str  #: in words
     default: str | None  #: as in YAML; None: the key is required, or its section says what is taken
     text: str  #: one line
+    required: bool = False
+    value: Any = None  #: the default as numbers, words, lists of them
+    low: float | None = None  #: smallest number that may stand there, if there is one
+    high: float | None = None  #: and the largest
+    excluded: tuple[str, ...] = ()  #: which of `low` and `high` may not stand there themselves
 
     def __str__(self) -> str:
         default = "" if self.default is None else f", default {self.default}"
@@ -39,7 +44,9 @@ def _sections(name: str, info: Any, seen: set[type]) -> Iterator[tuple[str, list
     if info.cls in seen:
         return
     seen.add(info.cls)
-    keys = [] if info.tag is None else [Key(info.tag_field, f"`{info.tag}`, required", None, _line(info.cls.__doc__))]
+    keys = []
+    if info.tag is not None:
+        keys.append(Key(info.tag_field, f"`{info.tag}`, required", None, _line(info.cls.__doc__), True))
     texts = field_texts(info.cls)
     yield name, keys + [_key(field, texts) for field in info.fields]
     for field in info.fields:
@@ -60,10 +67,22 @@ def _structs(name: str, info: Any) -> list[tuple[str, Any]]:
 
 
 def _key(field: types.Field, texts: dict[str, str]) -> Key:
-    kind = _words(field.type)
+    kind, text, limits = _words(field.type), texts.get(field.name, ""), _numbers(field.type)
     if field.required:
-        kind += ", required"
-    return Key(field.encode_name, kind, None if field.required else _default(field), texts.get(field.name, ""))
+        return Key(field.encode_name, f"{kind}, required", None, text, True, None, *limits)
+    value = _value(field)
+    tag = value.__struct_config__.tag if isinstance(value, msgspec.Struct) else None
+    plain = {"kind": tag} if tag is not None else None if isinstance(value, msgspec.Struct) else value
+    return Key(field.encode_name, kind, _default(value), text, False, msgspec.to_builtins(plain), *limits)
+
+
+def _numbers(info: Any) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """`low`, `high` and `excluded` of the number that may stand in a field."""
+    for part in info.types if isinstance(info, types.UnionType) else (info,):
+        if isinstance(part, types.IntType | types.FloatType):
+            excluded = tuple(end for end, value in (("low", part.gt), ("high", part.lt)) if value is not None)
+            return part.ge if part.gt is None else part.gt, part.le if part.lt is None else part.lt, excluded
+    return None, None, ()
 
 
 @cache
@@ -84,8 +103,11 @@ def _line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def _default(field: types.Field) -> str | None:
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+def _value(field: types.Field) -> Any:
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+
+
+def _default(value: Any) -> str | None:
     if isinstance(value, msgspec.Struct):
         tag = value.__struct_config__.tag
         return f"{{kind: {tag}}}" if tag is not None else None

@@ -84,7 +84,8 @@ def _check_generator(loaded: LoadedCard) -> tuple[dict[str, float], Booked | Non
             ranges = {p.name: (p.low, p.high) for p in read_surrogate(loaded.stored).model.parameters}
     if isinstance(card.generator, PythiaConfig):
         catalogue = check_settings(card.generator.settings, loaded.place)
-        before = check_ranges(ranges, catalogue, _place(loaded))
+        defaults = {name: p.default for name, p in card.parameters.items() if p.default is not None}
+        before = check_ranges(ranges, catalogue, _place(loaded), defaults)
         return before, _check_analyses(loaded, catalogue)
     if card.generator is not None:
         check_command(card.generator, ranges, loaded.directory, _place(loaded))

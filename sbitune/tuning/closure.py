@@ -22,7 +22,13 @@ from sbitune.tuning.surrogates.training import Trained
 _AT_ONCE = 10
 
 
-def closure(surrogate: Trained, held: Scan, noise: np.ndarray | None = None, reporter: Reporter = QUIET) -> Coverage:
+def closure(
+    surrogate: Trained,
+    held: Scan,
+    noise: np.ndarray | None = None,
+    reporter: Reporter = QUIET,
+    thorough: bool = True,
+) -> Coverage:
     """Fit every held-out run as if it were data, in all bins that have an error.
 
     Args:
@@ -30,6 +36,7 @@ def closure(surrogate: Trained, held: Scan, noise: np.ndarray | None = None, rep
         held: the runs.
         noise: (n_runs, n_bins) their Monte Carlo errors freed from their own fluctuations; None: from these runs alone.
         reporter: told about progress.
+        thorough: whether each is fitted as data are, from several starts; else from the middle of the box.
 
     Raises:
         InputError: if surrogate and runs have other parameters or bins, or no bin has an error.
@@ -45,7 +52,7 @@ def closure(surrogate: Trained, held: Scan, noise: np.ndarray | None = None, rep
     for i in range(len(held.runs)):
         measured = pseudo_data(held.bins, used, held.values[i, used], noise[i, used])
         problem = Problem(surrogate, measured, correlation=correlation)
-        fits += fit_known(problem, _inside(surrogate, held.theta[i], held.runs[i]), [measured.values], thorough=True)
+        fits += fit_known(problem, _inside(surrogate, held.theta[i], held.runs[i]), [measured.values], thorough)
         reporter.progress("closure", i + 1, len(held.runs))
     return collect(problem, held.runs, held.theta, fits)
 
@@ -97,7 +104,7 @@ def coverage(
     if theta is not None:
         data = throw(toy_key, problem, theta, n)
         for start in range(0, n, _AT_ONCE):
-            fits += fit_known(problem, theta, data[start : start + _AT_ONCE], thorough=False)
+            fits += fit_known(problem, theta, data[start : start + _AT_ONCE], thorough=False, spread=False)
             reporter.progress("coverage", len(fits), n)
     else:
         for i, one in enumerate(jax.random.split(toy_key, n)):

@@ -19,8 +19,9 @@ import numpy as np
 
 from sbitune.data import apprentice, mcnntunes, measured, professor_writer
 from sbitune.data.errors import InputError
-from sbitune.data.formats import HDF5, YODA, Kind, is_mcnntunes, recognise
+from sbitune.data.formats import HDF5, YODA, Kind, recognise
 from sbitune.data.ipol import write_ipol
+from sbitune.data.names import nearest
 from sbitune.data.parameters import write_limits, write_values
 from sbitune.data.paths import analysis_of
 from sbitune.data.professor import Reading
@@ -36,6 +37,7 @@ from sbitune.tuning.models import card_at, open_model
 from sbitune.tuning.record import ResultRecord, read_record
 from sbitune.tuning.scanning import load_scan
 from sbitune.tuning.surrogates.ipol import to_ipol
+from sbitune.tuning.tables import check_suffix
 
 Target = Literal["yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",
                  "weights", "weights1"]  # fmt: skip
@@ -51,6 +53,10 @@ TARGETS: dict[Kind, tuple[Target, ...]] = {
     "weights": ("weights", "weights1"),
 }
 _SUFFIXES: dict[str, Target] = {".npz": "npz", **dict.fromkeys(HDF5, "hdf5"), ".json": "data", ".txt": "results"}
+#: how names of files end that are recognised by their names
+_ENDINGS: dict[Target, tuple[str, ...]] = {"yoda": YODA, "data": (".json",), "npz": (".npz",), "hdf5": HDF5}
+#: how names of text files end; others need --to
+_TEXTS = ("", ".txt", ".dat", ".ipol", ".weights", ".wgt")
 
 
 class Conversion(NamedTuple):
@@ -69,7 +75,7 @@ class Conversion(NamedTuple):
 def target_of(source: Kind, target: str) -> Target:
     """What the name of a target says that it shall be, among what the source can become.
 
-    Raises `InputError` if the source cannot become that.
+    Raises `InputError` if the source cannot become that, or the name ends as that of no file that sbitune knows.
     """
     possible = TARGETS.get(source, ())
     path = Path(target)
@@ -88,6 +94,8 @@ def target_of(source: Kind, target: str) -> Target:
             f"{target}: the name must end in .yoda, .yoda.gz, .npz, .h5, or in nothing for a directory; or say with "
             "--to what it shall be"
         )
+    if named is None and possible and path.suffix not in _TEXTS:
+        check_suffix(target, tuple({end: 0 for what in possible for end in _ENDINGS.get(what, _TEXTS[1:])}))
     named = named or (possible[0] if possible else None)
     if named is None or named not in possible:
         raise InputError(f"{target}: a file of the kind `{source}` cannot become this; {_ways(source)}")
@@ -106,6 +114,8 @@ def convert(asked: Conversion, reporter: Reporter = QUIET) -> dict[str, Any]:
     target = asked.to or target_of(source, asked.target)
     if target not in TARGETS.get(source, ()):
         raise InputError(f"{asked.source}: of the kind `{source}`; {_ways(source)}, not {target}")
+    if target in _ENDINGS:
+        check_suffix(asked.target, _ENDINGS[target])
     return _WRITERS[source](asked, target, reporter) | {"from": source, "to": target, "output": asked.target}
 
 
@@ -118,8 +128,11 @@ def _from_yoda(asked: Conversion, target: Target, reporter: Reporter) -> dict[st
     from sbitune.data import yoda
 
     if target == "yoda":
-        pattern = _pattern(asked.select)
-        objects = yoda.read(asked.source, lambda path: bool(pattern.search(path)))
+        pattern, names = _pattern(asked.select), []
+        objects = yoda.read(asked.source, lambda path: names.append(path) or bool(pattern.search(path)))
+        if asked.select and not objects:
+            near = nearest(asked.select, names)
+            raise InputError(f"--select {asked.select!r}: no object of {asked.source} matches{near}")
         yoda.write(asked.target, objects, version=asked.yoda_version)
         return {"objects": len(objects)}
     reference = read_reference([asked.source])
@@ -160,7 +173,10 @@ def _from_data(asked: Conversion, target: Target, reporter: Reporter) -> dict[st
 
 def _bins_like(asked: Conversion, labels: Sequence[str]) -> Reference:
     if asked.like is not None:
-        return read_reference([asked.like])
+        reference = read_reference([asked.like])
+        if np.isinf(reference.bins.low).any():
+            raise InputError(f"--like {asked.like}: it has no edges of bins either; give a YODA file or measurement")
+        return reference
     known = [name for name in dict.fromkeys(analysis_of(label) for label in labels) if name in measured.names()]
     if not known:
         raise InputError(
@@ -199,8 +215,6 @@ def _write_directory(asked: Conversion, target: Target, scan: Scan, reporter: Re
 
 def _read_scan(asked: Conversion, reporter: Reporter) -> Scan:
     reading = Reading((), asked.bad_runs, asked.bad_bins, tell=reporter.say)
-    if is_mcnntunes(asked.source):
-        return mcnntunes.read_scan(asked.source, reading=reading)
     loaded = card_at(asked.source)
     return load_scan(loaded.directory if loaded is not None else asked.source, reading)
 
@@ -220,6 +234,8 @@ def _to_ipol(asked: Conversion, reporter: Reporter) -> dict[str, Any]:
     interpolation, accuracy = to_ipol(opened.model, opened.runs)
     write_ipol(asked.target, interpolation)
     reporter.say(accuracy.note)
+    if opened.runs and not interpolation.runs:
+        reporter.say("names of runs have blanks or `#`, which the format cannot hold: it has their number")
     figures = {"bins": len(interpolation.bins), "parameters": len(interpolation.parameters)}
     return figures | {name: value for name, value in accuracy._asdict().items() if name != "note"}
 

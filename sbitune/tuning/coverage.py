@@ -92,21 +92,24 @@ def _not_booked(loaded: LoadedCard, missing: Bins, rules: Sequence[Rule], booked
     generator = loaded.card.generator
     assert isinstance(generator, PythiaConfig)
     if analysis not in generator.analyses:
-        return (
-            f"{where}: observable {path}: its analysis is not run; add {analysis} to generator.analyses{_own(analysis)}"
-        )
+        return f"{_at(where, path)}: its analysis is not run; add {analysis} to generator.analyses{_own(analysis)}"
     others = len(missing.paths()) - 1
     more = f" (and {others} others that are selected)" if others else ""
     mine = booked.bins.take(booked.bins.of(path))
     if len(mine):
         return (
-            f"{where}: observable {path}: the reference has a bin [{missing.low[0]:g}, {missing.high[0]:g}] that the "
+            f"{_at(where, path)}: the reference has a bin [{missing.low[0]:g}, {missing.high[0]:g}] that the "
             f"analysis does not fill: it has {_describe(mine)}; generator and reference must have the same binning"
         )
     return (
         f"{where}: no analysis fills {path}{more} at {booked.beams.energy:g} GeV; take it out of the selection, "
         f"or give it the weight 0 in a line below{_nearest(path, booked.paths())}"
     )
+
+
+def _at(where: str, path: str) -> str:
+    """Place of a rule and the observable that it is about, which is named once if the rule names just this."""
+    return where if where.endswith(f".{path}") else f"{where}: observable {path}"
 
 
 def _own(analysis: str) -> str:
@@ -120,10 +123,10 @@ def _own(analysis: str) -> str:
 def _not_measured(bins: Bins, measured: Bins, rules: Sequence[Rule]) -> str:
     path, where = bins.paths()[0], _chosen_by(bins, rules)
     if not len(measured.of(path)):
-        return f"{where}: observable {path}: the reference has no such histogram; add its YODA file to `reference`"
+        return f"{_at(where, path)}: the reference has no such histogram; add its YODA file to `reference`"
     mine = measured.take(measured.of(path))
     return (
-        f"{where}: observable {path}: the analysis fills a bin [{bins.low[0]:g}, {bins.high[0]:g}] that the reference "
+        f"{_at(where, path)}: the analysis fills a bin [{bins.low[0]:g}, {bins.high[0]:g}] that the reference "
         f"does not have: it has {_describe(mine)}; generator and reference must have the same binning"
     )
 

@@ -9,7 +9,7 @@ from sbitune.data.files import write_text
 from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.problem import Measured
-from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.card import LoadedCard, check_limits
 from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.envelopes import find_envelopes
 
@@ -30,9 +30,9 @@ class Noting(Reporter):
             self.left_out.append(text.removeprefix(_LEFT_OUT))
         self.reporter.say(text)
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def progress(self, what: str, done: int, total: int, failed: int = 0) -> None:
         """Hand progress on."""
-        self.reporter.progress(what, done, total)
+        self.reporter.progress(what, done, total, failed)
 
 
 def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
@@ -40,7 +40,8 @@ def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
     what the reporter saw left out before.
 
     Raises:
-        InputError: for collinear parameters, one of the card's parameters that does not vary, or too few runs.
+        InputError: for collinear parameters, one of the card's parameters that does not vary, too few runs, or limits
+            and fixed values of the fit that the scan does not allow.
     """
     existing = loaded.card.scan.directory is not None
     place = loaded.place("scan", "directory" if existing else "runs")
@@ -57,6 +58,7 @@ def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
         )
     more = "add runs" if existing else "raise scan.runs"
     check_enough_runs(loaded.learnt, len(settled.runs), len(settled.parameters), place, more)
+    check_limits(loaded, {p.name: (p.low, p.high) for p in settled.parameters})
     write_text(_file(loaded), json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
     return settled
 

@@ -21,18 +21,22 @@ from sbitune.tuning import record as records
 from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import check, reference_of
+from sbitune.tuning.closure import closure
 from sbitune.tuning.found import fit_findings, scan_findings
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
 from sbitune.tuning.settings import command_file
 from sbitune.tuning.stored import surrogate_of
-from sbitune.tuning.surrogates.choice import train_chosen
+from sbitune.tuning.surrogates.choice import Choice, train_chosen
 from sbitune.tuning.surrogates.description import describe, describe_choice
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import Trained
-from sbitune.tuning.validation import POINTS, agreement, merged_file, read_on, run_points
+from sbitune.tuning.validation import POINTS, agreement, compare, merged_file, noise_of, read_on, run_points
+
+#: so many held-out runs are fitted as data after a training, at most
+_CLOSURE_RUNS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,13 +93,27 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> T
         return load_surrogate(path)
     reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
     key = jax.random.key(loaded.card.fit.seed)
-    surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter)
+    surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter, judged=True)
     note.unlink(missing_ok=True)
     with replacing(path) as temporary:
-        save_surrogate(temporary, surrogate)
-    about = describe(surrogate) | describe_choice(choice)
+        save_surrogate(temporary, surrogate, scan.runs)
+    about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, reporter)
     write_text(note, json.dumps({"made_of": wanted, "about": about}) + "\n")
     return surrogate
+
+
+def _closure_of(choice: Choice | None, reporter: Reporter) -> dict[str, Any]:
+    """Fit the runs that were held out with what was trained without them."""
+    if choice is None:
+        return {}
+    n = min(choice.runs, _CLOSURE_RUNS)
+    reporter.say(f"closure: fitting {n} runs that were held out")
+    try:
+        found = closure(choice.trial, choice.held.take_runs(choice.held.runs[:n]), choice.noise[:n], reporter, False)
+    except (InputError, ComputationError) as error:
+        reporter.say(f"closure: not done: {error}")
+        return {}
+    return {"closure": found.figures()}
 
 
 def _bytes_of(scan: Scan) -> bytes:
@@ -127,7 +145,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
     tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
-    record = records.with_findings(record, (*scan_findings(loaded, scan), *outside))
+    record = records.with_warnings(records.with_findings(record, (*scan_findings(loaded, scan), *outside)))
     before = _record_before(loaded)
     if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):
         record = before  # the same tune, perhaps validated
@@ -213,12 +231,13 @@ def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
 
 def _with_validation(fitted: Fitted, runs: dict[str, Histograms]) -> ResultRecord:
     measured, run = fitted.measured, runs["tuned"]
-    compared = {name: agreement(h, measured, fitted.matched.correlation) for name, h in runs.items()}
+    matched, noises = fitted.matched, {name: noise_of(h, fitted.matched.scaling) for name, h in runs.items()}
+    compared = {name: agreement(h, noises[name], measured, matched.correlation) for name, h in runs.items()}
     tuned, default = compared["tuned"], compared.get("default")
-    prediction = fitted.surrogate.predict_many(fitted.theta[None])
-    mean, error = (np.asarray(part)[0][measured.indices] for part in prediction)
-    noise = np.hypot(error, run.errors)
-    pull = (mean - run.values)[noise > 0] / noise[noise > 0]
+    mean = np.asarray(fitted.surrogate.predict_many(fitted.theta[None]).mean)[0][measured.indices]
+    with jax.enable_x64(True):
+        covariance = np.asarray(fitted.surrogate.covariance(fitted.theta, measured.indices))
+    foretold = compare(run, noises["tuned"], mean, covariance, matched.correlation)
     observables = []
     for row in fitted.record.observables:
         mine = measured.bins.of(row.path)
@@ -233,12 +252,16 @@ def _with_validation(fitted: Fitted, runs: dict[str, Histograms]) -> ResultRecor
         events=fitted.loaded.card.validation.events,
         bins=len(measured.bins),
         chi2_tuned=tuned.chi2,
+        chi2_tuned_error=tuned.error,
         chi2_default=None if default is None else default.chi2,
+        chi2_default_error=None if default is None else default.error,
         weighted_tuned=tuned.weighted,
         weighted_default=None if default is None else default.weighted,
-        surrogate_pull=float(np.sqrt(np.mean(pull**2))),
+        surrogate_pull=foretold.pull,
+        surrogate_chi2=foretold.chi2,
+        surrogate_p=foretold.p,
     )
-    return msgspec.structs.replace(fitted.record, observables=observables, validation=summary)
+    return records.with_warnings(msgspec.structs.replace(fitted.record, observables=observables, validation=summary))
 
 
 def read_fitted(loaded: LoadedCard) -> Fitted:

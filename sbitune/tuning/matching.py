@@ -28,6 +28,7 @@ class Matched(NamedTuple):
     excluded: tuple[Excluded, ...]
     correlation: np.ndarray | None = None  #: (n_bins, n_bins) of Monte Carlo errors in the measured bins, if known
     notes: tuple[str, ...] = ()  #: what was done about data that do not fit together
+    scaling: np.ndarray | float = 1.0  #: (n_bins,) what Monte Carlo errors that a run quotes are multiplied by
 
 
 def match(
@@ -83,7 +84,8 @@ def match(
             f"in {small} bins nearly all of the error is of sources that move the bins of an observable together; if "
             "they do not in truth, set `fit.correlations: false`"
         )
-    return Matched(measured, excluded, matrix, tuple(notes))
+    scaling = 1.0 if scan.scaling is None else scan.scaling[measured.indices]
+    return Matched(measured, excluded, matrix, tuple(notes), scaling)
 
 
 def locate(bins: Bins, reference: Reference) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
+from sbitune.data.formats import layout_of
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import reference_key
 from sbitune.data.professor import runs_in
@@ -17,7 +18,7 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import Rule, read_weights
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.checking import reference_of
+from sbitune.tuning.checking import naming, reference_of
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, read_record
@@ -64,7 +65,7 @@ def card_at(place: str | Path) -> LoadedCard | None:
 def run_names_at(place: str | Path) -> tuple[str, ...]:
     """Names of the runs of a scan; those of run directories without reading histograms."""
     loaded = card_at(place)
-    if loaded is None and Path(place).is_dir():
+    if loaded is None and Path(place).is_dir() and layout_of(place) == "runs":
         return tuple(run.name for run in runs_in(place))
     return (scan_with_runs(loaded) if loaded is not None else load_scan(place)).runs
 
@@ -168,7 +169,9 @@ def matched_with(
         assert loaded is not None
         reference = reference_of(loaded)
     if weights is not None:
-        return match(scan, reference, read_weights(weights))
+        with naming("--weights"):
+            rules = read_weights(weights)
+        return match(scan, reference, rules)
     if loaded is not None:
         return match(scan, reference, loaded.rules(), loaded.card.fit.correlations, strict=False)
     rules, missing = _all_measured(scan.bins, reference)

@@ -31,7 +31,8 @@ class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     value: float
     error: float
-    """Symmetric error, that of data and surrogate propagated; 0 if fixed."""
+    """Symmetric error, that of data and surrogate propagated; 0 if fixed. At a limit: how far into the range the
+    interval goes."""
     minos: tuple[float, float] | None
     """Lower (negative) and upper MINOS error."""
     scaled_error: float
@@ -64,12 +65,19 @@ class ValidationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events: int
     bins: int
     chi2_tuned: float
+    chi2_tuned_error: float
+    """From the number of events of the run: what another run would scatter by."""
     chi2_default: float | None
+    chi2_default_error: float | None
     weighted_tuned: float
     """The same with the card's weights, squared: what the fit minimises."""
     weighted_default: float | None
     surrogate_pull: float
     """rms of (surrogate - run)/error at the tune, both errors included: 1 if the surrogate is right."""
+    surrogate_chi2: float
+    """The same with the covariance of both, summed over the bins."""
+    surrogate_p: float
+    """How often surrogate_chi2 is higher by chance."""
 
 
 class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -83,12 +91,14 @@ class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What sbitune did about it, and what the user can do."""
 
 
-class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A tune and its provenance."""
 
     format: int
     title: str
     status: str
+    warnings: list[str] = []
+    """What a reader must know before the numbers: errors that are off, what disagrees with what."""
     chi2: float
     """Minimum of the objective, weights squared."""
     chi2_unit: float
@@ -106,7 +116,9 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     answer: dict[str, Any] = {}
     """How sure the tune is: tension, theory errors, weights, goodness of fit and coverage by toys, see `answer`."""
     choice: list[dict[str, float | str]] = []
-    """Kinds of surrogate that were compared on held-out runs, best first; empty if the card names the kind."""
+    """What held-out runs say of the surrogate, and of the kinds that were compared with it, best first."""
+    closure: dict[str, Any] = {}
+    """These runs fitted as data: coverage and widths of the errors, see `sbitune.fitting.coverage`."""
     findings: list[FindingRecord] = []
     """What was found in the scan and in the data."""
 
@@ -117,7 +129,7 @@ def make_record(
     """Write down a fit."""
     scale = max(1.0, np.sqrt(tune.chi2_unit / tune.ndf)) if tune.ndf > 0 else 1.0
     parameters = {}
-    for p, value, error in zip(tune.parameters, tune.values, tune.errors, strict=True):
+    for p, value, error in zip(tune.parameters, tune.values, tune.quoted_errors, strict=True):
         status = "fixed" if p.name not in tune.free else "at limit" if p.name in tune.at_limit else "free"
         parameters[p.name] = ParameterRecord(
             value=float(value),
@@ -143,8 +155,9 @@ def make_record(
         excluded=excluded,
         notes=list(tune.notes),
         minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
-        surrogate={key: value for key, value in surrogate.items() if key != "choice"},
+        surrogate={key: value for key, value in surrogate.items() if key not in ("choice", "closure")},
         choice=surrogate.get("choice", []),
+        closure=surrogate.get("closure", {}),
         provenance=provenance,
     )
 
@@ -153,6 +166,42 @@ def with_findings(record: ResultRecord, findings: Iterable[Finding]) -> ResultRe
     """Write down what was found in the input."""
     rows = [FindingRecord(f.kind, f.what, list(f.where), f.done) for f in findings]
     return msgspec.structs.replace(record, findings=rows)
+
+
+def with_warnings(record: ResultRecord) -> ResultRecord:
+    """Write down what a reader must know before the numbers."""
+    return msgspec.structs.replace(record, warnings=find_warnings(record))
+
+
+#: width of held-out pulls beyond which the surrogate's errors are called wrong; the kinds that fit stay well inside
+_WIDTHS = (0.8, 1.25)
+#: P values below this are called disagreement
+_TELLING = 1e-3
+
+
+def find_warnings(record: ResultRecord) -> list[str]:
+    """What a reader must know before the numbers, in words."""
+    said = [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
+    said += [f"errors are off on toys: {words}" for words in record.answer.get("coverage", {}).get("warnings", [])]
+    width = float(record.choice[0]["pull_width"]) if record.choice else 1.0
+    if not _WIDTHS[0] < width < _WIDTHS[1]:
+        said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
+    v = record.validation
+    if v is not None and v.surrogate_p < _TELLING:
+        said.append(
+            "the surrogate is off at the tune: it differs from the generator there by "
+            f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
+            "narrower ranges around the tune, will mend that"
+        )
+    in_tension = record.answer.get("tension", {}).get("in_tension", [])
+    if in_tension:
+        some = ", ".join(in_tension[:6]) + (f" and {len(in_tension) - 6} more" if len(in_tension) > 6 else "")
+        many = len(in_tension) > 1
+        said.append(
+            f"{len(in_tension)} observable{'s' if many else ''} disagree{'' if many else 's'} with what a fit to the "
+            f"others predicts (P below {_TELLING:g}): {some}"
+        )
+    return said
 
 
 def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:

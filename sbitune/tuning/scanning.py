@@ -3,12 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from sbitune.data import mcnntunes
 from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError
+from sbitune.data.formats import HDF5, layout_of
 from sbitune.data.professor import RECORD, Reading, collect, read_runs
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
@@ -16,7 +19,7 @@ from sbitune.data.selection import weights_of
 from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
-from sbitune.tuning.card import Card, LoadedCard, load_card
+from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card
 from sbitune.tuning.checking import check, extra_points, naming, with_defaults
 from sbitune.tuning.found import Noting, settle_scan
 
@@ -82,9 +85,8 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
         return scan
     points = design(loaded)
     tasks = tasks_at(loaded, list(card.parameters), points, list(run_names(len(points))), card.scan.events)
-    made = run_campaign(
-        tasks, loaded.work / "scan", means(card), lambda done, total: reporter.progress("runs", done, total)
-    )
+    how = means(card)._replace(place=loaded.place("generator", "settings"))
+    made = run_campaign(tasks, loaded.work / "scan", how, partial(reporter.progress, "runs"))
     for name, reason in made.failures.items():
         reporter.say(f"left out: run {name} failed: {reason}")
     scan = settle_scan(loaded, _collect(loaded, made.runs, parameters, reporter), reporter)
@@ -133,12 +135,15 @@ def stored_scan(loaded: LoadedCard) -> Scan:
     """Read the scan that `make_scan` left. Of a card whose surrogate is that of a file, this at some points.
 
     Raises:
-        InputError: if it is not there, or the card's parameters are not those it was made with.
+        InputError: if it is not there, the card's parameters are not those it was made with, or it does not allow the
+            card's limits and fixed values of the fit.
     """
     if loaded.stored is not None:
         from sbitune.tuning.stored import as_scan, surrogate_of  # brings JAX, without which a scan starts faster
 
-        return as_scan(surrogate_of(loaded))
+        scan = as_scan(surrogate_of(loaded))
+        check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
+        return scan
     path = loaded.work / "scan.npz"
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune scan {loaded.path}` first")
@@ -146,6 +151,7 @@ def stored_scan(loaded: LoadedCard) -> Scan:
     card = {name: (p.low, p.high) for name, p in loaded.card.parameters.items()}
     if card and list(card.items()) != [(p.name, (p.low, p.high)) for p in scan.parameters]:
         raise InputError(f"{path}: the card's parameters have changed; run `sbitune scan {loaded.path}` again")
+    check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
     return scan
 
 
@@ -166,7 +172,7 @@ def need_scan(loaded: LoadedCard) -> None:
 
 def _collect(loaded: LoadedCard, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
     scan = loaded.card.scan
-    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
+    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, made_here=True, tell=reporter.say)
     return collect(runs, parameters, reading, lambda done, total: reporter.progress("histograms", done, total))
 
 
@@ -190,21 +196,33 @@ def _selected(scan: Scan, reading: Reading) -> Scan:
 
 
 def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
-    """Read a scan from what there is: `scan.npz`, an Apprentice HDF5 file, a directory of runs, or a card's directory.
+    """Read a scan from what there is: `scan.npz`, an Apprentice HDF5 file, or a directory: of a card, of runs, of
+    MCNNTunes' files, or one that holds one of the files.
 
     Raises:
         InputError: if the place holds none of these.
     """
     path = Path(place)
-    if path.is_dir() and (path / "card.yaml").is_file():
-        return _selected(scan_with_runs(load_card(path)), reading)
     if path.is_dir():
-        return read_runs(path, reading=reading)
+        return _load_directory(path, reading)
     if not path.is_file():
         raise InputError(f"scan {path}: no such file or directory")
     if path.suffix == ".npz":
         return _selected(Scan.load(path), reading)
-    if path.suffix in (".h5", ".hdf5"):
+    if path.suffix in HDF5:
         drop = "bins" if reading.bad_bins == "drop" else "runs" if reading.bad_runs == "drop" else None
         return _selected(read_apprentice(path, drop_bad=drop, tell=reading.tell), reading)
-    raise InputError(f"scan {path}: expected a directory of runs, a scan.npz or an Apprentice .h5 file")
+    raise InputError(
+        f"scan {path}: expected a scan.npz, an Apprentice .h5 file, or a directory of runs or of MCNNTunes' YODA files"
+    )
+
+
+def _load_directory(path: Path, reading: Reading) -> Scan:
+    layout = layout_of(path)
+    if layout == "card":
+        return _selected(scan_with_runs(load_card(path)), reading)
+    if layout == "runs":
+        return read_runs(path, reading=reading)
+    if layout == "mcnntunes":
+        return mcnntunes.read_scan(path, reading=reading)
+    return load_scan(layout, reading)

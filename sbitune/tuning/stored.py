@@ -15,7 +15,7 @@ from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import naming, with_defaults
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.ipol import IpolSurrogate
-from sbitune.tuning.surrogates.storage import load_surrogate
+from sbitune.tuning.surrogates.storage import load_with_runs
 
 #: points at which a model without a scan tells which of its bins are never filled
 _POINTS = 32
@@ -32,7 +32,7 @@ def read_surrogate(place: str | Path) -> Stored:
     """Read a surrogate.npz or an `ipol.dat`. Raises `InputError` if the file is neither, or cannot be read."""
     kind = recognise(place)
     if kind == "surrogate":
-        return Stored(load_surrogate(place), ())
+        return Stored(*load_with_runs(place))
     if kind == "ipol":
         interpolation = read_ipol(place)
         return Stored(IpolSurrogate(interpolation), interpolation.runs)

@@ -39,6 +39,7 @@ from sbitune.tuning.surrogates.inputs import make_features
 from sbitune.tuning.surrogates.kernels import kernel
 from sbitune.tuning.surrogates.outputs import make_targets, slope_to_contents
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+from sbitune.tuning.surrogates.rational import RationalSurrogate
 
 #: step of the stencil, in half widths of the box: short beside the lengths of any response
 _STEP = 0.05
@@ -55,6 +56,8 @@ class Outputs(NamedTuple):
         """(n_outputs, n_a, n_b) K between points (n_a, n_parameters) and (n_b, n_parameters)."""
         if isinstance(self.inner, GaussianSurrogate):
             return _of_gaussian(self.inner, a, b)
+        if isinstance(self.inner, RationalSurrogate):
+            return self.inner.directions(a) @ self.inner.directions(b).transpose(0, 2, 1)
         return _of_polynomial(self.inner, a, b)
 
 
@@ -88,7 +91,7 @@ def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
         scan: the runs that its surrogate learnt from.
     """
     model = problem.model
-    if isinstance(model, PolynomialSurrogate | GaussianSurrogate):
+    if isinstance(model, PolynomialSurrogate | GaussianSurrogate | RationalSurrogate):
         noise = np.mean(make_targets(scan, _scale_of(model)).errors ** 2, axis=0)
         return (_outputs(model, np.eye(len(model.bins)), noise),)
     if not isinstance(model, ComponentSurrogate):
@@ -103,7 +106,7 @@ def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
     return tuple(found)
 
 
-def _scale_of(model: PolynomialSurrogate | GaussianSurrogate) -> Any:
+def _scale_of(model: Inner) -> Any:
     return "log" if _logs_of(model).any() else "linear"
 
 

@@ -1,25 +1,28 @@
 """The generator run again at the tune and before it, compared with the data and with the surrogate."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from scipy import stats
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, SbituneError
 from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.objective import residual_terms
+from sbitune.fitting.objective import invert, residual_terms
 from sbitune.fitting.problem import Measured
-from sbitune.generators.campaign import run_campaign
+from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.config import PythiaConfig
-from sbitune.generators.runs import HISTOGRAMS, Task, fingerprint
+from sbitune.generators.runs import HISTOGRAMS, RECORD, Task, fingerprint
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.scanning import means, tasks_at
 
@@ -46,12 +49,36 @@ def run_points(
     tasks = {name: _tasks(loaded, parameters, theta) for name, theta in points.items()}
     directory = loaded.work / "validation"
     every = list({task.name: task for group in tasks.values() for task in group}.values())
-    how = means(card)._replace(drop_failed=False)
-    run_campaign(every, directory, how, lambda done, total: reporter.progress("validation", done, total))
+    with _naming_points(tasks, directory):
+        run_campaign(every, directory, _how(loaded), partial(reporter.progress, "validation"))
     return {
         name: _merge(loaded, [directory / task.name for task in group], merged_file(loaded, name))
         for name, group in tasks.items()
     }
+
+
+def _how(loaded: LoadedCard) -> Means:
+    """As the card says, but for runs that fail: none of these can be left out."""
+    remedy = (
+        f". They cannot be left out; the tune is in {loaded.output('result.yaml')} all the same. Where the generator "
+        "cannot be run at the tune, keep the fit away from there with `fit.limits`."
+    )
+    place = loaded.place("generator", "settings")
+    return means(loaded.card)._replace(drop_failed=False, place=place, remedy=remedy)
+
+
+@contextlib.contextmanager
+def _naming_points(tasks: Mapping[str, Sequence[Task]], directory: Path) -> Iterator[None]:
+    """Say at which points runs are not there: their own names tell nobody."""
+    try:
+        yield
+    except SbituneError as error:
+        lost = {
+            task.name for group in tasks.values() for task in group if not (directory / task.name / RECORD).is_file()
+        }
+        points = [name for name, group in tasks.items() if lost & {task.name for task in group}]
+        where = f" at the values {' and '.join(f'`{name}`' for name in points)}" if points else ""
+        raise type(error)(f"validation{where}: {error}") from error
 
 
 def _tasks(loaded: LoadedCard, parameters: Sequence[str], theta: np.ndarray) -> list[Task]:
@@ -98,6 +125,7 @@ class Agreement(NamedTuple):
 
     terms: np.ndarray  #: (n_bins,) contributions, unit weights
     weighted: float  #: sum with the weights squared
+    error: float  #: of `chi2`, from the number of events of the run
 
     @property
     def chi2(self) -> float:
@@ -105,8 +133,10 @@ class Agreement(NamedTuple):
         return float(self.terms.sum())
 
 
-def with_floor(run: Histograms) -> np.ndarray:
-    """(n_bins,) errors of a run; an empty bin, which quotes none, gets that of one entry in its histogram."""
+def noise_of(run: Histograms, scaling: np.ndarray | float = 1.0) -> np.ndarray:
+    """(n_bins,) errors of a run, multiplied by `scaling` (see `correlation.measure_errors`); an empty bin, which quotes
+    none, gets that of one entry in its histogram.
+    """
     errors = run.errors.copy()
     width = np.where(run.bins.widths() > 0, run.bins.widths(), 1.0)
     for path in run.bins.paths():
@@ -117,17 +147,58 @@ def with_floor(run: Histograms) -> np.ndarray:
             # n entries of height h in a bin: value n h, error sqrt(n) h; h times the width is the same in all bins
             entry = np.median(run.errors[filled] ** 2 / run.values[filled] * width[filled])
             errors[empty] = entry / width[empty]
-    return errors
+    return errors * scaling
 
 
-def agreement(run: Histograms, measured: Measured, correlation: np.ndarray | None = None) -> Agreement:
+def agreement(
+    run: Histograms, noise: np.ndarray, measured: Measured, correlation: np.ndarray | None = None
+) -> Agreement:
     """Compare a run with the measured values: the chi2 of the fit with the run in place of the surrogate.
 
     Args:
-        run: contents and Monte Carlo errors in the measured bins.
+        run: contents in the measured bins.
+        noise: (n_bins,) their Monte Carlo errors.
         measured: the data.
         correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
+
+    With C the covariance of the run's contents, V that of the data and the run, and q = V^-1 r of the true contents,
+    chi2 of runs scatters with the variance 4 q^T C q + 2 t, t = tr(V^-1 C V^-1 C). With the contents of one run
+    4 q^T C q is too large by 4 t on average.
     """
-    v = replace(measured, noise=with_floor(run)).covariance(correlation)
+    v = replace(measured, noise=noise).covariance(correlation)
     weighted = float(residual_terms(run.values, measured, v, measured.weights).sum())
-    return Agreement(residual_terms(run.values, measured, v), weighted)
+    own = np.outer(noise, noise) * (np.eye(len(noise)) if correlation is None else correlation)
+    inverse, _ = invert(v, measured.bins)
+    q, share = inverse @ (run.values - measured.values), inverse @ own
+    t = np.sum(share * share.T)
+    error = float(np.sqrt(max(4 * q @ own @ q - 2 * t, 2 * t)))
+    return Agreement(residual_terms(run.values, measured, v), weighted, error)
+
+
+class Foretold(NamedTuple):
+    """A run compared with what the surrogate says of it."""
+
+    pull: float  #: rms of (surrogate - run)/error, both errors included
+    chi2: float  #: of the difference, with the covariance of both
+    p: float  #: how often that is higher by chance
+
+
+def compare(
+    run: Histograms, noise: np.ndarray, mean: np.ndarray, covariance: np.ndarray, correlation: np.ndarray | None
+) -> Foretold:
+    """Compare a run with the surrogate at its point.
+
+    Args:
+        run: contents.
+        noise: (n_bins,) their Monte Carlo errors.
+        mean: (n_bins,) the surrogate's prediction.
+        covariance: (n_bins, n_bins) of its errors.
+        correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
+    """
+    own = np.outer(noise, noise) * (np.eye(len(noise)) if correlation is None else correlation)
+    v, r = covariance + own, mean - run.values
+    known = np.diag(v) > 0
+    pull = float(np.sqrt(np.mean(r[known] ** 2 / np.diag(v)[known])))
+    inverse, _ = invert(v[np.ix_(known, known)], run.bins.take(known))
+    chi2 = float(r[known] @ inverse @ r[known])
+    return Foretold(pull, chi2, float(stats.chi2.sf(chi2, known.sum())))

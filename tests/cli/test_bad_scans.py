@@ -259,6 +259,8 @@ KINDS = {
     "order": (("polynomial", "--order", "3"), 10, "a polynomial of order 3 in 2 parameters needs at least 11 runs"),
     "per bin": (("polynomial", "--order", "3", "--per-bin"), 10, "in 2 parameters needs at least 11 runs, not 10"),
     "auto order": (("polynomial", "--order", "auto"), 4, "with 5 folds at least 5 runs are needed, not 4"),
+    "rational": (("rational", "--order", "2/1"), 8, "orders 2/1 in 2 parameters needs at least 9 runs, not 8"),
+    "auto orders": (("rational", "--order", "auto"), 8, "with 3 folds needs at least 9 runs, not 8; add runs or lower"),
     "gaussian": (("gaussian",), 13, "13 runs are too few to learn 2 parameters from, at least 14 runs are needed"),
     "network": (("network",), 9, "a network with 5 folds needs at least 10 runs, not 9"),
     "auto": (("auto",), 13, "13 runs are too few to learn 2 parameters from, at least 14 runs are needed"),
@@ -460,6 +462,29 @@ CARDS = [
 def test_bad_numbers_in_the_card(tmp_path, old, new, said):
     SCAN.save(tmp_path / "scan.npz")
     assert said in refused("tune", card(tmp_path / "card", tmp_path / "scan.npz", **{old: new}))
+
+
+LIMITS = [
+    ("fixed: {aa: 1}", "card.yaml:8: fit.fixed.aa: no such parameter; did you mean a? There are a, b"),
+    ("limits: {c: [0, 1]}", "card.yaml:8: fit.limits.c: no such parameter; there are a, b"),
+    ("limits: {b: [-0.5, 1.5]}", "card.yaml:8: fit.limits.b: [-0.5, 1.5] is not inside the parameter's range [-1, 1]"),
+    ("fixed: {a: 0.2}", "card.yaml:8: fit.fixed.a: 0.2 is not inside the parameter's range [0.5, 2]"),
+    ("fixed: {a: 1, b: 0}", "card.yaml:8: fit.fixed: every parameter is fixed"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), LIMITS)
+def test_limits_and_fixed_values_are_compared_with_an_existing_scan_before_anything_is_learnt(tmp_path, given, said):
+    SCAN.save(tmp_path / "scan.npz")
+    place = card(tmp_path / "card", tmp_path / "scan.npz", **{"starts: 1": f"starts: 1, {given}"})
+    assert said in refused("tune", place)
+    assert not (place / "work").exists()
+    # changed after the scan was read, the fit's own stage finds it before it trains
+    toyline.edit(place, f", {given}", "")
+    call("scan", place)
+    toyline.edit(place, "starts: 1", f"starts: 1, {given}")
+    assert said in refused("fit", place)
+    assert not (place / "work/surrogate.npz").exists()
 
 
 @pytest.mark.parametrize(

@@ -82,12 +82,16 @@ def test_train_reports_held_out_pulls(tuned, tmp_path):
 def test_ls(tuned):
     directory, _ = tuned
     assert "ALEPH_1996_S3486095" in json.loads(call("ls", "analyses", "--json").stdout)["analyses"]
-    assert (
-        "Phys. Rept. 294"
-        in json.loads(call("ls", "measurements", "--json").stdout)["measurements"]["ALEPH_1996_S3486095"]
-    )
-    assert "0.68" in json.loads(call("ls", "settings", "StringZ:a", "--json").stdout)["settings"]["StringZ:aLund"]
-    assert json.loads(call("ls", directory, "--json").stdout)["observables"]["/TOY/d01"] == "8 bins"
+    measurement = json.loads(call("ls", "measurements", "--json").stdout)["measurements"]["ALEPH_1996_S3486095"]
+    assert measurement["histograms"] == 67
+    assert "Phys. Rept. 294" in measurement["citation"]
+    settings = json.loads(call("ls", "settings", "StringZ:a", "--json").stdout)["settings"]
+    assert settings["StringZ:aLund"] == {"kind": "parm", "default": 0.68, "low": 0.0, "high": 2.0}
+    assert "  StringZ:aLund: parm, default 0.68, range [0.0, 2.0]\n" in call("ls", "settings", "StringZ:a").stdout
+    listed = json.loads(call("ls", directory, "--json").stdout)
+    assert listed["observables"]["/TOY/d01"] == {"bins": 8, "title": None}
+    assert listed["parameters"]["a"] == {"low": 0.5, "high": 2.0, "default": 1.0}
+    assert "  a: 0.5 to 2, default 1\n" in call("ls", directory).stdout
     assert json.loads(call("ls", directory / "validation.yoda", "--json").stdout)["objects"]["/TOY/d01"] == "Scatter"
 
 
@@ -119,9 +123,31 @@ FAULTS = [
     (("fit", "nowhere"), "no such card"),
     (("train", "nowhere"), "no such file or directory"),
     (("ls", "nowhere"), "nowhere: no such file or directory, and none of `analyses`"),
+    (("ls", "settings", "Nosuch"), "no setting of Pythia begins with 'Nosuch'; there are Alpgen, "),
+    (("ls", "settings", "StringY"), "begins with 'StringY'; the nearest are StringZ"),
+    (("ls", "analyses", "ALEF"), "no analysis has 'ALEF' in its name; the nearest are ALEPH_1996_S3486095"),
+    (("ls", "measurements", "DELFI"), "no measurement has 'DELFI' in its name; the nearest are DELPHI_1996_S3430090"),
+    (
+        ("ls", "ALEPH_1996_S3486095", "d99"),
+        "no observable has 'd99' in its name; the nearest are /ALEPH_1996_S3486095/",
+    ),
+    (("ls", DATA / "lep91_200.rivet317.yoda.gz", "d99"), "no object has 'd99' in its name; the nearest are "),
+    (("train", "nowhere", "--holdout", "nofile"), "--holdout: run list nofile: No such file or directory"),
+    (("closure", "nowhere", "--holdout", "nofile"), "--holdout: run list nofile: No such file or directory"),
+    (("residuals", "nowhere", "nowhere", "--holdout", "nofile"), "--holdout: run list nofile: No such file"),
+    (("train", "nowhere", "--weights", "nofile"), "--weights: weight file nofile: No such file or directory"),
+    (("train", "nowhere", "-o", "s.root"), "s.root: the name must end in .npz"),
     (("analyse", "nowhere.npz", "-a", "ALEPH_1996_S3486095", "-o", "out.yoda"), "nowhere.npz"),
     (("analyse", DATA / "lep91_200.npz", "-a", "ALEPH_1997", "-o", "out.yoda"), "there is no analysis 'ALEPH_1997'"),
     (("analyse", DATA / "lep91_200.npz", "-a", "ATLAS_2010_S8918562", "-o", "out.yoda"), "ATLAS_2010_S8918562"),
+    (
+        ("convert", DATA / "lep91_200.rivet317.yoda.gz", "out.yoda", "--select", "d88-x01"),
+        "rivet317.yoda.gz matches; the nearest are /ALEPH_1996_S3486095/d",
+    ),
+    (("analyse", "nowhere.npz", "-a", "ALEPH_1996_S3486095", "-o", "o.root"), "o.root: the name must end in .yoda or"),
+    (("convert", DATA / "lep91_200.rivet317.yoda.gz", "c.root"), "c.root: the name must end in .yoda or .yoda.gz or "),
+    (("convert", DATA / "lep91_200.rivet317.yoda.gz", "c.root", "--to", "yoda"), "c.root: the name must end in .yoda"),
+    (("convert", DATA / "lep91_200.rivet317.yoda.gz", "c.dat", "--to", "data"), "c.dat: the name must end in .json"),
     (("convert", "nowhere.yoda", "out.yoda"), "nowhere.yoda"),
     (("convert", "nowhere", "out.txt"), "nowhere: no such file or directory"),
     (("train", "nowhere", "--kind", "spline"), "'spline' is not one of"),

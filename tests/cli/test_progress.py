@@ -12,12 +12,12 @@ from sbitune.cli.progress import PlainProgress
 
 
 def play(steps, every=30.0):
-    """Lines written when (seconds, done, total) happen, with the second at which each was."""
+    """Lines written when (seconds, done, total) or (seconds, done, total, failed) happen, and the second of each."""
     now, lines = [0.0], []
     progress = PlainProgress(lambda text: lines.append((now[0], text)), every, lambda: now[0])
-    for seconds, done, total in steps:
+    for seconds, *counts in steps:
         now[0] = seconds
-        progress.show("runs", done, total)
+        progress.show("runs", *counts)
     return lines
 
 
@@ -43,6 +43,15 @@ def test_what_was_there_before_does_not_count_as_pace():
 def test_nothing_to_do_is_one_line():
     assert play([(0.0, 24, 24)]) == [(0.0, "runs: 24 of 24")]
     assert play([(31.0, 0, 5)]) == [(31.0, "runs: 0 of 5")]
+
+
+def test_runs_that_failed_are_counted_apart():
+    lines = play([(0.0, 0, 4), (40.0, 1, 4, 1), (80.0, 2, 4, 1), (160.0, 4, 4, 2)])
+    assert [text for _, text in lines] == [
+        "runs: 1 of 4, 1 failed, about 2 min left",
+        "runs: 2 of 4, 1 failed, about 1 min left",
+        "runs: 4 of 4, 2 failed, took 3 min",
+    ]
 
 
 @pytest.mark.parametrize("seconds", [1.0, 100.0, 5000.0, 40000.0])

@@ -1,12 +1,16 @@
 """`sbitune scan`: faults that only runs find, and what it does without."""
 
 import re
+import shutil
 import subprocess
 import sys
 
 import toyline
 from calling import call
 from test_card import MINE, own_card
+
+from sbitune.tuning.card import load_card
+from sbitune.tuning.scanning import design
 
 
 def test_wrong_input_that_a_run_finds_is_code_2(tmp_path, lep_card):
@@ -24,6 +28,63 @@ def test_too_few_runs_are_refused_before_the_first(tmp_path):
     result = call("tune", tmp_path, code=2)
     assert "card.yaml:10: scan.runs: a polynomial of order 3 in 2 parameters needs at least 11 runs" in result.stderr
     assert not (tmp_path / "work").exists()
+
+
+def test_settings_that_cannot_start_are_code_2_with_their_line(tmp_path, lep_card):
+    text = lep_card.read_text().replace("runs: 128", "runs: 20").replace("events: 6400", "events: 20")
+    (tmp_path / "card.yaml").write_text(text.replace("    - WeakSingleBoson:ffbar2gmZ = on\n", ""))
+    said = call("scan", tmp_path, code=2).stderr
+    line = text.splitlines().index("  settings:") + 1
+    assert f"card.yaml:{line}: generator.settings: Pythia cannot start with these settings: no process switched" in said
+    assert "runs: " not in said
+
+
+def test_runs_that_fail_are_counted_and_a_program_that_is_not_there_is_not_called_for_every_run(tmp_path):
+    toyline.make(tmp_path, runs=20)
+    good = (tmp_path / "generator.py").read_text()
+    (tmp_path / "generator.py").write_text(
+        good.replace("import math", "import sys; sys.argv[1] > '1.9' and 1 / 0\nimport math")
+    )
+    said = call("scan", tmp_path, code=1).stderr
+    failed = sum(float(line) > 1.9 for line in design(load_card(tmp_path))[:, 0])
+    assert f"runs: 20 of 20, {failed} failed, took" in said
+    assert "or leave them out with `scan.bad_runs: drop`" in said
+    toyline.edit(tmp_path, "command: ", "command: nosuchprogram ")
+    shutil.rmtree(tmp_path / "work")
+    said = call("scan", tmp_path, code=1).stderr
+    assert "exit code 127" in said
+    assert "all of the first 3 of 20 runs, and the others were not tried" in said
+
+
+def test_validation_that_fails_names_the_point_and_its_own_remedy(tmp_path):
+    toyline.make(tmp_path)
+    call("scan", tmp_path)
+    call("fit", tmp_path)
+    (tmp_path / "generator.py").write_text("import sys; sys.exit('no')\n")
+    said = call("validate", tmp_path, code=1).stderr
+    assert re.search(r"validation at the values `tuned` and `default`: run .* failed: the command ended with", said)
+    assert f"They cannot be left out; the tune is in {tmp_path}/result.yaml all the same" in said
+    assert "fit.limits" in said
+    assert "bad_runs" not in said
+    assert (tmp_path / "result.yaml").is_file()
+
+
+def test_a_damaged_run_of_its_own_scan_is_to_be_deleted_and_is_made_again(tmp_path):
+    toyline.make(tmp_path, runs=12)
+    call("scan", tmp_path)
+    run = tmp_path / "work/scan/0003"
+    whole = (run / "out.yoda").read_bytes()
+    (run / "out.yoda").write_bytes(whole[: len(whole) // 2])
+    said = call("scan", tmp_path, code=2).stderr
+    assert f"{run}/out.yoda" in said
+    assert f"Delete the directory {run}, and the run is made again." in said
+    assert "bad_runs" not in said
+    # somebody else's runs cannot be made again
+    foreign = call("train", tmp_path / "work/scan", "--kind", "polynomial", "--order", "1", code=2).stderr
+    assert "To leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)" in foreign
+    shutil.rmtree(run)
+    call("scan", tmp_path)
+    assert (run / "out.yoda").read_bytes() == whole
 
 
 WITHOUT_JAX = """

@@ -48,7 +48,8 @@ def test_sample_and_the_runs_that_somebody_else_makes(toy, tmp_path):
         objects = [_scatter(path, values) for path, values in toyline.truth(a, b).items()]
         yoda.write(run / "out.yoda", objects, digits=17)
     one = figures("ls", out)
-    assert (one["runs"], one["observables"]) == (12, {"/TOY/d01": "8 bins", "/TOY/d02": "8 bins", "/TOY/d03": "1 bin"})
+    bins = {path: row["bins"] for path, row in one["observables"].items()}
+    assert (one["runs"], bins) == (12, {"/TOY/d01": 8, "/TOY/d02": 8, "/TOY/d03": 1})
     card = figures("sample", toy / "toy", "-o", tmp_path / "card")
     assert card["runs"] == 24
     assert (tmp_path / "card/0003/params.dat").read_text() == (toy / "toy/work/scan/0003/params.dat").read_text()
@@ -208,7 +209,9 @@ def test_scans_go_round_all_layouts_and_come_back_to_the_bit(toy, tmp_path):
     ranges, fixed = read_limits(tmp_path / "limits.dat")
     assert fixed == {}
     assert ranges == {p.name: (p.low, p.high) for p in Scan.load(place).parameters}
-    assert figures("ls", tmp_path / "limits.dat")["parameters"]["a"] == f"{ranges['a'][0]:g} to {ranges['a'][1]:g}"
+    listed = figures("ls", tmp_path / "limits.dat")["parameters"]
+    assert listed["a"] == {"low": ranges["a"][0], "high": ranges["a"][1]}
+    assert f"  a: {ranges['a'][0]:g} to {ranges['a'][1]:g}\n" in call("ls", tmp_path / "limits.dat").stdout
 
 
 def test_surrogates_become_ipol_and_say_how_well(toy, tmp_path):
@@ -219,8 +222,12 @@ def test_surrogates_become_ipol_and_say_how_well(toy, tmp_path):
     surrogate, file = load_surrogate(toy / "s.npz"), read_ipol(tmp_path / "ipol.dat")
     theta = np.array([[0.9, 0.4], [1.7, -0.8]])
     np.testing.assert_allclose(file.evaluate(theta)[0], surrogate.predict_many(theta).mean, rtol=1e-11)
+    # a surrogate's file knows its runs
+    assert file.runs == Scan.load(toy / "toy/work/scan.npz").runs
+    assert file.header["NumInputs"] == "24"
+    assert "learnt from 24 of these 24 runs" in call("residuals", toy / "s.npz", toy / "toy/work/scan").stderr
     listed = figures("ls", tmp_path / "ipol.dat")
-    assert (listed["kind"], listed["order"], listed["observables"]["/TOY/d01"]) == ("ipol", 3, "8 bins")
+    assert (listed["kind"], listed["order"], listed["observables"]["/TOY/d01"]["bins"]) == ("ipol", 3, 8)
     assert figures("ls", toy / "s.npz")["surrogate"] == "component"
     # of a card's surrogate the runs are known
     call("convert", toy / "toy", tmp_path / "card.ipol", "--to", "ipol")
@@ -242,7 +249,9 @@ def test_an_ipol_is_fitted_to_data_without_a_card(toy, tmp_path):
     words = (*data, "--limits", tmp_path / "limits.dat", "--weights", tmp_path / "w.dat", "-o", tmp_path / "r.yaml")
     limited = figures("fit", toy / "s.npz", *words)
     assert limited["status"] == "at a limit"
-    assert limited["parameters"]["b"] == {"value": pytest.approx(0.4), "error": 0, "scaled_error": 0, "status": "fixed"}
+    assert limited["parameters"]["b"] == {
+        "value": pytest.approx(0.4), "error": 0, "scaled_error": 0, "minos": None, "status": "fixed"
+    }  # fmt: skip
     assert limited["parameters"]["a"]["value"] == pytest.approx(1.2, abs=1e-4)
     assert limited["ndf"] == 9 - 1
     assert figures("ls", tmp_path / "r.yaml")["parameters"] == limited["parameters"]
@@ -298,6 +307,8 @@ def test_measured_values_of_apprentice(toy, tmp_path):
         np.testing.assert_allclose(other[path].values, item.values, rtol=1e-12)
         np.testing.assert_allclose(other[path].plus, item.plus, rtol=1e-6)
     assert "no edges of bins" in call("convert", tmp_path / "data.json", tmp_path / "x.yoda", code=2).stderr
+    words = ("convert", tmp_path / "data.json", tmp_path / "x.yoda", "--like", tmp_path / "data.json")
+    assert "data.json: it has no edges of bins either" in call(*words, code=2).stderr
     # bins of an embedded measurement are known by their names, some of them are enough
     label = "/ALEPH_1996_S3486095/d18-x01-y01#"
     write_data(tmp_path / "aleph.json", [f"{label}3", f"{label}4"], np.array([1.0, 2.0]), np.array([0.1, 0.2]))
@@ -324,7 +335,12 @@ FAULTS = [
     (("envelopes", "toy/work/scan", "-r", "ALEPH_1996_S3486095"), "the reference has none of the observables"),
     (("sensitivities", "s.npz", "c=1"), "c: no such parameter; there are a, b"),
     (("sensitivities", "s.npz", "--weights", "w"), "--weights: say what was measured, too"),
-    (("residuals", "s.npz", "toy/work/scan", "--holdout", "limits.dat"), "scan: no run a, 0.5"),
+    (("residuals", "s.npz", "toy/work/scan", "--holdout", "limits.dat"), "limits.dat:1: the scan has no run a (nor "),
+    (("train", "toy/work/scan", "--holdout", "named.txt"), "named.txt:3: the scan has no run 0099; the runs are "),
+    (("train", "toy/work/scan", "--holdout", "named.json"), "named.json:2: the scan has no run 0099; the runs are "),
+    (("fit", "ipol.dat", "-r", "toy/data.yoda", "--weights", "nofile"), "--weights: weight file nofile: No such file"),
+    (("fit", "ipol.dat", "-r", "toy/data.yoda", "--limits", "nofile"), "--limits: limits file nofile: No such file"),
+    (("envelopes", "toy/work/scan", "-r", "toy/data.yoda", "--weights", "nofile"), "--weights: weight file nofile"),
     (("residuals", "s.npz", "nowhere"), "nowhere"),
     (("jackknife", "toy/work/scan", "-n", "3", "--leave-out", "2"), "which needs a card"),
     (("jackknife", "toy", "-n", "3"), "give -n and --leave-out together"),
@@ -346,6 +362,8 @@ def test_wrong_input_is_code_2_with_its_place_and_nothing_is_written(toy, words,
     monkeypatch.chdir(toy)
     (toy / "limits.dat").write_text("a 0.5 2.0\nb -1 1\n")
     (toy / "fixed.dat").write_text("a 0.5\n")
+    (toy / "named.txt").write_text("0001\n# the last\n0002 0099\n")
+    (toy / "named.json").write_text('{"holdout": ["0001",\n"0099"]}')
     (toy / "run.in").write_text("{aa} {b}\n")
     (toy / "broken.dat").write_text("What a day.\n")
     (toy / "cut.ipol").write_text((toy / "ipol.dat").read_text()[:-200])

@@ -5,8 +5,10 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from scipy import stats
 from toys import linear_model, measure
 
+from sbitune.fitting.bounded import draw_bounded
 from sbitune.fitting.coverage import collect, fit_known
 from sbitune.fitting.importance import sample, to_root
 from sbitune.fitting.problem import Problem
@@ -92,3 +94,36 @@ def test_importance_sampling_knows_a_gaussian_cut_off_at_a_limit() -> None:
     assert found.effective > 300
     assert to_root(np.array([0.5]), 100)[0] == pytest.approx(0)
     assert to_root(np.array([0.8413]), 1000)[0] == pytest.approx(-1, abs=1e-3)
+
+
+@pytest.mark.parametrize("away", [0.0, 0.5])
+def test_toys_of_a_truth_at_its_limit_are_covered_as_claimed(away: float) -> None:
+    """Both parameters within a standard deviation of a limit, one below and one above."""
+    model = linear_model(n_bins=8)
+    errors = np.sqrt(np.diag(0.09 * np.linalg.inv(model.slope.T @ model.slope)))
+    ends = TRUTH + np.array([-away, away]) * errors
+    limits = {"Shower:alpha": (ends[0], 2.0), "String:sigma": (-3.0, ends[1])}
+    with jax.enable_x64(True):
+        measured = measure(model, TRUTH, np.full(8, 0.3))
+    data = measured.values + np.random.default_rng(3).normal(0, 0.3, (4 * N, 8))
+
+    def found(scale: float):
+        problem = Problem(model, replace(measured, errors=measured.errors * scale), limits=limits)
+        fits = fit_known(problem, TRUTH, data, thorough=False, spread=False)
+        return collect(problem, [str(i) for i in range(len(data))], np.tile(TRUTH, (len(data), 1)), fits)
+
+    exact = found(1.0)
+    assert exact.figures()["warnings"] == []
+    assert exact.at_limit.mean() > 0.25
+    np.testing.assert_allclose(exact.width, 1, atol=3.5 / np.sqrt(8 * N))
+    np.testing.assert_allclose(exact.bias, 0, atol=3.5 / np.sqrt(4 * N))
+    assert any("too small" in warning for warning in found(0.4).figures()["warnings"])
+    assert any("too large" in warning for warning in found(2.5).figures()["warnings"])
+
+
+def test_of_a_truth_on_a_limit_half_of_all_fits_end_there() -> None:
+    found = draw_bounded(np.array([[4.0]]), np.array([-1.0]), np.array([[-1.0, 50.0]]), seed=1)
+    t = found.sorted_t[0]
+    # Chernoff's mixture: 0 in half of all cases, a half normal variable in the others
+    assert np.mean(t == 0) == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(len(t)))
+    assert np.mean(t < 1) == pytest.approx(stats.norm.cdf(1), abs=4 * 0.37 / np.sqrt(len(t)))

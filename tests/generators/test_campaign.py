@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from test_pythia import LEP
 
@@ -56,10 +57,8 @@ def content(directory: Path) -> dict[str, bytes]:
 
 def test_pythia_runs_are_professors_and_the_same_on_any_worker(tmp_path):
     seen = []
-    made = run_campaign(
-        pythia_tasks(3), tmp_path / "a", Means(workers=2), lambda done, total: seen.append((done, total))
-    )
-    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    made = run_campaign(pythia_tasks(3), tmp_path / "a", Means(workers=2), lambda *counts: seen.append(counts))
+    assert seen == [(0, 3, 0), (1, 3, 0), (2, 3, 0), (3, 3, 0)]
     assert made.new == 3
     run_campaign(pythia_tasks(3)[2:], tmp_path / "b", Means(workers=1))
     assert content(tmp_path / "a")["0002/histograms.yoda"] == content(tmp_path / "b")["0002/histograms.yoda"]
@@ -125,6 +124,63 @@ def test_pythia_that_refuses_a_point_is_named(tmp_path):
         run_campaign([Task("0000", bad, {"StringZ:aLund": 0.5}, 10, 1, ".")], tmp_path, Means(workers=1))
 
 
+def test_settings_that_cannot_start_are_found_before_the_first_run(tmp_path):
+    for taken, reason in (("WeakSingleBoson", "no process switched on"), ("23:onIf", "vanishing cross sections")):
+        config = PythiaConfig(tuple(line for line in LEP if taken not in line), PYTHIA.analyses)
+        tasks = [msgspec.structs.replace(task, generator=config) for task in pythia_tasks(3)]
+        how, seen = Means(workers=1, drop_failed=True, place="card.yaml:8: generator.settings"), []
+        message = rf"^card.yaml:8: generator.settings: Pythia cannot start .*: .*{reason}.* of the runs 0000 and 0002"
+        with pytest.raises(InputError, match=message):
+            run_campaign(tasks, tmp_path, how, lambda *counts, seen=seen: seen.append(counts))
+        assert seen == []
+        assert [p.name for p in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_point_at_which_pythia_does_not_start_is_the_fault_of_its_run(tmp_path):
+    tasks = pythia_tasks(3, events=20)
+    tasks[0] = msgspec.structs.replace(tasks[0], values={"StringZ:aLund": 9.0})
+    made = run_campaign(tasks, tmp_path, Means(workers=1, drop_failed=True))
+    assert [p.name for p in made.runs] == ["0001", "0002"]
+    assert made.failures["0000"].startswith("Pythia refuses 'StringZ:aLund = 9.0': value is out of range stringz:alund")
+
+
+def tries(directory: Path) -> int:
+    """How often the toy generator was called."""
+    return len((directory / "calls").read_text().splitlines())
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_failures_that_are_certain_are_not_repeated_for_every_run(tmp_path, drop):
+    def tasks(n: int, mode: str) -> list[Task]:
+        of_mode = toy_tasks(tmp_path, n, mode)
+        config = of_mode[0].generator
+        counted = msgspec.structs.replace(config, command=f"echo x >> {tmp_path}/calls; {config.command}")
+        return [msgspec.structs.replace(task, generator=counted) for task in of_mode]
+
+    seen = []
+    how = Means(workers=2, drop_failed=drop)
+    message = r"0000 failed: .*no luck with 0.5\nSo did all of the first 3 of 30 runs, and the others were not tried"
+    with pytest.raises(ComputationError, match=message):
+        run_campaign(tasks(30, "fail"), tmp_path / "s", how, lambda *counts: seen.append(counts))
+    assert seen == [(i, 30, i) for i in range(4)]
+    # two more were under way
+    assert 3 <= tries(tmp_path) <= 5
+    assert [p.name for p in (tmp_path / "s").iterdir()] == [".lock"]
+    # as many runs as there are workers and one more: all have been tried
+    if not drop:
+        with pytest.raises(ComputationError, match=r"failed: (.|\n)*or leave them out with `scan.bad_runs: drop`"):
+            run_campaign(tasks(3, "fail"), tmp_path / "s", how)
+
+
+def test_a_campaign_with_finished_runs_goes_on_to_its_end(tmp_path):
+    run_campaign(toy_tasks(tmp_path, 1), tmp_path / "s", Means(workers=1))
+    tasks = toy_tasks(tmp_path, 1) + toy_tasks(tmp_path, 8, "fail")[1:]
+    seen = []
+    with pytest.raises(ComputationError, match=r"0001 and 6 others failed"):
+        run_campaign(tasks, tmp_path / "s", Means(workers=1), lambda *counts: seen.append(counts))
+    assert seen == [(1 + i, 8, i) for i in range(8)]
+
+
 def misfit_tasks(n: int) -> list[Task]:
     """The analysis is of the Z, the run is not: nothing but the worker looks at it here."""
     off = PythiaConfig(settings=tuple(s.replace("91.2", "60") for s in LEP), analyses=PYTHIA.analyses)
@@ -134,7 +190,7 @@ def misfit_tasks(n: int) -> list[Task]:
 def test_wrong_input_found_in_a_worker_stays_wrong_input(tmp_path):
     seen = []
     with pytest.raises(InputError, match=r"0000 failed: analysis ALEPH_1996_S3486095 exists at 91.2 GeV.* have 60 GeV"):
-        run_campaign(misfit_tasks(3), tmp_path, Means(workers=1), lambda done, total: seen.append(done))
+        run_campaign(misfit_tasks(3), tmp_path, Means(workers=1), lambda done, total, failed: seen.append(done))
     assert seen == [0]  # the other runs are not made in vain
     assert [p.name for p in tmp_path.glob("0*")] == ["0000.failed.json"]
     for _ in range(2):  # left out, and left out again from what was written down

@@ -28,6 +28,7 @@ LEP = (
 def test_good_settings_pass():
     check_settings(LEP)
     check_settings(["Tune:ee = 7", "StringZ:aLund = 2", "PartonLevel:MPI=no", "Beams:LHEF = events.lhe"])
+    check_settings(["24:onPosIfAny = 1 -2  +3", "24:offIfAny = 5"])
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,9 @@ def test_good_settings_pass():
         ("PDF:lepton = maybe", "is a flag; write on or off, not 'maybe'"),
         ("TimeShower:alphaSorder = 12.7", "needs a whole number, not '12.7'"),
         ("23:onMode = banana", "must be on, off or 0 to 3, not 'banana'"),
+        ("23:onIfAny = a b", "needs codes of particles with blanks between them, not 'a b'"),
+        ("23:onIfAny = 1,2", "needs codes of particles with blanks between them, not '1,2'"),  # Pythia takes 1 alone
+        ("24:onNegIfMatch = 1.5 2", "needs codes of particles"),
         ("StringZ:aLund", "expected 'NAME = VALUE'"),
         ("StringZ:aLund = nan", "outside Pythia's range"),
         (
@@ -89,6 +93,14 @@ def test_settings_that_change_others_are_reflected():
 def test_bad_ranges_are_refused(name, box, message):
     with pytest.raises(InputError, match=message):
         check_ranges({name: box}, check_settings(LEP))
+
+
+def test_a_default_must_be_in_pythias_range_too():
+    catalogue, box = check_settings(LEP), {"StringZ:aLund": (0.2, 0.6)}
+    # outside the range that is varied it may be
+    assert check_ranges(box, catalogue, defaults={"StringZ:aLund": 0.9}) == {"StringZ:aLund": 0.9}
+    with pytest.raises(InputError, match=r"^parameters.StringZ:aLund.default: .*aLund = 2.5 is outside .*\[0, 2\]"):
+        check_ranges(box, catalogue, defaults={"StringZ:aLund": 2.5})
 
 
 def test_a_setting_is_varied_once():
@@ -157,6 +169,44 @@ def test_a_refusal_is_one_error(capfd):
     with pytest.raises(ComputationError, match="cannot start"):
         PythiaRun(["Beams:idA = 11", "Beams:idB = 11", "Beams:eCM = 91.2"], 1)
     assert capfd.readouterr().out == ""
+
+
+REFUSALS = [
+    (["No:such = 1"], "Pythia refuses 'No:such = 1': input string not found in settings databases"),
+    (["23:foo = 3"], "Pythia refuses '23:foo = 3': input property not found in Particle Data Table"),
+    (
+        ["WeakSingleBoson:ffbar2gmZ = off"],
+        "Pythia cannot start with these settings: no process switched on; processLevel initialization failed",
+    ),
+    (
+        ["23:onMode = off"],
+        "Pythia cannot start with these settings: all processes have vanishing cross sections; "
+        "processLevel initialization failed",
+    ),
+    # the user's wish for silence does not take the reason away
+    (
+        ["Print:quiet = on", "Beams:frameType = 4", "Beams:LHEF = nowhere.lhe"],
+        "Pythia cannot start with these settings: Les Houches Event File not found",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "message"), REFUSALS)
+def test_the_reason_is_pythias_own_without_its_scraps(lines, message, capfd):
+    with pytest.raises(ComputationError) as caught:
+        PythiaRun([*LEP, *lines], 1)
+    assert str(caught.value) == message
+    assert capfd.readouterr().out == ""
+
+
+def test_a_run_that_makes_no_event_says_why(tmp_path):
+    (tmp_path / "none.lhe").write_text(
+        '<LesHouchesEvents version="1.0">\n<init>\n11 -11 45.6 45.6 0 0 0 0 3 1\n1.0 0.01 1.0 1\n</init>\n'
+        "</LesHouchesEvents>\n"
+    )
+    run = PythiaRun(["Beams:frameType = 4", f"Beams:LHEF = {tmp_path}/none.lhe", "PDF:lepton = off"], 1)
+    with pytest.raises(ComputationError, match=r"makes no events with these settings: reached end of Les Houches"):
+        list(run.batches(400))
 
 
 #: asks for the fingerprint of a run of Pythia, then for that of a command

@@ -1,7 +1,11 @@
+import gzip
+import json
+import re
 import sys
 
 import numpy as np
 import pytest
+from calling import call
 
 from sbitune.data.errors import InputError
 from sbitune.generators.eventfiles import EventFile
@@ -160,3 +164,77 @@ def test_runs_read_what_files_give(data):
     for batch in EventFile(data / "lep91_200.npz").batches(size=50):
         run.fill(batch)
     assert run.energy == pytest.approx(91.2)
+
+
+OPAL = "OPAL_1998_S3780481"
+
+
+@pytest.fixture
+def text(data) -> bytes:
+    pytest.importorskip("pyhepmc")
+    return gzip.decompress((data / "lep91_200.hepmc.gz").read_bytes())
+
+
+def refused(path, *words) -> str:
+    """What `sbitune analyse` says of a file that it refuses; nothing is written."""
+    out = path.parent / "out.yoda"
+    result = call("analyse", path, "-a", OPAL, "-o", out, *words, code=2)
+    assert not out.exists()
+    assert result.stdout == ""
+    return result.stderr
+
+
+def test_a_hepmc_file_that_breaks_off_is_not_taken_for_a_whole_one(text, tmp_path):
+    begins = [match.start() for match in re.finditer(rb"^E ", text, re.MULTILINE)]
+    path = tmp_path / "events.hepmc"
+    end = text.rindex(b"HepMC::")
+    # in the middle of event 60, between events 59 and 60, and in the line after the last event
+    for size, last in ((begins[60] + 2000, 59), (begins[60], 59), (end, 199)):
+        path.write_bytes(text[:size])
+        said = refused(path)
+        assert f"{path}: the file is cut short" in said
+        assert f"the last whole event is {last} (the first is 0)" in said
+        assert f"--max-events {last + 1}" in said
+    path.write_bytes(text[: begins[0] + 500])
+    assert "no event in it is whole; make or copy the file again\n" in refused(path)
+    # the remedy works, and is the first events of the whole file
+    path.write_bytes(text[: begins[60] + 2000])
+    figures = json.loads(
+        call("analyse", path, "-a", OPAL, "-o", tmp_path / "o.yoda", "--max-events", 60, "--json").stdout
+    )
+    assert figures["events"] == 60
+
+
+def test_a_compressed_file_that_breaks_off(data, tmp_path, text):
+    whole = (data / "lep91_200.hepmc.gz").read_bytes()
+    path = tmp_path / "events.hepmc.gz"
+    path.write_bytes(whole[:200_000])
+    said = refused(path)
+    assert f"{path}: the file is cut short" in said
+    last = int(re.search(r"the last whole event is (\d+)", said)[1])
+    # 200,000 of 985,228 bytes hold a fifth of the events
+    assert 35 <= last <= 45
+    # whole as an archive, of half the text
+    path.write_bytes(gzip.compress(text[: len(text) // 2]))
+    assert "the file is cut short" in refused(path)
+
+
+def test_an_event_that_cannot_be_read_does_not_end_the_file(text, tmp_path):
+    begins = [match.start() for match in re.finditer(rb"^E ", text, re.MULTILINE)]
+    path = tmp_path / "events.hepmc"
+    path.write_bytes(text[: begins[60] + 2000] + b"\n" + text[begins[61] :])
+    assert f"{path}: event 60 (the first is 0) of 200 cannot be read" in refused(path)
+
+
+def test_files_one_after_the_other_in_one_are_all_read(text, tmp_path):
+    (tmp_path / "two.hepmc").write_bytes(text + text)
+    objects = analyse(tmp_path / "two.hepmc", [OPAL])
+    assert next(o.entries for o in objects if o.path == "/_EVTCOUNT") == 400
+
+
+@pytest.mark.parametrize("given", ["-3", "0", "nan", "inf"])
+def test_a_cross_section_is_a_positive_number(data, tmp_path, given):
+    words = ("-a", OPAL, "-o", tmp_path / "out.yoda", f"--cross-section={given}")
+    said = call("analyse", data / "lep91_200.npz", *words, code=2).stderr
+    assert f"cross-section {given} +- 0 pb: it must be a positive number" in said
+    assert list(tmp_path.iterdir()) == []

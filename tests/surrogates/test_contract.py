@@ -11,7 +11,13 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
-from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig, SurrogateConfig
+from sbitune.tuning.surrogates.config import (
+    GaussianConfig,
+    NetworkConfig,
+    PolynomialConfig,
+    RationalConfig,
+    SurrogateConfig,
+)
 from sbitune.tuning.surrogates.evaluation import evaluate
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
@@ -23,6 +29,8 @@ CONFIGS: dict[str, SurrogateConfig] = {
     "polynomial of every bin": PolynomialConfig(order=3, components=False),
     "gaussian": GaussianConfig(),
     "gaussian of every bin": GaussianConfig(components=False, groups=2),
+    "rational": RationalConfig(),
+    "rational of every bin": RationalConfig(numerator=2, denominator=1, components=False, scale="linear"),
     "network": SMALL,
     "networks per bin": msgspec.structs.replace(SMALL, sharing="per_bin", scale="linear"),
 }
@@ -98,7 +106,7 @@ def test_read_back_it_predicts_the_same_bits(trained, scans, tmp_path: Path) -> 
             assert mine.tobytes() == its.tobytes()
 
 
-@pytest.mark.parametrize("name", ["polynomial", "chosen order", "network"])
+@pytest.mark.parametrize("name", ["polynomial", "chosen order", "rational", "network"])
 def test_the_same_key_gives_the_same_surrogate(name: str, scans) -> None:
     one, two = (train(jax.random.key(1), scans[0], CONFIGS[name]).predict_many(THETA[None]) for _ in range(2))
     assert one.mean.tobytes() == two.mean.tobytes()
@@ -134,9 +142,22 @@ def test_the_config_is_read_by_kind_and_survives(config) -> None:
         ('{"kind": "network", "hiden": [3]}', "hiden"),
         ('{"kind": "gauss"}', "gauss"),
         ('{"kind": "polynomial", "order": -1}', "order"),
+        ('{"kind": "rational", "denominator": -1}', "denominator"),
+        ('{"kind": "rational", "order": 2}', "order"),
         ('{"kind": "network", "members_per_fold": 1}', "members_per_fold"),
     ],
 )
 def test_a_misspelt_config_is_refused(text: str, said: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=said):
         msgspec.json.decode(text, type=SurrogateConfig)
+
+
+def test_the_covariance_has_the_errors_on_its_diagonal_and_is_positive(trained) -> None:
+    with jax.enable_x64(True):
+        error = np.asarray(trained.predict(THETA).error)
+        indices = np.flatnonzero(error > 0)[::-1]
+        covariance = np.asarray(trained.covariance(THETA, indices))
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), error[indices], rtol=1e-6)
+    np.testing.assert_allclose(covariance, covariance.T, rtol=1e-9, atol=1e-12 * covariance.max())
+    unit = covariance / np.outer(error[indices], error[indices])
+    assert np.linalg.eigvalsh(unit).min() > -1e-9

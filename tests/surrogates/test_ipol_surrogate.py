@@ -16,6 +16,7 @@ from sbitune.fitting.problem import Measured, Problem
 from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
 from sbitune.tuning.surrogates.ipol import IpolSurrogate, legendre_to_monomials, to_ipol
+from sbitune.tuning.surrogates.storage import load_with_runs, save_surrogate
 from sbitune.tuning.surrogates.training import train
 
 BOX = (Parameter("Shower:alphaS", 0.5, 2.0), Parameter("String:sigma", -3.0, 5.0))
@@ -102,6 +103,24 @@ def test_a_polynomial_surrogate_becomes_ipol_exactly(order: int, components: boo
     # the rms at these points is that which was quoted, up to their number
     assert np.sqrt(np.mean(off**2)) == pytest.approx(accuracy.typical_error, rel=0.5)
     assert np.abs(off).max() < 1.5 * accuracy.worst_error
+
+
+def test_the_header_has_the_runs_as_far_as_the_format_can_hold_them(tmp_path) -> None:
+    scan = scan_of(falling, 0.05)
+    surrogate = train(jax.random.key(1), scan, PolynomialConfig(order=1))
+    save_surrogate(tmp_path / "s.npz", surrogate, scan.runs)
+    assert load_with_runs(tmp_path / "s.npz")[1] == scan.runs
+
+    def header(runs: tuple[str, ...]) -> list[str]:
+        write_ipol(tmp_path / "ipol.dat", to_ipol(surrogate, runs)[0])
+        lines = (tmp_path / "ipol.dat").read_text().partition("---")[0].splitlines()
+        return [line for line in lines if line.startswith(("NumInputs", "Runs"))]
+
+    assert header(("0000", "1/0001")) == ["NumInputs: 2", "Runs: 0000 1/0001"]
+    # the number alone where names cannot be held, and no 0 where nobody knows
+    assert header(("first run", "0001", "#3")) == ["NumInputs: 3"]
+    save_surrogate(tmp_path / "unknown.npz", surrogate)
+    assert header(load_with_runs(tmp_path / "unknown.npz")[1]) == []
 
 
 def test_others_are_projected_and_it_is_said_how_well() -> None:

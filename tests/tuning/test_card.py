@@ -14,6 +14,8 @@ from sbitune.tuning.surrogates.config import NetworkConfig
 from sbitune.tuning.surrogates.neural import fit_network
 from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
+from sbitune.tuning.surrogates.rational import fit_rational
+from sbitune.tuning.surrogates.rational_orders import choose_orders
 
 FAULTS = [
     ("runs: 24", "rums: 24", r"card.yaml:10: unknown key 'scan.rums'; did you mean 'runs'"),
@@ -112,6 +114,13 @@ ENOUGH = [
     ("{kind: polynomial, folds: 2}", 8),
     ("{kind: polynomial, max_order: 0}", 5),
     ("{kind: network, folds: 7}", 14),
+    # numerator and denominator of 2 parameters: 10 + 3 terms, of which one is 1 by convention
+    ("{kind: rational, numerator: 3, denominator: 1}", 13),
+    ("{kind: rational, numerator: 0, denominator: 0}", 2),
+    # of 8 runs in 3 folds 5 are fitted at a time, of 9 6: one more than the 5 terms of the orders 1/1
+    ("{kind: rational}", 9),
+    # 3 + 6 - 1 = 8 terms of the orders 1/2: of 12 runs in 4 folds 9 are fitted at a time
+    ("{kind: rational, denominator: 2, folds: 4}", 12),
 ]
 
 
@@ -135,8 +144,22 @@ def test_too_few_runs_are_what_the_surrogate_itself_refuses(tmp_path):
         fit_polynomial(scan.take_runs(scan.runs[:10]), 3)
     with pytest.raises(InputError, match="needs at least 14 runs"):
         fit_network(jax.random.key(1), scan, NetworkConfig(folds=7))
+    assert fit_rational(scan.take_runs(scan.runs[:9]), 2, 1).order == (2, 1)
+    with pytest.raises(InputError, match="at least 9 runs"):
+        fit_rational(scan.take_runs(scan.runs[:8]), 2, 1)
+    assert choose_orders(scan.take_runs(scan.runs[:9]), "auto", "auto", 1).scores[0].n_terms == 5
+    with pytest.raises(InputError, match="8 runs in 3 folds are too few for any rational function"):
+        choose_orders(scan.take_runs(scan.runs[:8]), "auto", "auto", 1)
     assert choose_order(scan.take_runs(scan.runs[:5]), 1, 1, folds=5).scores[-1].order == 1
     assert choose_order(scan.take_runs(scan.runs[:7]), 1, 1, folds=2).scores[-1].order == 0
+
+
+def test_denominators_that_cannot_be_shown_to_be_positive_are_refused_before_the_scan(tmp_path):
+    toyline.make(tmp_path)
+    toyline.edit(tmp_path, "{kind: polynomial, order: 3}", "{kind: rational, numerator: 1, denominator: 100}")
+    toyline.edit(tmp_path, "runs: 24", "runs: 9000")
+    with pytest.raises(InputError, match=r"a denominator of order 100 in 2 parameters has no zero .* cannot be shown"):
+        check(load_card(tmp_path))
 
 
 def test_places_are_those_of_the_file(tmp_path):
@@ -196,16 +219,23 @@ PYTHIA_FAULTS = [
         "{low: 0.3, high: 2.1}",
         r"card.yaml:25: .*aLund.high: .*outside Pythia's range \[0, 2\]",
     ),
+    (
+        "{low: 0.3, high: 1.1}",
+        "{low: 0.3, high: 1.1, default: 3}",
+        r"card.yaml:25: parameters.StringZ:aLund.default: StringZ:aLund = 3 is outside Pythia's range \[0, 2\]",
+    ),
     ("Beams:eCM = 91.2", "Beams:eCMS = 91.2", r"card.yaml:10: generator.settings\[2\]: .* no setting 'Beams:eCMS'"),
     (
         "    - DELPHI_1996_S3430090\n    -",
         "    - DELFI_1996_S3430090\n    -",
-        r"card.yaml:17: generator.analyses\[1\]: there is no analysis 'DELFI_1996.*did you mean DELPHI_1996",
+        r"card.yaml:17: generator.analyses\[1\]: there is no analysis 'DELFI_1996_S3430090'; did you mean "
+        r"DELPHI_1996_S3430090\? Available: ALEPH",
     ),
     (
         "    - PDG_HADRON_MULTIPLICITIES\n\n",
         "\n",
-        r"card.yaml:56: .*its analysis is not run; add PDG_HADRON_MULTIPLICITIES to generator.analyses",
+        r"card.yaml:56: observables./PDG_HADRON_MULTIPLICITIES/d01-x01-y03: its analysis is not run; "
+        r"add PDG_HADRON_MULTIPLICITIES to generator.analyses",
     ),
     (
         "  - PDG_HADRON_MULTIPLICITIES\n\n# sel",

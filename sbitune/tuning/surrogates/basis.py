@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sbitune.data.errors import InputError
+
 
 def count_terms(n_parameters: int, order: int) -> int:
     """Return the number of terms of a polynomial: binomial(n_parameters + order, order)."""
@@ -49,3 +51,21 @@ def _legendre_table(unit: Any, order: int, xp: Any) -> Any:
     for k in range(1, order):
         rows.append(((2 * k + 1) * unit * rows[k] - k * rows[k - 1]) / (k + 1))
     return xp.stack(rows[: order + 1], axis=-1)
+
+
+#: covariances of coefficients hold no more numbers than this (2 GB): one of n_terms^2 for every bin
+MOST_NUMBERS = 250_000_000
+
+
+def has_room(n_bins: int, n_terms: int) -> bool:
+    """Whether the covariances of so many coefficients of so many bins fit into memory."""
+    return n_bins * n_terms**2 <= MOST_NUMBERS
+
+
+def check_room(n_bins: int, n_terms: int, what: str) -> None:
+    """Raise `InputError` unless the covariances of so many coefficients of so many bins fit into memory."""
+    if not has_room(n_bins, n_terms):
+        raise InputError(
+            f"{what} has {n_terms} terms; the covariances of {n_bins} bins would take "
+            f"{8e-9 * n_bins * n_terms**2:.0f} GB: lower the order, learn components or take Gaussian processes"
+        )

@@ -1,4 +1,7 @@
-"""Which kind of surrogate: the one that gives held-out runs the highest probability."""
+"""Which kind of surrogate: the one that gives held-out runs the highest probability.
+
+A kind that is named is judged by held-out runs, too: what is trained on the others can be fitted to them.
+"""
 
 from typing import NamedTuple
 
@@ -13,12 +16,13 @@ from sbitune.tuning.surrogates.config import (
     GaussianConfig,
     NetworkConfig,
     PolynomialConfig,
+    RationalConfig,
     SurrogateConfig,
 )
 from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.training import Trained, train
 
-Kind = PolynomialConfig | GaussianConfig | NetworkConfig
+Kind = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig
 
 
 class Score(NamedTuple):
@@ -37,30 +41,29 @@ class Choice(NamedTuple):
 
     config: Kind
     scores: tuple[Score, ...]  #: best first
-    runs: int  #: that were held out
     reason: str  #: one sentence
+    trial: Trained  #: this kind, trained without the runs that were held out
+    held: Scan  #: these runs
+    noise: np.ndarray  #: (n_held, n_bins) their Monte Carlo errors, smoothed over all runs
+
+    @property
+    def runs(self) -> int:
+        """Number of runs that were held out."""
+        return len(self.held.runs)
 
 
 def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = QUIET) -> Choice:
     """Train every kind on a part of the runs and compare what they say of the others.
 
     The score is the predictive log density, which punishes wrong errors as well as wrong means. Contents and logarithms
-    are tried for polynomials and Gaussian processes. Bins in which no run quotes an error do not vote.
+    are tried for polynomials, Gaussian processes and rational functions. Bins in which no run quotes an error do not
+    vote.
 
     Raises:
         InputError: too few runs to hold some out, or no bin has an error.
     """
     split_key, train_key = jax.random.split(key)
-    n_held = round(config.holdout * len(scan.runs))
-    if n_held < 2:
-        raise InputError(f"{len(scan.runs)} runs are too few to choose a surrogate by held-out runs; name its kind")
-    held = np.zeros(len(scan.runs), bool)
-    held[np.asarray(jax.random.permutation(split_key, len(scan.runs)))[:n_held]] = True
-    noise = smooth_errors(scan)[held]
-    voting = noise.max(axis=0) > 0
-    if not voting.any():
-        raise InputError("no bin of the scan has a Monte Carlo error: name the kind of surrogate yourself")
-    judge = _Judge(scan.take_runs(~held), scan.take_runs(held), noise, voting)
+    judge = _make_judge(split_key, scan, config.holdout)
     for name, candidate in _candidates(config).items():
         try:
             judge.try_out(train_key, name, candidate)
@@ -69,9 +72,31 @@ def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = 
     if not judge.tried or judge.best_rms() > config.good:
         judge.try_out(train_key, "network", config.network)
     scores = judge.scores()
-    best = scores[0]
-    reason = f"{best.name}: of {len(scores)} kinds it gives {n_held} held-out runs the highest probability"
-    return Choice(judge.tried[best.name][0], scores, n_held, reason)
+    n_held = len(judge.held.runs)
+    return judge.choice(
+        scores, f"{scores[0].name}: of {len(scores)} kinds it gives {n_held} held-out runs the highest probability"
+    )
+
+
+def judge_one(key: jax.Array, scan: Scan, config: Kind) -> Choice:
+    """Train one kind on a part of the runs and compare what it says of the others. Raises as `choose` does."""
+    split_key, train_key = jax.random.split(key)
+    judge = _make_judge(split_key, scan, AutoConfig().holdout)
+    judge.try_out(train_key, config.kind, config)
+    return judge.choice(judge.scores(), "named in the card")
+
+
+def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":
+    n_held = round(holdout * len(scan.runs))
+    if n_held < 2:
+        raise InputError(f"{len(scan.runs)} runs are too few to choose a surrogate by held-out runs; name its kind")
+    held = np.zeros(len(scan.runs), bool)
+    held[np.asarray(jax.random.permutation(key, len(scan.runs)))[:n_held]] = True
+    noise = smooth_errors(scan)[held]
+    voting = noise.max(axis=0) > 0
+    if not voting.any():
+        raise InputError("no bin of the scan has a Monte Carlo error: name the kind of surrogate yourself")
+    return _Judge(scan.take_runs(~held), scan.take_runs(held), noise, voting)
 
 
 def _candidates(config: AutoConfig) -> dict[str, Kind]:
@@ -81,6 +106,7 @@ def _candidates(config: AutoConfig) -> dict[str, Kind]:
     for scale, words in (("linear", "contents"), ("log", "logarithms")):
         named[f"polynomials of {words}"] = replace(config.polynomial, scale=scale)
         named[f"Gaussian processes of {words}"] = replace(config.gaussian, scale=scale)
+        named[f"rational functions of {words}"] = replace(config.rational, scale=scale)
     return named
 
 
@@ -93,15 +119,23 @@ class _Judge:
     def __init__(self, used: Scan, held: Scan, noise: np.ndarray, voting: np.ndarray) -> None:
         self.used, self.held, self.noise, self.voting = used, held, noise, voting
         self.tried: dict[str, tuple[Kind, np.ndarray, float, float]] = {}
+        self.best: tuple[float, Trained] | None = None
 
-    def try_out(self, key: jax.Array, name: str, config: SurrogateConfig) -> None:
-        mean, error = train(key, self.used, config).predict_many(self.held.theta)
+    def try_out(self, key: jax.Array, name: str, config: Kind) -> None:
+        trial = train(key, self.used, config)
+        mean, error = trial.predict_many(self.held.theta)
         difference = (self.held.values - mean)[:, self.voting]
         noise = np.maximum(self.noise, 1e-300)[:, self.voting]
         variance = error[:, self.voting] ** 2 + noise**2
         density = -0.5 * (difference**2 / variance + np.log(2 * np.pi * variance)).mean(axis=1)
         rms, width = (float(np.sqrt(np.mean(difference**2 / v))) for v in (noise**2, variance))
-        self.tried[name] = (config, density, rms, width)  # pyright: ignore[reportArgumentType]
+        self.tried[name] = (config, density, rms, width)
+        if self.best is None or density.mean() > self.best[0]:
+            self.best = (float(density.mean()), trial)
+
+    def choice(self, scores: tuple[Score, ...], reason: str) -> Choice:
+        assert self.best is not None
+        return Choice(self.tried[scores[0].name][0], scores, reason, self.best[1], self.held, self.noise)
 
     def best_rms(self) -> float:
         return min(rms for _, _, rms, _ in self.tried.values())
@@ -119,12 +153,23 @@ class _Judge:
 
 
 def train_chosen(
-    key: jax.Array, scan: Scan, config: SurrogateConfig, reporter: Reporter = QUIET
+    key: jax.Array, scan: Scan, config: SurrogateConfig, reporter: Reporter = QUIET, judged: bool = False
 ) -> tuple[Trained, Choice | None]:
-    """Train what `config` describes; with `AutoConfig` what `choose` finds, with the reasons."""
+    """Train what `config` describes; with `AutoConfig` what `choose` finds, with the reasons.
+
+    With `judged` other kinds are judged by held-out runs, too, if the scan has enough for that.
+    """
     if not isinstance(config, AutoConfig):
-        return train(key, scan, config), None
+        return train(key, scan, config), _judged(key, scan, config, reporter) if judged else None
     choose_key, train_key = jax.random.split(key)
     choice = choose(choose_key, scan, config, reporter)
     reporter.say(f"surrogate: {choice.reason}")
     return train(train_key, scan, choice.config), choice
+
+
+def _judged(key: jax.Array, scan: Scan, config: Kind, reporter: Reporter) -> Choice | None:
+    try:
+        return judge_one(key, scan, config)
+    except InputError as error:
+        reporter.say(f"surrogate: not judged by held-out runs: {error}")
+        return None

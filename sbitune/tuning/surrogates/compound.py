@@ -14,13 +14,14 @@ from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
 from sbitune.tuning.surrogates.outputs import slope_to_contents, to_contents
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+from sbitune.tuning.surrogates.rational import RationalSurrogate
 
-Inner = PolynomialSurrogate | GaussianSurrogate
+Inner = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate
 
 
 @dataclass(frozen=True, eq=False)
 class ComponentSurrogate:
-    """Polynomials or Gaussian processes of the components of a scan (see `components`). Satisfies `BinnedModel`."""
+    """Functions of the components of a scan (see `components`), one kind for all. Satisfies `BinnedModel`."""
 
     bins: Bins  #: (n_bins,)
     components: Components
@@ -65,8 +66,8 @@ class ComponentSurrogate:
         centre, loadings, excess = (xp.asarray(a, dtype=inner.mean.dtype) for a in self.components[:3])
         mean, alone = centre + inner.mean @ loadings, excess**2
         if left is not None:
-            place = xp.asarray(np.eye(len(self.bins))[self.left_bins], dtype=inner.mean.dtype)
-            mean, alone = mean + left.mean @ place, alone + left.error**2 @ place
+            mean = _add_at(mean, self.left_bins, left.mean, xp)
+            alone = _add_at(xp.broadcast_to(alone, mean.shape), self.left_bins, left.error**2, xp)
         return mean, alone
 
     def _assemble(self, inner: Prediction, left: Prediction | None, xp: Any) -> Prediction:
@@ -75,3 +76,12 @@ class ComponentSurrogate:
         variance = inner.error**2 @ loadings**2 + common**2 + alone
         error = xp.where(variance > 0, xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
         return Prediction(*to_contents(mean, error, self.components.log, xp))
+
+
+def _add_at(array: Any, places: np.ndarray, values: Any, xp: Any) -> Any:
+    """The array (..., n_bins) with values (..., n) added at some places (n,) of its last axis."""
+    if xp is np:
+        added = array.copy()
+        added[..., places] += values
+        return added
+    return array.at[..., places].add(values)

@@ -85,6 +85,28 @@ class GaussianConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
         return "gaussian"
 
 
+class RationalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rational"):
+    """A ratio of two polynomials for every bin, without a pole in the box."""
+
+    numerator: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"] = "auto"
+    """Highest total degree of the numerator; `auto` chooses 1 to 5 by cross-validation, as the runs allow."""
+    denominator: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"] = "auto"
+    """Highest total degree of the denominator; `auto` chooses 1 or 2 by cross-validation, as the runs allow."""
+    folds: Annotated[int, msgspec.Meta(ge=2)] = 3
+    """With `auto`: parts of the cross-validation."""
+    components: bool = True
+    """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Apprentice does."""
+    log_inputs: bool = True
+    """With `scale: log`: log(theta) stands in the place of parameters whose box begins close to 0."""
+    scale: Scale = "log"
+    """`log` fits the logarithm of all bins that are positive in every run, `linear` contents, as Apprentice does."""
+
+    @property
+    def kind(self) -> str:
+        """The method's name in a card."""
+        return "rational"
+
+
 class AutoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="auto"):
     """The kind that predicts held-out runs best."""
 
@@ -96,6 +118,8 @@ class AutoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     """What is tried as a polynomial."""
     gaussian: GaussianConfig = GaussianConfig()
     """What is tried as Gaussian processes."""
+    rational: RationalConfig = RationalConfig()
+    """What is tried as rational functions."""
     network: NetworkConfig = NetworkConfig()
     """What is tried as a network."""
 
@@ -105,4 +129,4 @@ class AutoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
         return "auto"
 
 
-SurrogateConfig = PolynomialConfig | GaussianConfig | NetworkConfig | AutoConfig
+SurrogateConfig = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig | AutoConfig

@@ -10,17 +10,29 @@ from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
 from sbitune.tuning.surrogates.ipol import IpolSurrogate
 from sbitune.tuning.surrogates.neural import NeuralSurrogate
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+from sbitune.tuning.surrogates.rational import RationalSurrogate
+
+#: names of the median chi2/ndf of what is fitted
+_OF_BINS, _OF_COMPONENTS = "median_chi2_per_ndf", "components_median_chi2_per_ndf"
 
 
 def describe(surrogate: Any) -> dict[str, Any]:
-    """Kind and size of a surrogate as plain numbers and words."""
+    """Kind and size of a surrogate as plain numbers and words.
+
+    `median_chi2_per_ndf` is that over bins, `components_median_chi2_per_ndf` that over components where these are
+    learnt.
+    """
     if isinstance(surrogate, ComponentSurrogate):
-        about = describe(surrogate.inner)
+        about = {_OF_COMPONENTS if key == _OF_BINS else key: value for key, value in describe(surrogate.inner).items()}
         about |= {"components": len(surrogate.components.loadings), "bins_of_their_own": len(surrogate.left_bins)}
         return about
     if isinstance(surrogate, PolynomialSurrogate):
         about = {"kind": "polynomial", "order": surrogate.order}
-        return about | {"median_chi2_per_ndf": float(np.median(surrogate.chi2) / surrogate.ndf)}
+        return about | {_OF_BINS: float(np.median(surrogate.chi2) / surrogate.ndf)}
+    if isinstance(surrogate, RationalSurrogate):
+        about = {"kind": "rational", "numerator": surrogate.order[0], "denominator": surrogate.order[1]}
+        about["least_denominator"] = float(surrogate.least_denominators().min())
+        return about | {_OF_BINS: float(np.median(surrogate.chi2 / surrogate.ndf))}
     if isinstance(surrogate, GaussianSurrogate):
         return {"kind": "gaussian", "groups": len(surrogate.posterior.logs)}
     if isinstance(surrogate, NeuralSurrogate):
@@ -43,6 +55,8 @@ def describe_choice(choice: Choice | None) -> dict[str, Any]:
 _KINDS = {
     "polynomial": "polynomials of order {order}",
     "gaussian": "Gaussian processes with {groups} sets of lengths, chosen by their marginal likelihood",
+    "rational": "rational functions of orders {numerator}/{denominator}, which have no pole in the box (every "
+    "denominator is at least {least_denominator:.2g} there)",
     "network": "an ensemble of {members} networks",
 }
 
@@ -60,9 +74,17 @@ def in_words(about: dict[str, Any]) -> str:
         words += (
             f" of the {about['components']} combinations of bins that respond to the parameters"
             + (f", and of {own} bins that hold more signal" if own else "")
-            + "; in all other directions the runs differ by noise alone. Errors are those of this prediction with its "
-            "covariance between bins, widened until runs that were held out agree with it"
+            + "; in all other directions the runs differ by noise alone. "
+            + _quality(about, _OF_COMPONENTS, "combinations")
+            + "Errors are those of this prediction with its covariance between bins, widened until runs that were held "
+            "out agree with it"
         )
     else:
-        words += " for every bin. Its error counts what it misses, and its correlation is that of the runs' residuals"
+        words += f" for every bin. {_quality(about, _OF_BINS, 'bins')}"
+        words += "Its error counts what it misses, and its correlation is that of the runs' residuals"
     return words
+
+
+def _quality(about: dict[str, Any], key: str, what: str) -> str:
+    """A sentence on how well the runs are described; none where no chi2 is known."""
+    return f"The runs' chi2/ndf is {about[key]:.2g} in the median over the {what}. " if key in about else ""

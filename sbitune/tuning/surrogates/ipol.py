@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from sbitune.data.bins import Bins
-from sbitune.data.ipol import Interpolation, Polynomial, exponents, monomials
+from sbitune.data.ipol import Interpolation, Polynomial, exponents, is_word, monomials
 from sbitune.data.scan import Parameter, parameter_box
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import count_terms, list_exponents
@@ -132,7 +132,7 @@ def to_ipol(surrogate: Surrogate, runs: tuple[str, ...] = (), seed: int = 1) -> 
 
     Args:
         surrogate: any; polynomials of contents (`scale: linear`, with or without components) are taken over exactly.
-        runs: names of the runs that it learnt from, for the header.
+        runs: names of the runs that it learnt from, for the header; of names that the format cannot hold, the number.
         seed: of the points at which others are projected, and accuracy is told.
 
     Raises:
@@ -152,13 +152,15 @@ def to_ipol(surrogate: Surrogate, runs: tuple[str, ...] = (), seed: int = 1) -> 
     errors, error_off = _fit_errors(surrogate, error_order, seed)
     values = legendre_to_monomials(len(surrogate.parameters), order) @ legendre
     low, high = np.array([(p.low, p.high) for p in surrogate.parameters]).T
+    named = runs if all(map(is_word, runs)) else ()
+    header = {"ProfVersion": "2.4.0", "Summary": "written by sbitune"}
     interpolation = Interpolation(
         surrogate.parameters,
         surrogate.bins,
         tuple(Polynomial(order, column, low, high) for column in values.T),
         tuple(Polynomial(error_order, column, low, high) for column in errors.T),
-        runs,
-        {"ProfVersion": "2.4.0", "Summary": "written by sbitune"},
+        named,
+        header | ({"NumInputs": str(len(runs))} if runs else {}),
     )
     return interpolation, Accuracy(exact, order, *off, error_order, *error_off, _note(exact, order, off, error_off))
 

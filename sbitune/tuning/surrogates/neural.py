@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.bins import Bins
+from sbitune.data.correlation import MOST_BINS, shrink_correlation
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.protocols import Prediction
@@ -63,12 +64,7 @@ class NeuralSurrogate:
     def predict(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
         theta = jnp.asarray(theta)
-        scaling, calibration, networks = jax.tree.map(
-            lambda array: jnp.asarray(array, None if array.dtype == bool else theta.dtype),
-            (self.scaling, self.calibration, self.networks),
-        )
-        features = make_features(theta, self.parameters, self.scaling.log_inputs, jnp)
-        outputs = self._members(networks, (features - scaling.input_shift) / scaling.input_scale)
+        outputs, (scaling, calibration) = self._ask(theta)
         spread2 = outputs.var(axis=1, ddof=1).mean(axis=0)
         variance = calibration.spread_factor * spread2 + calibration.floor
         error = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
@@ -76,8 +72,40 @@ class NeuralSurrogate:
         return Prediction(*to_contents(mean, error * scaling.output_scale, self.scaling.log_outputs, jnp))
 
     def covariance(self, theta: Any, indices: Any) -> Any:
-        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
-        return correlate(self.predict(theta).error, self.correlation, indices)
+        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX.
+
+        Bins share the networks, whose members therefore miss them together. So few members know a matrix of n bins only
+        roughly: theirs is mixed with that of the held-out residuals as the mean of an inverse Wishart distribution with
+        n degrees of freedom would be (`self.correlation` scales the variances of both parts).
+        """
+        theta = jnp.asarray(theta)
+        error = self.predict(theta).error
+        prior = correlate(error, self.correlation, indices)
+        if self.config.sharing == "per_bin":
+            return prior
+        outputs, (_, calibration) = self._ask(theta)
+        away = (outputs - outputs.mean(axis=1, keepdims=True)).reshape(-1, outputs.shape[-1])[:, indices]
+        freedom = self.config.folds * (self.config.members_per_fold - 1)
+        spread2 = jnp.sum(away**2, axis=0) / freedom
+        known = spread2 > 0
+        unit = away / jnp.sqrt(jnp.where(known, spread2, 1.0) * freedom)
+        of_spread = calibration.spread_factor[indices] * spread2
+        total = of_spread + calibration.floor[indices]
+        part = jnp.where(total > 0, of_spread / jnp.where(total > 0, total, 1.0), 0.0)
+        own = error[indices] * jnp.sqrt(jnp.where(part > 0, part, 1.0)) * (part > 0)
+        rest = jnp.sqrt(jnp.where(part < 1, 1 - part, 1.0)) * (part < 1)
+        share = freedom / (freedom + unit.shape[-1])
+        members = jnp.outer(own, own) * (unit.T @ unit) + jnp.outer(rest, rest) * prior
+        return share * members + (1 - share) * prior
+
+    def _ask(self, theta: Any) -> tuple[Any, tuple[Any, Any]]:
+        """Outputs (n_folds, n_members_per_fold, n_bins) at `theta`, and scaling and calibration in its precision."""
+        scaling, calibration, networks = jax.tree.map(
+            lambda array: jnp.asarray(array, None if array.dtype == bool else theta.dtype),
+            (self.scaling, self.calibration, self.networks),
+        )
+        features = make_features(theta, self.parameters, self.scaling.log_inputs, jnp)
+        return self._members(networks, (features - scaling.input_shift) / scaling.input_scale), (scaling, calibration)
 
     def predict_many(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n, n_parameters) in float64: NumPy arrays (n, n_bins)."""
@@ -129,7 +157,7 @@ def fit_network(key: jax.Array, scan: Scan, config: NetworkConfig, progress: Pro
     networks = _train(start_key, data, rows, config, progress)
     untrained = Calibration(np.ones(len(scan.bins)), np.zeros(len(scan.bins)))
     surrogate = NeuralSurrogate(scan.parameters, scan.bins, config, networks, scaling, untrained)
-    return _calibrated(surrogate, data, targets, folds)
+    return _calibrated(surrogate, scan, data, targets, folds)
 
 
 def build_networks(keys: jax.Array, config: NetworkConfig, n_features: int, n_bins: int) -> Network:
@@ -201,9 +229,11 @@ def _chi2_of_bin(model: tuple[Network, Fixed], batch: dict[str, jax.Array], key:
 
 
 def _calibrated(
-    surrogate: NeuralSurrogate, data: dict[str, np.ndarray], targets: Targets, folds: Rows
+    surrogate: NeuralSurrogate, scan: Scan, data: dict[str, np.ndarray], targets: Targets, folds: Rows
 ) -> NeuralSurrogate:
-    """Return the surrogate with its error calibrated on what each group says of its held-out runs."""
+    """Return the surrogate with its error, and how errors of bins move together, from what each group says of its
+    held-out runs.
+    """
     config, scale = surrogate.config, surrogate.scaling.output_scale
     evaluate = jax.jit(jax.vmap(surrogate._members, in_axes=(None, 0)))
     outputs = np.asarray(evaluate(surrogate.networks, data["x"]), dtype=np.float64)
@@ -213,4 +243,7 @@ def _calibrated(
     noise = targets.errors[held] / np.where(scale > 0, scale, 1.0)
     k = config.members_per_fold
     calibration = calibrate(residuals, noise, groups.std(axis=1, ddof=1), 1 / k - 1 / (k * config.folds))
-    return replace(surrogate, calibration=calibration)
+    known = noise > 0
+    unit = np.where(known, residuals / np.where(known, noise, 1.0), 0.0)
+    correlation = None if len(scan.bins) > MOST_BINS else shrink_correlation(unit, scan.correlation)
+    return replace(surrogate, calibration=calibration, correlation=correlation)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.basis import count_terms
+from sbitune.tuning.surrogates.basis import count_terms, has_room
 from sbitune.tuning.surrogates.outputs import Scale, make_targets
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
 
@@ -43,7 +43,8 @@ def choose_order(
 
     Args:
         scan: the runs.
-        max_order: highest order to try; orders for which the folds leave too few runs are not tried.
+        max_order: highest order to try; orders for which the folds leave too few runs, or whose covariances
+            would not fit into memory, are not tried.
         seed: shuffles the runs into folds.
         folds: number of parts, 2 or more.
         scale: see `fit_polynomial`.
@@ -58,6 +59,7 @@ def choose_order(
     smallest = len(scan.runs) - int(np.bincount(part).max())
     n_parameters = len(scan.parameters)
     tried = [order for order in range(max_order + 1) if count_terms(n_parameters, order) < smallest]
+    tried = [order for order in tried if has_room(len(scan.bins), count_terms(n_parameters, order))]
     if not tried:
         raise InputError(f"{len(scan.runs)} runs in {folds} folds are too few for any polynomial; add runs")
     noise = make_targets(scan, "linear").errors

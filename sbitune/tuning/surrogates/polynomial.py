@@ -25,7 +25,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan, parameter_box
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
+from sbitune.tuning.surrogates.basis import check_room, count_terms, evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
 from sbitune.tuning.surrogates.shrinkage import shrink
@@ -86,9 +86,11 @@ def fit_polynomial(scan: Scan, order: int, scale: Scale = "linear", shrinkage: b
         scale: `linear` fits the contents; `log` their logarithm, in bins that are positive in every run.
 
     Raises:
-        InputError: fewer runs than the order needs, or runs that do not determine all terms.
+        InputError: fewer runs than the order needs, runs that do not determine all terms, or more terms and bins than
+            fit into memory.
     """
     design = _make_design(scan, order)
+    check_room(len(scan.bins), design.shape[1], f"a polynomial of order {order} in {len(scan.parameters)} parameters")
     targets = make_targets(scan, scale)
     # a bin without any Monte Carlo error: all runs count the same, and the residuals alone tell the error
     known = targets.errors.max(axis=0) > 0

@@ -1,5 +1,6 @@
 """Surrogates on disk: an .npz file of arrays with a JSON header. A surrogate read back predicts the same bits."""
 
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -18,25 +19,33 @@ from sbitune.tuning.surrogates.config import NetworkConfig
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, Posterior
 from sbitune.tuning.surrogates.neural import NeuralSurrogate, Scaling, build_networks, count_networks
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+from sbitune.tuning.surrogates.rational import RationalSurrogate
 from sbitune.tuning.surrogates.training import Trained
 
 FORMAT = "sbitune surrogate"
 FORMAT_VERSION = 2
 
 POLYNOMIAL_ARRAYS = ("coefficients", "factor", "tau", "chi2", "log")
+RATIONAL_ARRAYS = ("log_inputs", "numerators", "denominators", "factor", "shift", "unit", "tau", "chi2", "ndf", "log")
 Stored = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
-def save_surrogate(path: str | Path, surrogate: Trained) -> None:
-    """Write a surrogate, whole or not at all."""
-    write_stored(path, FORMAT, FORMAT_VERSION, *_pack(surrogate))
+def save_surrogate(path: str | Path, surrogate: Trained, runs: Sequence[str] = ()) -> None:
+    """Write a surrogate, whole or not at all, with the names of the runs that it learnt from."""
+    meta, arrays = _pack(surrogate)
+    write_stored(path, FORMAT, FORMAT_VERSION, meta | {"runs": list(runs)}, arrays)
 
 
 def load_surrogate(path: str | Path) -> Trained:
     """Read what `save_surrogate` wrote. Raises `InputError` if the file is absent, damaged or something else."""
+    return load_with_runs(path)[0]
+
+
+def load_with_runs(path: str | Path) -> tuple[Trained, tuple[str, ...]]:
+    """Read a surrogate and the names of its runs, none where the file does not tell. Raises as `load_surrogate`."""
     meta, arrays = read_stored(path, FORMAT, FORMAT_VERSION)
     with naming_file(path, FORMAT):
-        return _unpack(meta, arrays)
+        return _unpack(meta, arrays), tuple(map(str, meta.get("runs", ())))
 
 
 def _pack(surrogate: Trained) -> Stored:
@@ -47,6 +56,9 @@ def _pack(surrogate: Trained) -> Stored:
     elif isinstance(surrogate, PolynomialSurrogate):
         meta = {"kind": "polynomial", "order": surrogate.order, "ndf": surrogate.ndf}
         arrays = {name: getattr(surrogate, name) for name in POLYNOMIAL_ARRAYS}
+    elif isinstance(surrogate, RationalSurrogate):
+        meta = {"kind": "rational", "order": list(surrogate.order)}
+        arrays = {name: getattr(surrogate, name) for name in RATIONAL_ARRAYS}
     elif isinstance(surrogate, GaussianSurrogate):
         meta, arrays = {"kind": "gaussian"}, surrogate.posterior._asdict()
         arrays |= {"inputs": surrogate.inputs, "log_inputs": surrogate.log_inputs}
@@ -75,6 +87,7 @@ def _unpack(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
     builders = {
         "polynomial": _load_polynomial,
         "gaussian": _load_gaussian,
+        "rational": _load_rational,
         "network": _load_network,
         "components": _load_components,
     }
@@ -110,6 +123,14 @@ def _load_polynomial(
 ) -> PolynomialSurrogate:
     chosen = {name: arrays[name] for name in POLYNOMIAL_ARRAYS}
     return PolynomialSurrogate(parameters, bins, order=meta["order"], ndf=meta["ndf"], **chosen)
+
+
+def _load_rational(
+    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> RationalSurrogate:
+    above, below = meta["order"]
+    chosen = {name: arrays[name] for name in RATIONAL_ARRAYS}
+    return RationalSurrogate(parameters, bins, order=(above, below), **chosen)
 
 
 def _load_network(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.learning.keys import check_key
@@ -20,6 +20,7 @@ from sbitune.tuning.surrogates.config import (
     GaussianConfig,
     NetworkConfig,
     PolynomialConfig,
+    RationalConfig,
     SurrogateConfig,
 )
 from sbitune.tuning.surrogates.covariance import residual_correlation
@@ -29,9 +30,11 @@ from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.outputs import Scale
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate, fit_polynomial
+from sbitune.tuning.surrogates.rational import RationalSurrogate, fit_rational
+from sbitune.tuning.surrogates.rational_orders import choose_orders
 
-OfBins = PolynomialConfig | GaussianConfig
-Trained = PolynomialSurrogate | GaussianSurrogate | NeuralSurrogate | ComponentSurrogate
+OfBins = PolynomialConfig | GaussianConfig | RationalConfig
+Trained = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurrogate | ComponentSurrogate
 
 
 #: so many parts of the runs are held out in turn to learn what components miss, more where few runs can be spared
@@ -58,7 +61,7 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
     if isinstance(config, AutoConfig):
         raise InputError("`choice.choose` finds the kind first; train what it returns")
     if isinstance(config, NetworkConfig):
-        return _with_correlation(scan, fit_network(key, scan, config, progress))
+        return fit_network(key, scan, config, progress)
 
     with threadpool_limits(1):  # the matrices are small: threads that wait for each other cost more than they bring
         if config.components:
@@ -70,10 +73,21 @@ def _learn(scan: Scan, config: OfBins, seed: int, scale: Scale) -> Inner:
     """Learn every bin of a scan alone."""
     if isinstance(config, GaussianConfig):
         return fit_gaussian(scan, config, seed, scale)
+    if isinstance(config, RationalConfig):
+        return _learn_rational(scan, config, seed, scale)
     order = config.order
     if order == "auto":
         order = choose_order(scan, config.max_order, seed, config.folds, scale, config.shrinkage).order
     return fit_polynomial(scan, order, scale, config.shrinkage)
+
+
+def _learn_rational(scan: Scan, config: RationalConfig, seed: int, scale: Scale) -> RationalSurrogate:
+    above, below = config.numerator, config.denominator
+    # powers of parameters are straight lines only if both are logarithms; `scale` says nothing of components
+    logs = config.log_inputs and config.scale == "log"
+    if above == "auto" or below == "auto":
+        above, below, _ = choose_orders(scan, above, below, seed, config.folds, scale, logs)
+    return fit_rational(scan, above, below, scale, logs)
 
 
 def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
@@ -83,14 +97,24 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
     correlation = scan.correlation
     if correlation is None:
         first = _learn_components(scan, config, seed, None)[0]
+        if isinstance(config, RationalConfig):  # to choose once is enough, and takes most of the time
+            config = _with_orders(config, first.inner)
         correlation = residual_correlation(scan, first.predict_many(scan.theta))
     surrogate, sigma = _learn_components(scan, config, seed, correlation)
     if len(scan.runs) < _FEWEST_RUNS:
         return surrogate
-    if isinstance(config, PolynomialConfig) and isinstance(surrogate.inner, PolynomialSurrogate):
-        config = msgspec.structs.replace(config, order=surrogate.inner.order)
-    ratio = _missing(scan, _predict_in_turn(scan, config, seed, correlation))
+    config = _with_orders(config, surrogate.inner)
+    ratio = _missing(scan, _predict_in_turn(scan, config, seed, correlation), config.kind)
     return replace(surrogate, components=surrogate.components._replace(common=np.sqrt(ratio) * sigma))
+
+
+def _with_orders(config: OfBins, inner: Inner) -> OfBins:
+    """The config with the orders that were chosen for the components."""
+    if isinstance(config, PolynomialConfig) and isinstance(inner, PolynomialSurrogate):
+        return msgspec.structs.replace(config, order=inner.order)
+    if isinstance(config, RationalConfig) and isinstance(inner, RationalSurrogate):
+        return msgspec.structs.replace(config, numerator=inner.order[0], denominator=inner.order[1])
+    return config
 
 
 def _predict_in_turn(scan: Scan, config: OfBins, seed: int, correlation: np.ndarray | None) -> Prediction:
@@ -120,10 +144,20 @@ def _learn_components(
     return ComponentSurrogate(*parts), reduced.sigma
 
 
-def _missing(scan: Scan, prediction: Prediction) -> float:
+def _missing(scan: Scan, prediction: Prediction, kind: str) -> float:
     """Variance, in units of the noise, that makes the pulls of runs that were predicted 1 on average; 0 if they are not
     wider.
+
+    Raises:
+        ComputationError: a prediction is not finite.
     """
+    bad = np.argwhere(~(np.isfinite(prediction.mean) & np.isfinite(prediction.error)))
+    if len(bad):
+        run, label = scan.runs[bad[0, 0]], scan.bins.take(bad[:1, 1]).labels()[0]
+        raise ComputationError(
+            f"surrogate (kind: {kind}): what the other runs predict for {label} in run {run} is not finite; "
+            "take another kind or scale"
+        )
     noise = smooth_errors(scan)
     known = noise > 0
     difference = (prediction.mean - scan.values)[known] ** 2
@@ -140,5 +174,5 @@ def _missing(scan: Scan, prediction: Prediction) -> float:
     return float(brentq(excess, 0.0, high, xtol=1e-4))  # pyright: ignore[reportArgumentType]
 
 
-def _with_correlation(scan: Scan, surrogate: PolynomialSurrogate | GaussianSurrogate | NeuralSurrogate) -> Trained:
+def _with_correlation(scan: Scan, surrogate: Inner) -> Trained:
     return replace(surrogate, correlation=residual_correlation(scan, surrogate.predict_many(scan.theta)))

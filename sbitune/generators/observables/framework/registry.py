@@ -58,9 +58,9 @@ def load(name: str) -> Analysis:
         return _registered[name]
     if name not in available():
         close = difflib.get_close_matches(name.upper(), available(), n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = f"did you mean {close[0]}? Available" if close else "available"
         raise InputError(
-            f"there is no analysis {name!r}{hint}. Available: {', '.join(available())}; "
+            f"there is no analysis {name!r}; {hint}: {', '.join(available())}; "
             "one of your own needs its file (--analysis-file, or analysis_files in a card)"
         )
     return import_module(f"{_PACKAGE}.{name.lower()}").ANALYSIS

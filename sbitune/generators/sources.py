@@ -1,0 +1,27 @@
+"""What fills a run's histograms, as part of what the run is made of: sbitune's own analyses, their code and bins."""
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from sbitune.data.files import hash_bytes
+
+_OBSERVABLES = Path(__file__).parent / "observables"
+#: shared by all analyses
+_SHARED = ("framework", "kernels")
+
+
+@cache
+def hash_observables(analyses: tuple[str, ...]) -> str:
+    """Hash of the code that fills histograms for the named analyses: what all share, their own modules, and the
+    embedded measurements that give them bins. Names of others count for nothing here: their files are the user's.
+
+    It is computed once in a process, from the files; nothing is imported.
+    """
+    files = [path for folder in _SHARED for path in sorted((_OBSERVABLES / folder).glob("*.py"))]
+    files += [_OBSERVABLES / f"{name.lower()}.py" for name in sorted(set(analyses))]
+    named = [(path.name, path.read_bytes()) for path in files if path.is_file()]
+    for name in sorted(set(analyses)):
+        table = resources.files("sbitune.data.measured") / f"{name}.yoda"
+        named += [(table.name, table.read_bytes())] if table.is_file() else []
+    return hash_bytes(*(part for name, content in named for part in (name.encode(), content)))

@@ -1,0 +1,45 @@
+"""What is said of a surrogate: of which things a chi2 is, as figure and in words."""
+
+import jax
+import numpy as np
+import pytest
+
+from sbitune.tuning.surrogates.compound import ComponentSurrogate
+from sbitune.tuning.surrogates.config import PolynomialConfig
+from sbitune.tuning.surrogates.description import describe, in_words
+from sbitune.tuning.surrogates.training import train
+
+
+def rising(theta: np.ndarray) -> np.ndarray:
+    """12 bins that respond to two parameters in two ways."""
+    x = np.linspace(0, 1, 12)
+    return 5 + theta[0] * x + 0.1 * theta[1] * (1 - x)
+
+
+def trained(scan, components: bool):
+    config = PolynomialConfig(order=1, scale="linear", components=components, shrinkage=False)
+    return train(jax.random.key(1), scan, config)
+
+
+def test_a_chi2_of_bins_is_called_so(make_scan) -> None:
+    scan = make_scan(rising, 60, 0.05)
+    surrogate = trained(scan, components=False)
+    residuals = (scan.values - surrogate.predict_many(scan.theta).mean) / scan.errors
+    median = np.median(np.sum(residuals**2, axis=0)) / (60 - 3)
+    about = describe(surrogate)
+    assert about["median_chi2_per_ndf"] == pytest.approx(median, rel=1e-6)
+    assert "components_median_chi2_per_ndf" not in about
+    words = f" for every bin. The runs' chi2/ndf is {median:.2g} in the median over the bins. Its error counts"
+    assert words in in_words(about)
+
+
+def test_a_chi2_of_components_is_not_taken_for_one_of_bins(make_scan) -> None:
+    scan = make_scan(rising, 60, 0.05)
+    surrogate = trained(scan, components=True)
+    assert isinstance(surrogate, ComponentSurrogate)
+    about = describe(surrogate)
+    assert about["components"] == 2
+    median = np.median(surrogate.inner.chi2) / surrogate.inner.ndf
+    assert about["components_median_chi2_per_ndf"] == pytest.approx(median)
+    assert "median_chi2_per_ndf" not in about
+    assert f"The runs' chi2/ndf is {median:.2g} in the median over the combinations. Errors are" in in_words(about)

@@ -1,0 +1,48 @@
+"""A run compared with data and with a surrogate: figures against what many runs would scatter by."""
+
+import numpy as np
+import pytest
+
+from sbitune.data.bins import Bins
+from sbitune.data.histograms import Histograms
+from sbitune.fitting.problem import Measured
+from sbitune.tuning.validation import agreement, compare
+
+N = 30
+RANDOM = np.random.default_rng(4)
+EDGES = np.arange(N + 1.0)
+BINS = Bins(np.full(N, "/TOY/d01-x01-y01"), np.arange(N), EDGES[:-1], EDGES[1:])
+CORRELATION = 0.6 * np.ones((N, N)) + 0.4 * np.eye(N)
+NOISE = RANDOM.uniform(0.5, 1.5, N)
+MEASURED = Measured(np.arange(N), BINS, np.zeros(N), np.ones(N), np.zeros((0, N)), np.ones(N))
+
+
+def runs(n: int, truth: np.ndarray) -> np.ndarray:
+    return truth + RANDOM.multivariate_normal(np.zeros(N), np.outer(NOISE, NOISE) * CORRELATION, n)
+
+
+def test_the_error_of_chi2_is_the_scatter_of_runs() -> None:
+    found = [
+        agreement(Histograms(BINS, x, NOISE, NOISE), NOISE, MEASURED, CORRELATION) for x in runs(800, np.full(N, 1.5))
+    ]
+    chi2 = np.array([one.chi2 for one in found])
+    # 800 runs know their scatter to 2.5 %, more or less as chi2 is skewed
+    assert np.sqrt(np.mean([one.error**2 for one in found])) == pytest.approx(chi2.std(), rel=0.12)
+    assert found[0].weighted == pytest.approx(found[0].chi2)
+
+
+@pytest.mark.parametrize(("shift", "telling"), [(0.0, False), (2.0, True)])
+def test_a_surrogate_that_is_off_is_found_out(shift: float, telling: bool) -> None:
+    covariance = 0.25 * np.eye(N)
+    truth = np.linspace(1, 3, N)
+    p, chi2, pulls = [], [], []
+    for x in runs(300, truth):
+        mean = truth + shift * np.cos(np.arange(N)) + RANDOM.normal(0, 0.5, N)
+        one = compare(Histograms(BINS, x, NOISE, NOISE), NOISE, mean, covariance, CORRELATION)
+        p.append(one.p), chi2.append(one.chi2), pulls.append(one.pull)
+    if telling:
+        assert np.mean(np.array(p) < 1e-3) > 0.95
+        return
+    assert np.mean(chi2) == pytest.approx(N, abs=4 * np.sqrt(2 * N / 300))
+    assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=4 * 0.3 / np.sqrt(300))
+    assert np.mean(pulls) == pytest.approx(1, abs=0.1)
