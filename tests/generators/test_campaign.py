@@ -159,12 +159,12 @@ def test_failures_that_are_certain_are_not_repeated_for_every_run(tmp_path, drop
 
     seen = []
     how = Means(workers=2, drop_failed=drop)
-    message = r"0000 failed: .*no luck with 0.5\nSo did all of the first 3 of 30 runs, and the others were not tried"
+    message = r"000\d failed: .*no luck with 0\.\d+\nSo did all of the first 3 of 30 runs, and the others were not tried"
     with pytest.raises(ComputationError, match=message):
         run_campaign(tasks(30, "fail"), tmp_path / "s", how, lambda *counts: seen.append(counts))
     assert seen == [(i, 30, i) for i in range(4)]
-    # two more were under way
-    assert 3 <= tries(tmp_path) <= 5
+    # some more were under way; of 30 most were not tried
+    assert 3 <= tries(tmp_path) <= 10
     assert [p.name for p in (tmp_path / "s").iterdir()] == [".lock"]
     # as many runs as there are workers and one more: all have been tried
     if not drop:

@@ -188,7 +188,7 @@ def test_analyses_that_do_not_apply(lep_events, lhc_events, make_batch):
 def test_unknown_analyses():
     with pytest.raises(InputError, match="did you mean ALEPH_1996_S3486095"):
         AnalysisRun(["aleph_1996_s348609"])
-    with pytest.raises(InputError, match="Available: ALEPH_1996_S3486095, ATLAS"):
+    with pytest.raises(InputError, match="available: ALEPH_1996_S3486095, ATLAS"):
         AnalysisRun(["NOTHING"])
     with pytest.raises(InputError, match="no analysis was asked for"):
         AnalysisRun([])
