@@ -159,7 +159,7 @@ def test_failures_that_are_certain_are_not_repeated_for_every_run(tmp_path, drop
 
     seen = []
     how = Means(workers=2, drop_failed=drop)
-    message = r"000\d failed: .*no luck with 0\.\d+\nSo did all of the first 3 of 30 runs, and the others were not tried"
+    message = r"000\d failed: .*no luck with 0\.\d+\nSo did all of the first 3 of 30 runs, and the others were"
     with pytest.raises(ComputationError, match=message):
         run_campaign(tasks(30, "fail"), tmp_path / "s", how, lambda *counts: seen.append(counts))
     assert seen == [(i, 30, i) for i in range(4)]
