@@ -144,8 +144,7 @@ def _distinct(ends: list[Minuit], frame: Frame) -> list[Minuit]:
 
 def _lowest(found: list[Minuit], objective: Objective) -> Minuit:
     """The lowest minimum of all that the given ones lead to."""
-    places = [np.array(m.values) for m in found]
-    places = _follow(places, objective)
+    places = _follow([np.array(m.values) for m in found], objective)
     return min((_settle(u, objective) for u in places[:_FEW_MINIMA]), key=lambda pair: pair[0])[1]
 
 

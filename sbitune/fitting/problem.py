@@ -49,8 +49,12 @@ class Measured:
     def covariance(self, correlation: np.ndarray | None = None) -> np.ndarray:
         """V_d (n_bins, n_bins), with the correlation R (n_bins, n_bins) of Monte Carlo errors, or None for 1."""
         v = np.diag(self.errors**2) + self.shifts.T @ self.shifts
-        noise = np.broadcast_to(self.noise, self.errors.shape)
-        return v + (np.diag(noise**2) if correlation is None else np.outer(noise, noise) * correlation)
+        return v + noise_covariance(np.broadcast_to(self.noise, self.errors.shape), correlation)
+
+
+def noise_covariance(noise: np.ndarray, correlation: np.ndarray | None) -> np.ndarray:
+    """Covariance (n_bins, n_bins) of Monte Carlo errors (n_bins,) with their correlation; None: independent."""
+    return np.diag(noise**2) if correlation is None else np.outer(noise, noise) * correlation
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.objective import invert, residual_terms
-from sbitune.fitting.problem import Measured
+from sbitune.fitting.problem import Measured, noise_covariance
 from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.runs import HISTOGRAMS, RECORD, Task, fingerprint
@@ -167,7 +167,7 @@ def agreement(
     """
     v = replace(measured, noise=noise).covariance(correlation)
     weighted = float(residual_terms(run.values, measured, v, measured.weights).sum())
-    own = np.outer(noise, noise) * (np.eye(len(noise)) if correlation is None else correlation)
+    own = noise_covariance(noise, correlation)
     inverse, _ = invert(v, measured.bins)
     q, share = inverse @ (run.values - measured.values), inverse @ own
     t = np.sum(share * share.T)
@@ -195,7 +195,7 @@ def compare(
         covariance: (n_bins, n_bins) of its errors.
         correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
     """
-    own = np.outer(noise, noise) * (np.eye(len(noise)) if correlation is None else correlation)
+    own = noise_covariance(noise, correlation)
     v, r = covariance + own, mean - run.values
     known = np.diag(v) > 0
     pull = float(np.sqrt(np.mean(r[known] ** 2 / np.diag(v)[known])))
