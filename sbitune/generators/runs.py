@@ -23,7 +23,7 @@ from sbitune.generators.sources import hash_observables
 
 #: raised when the content of a run's directory changes, so that older runs are not taken for new ones; changes of the
 #: observables are seen by themselves
-FORMAT = 2
+FORMAT = 3
 HISTOGRAMS = "histograms.yoda"
 #: into how many parts the events of a run are dealt
 N_PARTS = 16
@@ -117,6 +117,10 @@ class _Parts:
         self._raw: list[dict[str, Any]] = []
         self._finished: list[Histograms] = []
 
+    def batch_size(self, most: int) -> int:
+        """Events to make at once, at most `most`, so that parts end where batches do."""
+        return -(-self._size // -(-self._size // most))
+
     def ends(self, events: int) -> bool:
         """Count events; tell whether a part is full and not the last, which takes the remainder."""
         self._filled += events
@@ -153,7 +157,7 @@ class _Parts:
 
 def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[str, object]:
     from sbitune.generators.observables import AnalysisRun, register
-    from sbitune.generators.pythia import PythiaRun
+    from sbitune.generators.pythia import BATCH, PythiaRun
 
     for name in config.analysis_files:
         register(Path(task.card) / name)
@@ -163,12 +167,12 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
     events = 0
     clock = {"generation": 0.0, "analysis": 0.0, "events": 0.0}
     mark = time.perf_counter()
-    for batch in run.batches(task.events):
+    for batch in run.batches(task.events, parts.batch_size(BATCH)):
         made = time.perf_counter()
         analyses.fill(batch)
         if parts.ends(len(batch)):
             parts.add(analyses)
-            analyses = AnalysisRun(config.analyses, energy=run.energy, beams=run.beams)
+            analyses.restart()
         done = time.perf_counter()
         if events:  # the first batch pays for loading compiled code
             clock["generation"] += made - mark

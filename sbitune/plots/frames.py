@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sbitune.plots.observables import Panel, draw_data, set_scales
-from sbitune.plots.style import COLOURS, drawing, new_figure, readable, to_svg
+from sbitune.plots.style import COLOURS, drawing, new_figure, new_pair, readable, set_title, to_svg
 
 
 @dataclass(frozen=True)
@@ -40,27 +40,27 @@ def frame_observable(panel: Panel) -> Frame:
     The range of y is that of data and scan, but no more than a band of half the data's height around it.
     """
     with drawing():
-        figure = _clear_figure(5.2, 4.2)
-        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1.7, 1.2])
+        figure, top, bottom = new_pair(5.2, 4.2, (1.7, 1.2))
+        figure.patch.set_visible(False)
         draw_data(top, panel)
         set_scales(top, panel)
         if top.get_yscale() == "linear":
             top.set_ylim(*_reach(panel))
-        top.set_title(readable(panel.title), loc="left")
+        set_title(top, panel.title)
         top.set_ylabel(readable(panel.y_label))
         reach = _ratio_reach([panel])
         bottom.axhline(1.0, color="black", lw=0.6)
         bottom.set_ylim(1 - reach, 1 + reach)
         bottom.set_xlabel(readable(panel.x_label))
         bottom.set_ylabel("surrogate / data")
-        figure.align_ylabels([top, bottom])
         return _finish(figure, (top, bottom))
 
 
 def frame_single_bins(panels: list[Panel]) -> Frame:
     """Draw the axes of observables of one bin each, one row of height 1 each: the first at y = len(panels) - 1."""
     with drawing():
-        figure = _clear_figure(7.2, 0.7 + 0.24 * len(panels))
+        figure = new_figure(7.2, 0.7 + 0.24 * len(panels))
+        figure.patch.set_visible(False)
         axes = figure.subplots()
         rows = np.arange(len(panels))[::-1]
         relative = np.array([_relative(p)[0] for p in panels])
@@ -72,12 +72,6 @@ def frame_single_bins(panels: list[Panel]) -> Frame:
         axes.set_xlim(1 - reach, 1 + reach)
         axes.set_xlabel("surrogate / data")
         return _finish(figure, (axes,))
-
-
-def _clear_figure(width: float, height: float) -> Figure:
-    figure = new_figure(width, height)
-    figure.patch.set_visible(False)
-    return figure
 
 
 def _reach(panel: Panel) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbitune.plots.style import COLOURS, drawing, new_figure, readable
+from sbitune.plots.style import COLOURS, drawing, new_figure, new_pair, readable, set_title
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +44,10 @@ _NAMES = {"tuned": "tuned", "default": "default", "surrogate": "surrogate at the
 def plot_observable(panel: Panel) -> Figure:
     """Draw a histogram with its ratio to the data below."""
     with drawing():
-        figure = new_figure(5.2, 4.2)
-        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2.4, 1])
+        figure, top, bottom = new_pair(5.2, 4.2, (2.4, 1))
         _draw_values(top, panel)
         _draw_ratios(bottom, panel)
-        top.set_title(readable(panel.title), loc="left")
+        set_title(top, panel.title)
         top.set_ylabel(readable(panel.y_label))
         bottom.set_xlabel(readable(panel.x_label))
         bottom.set_ylabel("MC / data")

@@ -31,7 +31,7 @@ def test_too_few_runs_are_refused_before_the_first(tmp_path):
 
 
 def test_settings_that_cannot_start_are_code_2_with_their_line(tmp_path, lep_card):
-    text = lep_card.read_text().replace("runs: 128", "runs: 20").replace("events: 6400", "events: 20")
+    text = lep_card.read_text().replace("runs: 128", "runs: 20").replace("events: 4500", "events: 20")
     (tmp_path / "card.yaml").write_text(text.replace("    - WeakSingleBoson:ffbar2gmZ = on\n", ""))
     said = call("scan", tmp_path, code=2).stderr
     line = text.splitlines().index("  settings:") + 1
@@ -102,7 +102,7 @@ print(sorted({"jax", "flax", "optax", "matplotlib", "iminuit"} & {name.split("."
 
 
 def test_scans_are_made_without_jax(tmp_path, lep_card):
-    text = lep_card.read_text().replace("runs: 128", "runs: 20").replace("events: 6400", "events: 20")
+    text = lep_card.read_text().replace("runs: 128", "runs: 20").replace("events: 4500", "events: 20")
     (tmp_path / "card.yaml").write_text(text)
     result = subprocess.run([sys.executable, "-c", WITHOUT_JAX, str(tmp_path)], capture_output=True, text=True)
     assert result.stdout == "[]\n", result.stderr

@@ -246,7 +246,7 @@ def test_a_small_line_with_pythia(tmp_path, lep_card):
     text = lep_card.read_text()
     for old, new in (
         ("runs: 128", "runs: 24"),
-        ("events: 6400", "events: 1200"),
+        ("events: 4500", "events: 1200"),
         ("kind: auto", "kind: polynomial\n  order: 1"),
     ):
         assert old in text

@@ -26,9 +26,13 @@ def scale_sums(sums: np.ndarray, factor: float) -> np.ndarray:
 
     The second column, the sum of w^2, scales with the square; the last, the number of fills, not at all.
     """
-    powers = np.ones(sums.shape[-1])
-    powers[1], powers[-1] = 2, 0
-    return sums * factor**powers
+    return sums * _factors(sums.shape[-1], factor)
+
+
+def _factors(columns: int, factor: float) -> np.ndarray:
+    factors = np.full(columns, factor)
+    factors[1], factors[-1] = factor**2, 1.0
+    return factors
 
 
 def add_up(sums: np.ndarray) -> np.ndarray:
@@ -109,8 +113,9 @@ class _Binned1D(PlottableMixin):
 
     def scaled(self, factor: float) -> Self:
         """Return a copy with every weight multiplied by `factor`, which `ScaledBy` remembers."""
+        by = _factors(len(self.total), factor)
         names = ("sums", "total", "underflow", "overflow")
-        scaled = {name: scale_sums(getattr(self, name), factor) for name in names}
+        scaled = {name: getattr(self, name) * by for name in names}
         return replace(self, annotations=scaled_annotations(self.annotations, factor), **scaled)
 
     @property

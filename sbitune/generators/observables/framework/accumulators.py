@@ -25,6 +25,10 @@ class _Binned:
         self.sums = np.zeros((len(self.low) + 3, self._columns))
         self._start = filling.lookup(self.low, self.high)
 
+    def clear(self) -> None:
+        """Forget all fills."""
+        self.sums[:] = 0.0
+
     @property
     def centre(self) -> np.ndarray:
         """Centres of the bins (n,)."""
@@ -99,6 +103,10 @@ class Tally:
         """Add weights (k,)."""
         self.sums += (weight.sum(), (weight**2).sum(), len(weight))
 
+    def clear(self) -> None:
+        """Forget all fills."""
+        self.sums = np.zeros(3)
+
     def result(self) -> Counter:
         """Return what was filled."""
         sumw, sumw2, entries = (float(value) for value in self.sums)
@@ -110,6 +118,9 @@ class Derived:
     """A place for a scatter that only finalising computes: empty while events are filled."""
 
     path: str
+
+    def clear(self) -> None:
+        """There is nothing to forget."""
 
     def result(self) -> Scatter:
         """Return a scatter without points."""

@@ -62,6 +62,11 @@ class AnalysisRun:
             with _naming(analysis):
                 analysis.fill(events, booking)
 
+    def restart(self) -> None:
+        """Forget all fills; what is booked stays."""
+        for accumulator in (self._count, *(a for _, booking in self._booked for a in booking.values())):
+            accumulator.clear()
+
     def raw(self, cross_section: tuple[float, float] = (0.0, 0.0)) -> dict[str, YodaObject]:
         """Return the sums of fills by path, "/RAW/..."; they can be stored, and merged with `merge_runs`."""
         booked = [accumulator for _, booking in self._booked for accumulator in booking.values()]
