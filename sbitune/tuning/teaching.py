@@ -65,10 +65,10 @@ def _of_gaussian(inner: GaussianSurrogate, a: np.ndarray, b: np.ndarray) -> np.n
     post = inner.posterior
     x, y = (make_features(theta, inner.parameters, inner.log_inputs, np) for theta in (a, b))
     found = np.empty((len(post.group), len(a), len(b)))
-    for g, logs in enumerate(post.logs):
+    for g, form in enumerate(post.forms):
         mine = np.flatnonzero(post.group == g)
-        q, p = (kernel(points, inner.inputs, logs) @ post.vectors[g] for points in (x, y))
-        prior = kernel(x, y, logs)
+        q, p = (kernel(points, inner.inputs, form) @ post.vectors[g] for points in (x, y))
+        prior = kernel(x, y, form)
         for o in mine:
             found[o] = post.amplitude[o] * prior - (q * post.gain[o]) @ p.T
     return found * post.scale[:, None, None] ** 2

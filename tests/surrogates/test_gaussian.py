@@ -11,7 +11,7 @@ from sbitune.tuning.surrogates.components import make_components
 from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
 from sbitune.tuning.surrogates.evaluation import evaluate
 from sbitune.tuning.surrogates.gaussian import fit_gaussian
-from sbitune.tuning.surrogates.kernels import decompose, fit_kernel, kernel
+from sbitune.tuning.surrogates.kernels import Form, Free, decompose, fit_kernel, kernel, round_form
 from sbitune.tuning.surrogates.marginal import best_scales, kernel_gradient
 from sbitune.tuning.surrogates.training import train
 
@@ -38,13 +38,13 @@ def test_prediction_is_that_of_the_textbook() -> None:
     scan = scan_of(values, np.full((40, 1), 0.1), theta)
     surrogate = fit_gaussian(scan, GaussianConfig(groups=1, log_inputs=False), 1, "linear")
     post, x = surrogate.posterior, surrogate.inputs
-    k = post.amplitude[0] * kernel(x, x, post.logs[0])
+    k = post.amplitude[0] * kernel(x, x, post.forms[0])
     nu = 0.1**2 / post.scale[0] ** 2 + post.extra[0]
     y = (values[:, 0] - post.shift[0]) / post.scale[0]
     new = np.array([[0.3, 0.4], [1.9, -0.9]])
-    across = post.amplitude[0] * kernel(new - [1, 0], x, post.logs[0])
+    across = post.amplitude[0] * kernel(new - [1, 0], x, post.forms[0])
     mean = across @ np.linalg.solve(k + nu * np.eye(40), y)
-    prior = post.amplitude[0] * np.diag(kernel(new - [1, 0], new - [1, 0], post.logs[0]))
+    prior = post.amplitude[0] * np.diag(kernel(new - [1, 0], new - [1, 0], post.forms[0]))
     variance = prior - np.sum(across * np.linalg.solve(k + nu * np.eye(40), across.T).T, axis=1) + post.extra[0]
     found = surrogate.predict_many(new)
     np.testing.assert_allclose(found.mean[:, 0], mean * post.scale[0] + post.shift[0], rtol=1e-3)
@@ -56,7 +56,7 @@ def test_the_gradient_of_the_marginal_likelihood_is_that_of_differences() -> Non
     x, y, noise = random.uniform(-1, 1, (30, 2)), random.normal(size=(30, 3)), np.array([0.1, 0.3, 0.5])
     direction = random.normal(size=(30, 30))
     direction += direction.T
-    matrix = kernel(x, x, np.array([0.1, 0.2, -1.0])) + 0.5 * np.eye(30)
+    matrix = kernel(x, x, Form(np.diag(np.exp([-0.1, -0.2])), np.exp(-1.0))) + 0.5 * np.eye(30)
     eigenvalues, vectors = decompose(matrix)
     scales = best_scales(eigenvalues, vectors.T @ y, noise, extra=False)
     slope = np.sum(kernel_gradient(vectors, eigenvalues, vectors.T @ y, scales, noise) * direction)
@@ -88,8 +88,28 @@ def test_an_irrelevant_input_gets_a_long_length() -> None:
     random = np.random.default_rng(5)
     x = random.uniform(-1, 1, (80, 2))
     y = np.sin(3 * x[:, :1]) + random.normal(0, 0.05, (80, 1))
-    logs = fit_kernel(x, y - y.mean(), np.array([0.0025]), np.array([0.7, 0.7, 0.0]), 60)
-    assert np.exp(logs[1]) > 5 * np.exp(logs[0])
+    form = fit_kernel(x, y - y.mean(), np.array([0.0025]), round_form(2, 2.0), 60, tilted=False)
+    assert form.metric[0, 0] > 5 * form.metric[1, 1]
+
+
+def test_axes_turn_to_where_a_function_varies() -> None:
+    random = np.random.default_rng(5)
+    x = random.uniform(-1, 1, (100, 2))
+    y = np.sin(2 * (x[:, :1] + x[:, 1:])) + random.normal(0, 0.05, (100, 1))
+    form = fit_kernel(x, y - y.mean(), np.array([0.0025]), round_form(2, 2.0), 60, tilted=True)
+    values, vectors = np.linalg.eigh(form.metric @ form.metric.T)
+    assert values[1] > 25 * values[0]  # five times longer across
+    assert abs(vectors[:, 1] @ [np.sqrt(0.5), np.sqrt(0.5)]) > 0.99
+
+
+def test_the_slope_of_the_marginal_likelihood_in_the_form_is_that_of_differences() -> None:
+    random = np.random.default_rng(6)
+    x, y, noise = random.uniform(-1, 1, (30, 3)), random.normal(size=(30, 2)), np.array([0.1, 0.3])
+    free = Free(Form(np.tril(random.normal(size=(3, 3))) + 2 * np.eye(3), 0.7), tilted=True)
+    slope = free.loss(x, y, noise, free.start)[1]
+    for i, step in enumerate(1e-5 * np.eye(len(free.start))):
+        up, down = (free.loss(x, y, noise, free.start + s)[0] for s in (step, -step))
+        assert slope[i] == pytest.approx((up - down) / 2e-5, rel=2e-3, abs=1e-6)  # scales are at their best to 1e-3
 
 
 def many_bins(n_runs: int, n_bins: int, seed: int) -> tuple[Scan, np.ndarray, np.ndarray]:
@@ -121,7 +141,7 @@ def test_a_smooth_scan_is_learnt_to_its_noise() -> None:
         surrogate = train(jax.random.key(1), used, config)
         found = evaluate(surrogate, held)
         assert found.rms_pull < 1.25
-        assert found.pull_width == pytest.approx(1.0, abs=0.1)
+        assert 0.8 < found.pull_width < 1.1  # wider than bins need, as parameters need it
         # against the closed form: what is left is the surrogate's own error
         theta = held.theta[0]
         width = scan.bins.high - scan.bins.low

@@ -14,12 +14,13 @@ from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_ex
 from sbitune.tuning.surrogates.compact import compact
 from sbitune.tuning.surrogates.config import RationalConfig
 from sbitune.tuning.surrogates.description import describe, in_words
+from sbitune.tuning.surrogates.inflation import missing
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
 from sbitune.tuning.surrogates.rational import RationalSurrogate, fit_rational
 from sbitune.tuning.surrogates.rational_orders import choose_orders
 from sbitune.tuning.surrogates.rational_positive import DELTA, bernstein_rows, least
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
-from sbitune.tuning.surrogates.training import _missing, train
+from sbitune.tuning.surrogates.training import train
 
 N_TOYS = 60
 GRID = np.stack(np.meshgrid(*[np.linspace(-1, 1, 201)] * 2), axis=-1).reshape(-1, 2)
@@ -231,7 +232,7 @@ def test_a_prediction_that_is_not_finite_is_named(make_scan) -> None:
     mean = scan.values.copy()
     mean[4, 2] = np.nan
     with pytest.raises(ComputationError, match=r"kind: rational\).*/toy.* in run 0004 is not finite"):
-        _missing(scan, Prediction(mean, scan.errors), "rational")
+        missing(scan, Prediction(mean, scan.errors), "rational")
 
 
 def test_trained_on_components_it_is_stored_described_and_made_compact(make_scan, tmp_path) -> None:

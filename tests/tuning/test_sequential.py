@@ -102,12 +102,12 @@ def test_gaussian_covariance_after_a_run_is_that_of_a_process_conditioned_on_it(
     theta = np.concatenate([scan.theta, x])
     inputs = make_features(theta, BOX, model.log_inputs, np)
     f = make_features(where, BOX, model.log_inputs, np)
-    prior, between = (kernel(inputs, y, post.logs[0]) for y in (inputs, f))
+    prior, between = (kernel(inputs, y, post.forms[0]) for y in (inputs, f))
     for o in range(12):
         scale = post.scale[o] ** 2
         v = post.amplitude[o] * prior + outputs.noise[o] / scale * np.eye(31)
         a = post.amplitude[o] * between
-        exact = scale * (post.amplitude[o] * kernel(f, f, post.logs[0]) - a.T @ np.linalg.solve(v, a))
+        exact = scale * (post.amplitude[o] * kernel(f, f, post.forms[0]) - a.T @ np.linalg.solve(v, a))
         np.testing.assert_allclose(after[o], exact, rtol=1e-3, atol=1e-3 * exact.max())
 
 

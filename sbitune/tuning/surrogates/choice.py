@@ -3,9 +3,11 @@
 A kind that is named is judged by held-out runs, too: what is trained on the others can be fitted to them.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
+import msgspec
 import numpy as np
 
 from sbitune.data.errors import InputError
@@ -22,6 +24,8 @@ from sbitune.tuning.surrogates.config import (
 from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.training import Trained, train
 
+_POLYNOMIALS, _GAUSSIAN, _RATIONAL, _NETWORK = "polynomials", "Gaussian processes", "rational functions", "network"
+_SCALES = {"contents": "linear", "logarithms": "log"}
 Kind = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig
 
 
@@ -55,22 +59,31 @@ class Choice(NamedTuple):
 def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = QUIET) -> Choice:
     """Train every kind on a part of the runs and compare what they say of the others.
 
-    The score is the predictive log density, which punishes wrong errors as well as wrong means. Contents and logarithms
-    are tried for polynomials, Gaussian processes and rational functions. Bins in which no run quotes an error do not
-    vote.
+    The score is the predictive log density, which punishes wrong errors as well as wrong means. Polynomials are tried
+    of contents and of logarithms, Gaussian processes and rational functions of the better of these. Where nothing
+    reaches the Monte Carlo noise, Gaussian processes of every bin alone and a network are tried, too. Bins in which no
+    run quotes an error do not vote.
 
     Raises:
         InputError: too few runs to hold some out, or no bin has an error.
     """
     split_key, train_key = jax.random.split(key)
     judge = _make_judge(split_key, scan, config.holdout)
-    for name, candidate in _candidates(config).items():
-        try:
-            judge.try_out(train_key, name, candidate)
-        except InputError as error:  # too few runs for this one
-            reporter.say(f"surrogate: {name} was not tried: {error}")
+
+    def try_out(names: Iterable[str]) -> None:
+        for name in names:
+            try:
+                judge.try_out(train_key, name, kind_named(config, name))
+            except InputError as error:  # too few runs for this one
+                reporter.say(f"surrogate: {name} was not tried: {error}")
+
+    try_out(f"{_POLYNOMIALS} of {words}" for words in _SCALES)
+    better = [judge.scores()[0].name.rpartition(" ")[2]] if judge.tried else list(_SCALES)
+    try_out(f"{kind} of {words}" for words in better for kind in (_GAUSSIAN, _RATIONAL))
     if not judge.tried or judge.best_rms() > config.good:
-        judge.try_out(train_key, "network", config.network)
+        try_out([*(f"{_GAUSSIAN} of {words}, bin by bin" for words in better), _NETWORK])
+    if not judge.tried:
+        raise InputError(f"{len(scan.runs)} runs are too few for any surrogate; add runs")
     scores = judge.scores()
     n_held = len(judge.held.runs)
     return judge.choice(
@@ -99,20 +112,15 @@ def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":
     return _Judge(scan.take_runs(~held), scan.take_runs(held), noise, voting)
 
 
-def _candidates(config: AutoConfig) -> dict[str, Kind]:
-    from msgspec.structs import replace
-
-    named: dict[str, Kind] = {}
-    for scale, words in (("linear", "contents"), ("log", "logarithms")):
-        named[f"polynomials of {words}"] = replace(config.polynomial, scale=scale)
-        named[f"Gaussian processes of {words}"] = replace(config.gaussian, scale=scale)
-        named[f"rational functions of {words}"] = replace(config.rational, scale=scale)
-    return named
-
-
 def kind_named(config: AutoConfig, name: str) -> Kind:
     """The kind that a `Choice` of this config gives this name."""
-    return config.network if name == "network" else _candidates(config)[name]
+    if name == _NETWORK:
+        return config.network
+    kind, _, words = name.partition(" of ")
+    words, _, alone = words.partition(", ")
+    base = {_POLYNOMIALS: config.polynomial, _GAUSSIAN: config.gaussian, _RATIONAL: config.rational}[kind]
+    chosen = msgspec.structs.replace(base, scale=_SCALES[words])
+    return msgspec.structs.replace(chosen, components=False) if alone else chosen
 
 
 class _Judge:

@@ -1,5 +1,6 @@
 """A surrogate that learns components and predicts bins."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,17 +50,30 @@ class ComponentSurrogate:
     def covariance(self, theta: Any, indices: Any) -> Any:
         """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
         theta = jnp.asarray(theta)
-        inner = self.inner.predict(theta)
         left = None if self.left is None else self.left.predict(theta)
-        mean, alone = self._scale(inner, left, jnp)
-        slope = slope_to_contents(mean, self.components.log, jnp)[indices]
-        spread = slope * jnp.asarray(self.components.loadings, theta.dtype)[:, indices] * inner.error[:, None]
-        shared = slope * jnp.asarray(self.components.common, theta.dtype)[indices]
-        own = jnp.diag(slope**2 * alone[indices])
-        return spread.T @ spread + own + correlate(shared, self._correlation_of(indices), jnp.arange(len(shared)))
+        return self._covariance(self.inner.predict(theta), left, indices, jnp)
 
-    def _correlation_of(self, indices: Any) -> Any:
-        return None if self.correlation is None else jnp.asarray(self.correlation)[indices][:, indices]
+    def covariances(self, theta: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """Covariance (k, k) of the errors of the bins `indices` (k,) at every `theta` (n, n_parameters), in float64."""
+        inner = self.inner.predict_many(theta)
+        left = None if self.left is None else self.left.predict_many(theta)
+        for i in range(len(theta)):
+            here = None if left is None else Prediction(left.mean[i], left.error[i])
+            yield self._covariance(Prediction(inner.mean[i], inner.error[i]), here, indices, np)
+
+    def _covariance(self, inner: Prediction, left: Prediction | None, indices: Any, xp: Any) -> Any:
+        mean, alone = self._scale(inner, left, xp)
+        slope = slope_to_contents(mean, self.components.log, xp)[indices]
+        loadings, common = (
+            xp.asarray(a, inner.mean.dtype)[..., indices] for a in (self.components.loadings, self.components.common)
+        )
+        spread = slope * loadings * inner.error[:, None]
+        own = xp.diag(slope**2 * alone[indices])
+        shared = correlate(slope * common, self._correlation_of(indices, xp), xp.arange(len(slope)), xp)
+        return spread.T @ spread + own + shared
+
+    def _correlation_of(self, indices: Any, xp: Any) -> Any:
+        return None if self.correlation is None else xp.asarray(self.correlation)[indices][:, indices]
 
     def _scale(self, inner: Prediction, left: Prediction | None, xp: Any) -> tuple[Any, Any]:
         """Means (..., n_bins) on the fitted scale, and the variance that a bin does not share."""

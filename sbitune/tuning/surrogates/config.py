@@ -10,7 +10,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class PolynomialConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="polynomial"):
-    """A polynomial for every bin."""
+    """Polynomials."""
 
     order: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"] = "auto"
     """Highest total degree; `auto` chooses it by cross-validation."""
@@ -19,7 +19,8 @@ class PolynomialConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     folds: Annotated[int, msgspec.Meta(ge=2)] = 5
     """With `auto`: parts of the cross-validation."""
     components: bool = True
-    """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Professor does."""
+    """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Professor does; with
+    a given `order` errors are then not tested on runs that are held out."""
     scale: Scale = "linear"
     """`linear` fits the bin contents, `log` their logarithm in all bins that are positive in every run."""
     shrinkage: bool = True

@@ -4,6 +4,7 @@ They stem from the Monte Carlo fluctuations of the runs, which different bins sh
 describe, which neighbouring bins share, too. Both show in the residuals of the runs.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,12 +16,21 @@ from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.outputs import make_targets
 
 
-def correlate(error: Any, correlation: np.ndarray | None, indices: Any) -> Any:
+def correlate(error: Any, correlation: np.ndarray | None, indices: Any, xp: Any = jnp) -> Any:
     """(n, n) covariance of errors (n_bins,) in the bins `indices`, for a correlation (n_bins, n_bins) or None for 1."""
     chosen = error[indices]
     if correlation is None:
-        return jnp.diag(chosen**2)
-    return jnp.outer(chosen, chosen) * jnp.asarray(correlation, error.dtype)[indices][:, indices]
+        return xp.diag(chosen**2)
+    return xp.outer(chosen, chosen) * xp.asarray(correlation, error.dtype)[indices][:, indices]
+
+
+def covariances(surrogate: Any, theta: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """Covariance (k, k) of the errors of the bins `indices` (k,) at every `theta` (n, n_parameters), in float64."""
+    if hasattr(surrogate, "covariances"):
+        yield from surrogate.covariances(theta, indices)
+        return
+    for error in surrogate.predict_many(theta).error:
+        yield correlate(error, surrogate.correlation, indices, np)
 
 
 def residual_correlation(scan: Scan, prediction: Prediction) -> np.ndarray | None:

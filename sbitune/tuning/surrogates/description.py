@@ -34,7 +34,7 @@ def describe(surrogate: Any) -> dict[str, Any]:
         about["least_denominator"] = float(surrogate.least_denominators().min())
         return about | {_OF_BINS: float(np.median(surrogate.chi2 / surrogate.ndf))}
     if isinstance(surrogate, GaussianSurrogate):
-        return {"kind": "gaussian", "groups": len(surrogate.posterior.logs)}
+        return {"kind": "gaussian", "groups": len(surrogate.posterior.forms)}
     if isinstance(surrogate, NeuralSurrogate):
         config = surrogate.config
         return {"kind": "network", "members": config.folds * config.members_per_fold, "hidden": list(config.hidden)}

@@ -25,7 +25,7 @@ from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.config import GaussianConfig
 from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
-from sbitune.tuning.surrogates.kernels import decompose, fit_kernel, kernel, score_bins, self_kernel
+from sbitune.tuning.surrogates.kernels import Form, decompose, fit_kernel, kernel, round_form, score_bins, self_kernel
 from sbitune.tuning.surrogates.marginal import best_scales
 from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
 
@@ -33,6 +33,10 @@ from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
 _SMALLEST = 1e-11
 #: bins that a group's lengths are learnt from, at most: they have that many numbers in common
 _BINS_OF_A_GROUP = 96
+#: turns of learning the kernels and dealing the bins anew: iterations, and whether the kernels' axes are free
+_TURNS = ((12, False), (12, True), (25, True))
+#: to start from, in half widths of the box
+_FIRST_LENGTH = 2.0
 #: directions in which the signal of every bin is below this part of its noise's variance teach nothing
 _NEGLIGIBLE = 1e-4
 
@@ -41,7 +45,8 @@ class Posterior(NamedTuple):
     """What prediction needs; bins in the order of the scan."""
 
     group: np.ndarray  #: (n_bins,) which kernel
-    logs: np.ndarray  #: (n_groups, n_features + 1) log lengths and log weight of the line
+    metric: np.ndarray  #: (n_groups, n_features, n_features) of their kernels
+    line: np.ndarray  #: (n_groups,) of their kernels
     vectors: np.ndarray  #: (n_groups, n_runs, m) U, the m leading ones
     weights: np.ndarray  #: (n_bins, m) a z / d
     gain: np.ndarray  #: (n_bins, m) a^2 / d
@@ -50,6 +55,11 @@ class Posterior(NamedTuple):
     shift: np.ndarray  #: (n_bins,) of the scaled output
     scale: np.ndarray  #: (n_bins,) 0 for a bin that never changes
     log: np.ndarray  #: (n_bins,) True where the logarithm of the content is learnt
+
+    @property
+    def forms(self) -> list[Form]:
+        """(n_groups,) the kernels."""
+        return [Form(metric, line) for metric, line in zip(self.metric, self.line, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +93,10 @@ class GaussianSurrogate:
         inputs = xp.asarray(self.inputs, dtype=theta.dtype)
         x = make_features(theta, self.parameters, self.log_inputs, xp)
         means, variances, order = [], [], []
-        for g, logs in enumerate(post.logs):
+        for g, form in enumerate(post.forms):
             mine = np.flatnonzero(self.posterior.group == g)
-            q = kernel(x, inputs, logs, xp) @ post.vectors[g]
-            prior = post.amplitude[mine] * self_kernel(x, logs, xp)[..., None]
+            q = kernel(x, inputs, form, xp) @ post.vectors[g]
+            prior = post.amplitude[mine] * self_kernel(x, form, xp)[..., None]
             means.append(q @ post.weights[mine].T)
             # rounding can take a variance that is nearly 0 below it
             variances.append(xp.maximum(prior - q**2 @ post.gain[mine].T, 1e-10 * prior))
@@ -119,32 +129,33 @@ def fit_gaussian(scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "
     unit = np.where(changes, spread, 1.0)
     y = (targets.values - targets.values.mean(axis=0)) / unit
     noise = np.mean(targets.errors**2, axis=0) / unit**2
-    group, logs = _find_groups(x, y[:, changes], noise[changes], config, np.random.default_rng(seed))
+    group, forms = _find_groups(x, y[:, changes], noise[changes], config, np.random.default_rng(seed))
     every = np.zeros(len(changes), int)
     every[changes] = group
-    parts = _condition(x, y, noise, every, logs)
+    parts = _condition(x, y, noise, every, forms)
     shift = np.where(changes, targets.values.mean(axis=0), targets.values[0])
-    posterior = Posterior(every, logs, *parts, shift=shift, scale=np.where(changes, spread, 0.0), log=targets.log)
+    shapes = np.array([f.metric for f in forms]), np.array([f.line for f in forms])
+    posterior = Posterior(every, *shapes, *parts, shift=shift, scale=np.where(changes, spread, 0.0), log=targets.log)
     return GaussianSurrogate(scan.parameters, scan.bins, log_inputs, x, posterior)
 
 
 def _find_groups(
     x: np.ndarray, y: np.ndarray, noise: np.ndarray, config: GaussianConfig, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Deal the bins to groups and find the kernel of each: (n_bins,) group, (n_groups, n_features + 1) logs."""
+) -> tuple[np.ndarray, list[Form]]:
+    """Deal the bins to groups and find the kernel of each: (n_bins,) group, and the kernels."""
     runs = np.sort(random.permutation(len(x))[: config.runs_for_lengths])
     some_x, some_y = x[runs], y[runs]
     group = _first_groups(x, y, config.groups, random)
-    logs = np.tile(np.append(np.log(np.full(x.shape[1], 2.0)), 0.0), (config.groups, 1))
-    for iterations in (12, 12, 25):
+    forms = [round_form(x.shape[1], _FIRST_LENGTH)] * config.groups
+    for iterations, tilted in _TURNS:
         for g in np.unique(group):
             mine = random.permutation(np.flatnonzero(group == g))[:_BINS_OF_A_GROUP]
-            logs[g] = fit_kernel(some_x, some_y[:, mine], noise[mine], logs[g], iterations)
+            forms[g] = fit_kernel(some_x, some_y[:, mine], noise[mine], forms[g], iterations, tilted)
         used = np.unique(group)
-        scores = np.array([score_bins(some_x, some_y, noise, logs[g]).log_density for g in used])
+        scores = np.array([score_bins(some_x, some_y, noise, forms[g]).log_density for g in used])
         group = used[np.argmax(scores, axis=0)]
     used, group = np.unique(group, return_inverse=True)
-    return group, logs[used]
+    return group, [forms[g] for g in used]
 
 
 def _first_groups(x: np.ndarray, y: np.ndarray, n_groups: int, random: np.random.Generator) -> np.ndarray:
@@ -158,15 +169,15 @@ def _first_groups(x: np.ndarray, y: np.ndarray, n_groups: int, random: np.random
 
 
 def _condition(
-    x: np.ndarray, y: np.ndarray, noise: np.ndarray, group: np.ndarray, logs: np.ndarray
+    x: np.ndarray, y: np.ndarray, noise: np.ndarray, group: np.ndarray, forms: list[Form]
 ) -> tuple[np.ndarray, ...]:
     """Condition every bin on all runs: vectors, weights, gain, amplitude and extra of `Posterior`."""
     n_bins = y.shape[1]
     amplitude, extra = np.zeros(n_bins), np.zeros(n_bins)
     found = []
-    for g, these in enumerate(logs):
+    for g, form in enumerate(forms):
         mine = np.flatnonzero(group == g)
-        eigenvalues, vectors = decompose(kernel(x, x, these))
+        eigenvalues, vectors = decompose(kernel(x, x, form))
         z = vectors.T @ y[:, mine]
         scales = best_scales(eigenvalues, z, noise[mine])
         amplitude[mine], extra[mine] = scales.amplitude, scales.extra
@@ -176,7 +187,7 @@ def _condition(
         keep[-1] = True
         found.append((mine, eigenvalues[keep], vectors[:, keep], z[keep], nu))
     m = max(vectors.shape[1] for _, _, vectors, _, _ in found)
-    padded = np.zeros((len(logs), len(x), m))
+    padded = np.zeros((len(forms), len(x), m))
     weights, gain = np.zeros((n_bins, m)), np.zeros((n_bins, m))
     for g, (mine, eigenvalues, vectors, z, nu) in enumerate(found):
         k = len(eigenvalues)

@@ -1,12 +1,14 @@
-"""The kernel of the Gaussian processes: a smooth function with a length for every input, on top of a straight line.
+"""The kernel of the Gaussian processes: a smooth function with lengths of its own, on top of a straight line.
 
-    k(x, x') = exp(-1/2 sum_i (x_i - x'_i)^2 / l_i^2) + c (1 + sum_i x_i x'_i)
+    k(x, x') = exp(-1/2 |(x - x') L|^2) + c (1 + sum_i x_i x'_i)
 
-A long length makes an input irrelevant (automatic relevance determination, Rasmussen & Williams section 5.1). The
+L is lower triangular: along the axes of the ellipsoid |x L| = 1 the function has different lengths, and these need not
+be those of the inputs, as observables respond to combinations of parameters (a full matrix in place of automatic
+relevance determination: F. Vivarelli, C. Williams, NIPS 11 (1998) 613). A long length makes a direction irrelevant. The
 straight line spares the smooth part from spending its length on a trend.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -18,16 +20,28 @@ SHORTEST, LONGEST = 0.15, 60.0
 LEAST_LINE, MOST_LINE = 1e-3, 1e3
 
 
-def kernel(x: Any, y: Any, logs: Any, xp: Any = np) -> Any:
-    """k(x, x') for x (..., n_features) and y (n, n_features), as (..., n); `logs` (n_features + 1,) log l and log c."""
-    scaled_x, scaled_y = x / xp.exp(logs[:-1]), y / xp.exp(logs[:-1])
+class Form(NamedTuple):
+    """What a kernel is like."""
+
+    metric: np.ndarray  #: (n_features, n_features) L
+    line: float  #: c
+
+
+def round_form(n_features: int, length: float) -> Form:
+    """The kernel with one length for all inputs, in half widths of the box, and a line of weight 1."""
+    return Form(np.eye(n_features) / length, 1.0)
+
+
+def kernel(x: Any, y: Any, form: Form, xp: Any = np) -> Any:
+    """k(x, x') for x (..., n_features) and y (n, n_features), as (..., n)."""
+    scaled_x, scaled_y = x @ form.metric, y @ form.metric
     square = xp.sum(scaled_x**2, axis=-1)[..., None] + xp.sum(scaled_y**2, axis=-1) - 2 * scaled_x @ scaled_y.T
-    return xp.exp(-0.5 * xp.maximum(square, 0.0)) + xp.exp(logs[-1]) * (1 + x @ y.T)
+    return xp.exp(-0.5 * xp.maximum(square, 0.0)) + form.line * (1 + x @ y.T)
 
 
-def self_kernel(x: Any, logs: Any, xp: Any = np) -> Any:
+def self_kernel(x: Any, form: Form, xp: Any = np) -> Any:
     """k(x, x) (...,) for x (..., n_features)."""
-    return 1 + xp.exp(logs[-1]) * (1 + xp.sum(x**2, axis=-1))
+    return 1 + form.line * (1 + xp.sum(x**2, axis=-1))
 
 
 def decompose(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,37 +50,70 @@ def decompose(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(eigenvalues, 0.0), vectors
 
 
-def fit_kernel(x: np.ndarray, y: np.ndarray, noise: np.ndarray, start: np.ndarray, iterations: int) -> np.ndarray:
-    """Find the lengths and the line's weight that make a group of bins most probable.
+def fit_kernel(x: np.ndarray, y: np.ndarray, noise: np.ndarray, start: Form, iterations: int, tilted: bool) -> Form:
+    """Find the form that makes a group of bins most probable.
 
     Args:
         x: (n, n_features) inputs.
         y: (n, n_bins) values with mean 0.
         noise: (n_bins,) their variance.
-        start: (n_features + 1,) log l and log c to start from.
+        start: where to start from.
         iterations: of L-BFGS-B, at most.
+        tilted: whether the axes may differ from those of the inputs.
     """
-    distances = [(x[:, None, i] - x[None, :, i]) ** 2 for i in range(x.shape[1])]
-    dot = 1 + x @ x.T
+    free = Free(start, tilted)
+    found = minimize(
+        lambda numbers: free.loss(x, y, noise, numbers),
+        free.start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=free.bounds,
+        options={"maxiter": iterations},
+    )
+    return free.form(found.x)
 
-    def loss(logs: np.ndarray) -> tuple[float, np.ndarray]:
-        smooth = np.exp(-0.5 * sum(d * s for d, s in zip(distances, np.exp(-2 * logs[:-1]), strict=True)))
-        line = np.exp(logs[-1]) * dot
-        eigenvalues, vectors = decompose(smooth + line)
+
+class Free:
+    """The numbers that describe a form: logarithms of the diagonal of L, what is below it, and log c."""
+
+    def __init__(self, start: Form, tilted: bool) -> None:
+        self.n = len(start.metric)
+        rows, columns = np.tril_indices(self.n, -1)
+        self._below = (rows, columns) if tilted else (rows[:0], columns[:0])
+        self._fixed = np.tril(start.metric, -1) * (not tilted)
+        self.start = np.concatenate(
+            [np.log(np.diag(start.metric)), start.metric[self._below], [np.log(start.line)]]
+        )  #: (n_numbers,)
+        self.bounds = [(-np.log(LONGEST), -np.log(SHORTEST))] * self.n
+        self.bounds += [(-1 / SHORTEST, 1 / SHORTEST)] * len(self._below[0])
+        self.bounds += [(np.log(LEAST_LINE), np.log(MOST_LINE))]
+
+    def form(self, numbers: np.ndarray) -> Form:
+        """The form that numbers (n_numbers,) describe."""
+        metric = np.diag(np.exp(numbers[: self.n])) + self._fixed
+        metric[self._below] = numbers[self.n : -1]
+        return Form(metric, float(np.exp(numbers[-1])))
+
+    def loss(self, x: np.ndarray, y: np.ndarray, noise: np.ndarray, numbers: np.ndarray) -> tuple[float, np.ndarray]:
+        """-log p per value, and its derivatives (n_numbers,); arguments as of `fit_kernel`.
+
+        With G the derivatives with respect to the smooth part of K, times that part, those with respect to L are
+        -sum_ij G_ij (x_i - x_j)(x_i - x_j)^T L.
+        """
+        form = self.form(numbers)
+        every, line = kernel(x, x, form), form.line * (1 + x @ x.T)
+        eigenvalues, vectors = decompose(every)
         z = vectors.T @ y
         scales = best_scales(eigenvalues, z, noise, extra=False)
         slope = kernel_gradient(vectors, eigenvalues, z, scales, noise)
-        weighted = slope * smooth
-        by_length = [np.sum(weighted * d) * s for d, s in zip(distances, np.exp(-2 * logs[:-1]), strict=True)]
-        gradient = np.array([*by_length, np.sum(slope * line)])
+        smooth = slope * (every - line)
+        metric = -2 * ((x.T * smooth.sum(axis=0)) @ x - x.T @ smooth @ x) @ form.metric
+        logs = np.diag(metric) * np.diag(form.metric)
+        gradient = np.concatenate([logs, metric[self._below], [np.sum(slope * line)]])
         return -float(scales.log_density.sum()) / y.size, -gradient / y.size
 
-    bounds = [(np.log(SHORTEST), np.log(LONGEST))] * x.shape[1] + [(np.log(LEAST_LINE), np.log(MOST_LINE))]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": iterations})
-    return found.x
 
-
-def score_bins(x: np.ndarray, y: np.ndarray, noise: np.ndarray, logs: np.ndarray) -> Scales:
+def score_bins(x: np.ndarray, y: np.ndarray, noise: np.ndarray, form: Form) -> Scales:
     """Scales and log p of every bin under one kernel."""
-    eigenvalues, vectors = decompose(kernel(x, x, logs))
+    eigenvalues, vectors = decompose(kernel(x, x, form))
     return best_scales(eigenvalues, vectors.T @ y, noise)

@@ -7,6 +7,7 @@ prediction is the mean of all members, so every run counts in most of them. One 
 The networks see theta and, for parameters whose box begins close to zero, log(theta), see `inputs`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -98,6 +99,13 @@ class NeuralSurrogate:
         members = jnp.outer(own, own) * (unit.T @ unit) + jnp.outer(rest, rest) * prior
         return share * members + (1 - share) * prior
 
+    def covariances(self, theta: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """Covariance (k, k) of the errors of the bins `indices` (k,) at every `theta` (n, n_parameters), in float64."""
+        one = jax.jit(self.covariance)
+        for point in np.asarray(theta, dtype=np.float64):
+            with jax.enable_x64(True):
+                yield np.asarray(one(point, indices))
+
     def _ask(self, theta: Any) -> tuple[Any, tuple[Any, Any]]:
         """Outputs (n_folds, n_members_per_fold, n_bins) at `theta`, and scaling and calibration in its precision."""
         scaling, calibration, networks = jax.tree.map(
@@ -127,7 +135,17 @@ class NeuralSurrogate:
         return outputs.reshape(self.config.folds, self.config.members_per_fold, len(self.bins))
 
 
-def fit_network(key: jax.Array, scan: Scan, config: NetworkConfig, progress: Progress | None = None) -> NeuralSurrogate:
+class Groups(NamedTuple):
+    """What each group of members says of the runs that it held out."""
+
+    runs: np.ndarray  #: (n,) which of the scan's
+    mean: np.ndarray  #: (n, n_bins) contents
+    extra: np.ndarray  #: (n, n_bins) by which their means scatter more than the mean of all members, in quadrature
+
+
+def fit_network(
+    key: jax.Array, scan: Scan, config: NetworkConfig, progress: Progress | None = None
+) -> tuple[NeuralSurrogate, Groups]:
     """Train an ensemble on a scan.
 
     Args:
@@ -230,9 +248,9 @@ def _chi2_of_bin(model: tuple[Network, Fixed], batch: dict[str, jax.Array], key:
 
 def _calibrated(
     surrogate: NeuralSurrogate, scan: Scan, data: dict[str, np.ndarray], targets: Targets, folds: Rows
-) -> NeuralSurrogate:
+) -> tuple[NeuralSurrogate, "Groups"]:
     """Return the surrogate with its error, and how errors of bins move together, from what each group says of its
-    held-out runs.
+    held-out runs; and that.
     """
     config, scale = surrogate.config, surrogate.scaling.output_scale
     evaluate = jax.jit(jax.vmap(surrogate._members, in_axes=(None, 0)))
@@ -242,8 +260,13 @@ def _calibrated(
     residuals = groups.mean(axis=1) - data["y"][held]
     noise = targets.errors[held] / np.where(scale > 0, scale, 1.0)
     k = config.members_per_fold
-    calibration = calibrate(residuals, noise, groups.std(axis=1, ddof=1), 1 / k - 1 / (k * config.folds))
+    fewer = 1 / k - 1 / (k * config.folds)
+    spread = groups.std(axis=1, ddof=1)
+    calibration = calibrate(residuals, noise, spread, fewer)
     known = noise > 0
     unit = np.where(known, residuals / np.where(known, noise, 1.0), 0.0)
     correlation = None if len(scan.bins) > MOST_BINS else shrink_correlation(unit, scan.correlation)
-    return replace(surrogate, calibration=calibration, correlation=correlation)
+    mean, extra = to_contents(
+        groups.mean(axis=1) * scale + surrogate.scaling.output_shift, np.sqrt(fewer) * spread * scale, targets.log
+    )
+    return replace(surrogate, calibration=calibration, correlation=correlation), Groups(held, mean, extra)

@@ -23,7 +23,7 @@ from sbitune.tuning.surrogates.rational import RationalSurrogate
 from sbitune.tuning.surrogates.training import Trained
 
 FORMAT = "sbitune surrogate"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 POLYNOMIAL_ARRAYS = ("coefficients", "factor", "tau", "chi2", "log")
 RATIONAL_ARRAYS = ("log_inputs", "numerators", "denominators", "factor", "shift", "unit", "tau", "chi2", "ndf", "log")

@@ -5,12 +5,10 @@ from dataclasses import replace
 import jax
 import msgspec
 import numpy as np
-from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
-from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.protocols import Prediction
 from sbitune.learning.keys import check_key
 from sbitune.learning.training import Progress
 from sbitune.tuning.surrogates.components import make_components
@@ -25,8 +23,9 @@ from sbitune.tuning.surrogates.config import (
 )
 from sbitune.tuning.surrogates.covariance import residual_correlation
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, fit_gaussian
+from sbitune.tuning.surrogates.heldout import make_trials, predict_in_turn, said_by_groups, said_by_trials
+from sbitune.tuning.surrogates.inflation import find_inflation, inflate, missing
 from sbitune.tuning.surrogates.neural import NeuralSurrogate, fit_network
-from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.outputs import Scale
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate, fit_polynomial
@@ -37,8 +36,6 @@ OfBins = PolynomialConfig | GaussianConfig | RationalConfig
 Trained = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurrogate | ComponentSurrogate
 
 
-#: so many parts of the runs are held out in turn to learn what components miss, more where few runs can be spared
-_PARTS = (4, 24)
 #: with fewer runs none can be spared
 _FEWEST_RUNS = 24
 
@@ -61,12 +58,24 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
     if isinstance(config, AutoConfig):
         raise InputError("`choice.choose` finds the kind first; train what it returns")
     if isinstance(config, NetworkConfig):
-        return fit_network(key, scan, config, progress)
+        surrogate, groups = fit_network(key, scan, config, progress)
+        return inflate(surrogate, find_inflation(surrogate, *said_by_groups(groups, scan, surrogate)))
 
     with threadpool_limits(1):  # the matrices are small: threads that wait for each other cost more than they bring
         if config.components:
             return _by_components(scan, config, seed)
-        return _with_correlation(scan, _learn(scan, config, seed, config.scale))
+        surrogate = _with_correlation(scan, _learn(scan, config, seed, config.scale))
+        if len(scan.runs) < _FEWEST_RUNS or _as_professor(config):
+            return surrogate
+        config = _with_orders(config, surrogate)
+        trials = make_trials(scan, seed, lambda part: _with_correlation(part, _learn(part, config, seed, config.scale)))
+        held = said_by_trials(scan, trials, surrogate.correlation, 0.0)
+        return inflate(surrogate, find_inflation(surrogate, *held))
+
+
+def _as_professor(config: OfBins) -> bool:
+    """Polynomials of a given order for every bin: known for what they are, and for taking no time."""
+    return isinstance(config, PolynomialConfig) and config.order != "auto"
 
 
 def _learn(scan: Scan, config: OfBins, seed: int, scale: Scale) -> Inner:
@@ -104,34 +113,20 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
     if len(scan.runs) < _FEWEST_RUNS:
         return surrogate
     config = _with_orders(config, surrogate.inner)
-    ratio = _missing(scan, _predict_in_turn(scan, config, seed, correlation), config.kind)
-    return replace(surrogate, components=surrogate.components._replace(common=np.sqrt(ratio) * sigma))
+    trials = make_trials(scan, seed, lambda part: _learn_components(part, config, seed, correlation)[0])
+    ratio = missing(scan, predict_in_turn(scan, trials), config.kind)
+    parts = surrogate.components._replace(common=np.sqrt(ratio) * sigma)
+    held = said_by_trials(scan, trials, correlation, ratio)
+    return inflate(replace(surrogate, components=parts), find_inflation(surrogate, *held))
 
 
-def _with_orders(config: OfBins, inner: Inner) -> OfBins:
+def _with_orders(config: OfBins, inner: Trained) -> OfBins:
     """The config with the orders that were chosen for the components."""
     if isinstance(config, PolynomialConfig) and isinstance(inner, PolynomialSurrogate):
         return msgspec.structs.replace(config, order=inner.order)
     if isinstance(config, RationalConfig) and isinstance(inner, RationalSurrogate):
         return msgspec.structs.replace(config, numerator=inner.order[0], denominator=inner.order[1])
     return config
-
-
-def _predict_in_turn(scan: Scan, config: OfBins, seed: int, correlation: np.ndarray | None) -> Prediction:
-    """Predict every run by components of the others: what these miss does not show in the runs they were found in."""
-    shuffled = np.random.default_rng(seed).permutation(len(scan.runs))
-    mean, error = np.empty_like(scan.values), np.empty_like(scan.values)
-    for parts in _PARTS:
-        try:
-            for number in range(parts):
-                held = shuffled % parts == number
-                trial = _learn_components(scan.take_runs(~held), config, seed, correlation)[0]
-                mean[held], error[held] = trial.predict_many(scan.theta[held])
-            break
-        except InputError:  # too few runs are left for the order that all runs allow
-            if parts == _PARTS[-1]:
-                raise
-    return Prediction(mean, error)
 
 
 def _learn_components(
@@ -142,36 +137,6 @@ def _learn_components(
     inner = _learn(reduced.scan, config, seed, "linear")
     parts = (scan.bins, reduced.components, inner, left, reduced.left_bins, correlation)
     return ComponentSurrogate(*parts), reduced.sigma
-
-
-def _missing(scan: Scan, prediction: Prediction, kind: str) -> float:
-    """Variance, in units of the noise, that makes the pulls of runs that were predicted 1 on average; 0 if they are not
-    wider.
-
-    Raises:
-        ComputationError: a prediction is not finite.
-    """
-    bad = np.argwhere(~(np.isfinite(prediction.mean) & np.isfinite(prediction.error)))
-    if len(bad):
-        run, label = scan.runs[bad[0, 0]], scan.bins.take(bad[:1, 1]).labels()[0]
-        raise ComputationError(
-            f"surrogate (kind: {kind}): what the other runs predict for {label} in run {run} is not finite; "
-            "take another kind or scale"
-        )
-    noise = smooth_errors(scan)
-    known = noise > 0
-    difference = (prediction.mean - scan.values)[known] ** 2
-    error, noise = prediction.error[known] ** 2, noise[known] ** 2
-
-    def excess(ratio: float) -> float:
-        return float(np.mean(difference / (error + (1 + ratio) * noise))) - 1
-
-    if not known.any() or excess(0.0) <= 0:
-        return 0.0
-    high = 1.0
-    while excess(high) > 0:
-        high *= 2
-    return float(brentq(excess, 0.0, high, xtol=1e-4))  # pyright: ignore[reportArgumentType]
 
 
 def _with_correlation(scan: Scan, surrogate: Inner) -> Trained:
