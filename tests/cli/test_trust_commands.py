@@ -69,6 +69,7 @@ def test_several_coverages_and_too_few_toys(toy, tmp_path):
     assert found["files"] == 17
 
 
+@pytest.mark.slow
 def test_refits_of_data_and_of_runs(toy):
     directory, tuned = toy
     data = figures("bootstrap", directory, "-n", 100)

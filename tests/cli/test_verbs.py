@@ -163,6 +163,7 @@ def test_residuals_of_held_out_runs(toy, tmp_path):
     assert "learnt from 24 of these 24 runs" in said
 
 
+@pytest.mark.slow
 def test_jackknife_of_a_card(toy, tmp_path):
     call("runcombs", toy / "toy", "-n", 3, "--leave-out", 4, "-o", tmp_path / "rc.dat")
     found = figures("jackknife", toy / "toy", "--max-order", 2, "--combinations", tmp_path / "rc.dat")

@@ -97,6 +97,7 @@ def test_leaving_out_one_run_at_a_time_gives_the_error_of_a_mean_exactly():
     np.testing.assert_allclose(refits.quoted, split_errors(problem, tune)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices", [draw_bootstrap(2, 40, 40), draw_combinations(3, 40, 20, 40)], ids=["bootstrap", "combinations"]
 )
@@ -108,6 +109,7 @@ def test_drawn_runs_give_the_error_of_a_mean(choices):
     np.testing.assert_allclose(refits.spread / expected, 1.0, atol=3.5 / np.sqrt(80) + 0.013)
 
 
+@pytest.mark.slow
 def test_trainings_that_draw_at_random_have_a_spread_of_their_own():
     problem, random = of_all_runs(), np.random.default_rng(4)
     tune = fit(problem, QUICKLY)

@@ -96,6 +96,7 @@ def test_importance_sampling_knows_a_gaussian_cut_off_at_a_limit() -> None:
     assert to_root(np.array([0.8413]), 1000)[0] == pytest.approx(-1, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away", [0.0, 0.5])
 def test_toys_of_a_truth_at_its_limit_are_covered_as_claimed(away: float) -> None:
     """Both parameters within a standard deviation of a limit, one below and one above."""

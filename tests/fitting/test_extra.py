@@ -136,6 +136,7 @@ def test_steps_in_one_dimension_find_the_minimum_of_the_whole_restricted_likelih
         assert along(found[PATHS[i]].high) - along(best[i]) == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_toys_find_the_error_and_pull_to_unit_width():
     eps, rows, pulls, plain = [0.0, 0.05, 0.1], [], [], []
     for seed in range(30):

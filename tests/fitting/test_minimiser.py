@@ -230,6 +230,7 @@ def noisy_slopes(n: int, spread: float, noise: float, rng) -> tuple[np.ndarray, 
     return slopes, slopes + rng.normal(0, noise, n), spread**2 / (spread**2 + noise**2)
 
 
+@pytest.mark.slow
 def test_noise_in_slopes_biases_raw_estimates_and_not_posterior_means():
     # 150 bins with slopes of 0.1, measured to 0.1: half of what looks like information is noise
     n, spread, noise, truth = 150, 0.1, 0.1, 4.0

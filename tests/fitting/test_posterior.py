@@ -166,6 +166,7 @@ def test_a_limit_cuts_the_gaussian_off():
     np.testing.assert_allclose(posterior.intervals()[0], ends, atol=0.1 * cut.std())
 
 
+@pytest.mark.slow
 def test_a_fixed_parameter_stays_v_is_held_and_the_same_key_gives_the_same_draws():
     model = linear_model(error=0.2)
     problem = Problem(model, noisy(model), fixed={"String:sigma": 1.4}, model_error=False)

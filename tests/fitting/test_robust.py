@@ -37,6 +37,7 @@ def pulls(outliers, config, n=20):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_five_percent_of_outliers_bias_the_gaussian_loss_and_not_students():
     gauss, student = pulls(5, GAUSS), pulls(5, STUDENT)
     # the mean of 20 pulls has an error of 0.22; five outliers of 10 errors pull by 50 E|x| / sqrt(100) = 4 errors
@@ -47,6 +48,7 @@ def test_five_percent_of_outliers_bias_the_gaussian_loss_and_not_students():
     assert np.sqrt(np.mean(np.square(student - student.mean(0)))) == pytest.approx(1.0, abs=3.5 * 0.11)
 
 
+@pytest.mark.slow
 def test_clean_data_give_nearly_the_same_answer():
     differences, ratios = [], []
     for seed in range(12):

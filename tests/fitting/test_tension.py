@@ -103,6 +103,7 @@ def test_an_observable_that_is_off_is_found():
         assert np.all(row.jackknife.significance**2 <= row.chi2_given_rest * (1 + 1e-6))
 
 
+@pytest.mark.slow
 def test_without_tension_probabilities_are_uniform_and_pulls_of_unit_width():
     p, own, pulls, moves = [], [], [], []
     for seed in range(60):

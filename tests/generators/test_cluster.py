@@ -37,6 +37,7 @@ def test_wrong_input_found_on_a_node_stays_wrong_input(tmp_path, scheduler):
         run_campaign(misfit_tasks(2), tmp_path / "s", Means(scheduler=scheduler))
 
 
+@pytest.mark.slow
 def test_no_scheduler(tmp_path):
     with pytest.raises(InputError, match=r"scan.scheduler: no answer from tcp://127.0.0.1:1"):
         run_campaign(toy_tasks(tmp_path, 1), tmp_path / "s", Means(scheduler="tcp://127.0.0.1:1"))

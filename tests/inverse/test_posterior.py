@@ -26,6 +26,14 @@ def model():
     return train_inverse(jax.random.key(1), scan_of(TOY, 300), MEASURED, CONFIG, TOY)
 
 
+@pytest.fixture(scope="module")
+def small():
+    """Of a few steps: for what does not depend on how well it has learnt."""
+    few = msgspec.structs.replace(CONFIG, steps=60, members=2, points=2000, layers=1, hidden=(16,), knots=4, calibration_pairs=50)
+    return train_inverse(jax.random.key(1), scan_of(TOY, 300), MEASURED, few, TOY)
+
+
+@pytest.mark.slow
 def test_means_and_widths_are_those_of_the_exact_posterior(model) -> None:
     shifts, widths = [], []
     for i, theta in enumerate(points(TOY, 20, 9)):
@@ -40,6 +48,7 @@ def test_means_and_widths_are_those_of_the_exact_posterior(model) -> None:
     assert np.mean(widths) == pytest.approx(1, abs=0.04)
 
 
+@pytest.mark.slow
 def test_the_density_is_that_of_the_exact_posterior(model) -> None:
     exact = exact_posterior(TOY, MEASURED, MEASURED.values)
     around = exact.mean + exact.spread * np.random.default_rng(1).normal(size=(200, 3))
@@ -54,16 +63,17 @@ def test_the_density_is_that_of_the_exact_posterior(model) -> None:
     assert model.log_prob(np.array([0.0, 0.0, 99.0]), MEASURED.values) == -np.inf
 
 
-def test_the_density_is_normalised_in_the_units_of_theta(model) -> None:
+def test_the_density_is_normalised_in_the_units_of_theta(small) -> None:
     exact = exact_posterior(TOY, MEASURED, MEASURED.values)
     low, high = exact.mean - 6 * exact.spread, exact.mean + 6 * exact.spread
     inside = np.array([(max(a, p.low), min(b, p.high)) for a, b, p in zip(low, high, TOY.parameters, strict=True)])
     uniform = np.random.default_rng(4).uniform(*inside.T, (120000, 3))
-    weight = np.exp(model.log_prob(uniform, MEASURED.values)) * np.prod(inside[:, 1] - inside[:, 0])
+    weight = np.exp(small.log_prob(uniform, MEASURED.values)) * np.prod(inside[:, 1] - inside[:, 0])
     assert weight.mean() == pytest.approx(1, abs=4 * weight.std() / np.sqrt(120000))
     assert weight.std() / np.sqrt(120000) < 0.02
 
 
+@pytest.mark.slow
 def test_no_draw_leaves_the_box(model) -> None:
     edge = TOY.predict_many(np.array([[1.0, -2.0, 5.0]])).mean[0]  # a corner of the box
     draws = model.posterior(KEY, edge, 5000)
@@ -73,6 +83,7 @@ def test_no_draw_leaves_the_box(model) -> None:
     assert np.quantile(draws[:, 2], 0.9) > 4.5
 
 
+@pytest.mark.slow
 def test_the_calibration_is_consistent_and_the_data_are_inside(model) -> None:
     assert set(model.calibration.verdicts().values()) == {"consistent"}
     assert model.calibration.p_value > 1e-3
@@ -81,6 +92,7 @@ def test_the_calibration_is_consistent_and_the_data_are_inside(model) -> None:
     assert not [note for note in model.notes if "NOT" in note or "calibration" in note]
 
 
+@pytest.mark.slow
 def test_data_that_the_scan_cannot_give_are_noted_first(model) -> None:
     strange = MEASURED.values + 4.0 * np.where(np.arange(40) % 2, 1, -1)
     summary = model.summary(KEY, strange, n=400)
@@ -89,6 +101,7 @@ def test_data_that_the_scan_cannot_give_are_noted_first(model) -> None:
     assert not any("NOT" in note for note in model.summary(KEY, n=400).notes)
 
 
+@pytest.mark.slow
 def test_the_posterior_agrees_with_the_direct_fit(model) -> None:
     tune = fit(Problem(TOY, MEASURED))
     summary = model.summary(KEY)
@@ -102,33 +115,33 @@ def test_the_posterior_agrees_with_the_direct_fit(model) -> None:
     assert "String:p2" in str(compared)
 
 
-def test_fixed_parameters_are_not_compared(model) -> None:
+def test_fixed_parameters_are_not_compared(small) -> None:
     tune = fit(Problem(TOY, MEASURED, fixed={"String:p1": -1.0}))
-    compared = compare(model.summary(KEY, n=400), tune)
+    compared = compare(small.summary(KEY, n=400), tune)
     assert compared.names == ("String:p0", "String:p2")
     assert compared.fixed == ("String:p1",)
 
 
-def test_the_same_key_gives_the_same_draws_and_a_file_keeps_them(model, tmp_path) -> None:
-    save_inverse(tmp_path / "inverse.npz", model)
+def test_the_same_key_gives_the_same_draws_and_a_file_keeps_them(small, tmp_path) -> None:
+    save_inverse(tmp_path / "inverse.npz", small)
     again = load_inverse(tmp_path / "inverse.npz")
-    draws = model.posterior(KEY, MEASURED.values, 50)
+    draws = small.posterior(KEY, MEASURED.values, 50)
     np.testing.assert_array_equal(again.posterior(KEY, MEASURED.values, 50), draws)
-    assert again.notes == model.notes
-    assert again.inside == model.inside
-    np.testing.assert_array_equal(again.calibration.ranks, model.calibration.ranks)
+    assert again.notes == small.notes
+    assert again.inside == small.inside
+    np.testing.assert_array_equal(again.calibration.ranks, small.calibration.ranks)
     (tmp_path / "other.npz").write_bytes(b"not a file of ours")
     with pytest.raises(InputError, match="not a sbitune inverse model"):
         load_inverse(tmp_path / "other.npz")
 
 
-def test_wrong_values_are_refused(model) -> None:
+def test_wrong_values_are_refused(small) -> None:
     with pytest.raises(InputError, match="reads 40 bins"):
-        model.posterior(KEY, np.ones(39), 10)
+        small.posterior(KEY, np.ones(39), 10)
     with pytest.raises(InputError, match=r"d01#1: its value is not finite"):
-        model.log_prob(np.zeros(3), np.where(np.arange(40) == 1, np.nan, 1.0))
+        small.log_prob(np.zeros(3), np.where(np.arange(40) == 1, np.nan, 1.0))
     with pytest.raises(TypeError, match="typed random key"):
-        model.posterior(3, MEASURED.values, 10)
+        small.posterior(3, MEASURED.values, 10)
 
 
 def test_unknown_settings_are_refused() -> None:

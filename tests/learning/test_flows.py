@@ -95,6 +95,7 @@ def test_a_component_depends_on_those_before_it_only() -> None:
     assert np.array_equal(np.asarray(slopes) != 0, np.tril(np.ones((4, 4), bool), -1))
 
 
+@pytest.mark.slow
 def test_a_density_integrates_to_one_and_its_samples_follow_it() -> None:
     flow = shaken(make_flow(unit_linear(1, 2), layers=3, hidden=(8,), width=8, knots=6), 0.15)
     x = jnp.array([0.7])

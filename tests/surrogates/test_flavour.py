@@ -39,6 +39,7 @@ def test_polynomials_know_what_they_miss(scans, order: int, components: bool, rm
     assert found.pull_width == pytest.approx(width, abs=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [

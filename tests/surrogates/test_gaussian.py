@@ -134,6 +134,7 @@ def test_components_are_the_directions_that_respond() -> None:
     assert np.sqrt(np.mean(white**2)) < 3 / np.sqrt(100 / 3)
 
 
+@pytest.mark.slow
 def test_a_smooth_scan_is_learnt_to_its_noise() -> None:
     scan = smooth_scan(240, 100_000, 3)
     held, used = scan.split(scan.runs[40:])

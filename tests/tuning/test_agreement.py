@@ -21,6 +21,7 @@ def runs(n: int, truth: np.ndarray) -> np.ndarray:
     return truth + RANDOM.multivariate_normal(np.zeros(N), np.outer(NOISE, NOISE) * CORRELATION, n)
 
 
+@pytest.mark.slow
 def test_the_error_of_chi2_is_the_scatter_of_runs() -> None:
     found = [
         agreement(Histograms(BINS, x, NOISE, NOISE), NOISE, MEASURED, CORRELATION) for x in runs(800, np.full(N, 1.5))

@@ -149,6 +149,7 @@ def test_a_failed_fit_writes_no_tune(tmp_path, monkeypatch):
     assert not (tmp_path / "tune.cmnd").exists()
 
 
+@pytest.mark.slow
 def test_another_fit_does_not_keep_the_validation_of_the_one_before(tmp_path):
     fitted = tune(toyline.make(tmp_path, runs=15))
     write_report(fitted)
@@ -166,6 +167,7 @@ def test_another_fit_does_not_keep_the_validation_of_the_one_before(tmp_path):
     assert tune(load_card(tmp_path)).record.ndf == 15 - 2
 
 
+@pytest.mark.slow
 def test_a_changed_default_reaches_the_result(tmp_path):
     tune(toyline.make(tmp_path, runs=15))
     toyline.edit(tmp_path, "default: 1.0", "default: 0.7")
