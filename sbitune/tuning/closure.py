@@ -108,7 +108,7 @@ def coverage(
             reporter.progress("coverage", len(fits), n)
     else:
         for i, one in enumerate(jax.random.split(toy_key, n)):
-            fits += fit_known(problem, truths[i], throw(one, problem, truths[i], 1), thorough=False)
+            fits += fit_known(problem, truths[i], throw(one, problem, truths[i], 1), thorough=True)
             reporter.progress("coverage", i + 1, n)
     return collect(problem, [f"toy {i}" for i in range(n)], truths, fits)
 

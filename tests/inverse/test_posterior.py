@@ -29,7 +29,9 @@ def model():
 @pytest.fixture(scope="module")
 def small():
     """Of a few steps: for what does not depend on how well it has learnt."""
-    few = msgspec.structs.replace(CONFIG, steps=60, members=2, points=2000, layers=1, hidden=(16,), knots=4, calibration_pairs=50)
+    few = msgspec.structs.replace(
+        CONFIG, steps=60, members=2, points=2000, layers=1, hidden=(16,), knots=4, calibration_pairs=50
+    )
     return train_inverse(jax.random.key(1), scan_of(TOY, 300), MEASURED, few, TOY)
 
 

@@ -7,6 +7,8 @@ variance is first regressed on the parameters over all runs of the scan, which l
 run's fluctuation.
 """
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from sbitune.data.scan import Scan
@@ -19,6 +21,10 @@ ITERATIONS = 30
 RIDGE = 1e-5
 #: the smoothed variance stays above this fraction of the smallest one that any run quotes
 FLOOR = 0.1
+#: bins are regressed in blocks whose weighted designs take about this many numbers
+BLOCK_NUMBERS = 16_000_000
+#: what was found for scans that are still in use: it is asked for again and again
+_KNOWN: WeakKeyDictionary[Scan, np.ndarray] = WeakKeyDictionary()
 
 
 def smooth_errors(scan: Scan) -> np.ndarray:
@@ -26,7 +32,11 @@ def smooth_errors(scan: Scan) -> np.ndarray:
 
     Positive everywhere, except for bins in which no run quotes an error: these stay 0.
     """
-    return np.sqrt(smooth_variance(scan.unit(), scan.errors**2))
+    if scan not in _KNOWN:
+        found = np.sqrt(smooth_variance(scan.unit(), scan.errors**2))
+        found.setflags(write=False)
+        _KNOWN[scan] = found
+    return _KNOWN[scan]
 
 
 def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -65,18 +75,25 @@ def _choose_order(n_runs: int, n_parameters: int) -> int:
 
 def _fit_log_link(design: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Return exp(design @ beta) that maximises sum(v log mu - mu) - penalty, per bin, by damped Newton steps."""
+    size = max(1, BLOCK_NUMBERS // design.size)
+    blocks = [slice(start, start + size) for start in range(0, variance.shape[1], size)]
+    return np.concatenate([_fit_block(design, variance[:, block]) for block in blocks], axis=1)
+
+
+def _fit_block(design: np.ndarray, variance: np.ndarray) -> np.ndarray:
     penalty = np.full(design.shape[1], RIDGE * len(design))
     penalty[0] = 0.0
     beta = np.zeros((design.shape[1], variance.shape[1]))
+    active = np.arange(variance.shape[1])  # bins that still move
     for _ in range(ITERATIONS):
-        mean = np.exp(design @ beta)
-        gradient = design.T @ (variance - mean) - penalty[:, None] * beta
+        if not len(active):
+            break
+        mean = np.exp(design @ beta[:, active])
+        gradient = design.T @ (variance[:, active] - mean) - penalty[:, None] * beta[:, active]
         hessian = (design.T * mean.T[:, None, :]) @ design + np.diag(penalty)
         step = np.linalg.solve(hessian, gradient.T[:, :, None])[:, :, 0].T
         # a full step may leave the region where the quadratic model holds: no point moves by more than e
         longest = np.abs(design @ step).max(axis=0)
-        step /= np.maximum(1.0, longest)
-        beta += step
-        if longest.max() < 1e-6:
-            break
+        beta[:, active] += step / np.maximum(1.0, longest)
+        active = active[longest >= 1e-6]
     return np.exp(design @ beta)

@@ -12,6 +12,8 @@ from sbitune.tuning.surrogates.polynomial import fit_polynomial
 
 #: standard errors by which a lower order may trail the best and still be taken
 _EQUAL = 0.5
+#: terms of the highest order that is tried, in units of the runs that are left to it
+_FULLEST = 0.8
 
 
 class OrderScore(NamedTuple):
@@ -58,7 +60,8 @@ def choose_order(
     part = np.random.default_rng(seed).permutation(len(scan.runs)) % folds
     smallest = len(scan.runs) - int(np.bincount(part).max())
     n_parameters = len(scan.parameters)
-    tried = [order for order in range(max_order + 1) if count_terms(n_parameters, order) < smallest]
+    most = _FULLEST * smallest
+    tried = [order for order in range(max_order + 1) if count_terms(n_parameters, order) < max(most, 2)]
     tried = [order for order in tried if has_room(len(scan.bins), count_terms(n_parameters, order))]
     if not tried:
         raise InputError(f"{len(scan.runs)} runs in {folds} folds are too few for any polynomial; add runs")

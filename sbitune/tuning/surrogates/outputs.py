@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.noise import smooth_variance
+from sbitune.tuning.surrogates.noise import smooth_errors, smooth_variance
 
 Scale = Literal["linear", "log"]
 
@@ -28,6 +28,8 @@ def make_targets(scan: Scan, scale: Scale) -> Targets:
     The logarithm of a fluctuating value is too low by half its squared relative error on average, which is added.
     """
     log = np.asarray((scan.values > 0).all(axis=0)) & (scale == "log")
+    if not log.any():
+        return Targets(scan.values, smooth_errors(scan), log)
     positive = np.where(log, scan.values, 1.0)
     variance = smooth_variance(scan.unit(), (scan.errors / positive) ** 2)
     values = np.where(log, np.log(positive) + variance / 2, scan.values)

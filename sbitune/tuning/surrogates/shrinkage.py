@@ -36,17 +36,22 @@ def shrink(coefficients: np.ndarray, factor: np.ndarray, degrees: np.ndarray) ->
     noise = np.einsum("btt->bt", covariance)
     for group in groups:  # the first guess: what least squares found
         spread[:, group] = np.mean(coefficients[:, group] ** 2 + noise[:, group], axis=1, keepdims=True)
-    mean, posterior = coefficients, covariance
-    for _ in range(_TURNS if groups else 0):
-        precision = information + (1 / spread)[:, :, None] * np.eye(len(degrees))
-        posterior = np.linalg.inv(precision)
-        mean = (posterior @ target[:, :, None])[:, :, 0]
-        before = spread.copy()
-        second = mean**2 + np.einsum("btt->bt", posterior)
-        for group in groups:
-            floor = 1e-6 * noise[:, group].mean(axis=1, keepdims=True)
-            spread[:, group] = np.maximum(second[:, group].mean(axis=1, keepdims=True), floor)
-        if np.allclose(spread[:, 1:], before[:, 1:], rtol=_SETTLED, atol=0):
+    mean, posterior = coefficients.copy(), covariance.copy()
+    active = np.arange(len(mean) if groups else 0)  # bins whose v still moves
+    for _ in range(_TURNS):
+        if not len(active):
             break
+        precision = information[active] + (1 / spread[active])[:, :, None] * np.eye(len(degrees))
+        posterior[active] = np.linalg.inv(precision)
+        mean[active] = (posterior[active] @ target[active, :, None])[:, :, 0]
+        before = spread[active]
+        second = mean[active] ** 2 + np.einsum("btt->bt", posterior[active])
+        after = before.copy()
+        for group in groups:
+            floor = 1e-6 * noise[np.ix_(active, group)].mean(axis=1, keepdims=True)
+            after[:, group] = np.maximum(second[:, group].mean(axis=1, keepdims=True), floor)
+        spread[active] = after
+        moved = (np.abs(after[:, 1:] - before[:, 1:]) > _SETTLED * before[:, 1:]).any(axis=1)
+        active = active[moved]
     # symmetric in exact arithmetic only
     return mean, np.linalg.cholesky(0.5 * (posterior + posterior.transpose(0, 2, 1)))
