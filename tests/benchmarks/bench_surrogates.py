@@ -1,12 +1,15 @@
-"""Surrogates on two scans: how well they predict runs that they have not seen, and what that costs.
+"""Surrogates on scans: how well they predict runs that they have not seen, and what that costs.
 
-    python tests/benchmarks/bench_surrogates.py [--peer] [--quick]
+    python tests/benchmarks/bench_surrogates.py [--peer] [--quick] [--pythia SCAN]
 
-Scans: `smooth`, 309 + 34 runs of 3 parameters and 235 bins made here from closed forms (tests/smoothscan.py), and
+Scans: `smooth`, 309 + 34 runs of 3 parameters and 235 bins made here from closed forms (tests/smoothscan.py);
 `flavour`, 450 + 50 runs of 8 parameters and 43 bins of a real generator (shared/scans/flavour beside the checkout; left
-out where it is absent). rms pull: rms of (prediction - MC)/MC error, 1 at best; width: with the surrogate's error, 1 if
-that is true. CPU seconds of training, compilation included, imports not. `--peer` adds Gaussian processes of
-scikit-learn, one per bin, if it is installed (a minute or two).
+out where it is absent); and with `--pythia` a scan that is there, of which a tenth is held out, for example what
+`sbitune scan tests/benchmarks/three` makes (343 runs of three parameters of Pythia, 235 bins).
+
+rms pull: rms of (prediction - MC)/MC error, 1 at best; width: with the surrogate's error, 1 if that is true. CPU
+seconds of training, compilation included, imports not. `--peer` adds Gaussian processes of scikit-learn, one per bin,
+if it is installed (a minute or two).
 """
 
 import argparse
@@ -21,7 +24,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig, SurrogateConfig
+from sbitune.tuning.surrogates.config import (
+    GaussianConfig,
+    NetworkConfig,
+    PolynomialConfig,
+    RationalConfig,
+    SurrogateConfig,
+)
 from sbitune.tuning.surrogates.evaluation import evaluate
 from sbitune.tuning.surrogates.training import train
 
@@ -29,10 +38,17 @@ ROOT = Path(__file__).resolve().parents[2]
 FLAVOUR = ROOT.parent / "shared" / "scans" / "flavour"
 CONFIGS: dict[str, SurrogateConfig] = {
     "polynomials of order 3, per bin": PolynomialConfig(order=3, components=False),
+    "polynomials of order 3": PolynomialConfig(order=3),
     "polynomials, order by cross-validation": PolynomialConfig(),
+    "rational functions": RationalConfig(),
     "Gaussian processes": GaussianConfig(),
     "Gaussian processes, per bin": GaussianConfig(components=False),
     "network ensemble": NetworkConfig(),
+}
+#: measured elsewhere, one thread (see the README): rms pull, width or nothing, CPU seconds
+PUBLISHED = {
+    "flavour": ("scikit-learn, a Gaussian process per bin, published", 7.0, 1.5, 83.0),
+    "pythia": ("scikit-learn, a process per bin, on another such scan", 1.01, float("nan"), 260.0),
 }
 
 
@@ -45,7 +61,7 @@ class Row(NamedTuple):
     cpu_seconds: float
 
 
-def scans(events: int) -> Iterator[tuple[str, Scan, Scan]]:
+def scans(events: int, pythia: str | None) -> Iterator[tuple[str, Scan, Scan]]:
     """Name, training runs and held-out runs of every scan."""
     import sys
 
@@ -55,6 +71,13 @@ def scans(events: int) -> Iterator[tuple[str, Scan, Scan]]:
     whole = smooth_scan(343, events, seed=1)
     held, used = whole.split(whole.runs[34:])
     yield f"smooth, {events:,} events a run", used, held
+    if pythia is not None:
+        from sbitune.tuning.scanning import load_scan
+
+        whole = load_scan(pythia)
+        shuffled = np.random.default_rng(1).permutation(whole.runs)
+        held, used = whole.split(shuffled[len(shuffled) // 10 :])
+        yield "pythia", used, held
     if FLAVOUR.is_dir():
         from sbitune.data.apprentice import read_scan
 
@@ -106,8 +129,9 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--quick", action="store_true", help="without networks")
     parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--pythia", metavar="SCAN", help="a scan that is there")
     options = parser.parse_args()
-    for name, used, held in scans(options.events):
+    for name, used, held in scans(options.events, options.pythia):
         print(
             f"\n{name}: {len(used.runs)} + {len(held.runs)} runs, {len(used.parameters)} parameters, "
             f"{len(used.bins)} bins"
@@ -115,7 +139,8 @@ def main() -> None:
         print(f"{'':42} {'rms pull':>9} {'width':>7} {'CPU s':>7}")
         rows = [measure(*item, used, held) for item in CONFIGS.items() if not (options.quick and "network" in item[0])]
         other = peer(used, held) if options.peer else None
-        for row in [*rows, *([other] if other else [])]:
+        published = [Row(*PUBLISHED[name])] if name in PUBLISHED else []
+        for row in [*rows, *([other] if other else []), *published]:
             print(f"{row.name:42} {row.rms_pull:9.3f} {row.pull_width:7.3f} {row.cpu_seconds:7.1f}", flush=True)
 
 

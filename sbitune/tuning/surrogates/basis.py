@@ -55,6 +55,13 @@ def _legendre_table(unit: Any, order: int, xp: Any) -> Any:
 
 #: covariances of coefficients hold no more numbers than this (2 GB): one of n_terms^2 for every bin
 MOST_NUMBERS = 250_000_000
+#: orders that are only tried take no more multiplications than this in one step of a fit: some seconds
+MOST_STEPS = 3_000_000_000
+
+
+def has_time(n_bins: int, n_terms: int) -> bool:
+    """Whether so many coefficients of so many bins are found soon enough for an order that is only tried."""
+    return n_bins * n_terms**3 <= MOST_STEPS
 
 
 def has_room(n_bins: int, n_terms: int) -> bool:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
+from sbitune.tuning.surrogates.basis import MOST_STEPS, count_terms, evaluate_basis, list_exponents
 
 #: runs needed per term of the regression, and the highest order that is tried
 RUNS_PER_TERM, HIGHEST_ORDER = 4, 2
@@ -54,7 +54,7 @@ def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:
     Returns:
         (n_runs, n_bins) smoothed variances.
     """
-    design = evaluate_basis(unit, list_exponents(unit.shape[1], _choose_order(*unit.shape)))
+    design = evaluate_basis(unit, list_exponents(unit.shape[1], _choose_order(*unit.shape, variance.shape[1])))
     smooth = np.zeros_like(variance)
     used = variance.max(axis=0) > 0
     if not used.any():
@@ -66,9 +66,10 @@ def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return smooth
 
 
-def _choose_order(n_runs: int, n_parameters: int) -> int:
+def _choose_order(n_runs: int, n_parameters: int, n_bins: int) -> int:
     for order in range(HIGHEST_ORDER, 0, -1):
-        if n_runs >= RUNS_PER_TERM * count_terms(n_parameters, order):
+        n_terms = count_terms(n_parameters, order)
+        if n_runs >= RUNS_PER_TERM * n_terms and (order == 1 or n_bins * n_runs * n_terms**2 <= MOST_STEPS):
             return order
     return 0
 

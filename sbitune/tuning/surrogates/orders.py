@@ -6,7 +6,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.basis import count_terms, has_room
+from sbitune.tuning.surrogates.basis import count_terms, has_room, has_time
 from sbitune.tuning.surrogates.outputs import Scale, make_targets
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
 
@@ -14,6 +14,8 @@ from sbitune.tuning.surrogates.polynomial import fit_polynomial
 _EQUAL = 0.5
 #: terms of the highest order that is tried, in units of the runs that are left to it
 _FULLEST = 0.8
+#: bins that vote, at most, spread evenly over all
+_VOTERS = 400
 
 
 class OrderScore(NamedTuple):
@@ -41,12 +43,13 @@ def choose_order(
 
     Every run is predicted by a fit to the other folds. The score is the predictive log density of the held-out
     values, which punishes wrong errors as well as wrong means: an order too high is punished although its fit of
-    its own runs is perfect. Bins for which no run quotes an error do not vote.
+    its own runs is perfect. Bins for which no run quotes an error do not vote, and
+    of very many only some.
 
     Args:
         scan: the runs.
-        max_order: highest order to try; orders for which the folds leave too few runs, or whose covariances
-            would not fit into memory, are not tried.
+        max_order: highest order to try; orders for which the folds leave too few runs, or which would take too much
+            memory or time, are not tried.
         seed: shuffles the runs into folds.
         folds: number of parts, 2 or more.
         scale: see `fit_polynomial`.
@@ -57,12 +60,15 @@ def choose_order(
     """
     if folds < 2 or folds > len(scan.runs):
         raise InputError(f"cross-validation with {folds} folds of {len(scan.runs)} runs: need 2 to all runs")
+    size = len(scan.bins)
+    scan = scan.take_bins(np.unique(np.linspace(0, size - 1, min(size, _VOTERS)).astype(int)))
     part = np.random.default_rng(seed).permutation(len(scan.runs)) % folds
     smallest = len(scan.runs) - int(np.bincount(part).max())
     n_parameters = len(scan.parameters)
     most = _FULLEST * smallest
     tried = [order for order in range(max_order + 1) if count_terms(n_parameters, order) < max(most, 2)]
-    tried = [order for order in tried if has_room(len(scan.bins), count_terms(n_parameters, order))]
+    sizes = {order: (size, count_terms(n_parameters, order)) for order in tried}
+    tried = [order for order in tried if has_room(*sizes[order]) and (order < 2 or has_time(*sizes[order]))]
     if not tried:
         raise InputError(f"{len(scan.runs)} runs in {folds} folds are too few for any polynomial; add runs")
     noise = make_targets(scan, "linear").errors
