@@ -143,7 +143,7 @@ const watcher = new IntersectionObserver(
 
 // ---- numbers ----
 
-const number = (x) => x.toFixed(Math.abs(x) < 9999.5 ? 1 : 0).replace("-", "\u2212");
+const number = (x) => (Math.abs(x) < 0.05 ? 0 : x).toFixed(Math.abs(x) < 9999.5 ? 1 : 0).replace("-", "\u2212");
 const signed = (x) => {
   const size = Math.abs(x);
   return size < 0.05 ? "0.0" : (x > 0 ? "+" : "\u2212") + size.toFixed(size < 999.5 ? 1 : 0);

@@ -85,8 +85,9 @@ def _fit(fitted: Fitted) -> str:
         )
         + "MIGRAD with exact gradients from "
         f"{len(minima)} starting points, of which {good} converged to chi2 "
-        f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; from the "
-        "lowest of them it went on with the surrogate's error brought up to date. "
+        f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; each "
+        "that is a minimum of its own was followed with the surrogate's error brought up to date, and the lowest is "
+        "the tune. "
         + ("MINOS errors are given beside. " if card.fit.minos else "")
         + "The covariance is that of the exact second derivatives."
     )

@@ -155,7 +155,7 @@ def _tension(answer: dict[str, Any]) -> list[str]:
         return []
     rows = [
         (
-            (row["path"], "path"), row["bins"], f"{row['chi2']:.1f}",
+            (row["path"], "path"), row["bins"], html.decimal(row["chi2"]),
             (f"{row['p']:.2g}", "bad" if row["p"] < _LOW else ""),
             (f"{row['p_given_rest']:.2g}", "bad" if row["p_given_rest"] < _LOW else ""),
             f"{row['moves_by']:+.1f} ({row['moves']})" if "moves" in row else "",

@@ -172,9 +172,9 @@ def _observables(fitted: Fitted) -> str:
     rows = []
     for o in fitted.record.observables:
         labels = fitted.reference.labels.get(reference_key(o.path), {})
-        row: list[object] = [(o.path, "path"), o.bins, f"{o.weight:g}", f"{o.chi2:.1f}"]
-        tuned = "" if o.chi2_tuned is None else f"{o.chi2_tuned:.1f}"
-        default = "" if o.chi2_default is None else f"{o.chi2_default:.1f}"
+        row: list[object] = [(o.path, "path"), o.bins, f"{o.weight:g}", html.decimal(o.chi2)]
+        tuned = "" if o.chi2_tuned is None else html.decimal(o.chi2_tuned)
+        default = "" if o.chi2_default is None else html.decimal(o.chi2_default)
         kind = ""
         if o.chi2_tuned is not None and o.chi2_default is not None:
             kind = "good" if o.chi2_tuned <= o.chi2_default else "bad"

@@ -81,7 +81,10 @@ def in_words(about: dict[str, Any]) -> str:
         )
     else:
         words += f" for every bin. {_quality(about, _OF_BINS, 'bins')}"
-        words += "Its error counts what it misses, and its correlation is that of the runs' residuals"
+        words += (
+            "Its error counts what it misses, widened where parameters that are fitted to runs held out need it; its "
+            "correlation is that of the runs' residuals"
+        )
     return words
 
 
