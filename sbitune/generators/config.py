@@ -75,8 +75,8 @@ class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0)] = 1
     """Seed of the design and of every run's own seed."""
     directory: str | None = None
-    """A scan that exists, relative to the card, in place of runs to be made: a directory of runs (Professor), an
-    Apprentice .h5 file or a scan.npz. Then `generator` is needed for validation only."""
+    """A scan that exists, relative to the card, in place of runs to be made: a directory of runs (Professor) or of
+    MCNNTunes' files, an Apprentice .h5 file or a scan.npz. Then `generator` is needed for validation only."""
     design: Literal["sobol", "latin", "uniform", "grid"] = "sobol"
     """How the points are placed; a Sobol or uniform design can be extended later by raising `runs`."""
     extra: str | None = None
