@@ -40,6 +40,7 @@ def test_closure_of_the_lep_card_as_it_is_told():
     assert found["coverage68"] == pytest.approx(sum(p < 1 for p in pulls) / len(pulls), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_sequential_design_on_a_toy(tmp_path, capsys):
     toyline.make(tmp_path, runs=16)
     call("scan", tmp_path)

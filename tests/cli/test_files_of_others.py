@@ -61,6 +61,7 @@ def test_a_card_that_runs_a_generator_takes_measured_values_of_apprentice(toy):
     assert figures("scan", toy / "toy/json.yaml")["runs"] == 24
 
 
+@pytest.mark.slow
 def test_figures_of_a_fit_name_what_is_left_out_and_have_minos_errors(toy, tmp_path):
     objects = yoda.read(toy / "toy/data.yoda")
     for side in (objects["/REF/TOY/d02"].minus, objects["/REF/TOY/d02"].plus):

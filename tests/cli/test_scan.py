@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 import toyline
 from calling import call
 from test_card import MINE, own_card
@@ -56,6 +57,7 @@ def test_runs_that_fail_are_counted_and_a_program_that_is_not_there_is_not_calle
     assert "all of the first 3 of 20 runs, and the others were not tried" in said
 
 
+@pytest.mark.slow
 def test_validation_that_fails_names_the_point_and_its_own_remedy(tmp_path):
     toyline.make(tmp_path)
     call("scan", tmp_path)

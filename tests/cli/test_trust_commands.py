@@ -87,6 +87,7 @@ def test_refits_of_data_and_of_runs(toy):
     assert "possible" in call("bootstrap", directory, "--of", "jackknife", "-n", 25, code=2).stderr
 
 
+@pytest.mark.slow
 def test_the_posterior_is_the_fit_where_it_is_a_parabola(toy, tmp_path):
     directory, tuned = toy
     out = tmp_path / "posterior.npz"
@@ -105,6 +106,7 @@ def test_the_posterior_is_the_fit_where_it_is_a_parabola(toy, tmp_path):
     assert "must end in .npz or .json" in call("posterior", directory, "-o", tmp_path / "p.txt", code=2).stderr
 
 
+@pytest.mark.slow
 def test_weights_have_no_posterior_and_nothing_is_written(tmp_path):
     directory = tmp_path / "weighted"
     toyline.make(directory)

@@ -86,6 +86,7 @@ def due_to_runs(problem: Problem) -> np.ndarray:
     return lever(problem).T @ np.cov(RUNS, rowvar=False) @ lever(problem) / 40
 
 
+@pytest.mark.slow
 def test_leaving_out_one_run_at_a_time_gives_the_error_of_a_mean_exactly():
     problem = of_all_runs()
     tune = fit(problem, QUICKLY)

@@ -197,6 +197,7 @@ def test_correlated_monte_carlo_errors_enter_as_a_full_covariance_would():
     np.testing.assert_allclose(tune.covariance, covariance, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_pulls_are_true_only_with_the_correlation():
     model, matrix, noise = correlated_case()
     # the first parameter moves all bins alike, as the fluctuations do: without R its error is far too small

@@ -65,6 +65,7 @@ def test_the_density_is_that_of_the_exact_posterior(model) -> None:
     assert model.log_prob(np.array([0.0, 0.0, 99.0]), MEASURED.values) == -np.inf
 
 
+@pytest.mark.slow
 def test_the_density_is_normalised_in_the_units_of_theta(small) -> None:
     exact = exact_posterior(TOY, MEASURED, MEASURED.values)
     low, high = exact.mean - 6 * exact.spread, exact.mean + 6 * exact.spread
@@ -117,6 +118,7 @@ def test_the_posterior_agrees_with_the_direct_fit(model) -> None:
     assert "String:p2" in str(compared)
 
 
+@pytest.mark.slow
 def test_fixed_parameters_are_not_compared(small) -> None:
     tune = fit(Problem(TOY, MEASURED, fixed={"String:p1": -1.0}))
     compared = compare(small.summary(KEY, n=400), tune)
@@ -124,6 +126,7 @@ def test_fixed_parameters_are_not_compared(small) -> None:
     assert compared.fixed == ("String:p1",)
 
 
+@pytest.mark.slow
 def test_the_same_key_gives_the_same_draws_and_a_file_keeps_them(small, tmp_path) -> None:
     save_inverse(tmp_path / "inverse.npz", small)
     again = load_inverse(tmp_path / "inverse.npz")
@@ -137,6 +140,7 @@ def test_the_same_key_gives_the_same_draws_and_a_file_keeps_them(small, tmp_path
         load_inverse(tmp_path / "other.npz")
 
 
+@pytest.mark.slow
 def test_wrong_values_are_refused(small) -> None:
     with pytest.raises(InputError, match="reads 40 bins"):
         small.posterior(KEY, np.ones(39), 10)

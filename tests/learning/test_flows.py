@@ -70,6 +70,7 @@ def test_a_spline_rises_has_its_slope_and_inverts(knots: int) -> None:
     assert float(jnp.max(jnp.abs(back - x) * jnp.minimum(slope, 1))) < 2e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_out", [1, 4])
 def test_the_density_is_the_change_of_variables(n_out: int) -> None:
     flow = shaken(make_flow(unit_linear(3, n_out), layers=2, hidden=(8,), width=8, knots=4), 0.15)

@@ -61,6 +61,7 @@ def test_a_classifier_learns_the_log_ratio_of_two_gaussians() -> None:
     assert float(trained.model["shift"]) == pytest.approx(0, abs=tolerance)
 
 
+@pytest.mark.slow
 def test_a_member_of_an_ensemble_is_what_it_would_be_alone(data: dict) -> None:
     keys = jax.random.split(KEY, 3)
     config = TrainingConfig(epochs=25, batch_size=32, learning_rate=3e-2, patience=3)

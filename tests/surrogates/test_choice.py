@@ -39,6 +39,7 @@ def test_a_network_is_tried_where_the_others_do_not_reach_the_noise(smooth) -> N
     assert "network" in {score.name for score in choose(jax.random.key(1), smooth, config).scores}
 
 
+@pytest.mark.slow
 def test_what_is_chosen_is_trained_on_all_runs(smooth) -> None:
     config = AutoConfig(good=50.0, polynomial=PolynomialConfig(order=1))
     surrogate, choice = train_chosen(jax.random.key(1), smooth, config)

@@ -45,9 +45,9 @@ def toy(tmp_path_factory):
     [
         ("work/scan", "data.yoda"),
         ("scan.h5", "data.json"),
-        ("work/scan.npz", "data.yoda"),
+        pytest.param("work/scan.npz", "data.yoda", marks=pytest.mark.slow),
         ("annotated", "data.json"),
-        ("folder", "data.yoda"),
+        pytest.param("folder", "data.yoda", marks=pytest.mark.slow),
     ],
 )
 def test_a_scan_of_others_is_fitted(toy, tmp_path, scan, reference):

@@ -254,7 +254,9 @@ def test_a_small_line_with_pythia(tmp_path, lep_card):
         assert old in text
         text = text.replace(old, new)
     # so few events tell two parameters; of five the fit would say that the surrogate's noise drowns them
-    fixed = "starts: 2\n  fixed: {StringZ:aLund: 0.68, StringFlav:probStoUD: 0.217, StringFlav:probQQtoQ: 0.081}"
+    fixed = (
+        "starts: 2\n  toys: 0\n  fixed: {StringZ:aLund: 0.68, StringFlav:probStoUD: 0.217, StringFlav:probQQtoQ: 0.081}"
+    )
     text = text.replace("events: 100000", "events: 400").replace("starts: 8", fixed)
     (tmp_path / "card.yaml").write_text(text)
     fitted = tune(load_card(tmp_path))

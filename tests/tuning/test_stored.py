@@ -74,6 +74,7 @@ def test_a_tune_with_the_file_is_that_with_the_scan(learnt, copied):
     assert open_model(copied).model.parameters == learnt.surrogate.parameters
 
 
+@pytest.mark.slow
 def test_an_ipol_is_fitted_with_all_that_a_card_can_ask_for(learnt, copied):
     toyline.edit(copied, "validation:", "fit: {toys: 0, minos: false, limits: {a: [0.9, 1.9]}}\nvalidation:")
     loaded = name_file(copied, "ipol.dat")
