@@ -7,39 +7,50 @@ from surrogates.test_contract import CONFIGS, scans  # noqa: F401  (a fixture)
 
 from sbitune.data.scan import Parameter
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.inflation import HeldOut, find_inflation, inflate, spread_evenly
+from sbitune.tuning.surrogates.inflation import HeldOut, find_inflation, find_slopes, inflate, spread_evenly
 from sbitune.tuning.surrogates.training import train
 
 N_BINS, N_RUNS = 40, 200
 EVERY = np.arange(N_BINS)
 
 
-class Straight:
-    """Bins that are straight lines in two parameters."""
+SLOPES = np.stack([np.cos(EVERY), np.sin(EVERY / 3)], axis=1)
+NOISE = 0.5
+
+
+class Bent:
+    """Bins that are parabolas in two parameters."""
 
     parameters = (Parameter("a", -1.0, 1.0), Parameter("b", -2.0, 2.0))
-    slopes = np.stack([np.cos(EVERY), np.sin(EVERY / 3)])
 
     def predict_many(self, theta: np.ndarray) -> Prediction:
-        mean = theta @ self.slopes
+        mean = theta @ SLOPES.T + theta[:, :1] ** 2
         return Prediction(mean, np.ones_like(mean))
 
 
-def held(along: float, everywhere: float, seed: int = 1) -> list[HeldOut]:
+def test_slopes_are_derivatives_in_half_widths_also_at_the_end_of_the_box() -> None:
+    theta = np.array([[0.3, 0.5], [1.0, -2.0]])
+    found = find_slopes(Bent(), theta, EVERY[:7])
+    exact = SLOPES[:7] * [1.0, 2.0] + 2 * theta[:, None, :1] * [1.0, 0.0]
+    np.testing.assert_allclose(found[0], exact[0], atol=1e-12)
+    np.testing.assert_allclose(found[1], exact[1], atol=0.05)  # to one side: half a step times the second derivative
+
+
+def held(along: float, everywhere: float, slopes: np.ndarray = SLOPES) -> list[HeldOut]:
     """Runs whose residuals are wider than C says: everywhere, and along the slopes, by these factors."""
-    random = np.random.default_rng(seed)
-    orthonormal = np.linalg.qr(Straight.slopes.T)[0]
+    random = np.random.default_rng(1)
+    orthonormal = np.linalg.qr(slopes)[0]
     found = []
-    for theta in random.uniform([-1, -2], [1, 2], (N_RUNS, 2)):
+    for _ in range(N_RUNS):
         own = everywhere * random.normal(size=N_BINS)
         own += (along / everywhere - 1) * orthonormal @ (orthonormal.T @ own)
-        residuals = 2.0 * own + 0.5 * random.normal(size=N_BINS)
-        found.append(HeldOut(theta, residuals, 4.0 * np.eye(N_BINS), 0.25 * np.eye(N_BINS)))
+        residuals = 2.0 * own + NOISE * random.normal(size=N_BINS)
+        found.append(HeldOut(slopes, residuals, 4.0 * np.eye(N_BINS), NOISE**2 * np.eye(N_BINS)))
     return found
 
 
 def kappa(**factors: float) -> float:
-    return find_inflation(Straight(), EVERY, held(**factors))
+    return find_inflation(held(**factors))
 
 
 def test_true_errors_stay() -> None:
@@ -58,19 +69,22 @@ def test_parameters_decide_as_far_as_bins_allow() -> None:
     wide = held(along=2.5, everywhere=1.0)
     square = np.mean([one.residuals**2 for one in wide])
     most = np.sqrt((square / 0.81 - 0.25) / 4)
-    assert find_inflation(Straight(), EVERY, wide) == pytest.approx(most, abs=0.02)
+    assert find_inflation(wide) == pytest.approx(most, abs=0.02)
 
 
 def test_errors_that_are_too_large_stay_and_few_runs_tell_nothing() -> None:
     assert kappa(along=0.5, everywhere=0.5) == 1.0
-    assert find_inflation(Straight(), EVERY, held(along=2.0, everywhere=2.0)[:2]) == 1.0
+    assert find_inflation(held(along=2.0, everywhere=2.0)[:2]) == 1.0
 
 
 def test_a_dead_parameter_does_no_harm() -> None:
-    class Dead(Straight):
-        slopes = np.stack([np.cos(EVERY), np.zeros(N_BINS)])
+    assert find_inflation(held(1.0, 1.0, SLOPES * [1.0, 0.0])) < 1.15
 
-    assert find_inflation(Dead(), EVERY, held(along=1.0, everywhere=1.0)) < 1.15
+
+def test_surrogates_that_miss_no_more_than_noise_are_left_alone() -> None:
+    found = [one._replace(covariance=0.01 * one.covariance, residuals=0.25 * one.residuals) for one in held(1.5, 1.0)]
+    assert np.mean([one.residuals**2 for one in found]) < 1.25 * NOISE**2
+    assert find_inflation(found) == 1.0
 
 
 @pytest.mark.parametrize("name", ["polynomial", "gaussian", "rational", "network"])

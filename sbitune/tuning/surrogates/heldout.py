@@ -8,7 +8,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.covariance import correlate, covariances
-from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, spread_evenly
+from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, find_slopes, spread_evenly
 from sbitune.tuning.surrogates.neural import Groups, NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 
@@ -41,10 +41,8 @@ def predict_in_turn(scan: Scan, trials: Trials) -> Prediction:
     return Prediction(mean, error)
 
 
-def said_by_trials(
-    scan: Scan, trials: Trials, correlation: np.ndarray | None, more: float
-) -> tuple[np.ndarray, list[HeldOut]]:
-    """Some bins, and what is said of runs held out in them; `more`: variance of the prediction in units of the noise
+def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, more: float) -> list[HeldOut]:
+    """What is said of runs held out, in some bins; `more`: variance of the prediction in units of the noise
     that the trials do not know of.
     """
     noise, bins = _noisy_bins(scan)
@@ -55,11 +53,12 @@ def said_by_trials(
     for held, trial in trials:
         runs = np.flatnonzero(held & wanted)
         theta = scan.theta[runs]
+        slopes = find_slopes(trial, theta, bins)
         residuals = (scan.values[runs] - trial.predict_many(theta).mean)[:, bins]
         for i, run, covariance in zip(range(len(runs)), runs, covariances(trial, theta, bins), strict=True):
             own = correlate(noise[run, bins], part, slice(None), np)
-            found.append(HeldOut(theta[i], residuals[i], covariance + more * own, own))
-    return bins, found
+            found.append(HeldOut(slopes[i], residuals[i], covariance + more * own, own))
+    return found
 
 
 def _noisy_bins(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
@@ -69,14 +68,16 @@ def _noisy_bins(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     return noise, known[spread_evenly(len(known), MOST_BINS)]
 
 
-def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> tuple[np.ndarray, list[HeldOut]]:
+def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> list[HeldOut]:
     """The same of the groups of networks."""
     noise, bins = _noisy_bins(scan)
     part = None if scan.correlation is None else scan.correlation[np.ix_(bins, bins)]
     rows = spread_evenly(len(groups.runs), MOST_RUNS)
     runs = groups.runs[rows]
     found = []
-    for row, run, covariance in zip(rows, runs, surrogate.covariances(scan.theta[runs], bins), strict=True):
+    slopes = find_slopes(surrogate, scan.theta[runs], bins)
+    for i, (row, covariance) in enumerate(zip(rows, surrogate.covariances(scan.theta[runs], bins), strict=True)):
+        run = runs[i]
         own = correlate(noise[run, bins], part, slice(None), np) + np.diag(groups.extra[row, bins] ** 2)
-        found.append(HeldOut(scan.theta[run], scan.values[run, bins] - groups.mean[row, bins], covariance, own))
-    return bins, found
+        found.append(HeldOut(slopes[i], scan.values[run, bins] - groups.mean[row, bins], covariance, own))
+    return found

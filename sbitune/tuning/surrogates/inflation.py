@@ -40,6 +40,8 @@ MOST_RUNS, MOST_BINS = 80, 300
 _STEP = 0.02
 #: kappa is found as exactly as that, and is never greater than the second
 _EXACT, _GREATEST = 0.02, 3.0
+#: mean of (residual / Monte Carlo error)^2 from which on a surrogate misses more than noise
+_MISSING = 1.25
 #: rms of residual / error over all bins that is wide enough
 _LEAST_WIDTH = 0.9
 #: of a covariance's variances that keeps it positive
@@ -49,7 +51,7 @@ _JITTER = 1e-9
 class HeldOut(NamedTuple):
     """What a surrogate that has not seen it says of a run, in some of its bins."""
 
-    theta: np.ndarray  #: (n_parameters,)
+    slopes: np.ndarray  #: (n_bins, n_parameters) of the prediction, in half widths of the box
     residuals: np.ndarray  #: (n_bins,) run - prediction
     covariance: np.ndarray  #: (n_bins, n_bins) of the prediction
     noise: np.ndarray  #: (n_bins, n_bins) of the run's Monte Carlo errors
@@ -90,20 +92,13 @@ def spread_evenly(n: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
-def find_inflation(surrogate: Any, bins: np.ndarray, held: Sequence[HeldOut]) -> float:
-    """Kappa, at least 1.
-
-    Args:
-        surrogate: gives the slopes.
-        bins: (n_bins,) which bins `held` is of.
-        held: fewer runs than parameters tell nothing.
-    """
-    if len(held) <= len(surrogate.parameters):
+def find_inflation(held: Sequence[HeldOut]) -> float:
+    """Kappa, at least 1; runs that are not more than parameters tell nothing."""
+    if not held or len(held) <= held[0].slopes.shape[1]:
         return 1.0
-    slopes = _slopes(surrogate, np.array([one.theta for one in held]), bins)
 
     def excess(kappa: float) -> float:
-        pulls = [_pulls(one, j, kappa) for one, j in zip(held, slopes, strict=True)]
+        pulls = [_pulls(one, kappa) for one in held]
         return float(np.mean(np.square(pulls))) - 1
 
     squares, variances, noises = (
@@ -114,6 +109,8 @@ def find_inflation(surrogate: Any, bins: np.ndarray, held: Sequence[HeldOut]) ->
     def excess_of_bins(kappa: float) -> float:
         return float(np.mean(squares / (kappa**2 * variances + noises))) - _LEAST_WIDTH**2
 
+    if np.mean(squares / noises) < _MISSING:
+        return 1.0
     greatest = _root(excess_of_bins, _GREATEST)
     return _root(excess, greatest)
 
@@ -127,7 +124,7 @@ def _root(falling: Callable[[float], float], greatest: float) -> float:
     return float(brentq(falling, 1.0, greatest, xtol=_EXACT))  # pyright: ignore[reportArgumentType]
 
 
-def _slopes(surrogate: Any, theta: np.ndarray, bins: np.ndarray) -> np.ndarray:
+def find_slopes(surrogate: Any, theta: np.ndarray, bins: np.ndarray) -> np.ndarray:
     """(n, n_bins, n_parameters) derivatives in half widths of the box, from differences inside it."""
     centre, half = parameter_box(surrogate.parameters)
     n, p = theta.shape
@@ -138,13 +135,13 @@ def _slopes(surrogate: Any, theta: np.ndarray, bins: np.ndarray) -> np.ndarray:
     return ((means[:, 1] - means[:, 0]) / length[:, :, None]).transpose(0, 2, 1)
 
 
-def _pulls(one: HeldOut, slopes: np.ndarray, kappa: float) -> np.ndarray:
+def _pulls(one: HeldOut, kappa: float) -> np.ndarray:
     """(n_parameters,) d / its error; 0 for what the bins say nothing of."""
     v = kappa**2 * one.covariance + one.noise
     scale = np.sqrt(np.diag(v))
     unit = v / np.outer(scale, scale) + _JITTER * np.eye(len(v))
     triangle = np.linalg.cholesky(unit)
-    both = np.column_stack([slopes, one.residuals]) / scale[:, None]
+    both = np.column_stack([one.slopes, one.residuals]) / scale[:, None]
     white = scipy.linalg.solve_triangular(triangle, both, lower=True)
     u, singular, vt = np.linalg.svd(white[:, :-1], full_matrices=False)
     told = singular > 1e-9 * singular[0]

@@ -54,7 +54,9 @@ def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:
     Returns:
         (n_runs, n_bins) smoothed variances.
     """
-    design = evaluate_basis(unit, list_exponents(unit.shape[1], _choose_order(*unit.shape, variance.shape[1])))
+    n_runs, n_parameters = unit.shape
+    order = _choose_order(n_runs, n_parameters, variance.shape[1])
+    design = evaluate_basis(unit, list_exponents(n_parameters, order))
     smooth = np.zeros_like(variance)
     used = variance.max(axis=0) > 0
     if not used.any():

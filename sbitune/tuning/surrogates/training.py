@@ -59,7 +59,7 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
         raise InputError("`choice.choose` finds the kind first; train what it returns")
     if isinstance(config, NetworkConfig):
         surrogate, groups = fit_network(key, scan, config, progress)
-        return inflate(surrogate, find_inflation(surrogate, *said_by_groups(groups, scan, surrogate)))
+        return inflate(surrogate, find_inflation(said_by_groups(groups, scan, surrogate)))
 
     with threadpool_limits(1):  # the matrices are small: threads that wait for each other cost more than they bring
         if config.components:
@@ -70,7 +70,7 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
         config = _with_orders(config, surrogate)
         trials = make_trials(scan, seed, lambda part: _with_correlation(part, _learn(part, config, seed, config.scale)))
         held = said_by_trials(scan, trials, surrogate.correlation, 0.0)
-        return inflate(surrogate, find_inflation(surrogate, *held))
+        return inflate(surrogate, find_inflation(held))
 
 
 def _as_professor(config: OfBins) -> bool:
@@ -117,7 +117,7 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
     ratio = missing(scan, predict_in_turn(scan, trials), config.kind)
     parts = surrogate.components._replace(common=np.sqrt(ratio) * sigma)
     held = said_by_trials(scan, trials, correlation, ratio)
-    return inflate(replace(surrogate, components=parts), find_inflation(surrogate, *held))
+    return inflate(replace(surrogate, components=parts), find_inflation(held))
 
 
 def _with_orders(config: OfBins, inner: Trained) -> OfBins:
