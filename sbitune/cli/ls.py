@@ -59,11 +59,14 @@ def _settings(pattern: str) -> dict[str, Said]:
     from sbitune.generators.catalogue import Catalogue
 
     catalogue = Catalogue()
-    found = catalogue.beginning_with(pattern)
+    every = catalogue.beginning_with("")
+    found = catalogue.beginning_with(pattern) or [s for s in every if pattern.lower() in s.name.lower()]
     if not found:
-        names = [setting.name for setting in catalogue.beginning_with("")]
+        names = [setting.name for setting in every]
         groups = [] if ":" in pattern else [name.split(":")[0] for name in names]
-        raise InputError(f"ls settings: no setting of Pythia begins with {pattern!r}{nearest(pattern, groups + names)}")
+        raise InputError(
+            f"ls settings: no setting of Pythia has {pattern!r} in its name{nearest(pattern, groups + names)}"
+        )
     return {setting.name: setting_row(setting) for setting in found}
 
 

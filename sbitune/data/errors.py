@@ -13,6 +13,10 @@ class InputError(SbituneError):
     exit_code = 2
 
 
+class EmptySelectionError(InputError):
+    """A selector finds no bin: the fault is the selector's, not that of what was read."""
+
+
 class ComputationError(SbituneError):
     """The input was sound and the computation failed: a run died, a fit did not converge, a number is not finite."""
 

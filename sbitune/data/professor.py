@@ -12,7 +12,7 @@ import numpy as np
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.correlation import MOST_BINS, Parts, measure_errors, pool_correlation
-from sbitune.data.errors import InputError
+from sbitune.data.errors import EmptySelectionError, InputError
 from sbitune.data.histograms import Histograms
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import is_final
@@ -151,6 +151,8 @@ def collect(
                 check_same_bins(run, row.histograms.bins, rows[0])
             rows.append(row)
         except InputError as error:
+            if isinstance(error, EmptySelectionError):
+                raise
             if reading.bad_runs == "stop":
                 remedy = "To leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
                 if reading.made_here and isinstance(error, DamagedRunError):

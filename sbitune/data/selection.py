@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError
+from sbitune.data.errors import EmptySelectionError, InputError
 from sbitune.data.files import read_text
 from sbitune.data.paths import reference_key
 
@@ -220,7 +220,7 @@ def weights_of(bins: Bins, rules: Iterable[Rule], strict: bool = True) -> np.nda
                 weights[chosen] = rule.weight
                 found = found or len(chosen) > 0
         if strict and not found and rule.weight > 0:
-            raise InputError(
+            raise EmptySelectionError(
                 f"{rule.where}: no bin matches {rule.path!r}; the observables at hand begin with "
                 + ", ".join(list(paths)[:3])
             )

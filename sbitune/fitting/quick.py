@@ -226,7 +226,9 @@ def _box_step(curvature: np.ndarray, gradient: np.ndarray, low: np.ndarray, high
     try:
         factor = scipy.linalg.cholesky(curvature, lower=True)
     except np.linalg.LinAlgError:
-        raise ComputationError("the data do not determine the parameters") from None
+        raise ComputationError(
+            "the data do not determine the parameters; select more bins, or hold some at a value with `fit.fixed`"
+        ) from None
     whitened = -scipy.linalg.solve_triangular(factor, gradient, lower=True)
     step = scipy.linalg.solve_triangular(factor.T, whitened)
     if np.all((step >= low) & (step <= high)):

@@ -5,6 +5,7 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.scanning import timing
+from sbitune.tuning.surrogates.choice import NAMED
 from sbitune.tuning.surrogates.description import in_words
 
 
@@ -61,7 +62,8 @@ def _surrogate(fitted: Fitted) -> str:
     about = fitted.record.surrogate
     words = f"Surrogate: {in_words(about)}."
     if "chosen" in about:
-        words += f" It was chosen automatically: {about['chosen']}."
+        named = about["chosen"] == NAMED
+        words += f" Its kind is {NAMED}." if named else f" It was chosen automatically: {about['chosen']}."
     return words
 
 

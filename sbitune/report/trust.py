@@ -4,10 +4,7 @@ from typing import Any
 
 from sbitune.report import html
 from sbitune.tuning.inverting import InverseRecord
-from sbitune.tuning.record import ResultRecord
-
-#: P values below this are shown as bad
-_LOW = 1e-3
+from sbitune.tuning.record import TELLING, ResultRecord
 
 
 def how_sure(record: ResultRecord, inverse: InverseRecord | None = None) -> str:
@@ -156,8 +153,8 @@ def _tension(answer: dict[str, Any]) -> list[str]:
     rows = [
         (
             (row["path"], "path"), row["bins"], html.decimal(row["chi2"]),
-            (f"{row['p']:.2g}", "bad" if row["p"] < _LOW else ""),
-            (f"{row['p_given_rest']:.2g}", "bad" if row["p_given_rest"] < _LOW else ""),
+            (f"{row['p']:.2g}", "bad" if row["p"] < TELLING else ""),
+            (f"{row['p_given_rest']:.2g}", "bad" if row["p_given_rest"] < TELLING else ""),
             f"{row['moves_by']:+.1f} ({row['moves']})" if "moves" in row else "",
         )
         for row in answer["tension"]["observables"]

@@ -23,9 +23,8 @@ from sbitune.fitting.results import Tune
 from sbitune.fitting.tension import Tension, find_tension
 from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.closure import coverage
+from sbitune.tuning.record import TELLING, UNJUDGED
 
-#: bins and observables with a P value below this are named as being in tension
-_TENSION = 1e-3
 #: bins named in a result, at most
 _WORST = 20
 
@@ -64,7 +63,7 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
             goodness = find_goodness(keys[0], used, tune, config.toys, ToyConfig(errors=False), reporter)
             covered = coverage(keys[1], used, tune.values, config.toys, reporter)
         except ComputationError as error:
-            tune = replace(tune, notes=(*tune.notes, f"toys cannot judge this tune: {error}"))
+            tune = replace(tune, notes=(*tune.notes, f"{UNJUDGED}: {error}"))
     return Answer(tune, used, extra, chosen, tension, goodness, covered)
 
 
@@ -117,5 +116,5 @@ def _tension(answer: Answer, tension: Tension) -> dict[str, Any]:
         for i in tension.worst_bins(_WORST)
         if abs(tension.pulls[i]) > 3
     ]
-    in_tension = [row.path for row in tension.observables if row.p_given_rest < _TENSION]
+    in_tension = [row.path for row in tension.observables if row.p_given_rest < TELLING]
     return {"observables": rows, "in_tension": in_tension, "bins": worst}

@@ -4,6 +4,8 @@ Closure takes runs of the generator that the surrogate has not seen as data. Cov
 itself, at the tune or all over the box: it checks the fit and its errors, but believes the surrogate.
 """
 
+from collections.abc import Collection
+
 import jax
 import numpy as np
 
@@ -28,6 +30,7 @@ def closure(
     noise: np.ndarray | None = None,
     reporter: Reporter = QUIET,
     thorough: bool = True,
+    fixed: Collection[str] = (),
 ) -> Coverage:
     """Fit every held-out run as if it were data, in all bins that have an error.
 
@@ -37,6 +40,7 @@ def closure(
         noise: (n_runs, n_bins) their Monte Carlo errors freed from their own fluctuations; None: from these runs alone.
         reporter: told about progress.
         thorough: whether each is fitted as data are, from several starts; else from the middle of the box.
+        fixed: parameters that are not fitted, but held at what the run was made with.
 
     Raises:
         InputError: if surrogate and runs have other parameters or bins, or no bin has an error.
@@ -51,8 +55,10 @@ def closure(
     fits: list[KnownFit | str] = []
     for i in range(len(held.runs)):
         measured = pseudo_data(held.bins, used, held.values[i, used], noise[i, used])
-        problem = Problem(surrogate, measured, correlation=correlation)
-        fits += fit_known(problem, _inside(surrogate, held.theta[i], held.runs[i]), [measured.values], thorough)
+        truth = _inside(surrogate, held.theta[i], held.runs[i])
+        known = {p.name: float(x) for p, x in zip(surrogate.parameters, truth, strict=True) if p.name in fixed}
+        problem = Problem(surrogate, measured, fixed=known, correlation=correlation)
+        fits += fit_known(problem, truth, [measured.values], thorough)
         reporter.progress("closure", i + 1, len(held.runs))
     return collect(problem, held.runs, held.theta, fits)
 

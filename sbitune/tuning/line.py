@@ -1,6 +1,7 @@
 """The whole line, from a card to a tune: each stage is a function, each leaves a file, each resumes."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> T
     path = loaded.work / "surrogate.npz"
     note = loaded.work / "surrogate.json"
     config = msgspec.json.encode([loaded.card.surrogate, loaded.card.fit.seed])
-    wanted = hash_bytes(_bytes_of(scan), repr(scan.parameters).encode(), config)
+    fixed = repr(sorted(loaded.card.fit.fixed)).encode()  # closure fits the others
+    wanted = hash_bytes(_bytes_of(scan), repr(scan.parameters).encode(), config, fixed)
     if path.is_file() and note.is_file() and json.loads(note.read_text()).get("made_of") == wanted:
         return load_surrogate(path)
     reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
@@ -97,19 +99,20 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> T
     note.unlink(missing_ok=True)
     with replacing(path) as temporary:
         save_surrogate(temporary, surrogate, scan.runs)
-    about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, reporter)
+    about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, loaded.card.fit.fixed, reporter)
     write_text(note, json.dumps({"made_of": wanted, "about": about}) + "\n")
     return surrogate
 
 
-def _closure_of(choice: Choice | None, reporter: Reporter) -> dict[str, Any]:
-    """Fit the runs that were held out with what was trained without them."""
+def _closure_of(choice: Choice | None, fixed: Collection[str], reporter: Reporter) -> dict[str, Any]:
+    """Fit the runs that were held out with what was trained without them; what the card fixes is held at their own."""
     if choice is None:
         return {}
     n = min(choice.runs, _CLOSURE_RUNS)
     reporter.say(f"closure: fitting {n} runs that were held out")
     try:
-        found = closure(choice.trial, choice.held.take_runs(choice.held.runs[:n]), choice.noise[:n], reporter, False)
+        held = choice.held.take_runs(choice.held.runs[:n])
+        found = closure(choice.trial, held, choice.noise[:n], reporter, thorough=False, fixed=fixed)
     except (InputError, ComputationError) as error:
         reporter.say(f"closure: not done: {error}")
         return {}

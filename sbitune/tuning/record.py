@@ -176,18 +176,21 @@ def with_warnings(record: ResultRecord) -> ResultRecord:
 #: width of held-out pulls beyond which the surrogate's errors are called wrong; the kinds that fit stay well inside
 _WIDTHS = (0.8, 1.25)
 #: P values below this are called disagreement
-_TELLING = 1e-3
+TELLING = 1e-3
+#: how a note begins that says that toys could not judge a tune
+UNJUDGED = "toys cannot judge this tune"
 
 
 def find_warnings(record: ResultRecord) -> list[str]:
     """What a reader must know before the numbers, in words."""
     said = [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
+    said += [note for note in record.notes if note.startswith(UNJUDGED)]
     said += [f"errors are off on toys: {words}" for words in record.answer.get("coverage", {}).get("warnings", [])]
     width = float(record.choice[0]["pull_width"]) if record.choice else 1.0
     if not _WIDTHS[0] < width < _WIDTHS[1]:
         said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
     v = record.validation
-    if v is not None and v.surrogate_p < _TELLING:
+    if v is not None and v.surrogate_p < TELLING:
         said.append(
             "the surrogate is off at the tune: it differs from the generator there by "
             f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
@@ -199,7 +202,7 @@ def find_warnings(record: ResultRecord) -> list[str]:
         many = len(in_tension) > 1
         said.append(
             f"{len(in_tension)} observable{'s' if many else ''} disagree{'' if many else 's'} with what a fit to the "
-            f"others predicts (P below {_TELLING:g}): {some}"
+            f"others predicts (P below {TELLING:g}): {some}"
         )
     return said
 

@@ -25,6 +25,8 @@ from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.training import Trained, train
 
 _POLYNOMIALS, _GAUSSIAN, _RATIONAL, _NETWORK = "polynomials", "Gaussian processes", "rational functions", "network"
+#: why a kind was taken that was not chosen
+NAMED = "named in the card"
 _SCALES = {"contents": "linear", "logarithms": "log"}
 Kind = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig
 
@@ -96,7 +98,7 @@ def judge_one(key: jax.Array, scan: Scan, config: Kind) -> Choice:
     split_key, train_key = jax.random.split(key)
     judge = _make_judge(split_key, scan, AutoConfig().holdout)
     judge.try_out(train_key, config.kind, config)
-    return judge.choice(judge.scores(), "named in the card")
+    return judge.choice(judge.scores(), NAMED)
 
 
 def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":

@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: a bin's extra variance t counts only if it raises log p by this much: two standard deviations
-_NEEDED = 2.0
+#: a bin's extra variance t counts only if it raises log p by this much: one standard deviation
+_NEEDED = 0.5
 _TURNS = 25
 
 

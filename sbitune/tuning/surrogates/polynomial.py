@@ -31,7 +31,7 @@ from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
 from sbitune.tuning.surrogates.shrinkage import shrink
 
 #: standard deviations by which chi2 may exceed ndf before the polynomial counts as missing something
-TOLERATED_EXCESS = 3.0
+TOLERATED_EXCESS = 1.0
 #: bins are fitted in blocks whose weighted design matrices take about this many numbers
 BLOCK_NUMBERS = 8_000_000
 
