@@ -124,7 +124,7 @@ FAULTS = [
     (("train", "nowhere"), "no such file or directory"),
     (("ls", "nowhere"), "nowhere: no such file or directory, and none of `analyses`"),
     (("ls", "settings", "Nosuch"), "no setting of Pythia has 'Nosuch' in its name; there are Alpgen, "),
-    (("ls", "settings", "StringY"), "begins with 'StringY'; the nearest are StringZ"),
+    (("ls", "settings", "StringY"), "has 'StringY' in its name; the nearest are StringZ"),
     (("ls", "analyses", "ALEF"), "no analysis has 'ALEF' in its name; the nearest are ALEPH_1996_S3486095"),
     (("ls", "measurements", "DELFI"), "no measurement has 'DELFI' in its name; the nearest are DELPHI_1996_S3430090"),
     (

@@ -50,8 +50,12 @@ def test_the_errors_of_the_coefficients_are_those_of_least_squares(make_scan) ->
     new = evaluate_basis(scan.unit()[:5], list_exponents(2, 3))
     expected = np.sqrt(np.einsum("nt,tu,nu->n", new, covariance, new))
     inflation = np.sqrt(np.maximum(1, surrogate.chi2 / surrogate.ndf))
-    assert (surrogate.tau == 0).all()
-    np.testing.assert_allclose(surrogate.predict_many(scan.theta[:5]).error, expected[:, None] * inflation, rtol=1e-9)
+    # a bin whose chi2 exceeds ndf by more than a standard deviation has a lack of fit, too
+    described = surrogate.tau == 0
+    np.testing.assert_array_equal(described, surrogate.chi2 <= surrogate.ndf + np.sqrt(2 * surrogate.ndf))
+    assert described.sum() >= 2
+    error = surrogate.predict_many(scan.theta[:5]).error
+    np.testing.assert_allclose(error[:, described], (expected[:, None] * inflation)[:, described], rtol=1e-9)
 
 
 def test_quoted_errors_cover(make_scan) -> None:
