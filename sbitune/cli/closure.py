@@ -5,16 +5,7 @@ from typing import Any
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-from sbitune.cli.scans import (
-    card_at,
-    kind_options,
-    known_runs,
-    read,
-    reading_options,
-    run_names,
-    surrogate_config,
-    trained_on,
-)
+from sbitune.cli.scans import card_at, kind_options, parted, reading_options, surrogate_config
 
 
 @click.command("closure")
@@ -47,19 +38,14 @@ def command(
 
     import jax
 
-    from sbitune.data.examination import settle
     from sbitune.tuning.closure import closure
-    from sbitune.tuning.enough import check_enough_runs
     from sbitune.tuning.surrogates.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.noise import smooth_errors
 
     config = surrogate_config(card_at(scan), kind, order, per_bin, scale)
-    named = run_names(holdout)
-    whole = read(scan, weights, bad_runs, bad_bins, reporter.say)
-    whole, _ = settle(whole, reporter.say, trained_on(scan))
-    used, held = whole.split(known_runs(whole, named))
-    check_enough_runs(config, len(used.runs), len(used.parameters), trained_on(scan, held), "add runs")
+    whole, used, held = parted(scan, config, holdout, weights, bad_runs, bad_bins, reporter.say)
+    assert held is not None
     clock = time.process_time()
     surrogate, choice = train_chosen(jax.random.key(seed), used, config, reporter)
     trained = time.process_time()

@@ -122,7 +122,7 @@ def _orders(text: str | None, count: int) -> list[Any]:
     return [int(part) for part in parts]
 
 
-def trained_on(places: tuple[str, ...], held: "Scan | None" = None) -> str:
+def _trained_on(places: tuple[str, ...], held: "Scan | None" = None) -> str:
     """Name a scan, and what is left of it to train on, for messages."""
     return f"scan {', '.join(places)}" + (f" without the {len(held.runs)} runs held out" if held is not None else "")
 
@@ -169,3 +169,25 @@ def known_runs(scan: "Scan", named: dict[str, str]) -> list[str]:
         few = ", ".join(scan.runs[:5]) + (f", ... ({len(scan.runs)} in all)" if len(scan.runs) > 5 else "")
         raise InputError(f"{named[unknown[0]]}: the scan has no run {unknown[0]}{others}; the runs are {few}")
     return list(named)
+
+
+def parted(
+    places: tuple[str, ...],
+    config: Any,
+    holdout: str | None,
+    weights: str | None,
+    bad_runs: Any,
+    bad_bins: Any,
+    tell: Callable,
+) -> tuple["Scan", "Scan", "Scan | None"]:
+    """The scan at the given places, the runs of it to learn from and those that the file `holdout` names, None without
+    a file. Raises `InputError` for what cannot be read, and too few runs for the surrogate.
+    """
+    from sbitune.data.examination import settle
+    from sbitune.tuning.enough import check_enough_runs
+
+    named = run_names(holdout) if holdout else None
+    whole, _ = settle(read(places, weights, bad_runs, bad_bins, tell), tell, _trained_on(places))
+    used, held = whole.split(known_runs(whole, named)) if named else (whole, None)
+    check_enough_runs(config, len(used.runs), len(used.parameters), _trained_on(places, held), "add runs")
+    return whole, used, held

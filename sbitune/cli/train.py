@@ -7,16 +7,7 @@ from typing import Any
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-from sbitune.cli.scans import (
-    card_at,
-    kind_options,
-    known_runs,
-    read,
-    reading_options,
-    run_names,
-    surrogate_config,
-    trained_on,
-)
+from sbitune.cli.scans import card_at, kind_options, parted, reading_options, surrogate_config
 
 
 @click.command("train")
@@ -51,8 +42,6 @@ def command(
     """
     import jax
 
-    from sbitune.data.examination import settle
-    from sbitune.tuning.enough import check_enough_runs
     from sbitune.tuning.line import train_stage
     from sbitune.tuning.surrogates.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
@@ -64,11 +53,7 @@ def command(
     config = surrogate_config(loaded, kind, order, per_bin, scale)
     if output:
         check_suffix(output, (".npz",))
-    named = run_names(holdout) if holdout else None
-    whole = read(scan, weights, bad_runs, bad_bins, reporter.say)
-    whole, _ = settle(whole, reporter.say, trained_on(scan))
-    used, held = whole.split(known_runs(whole, named)) if named else (whole, None)
-    check_enough_runs(config, len(used.runs), len(used.parameters), trained_on(scan, held), "add runs")
+    _, used, held = parted(scan, config, holdout, weights, bad_runs, bad_bins, reporter.say)
     clock, choice = time.process_time(), None
     if loaded is not None and kind is None and held is None:
         surrogate = train_stage(loaded, used, reporter)  # kept in work/, where `sbitune fit` finds it

@@ -57,12 +57,16 @@ class Tune:
         """(n_parameters,) symmetric errors; 0 for fixed parameters."""
         return np.sqrt(np.diag(self.covariance))
 
+    def _is_one_sided(self, name: str) -> bool:
+        """Whether a parameter is at the end of its range, with an interval that says how far into it."""
+        return name in self.at_limit and name in self.minos
+
     @property
     def quoted_errors(self) -> np.ndarray:
         """(n_parameters,) the same with, for a parameter at the end of its range, how far into it the interval goes."""
         errors = self.errors
         for i, name in enumerate(self.names):
-            if name in self.at_limit and name in self.minos:
+            if self._is_one_sided(name):
                 errors[i] = max(-self.minos[name][0], self.minos[name][1])
         return errors
 
@@ -80,7 +84,7 @@ class Tune:
         lines = [f"chi2 = {self.chi2:.2f} for {self.ndf} degrees of freedom ({self.status})"]
         for name, value, error in zip(self.names, self.values, self.quoted_errors, strict=True):
             quoted = f"+- {error:.4g}" if name in self.free else "(fixed)"
-            if name in self.minos and name in self.at_limit:
+            if self._is_one_sided(name):
                 quoted = f"{self.minos[name][0]:+.4g} {self.minos[name][1]:+.4g}"
             edge = "  at its limit" if name in self.at_limit else ""
             lines.append(f"{name:<{width}}  {value:>10.5g} {quoted}{edge}")

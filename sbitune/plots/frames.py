@@ -41,7 +41,6 @@ def frame_observable(panel: Panel) -> Frame:
     """
     with drawing():
         figure, top, bottom = new_pair(5.2, 4.2, (1.7, 1.2))
-        figure.patch.set_visible(False)
         draw_data(top, panel)
         set_scales(top, panel)
         if top.get_yscale() == "linear":
@@ -60,7 +59,6 @@ def frame_single_bins(panels: list[Panel]) -> Frame:
     """Draw the axes of observables of one bin each, one row of height 1 each: the first at y = len(panels) - 1."""
     with drawing():
         figure = new_figure(7.2, 0.7 + 0.24 * len(panels))
-        figure.patch.set_visible(False)
         axes = figure.subplots()
         rows = np.arange(len(panels))[::-1]
         relative = np.array([_relative(p)[0] for p in panels])
@@ -103,7 +101,7 @@ def _ratio_reach(panels: list[Panel]) -> float:
 
 
 def _finish(figure: Figure, axes: tuple[Axes, ...]) -> Frame:
-    for one in axes:
+    for one in (figure, *axes):
         one.patch.set_visible(False)
     svg = to_svg(figure)  # lays the axes out, too
     width, height = 72 * figure.get_figwidth(), 72 * figure.get_figheight()

@@ -136,9 +136,8 @@ def _number(value: float, error: float) -> str:
 def _parameter_row(name: str, p: ParameterRecord) -> list[object]:
     minos = "" if p.minos is None else f"{_number(p.minos[0], p.error)} / +{_number(p.minos[1], p.error)}"
     shift = "" if p.default is None or p.error == 0 else f"{(p.value - p.default) / p.scaled_error:+.1f}"
-    one_sided = p.status == "at limit" and p.minos is not None
-    quoted = "" if p.error == 0 or one_sided else f"± {_number(p.error, p.error)}"
-    scaled = "" if p.error == 0 or one_sided else f"± {_number(p.scaled_error, p.error)}"
+    quoted = "" if p.error == 0 or p.one_sided else f"± {_number(p.error, p.error)}"
+    scaled = "" if p.error == 0 or p.one_sided else f"± {_number(p.scaled_error, p.error)}"
     status = (p.status, "bad") if p.status == "at limit" else p.status
     default = "" if p.default is None else f"{p.default:g}"
     return [name, _number(p.value, p.error), quoted, minos, scaled, default, shift, f"{p.low:g} to {p.high:g}", status]

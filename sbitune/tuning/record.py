@@ -44,6 +44,11 @@ class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     status: str
     """free, fixed or at limit."""
 
+    @property
+    def one_sided(self) -> tuple[float, float] | None:
+        """The interval of a parameter at the end of its range, which says how far into it; None for others."""
+        return self.minos if self.status == "at limit" else None
+
 
 class ObservableRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One observable, chi2 with unit weights."""

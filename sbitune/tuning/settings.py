@@ -20,8 +20,8 @@ def command_file(card: Card, record: ResultRecord) -> str:
     values = {}
     for name, p in record.parameters.items():
         quoted = "fixed" if p.status == "fixed" else f"+- {p.error:.3g} ({p.scaled_error:.3g})"
-        if p.status == "at limit" and p.minos is not None:
-            quoted = f"{p.minos[0]:+.3g} {p.minos[1]:+.3g}"
+        if p.one_sided is not None:
+            quoted = f"{p.one_sided[0]:+.3g} {p.one_sided[1]:+.3g}"
         values[name] = (p.value, f"{quoted}{', at its limit' if p.status == 'at limit' else ''}")
     return settings_file(card, lines, values)
 

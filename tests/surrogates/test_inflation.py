@@ -7,7 +7,8 @@ from surrogates.test_contract import CONFIGS, scans  # noqa: F401  (a fixture)
 
 from sbitune.data.scan import Parameter
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.inflation import HeldOut, find_inflation, find_slopes, inflate, spread_evenly
+from sbitune.tuning.surrogates.basis import spread_evenly
+from sbitune.tuning.surrogates.inflation import HeldOut, find_inflation, find_slopes, inflate
 from sbitune.tuning.surrogates.training import train
 
 N_BINS, N_RUNS = 40, 200
@@ -102,11 +103,9 @@ def test_inflated_errors_are_multiplied_and_means_stay(name: str, scans) -> None
 
 @pytest.mark.parametrize("name", ["polynomial", "gaussian of every bin", "network"])
 def test_covariances_in_numpy_are_those_of_jax(name: str, scans) -> None:  # noqa: F811
-    from sbitune.tuning.surrogates.covariance import covariances
-
     surrogate = train(jax.random.key(1), scans[0], CONFIGS[name])
     theta = scans[1].theta[:3]
-    for point, found in zip(theta, covariances(surrogate, theta, np.arange(3)), strict=True):
+    for point, found in zip(theta, surrogate.covariances(theta, np.arange(3)), strict=True):
         with jax.enable_x64(True):
             np.testing.assert_allclose(found, surrogate.covariance(point, np.arange(3)), rtol=1e-9, atol=1e-12)
 

@@ -59,6 +59,17 @@ MOST_NUMBERS = 250_000_000
 MOST_STEPS = 3_000_000_000
 
 
+def spread_evenly(n: int, most: int) -> np.ndarray:
+    """Indices (min(n, most),) of so many out of n."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+
+
+def in_blocks(n_bins: int, numbers: int, most: int) -> list[slice]:
+    """All bins in blocks of so many that work of so many numbers for each holds `most` together, at least one bin."""
+    size = max(1, most // numbers)
+    return [slice(start, start + size) for start in range(0, n_bins, size)]
+
+
 def has_time(n_bins: int, n_terms: int) -> bool:
     """Whether so many coefficients of so many bins are found soon enough for an order that is only tried."""
     return n_bins * n_terms**3 <= MOST_STEPS

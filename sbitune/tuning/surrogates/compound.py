@@ -13,7 +13,7 @@ from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.components import Components
 from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
-from sbitune.tuning.surrogates.outputs import slope_to_contents, to_contents
+from sbitune.tuning.surrogates.outputs import root, slope_to_contents, to_contents
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 from sbitune.tuning.surrogates.rational import RationalSurrogate
 
@@ -88,8 +88,7 @@ class ComponentSurrogate:
         mean, alone = self._scale(inner, left, xp)
         loadings, common = (xp.asarray(a, inner.mean.dtype) for a in (self.components.loadings, self.components.common))
         variance = inner.error**2 @ loadings**2 + common**2 + alone
-        error = xp.where(variance > 0, xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
-        return Prediction(*to_contents(mean, error, self.components.log, xp))
+        return Prediction(*to_contents(mean, root(variance, xp), self.components.log, xp))
 
 
 def _add_at(array: Any, places: np.ndarray, values: Any, xp: Any) -> Any:

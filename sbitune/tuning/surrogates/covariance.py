@@ -4,7 +4,6 @@ They stem from the Monte Carlo fluctuations of the runs, which different bins sh
 describe, which neighbouring bins share, too. Both show in the residuals of the runs.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,15 +21,6 @@ def correlate(error: Any, correlation: np.ndarray | None, indices: Any, xp: Any 
     if correlation is None:
         return xp.diag(chosen**2)
     return xp.outer(chosen, chosen) * xp.asarray(correlation, error.dtype)[indices][:, indices]
-
-
-def covariances(surrogate: Any, theta: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
-    """Covariance (k, k) of the errors of the bins `indices` (k,) at every `theta` (n, n_parameters), in float64."""
-    if hasattr(surrogate, "covariances"):
-        yield from surrogate.covariances(theta, indices)
-        return
-    for error in surrogate.predict_many(theta).error:
-        yield correlate(error, surrogate.correlation, indices, np)
 
 
 def residual_correlation(scan: Scan, prediction: Prediction) -> np.ndarray | None:

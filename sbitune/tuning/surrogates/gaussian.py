@@ -14,7 +14,6 @@ Monte Carlo errors vary little over the box: their mean over the runs is the noi
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
@@ -22,8 +21,8 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.protocols import Prediction
+from sbitune.tuning.surrogates.binbybin import BinByBin
 from sbitune.tuning.surrogates.config import GaussianConfig
-from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
 from sbitune.tuning.surrogates.kernels import Form, decompose, fit_kernel, kernel, round_form, score_bins, self_kernel
 from sbitune.tuning.surrogates.marginal import best_scales
@@ -63,7 +62,7 @@ class Posterior(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianSurrogate:
+class GaussianSurrogate(BinByBin):
     """Gaussian processes for all bins. Satisfies `BinnedModel`."""
 
     parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
@@ -72,14 +71,6 @@ class GaussianSurrogate:
     inputs: np.ndarray  #: (n_runs, n_features)
     posterior: Posterior
     correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the errors; None: independent
-
-    def predict(self, theta: Any) -> Prediction:
-        """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
-        return self._evaluate(jnp.asarray(theta), jnp)
-
-    def covariance(self, theta: Any, indices: Any) -> Any:
-        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
-        return correlate(self.predict(theta).error, self.correlation, indices)
 
     def predict_many(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n, n_parameters) with NumPy in float64: mean and error (n, n_bins)."""

@@ -1,14 +1,16 @@
 """What surrogates say of runs that were held out from them."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.covariance import correlate, covariances
-from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, find_slopes, spread_evenly
+from sbitune.tuning.surrogates.basis import spread_evenly
+from sbitune.tuning.surrogates.covariance import correlate
+from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, find_slopes
 from sbitune.tuning.surrogates.neural import Groups, NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 
@@ -41,43 +43,51 @@ def predict_in_turn(scan: Scan, trials: Trials) -> Prediction:
     return Prediction(mean, error)
 
 
+class _Seen(NamedTuple):
+    """Some bins that have an error in every run, and what is known of these errors."""
+
+    bins: np.ndarray  #: (k,)
+    noise: np.ndarray  #: (n_runs, k) Monte Carlo errors
+    correlation: np.ndarray | None  #: (k, k) of these
+
+    def say(self, scan: Scan, runs: np.ndarray, mean: np.ndarray, surrogate: Known) -> list[HeldOut]:
+        """Put together what is said of runs (n,): their predicted contents (n, n_bins), and slopes and covariances of a
+        surrogate.
+        """
+        theta = scan.theta[runs]
+        slopes = find_slopes(surrogate, theta, self.bins)
+        residuals = (scan.values[runs] - mean)[:, self.bins]
+        noises = (correlate(self.noise[run], self.correlation, slice(None), np) for run in runs)
+        return [
+            HeldOut(*of) for of in zip(slopes, residuals, surrogate.covariances(theta, self.bins), noises, strict=True)
+        ]
+
+
 def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, more: float) -> list[HeldOut]:
     """What is said of runs held out, in some bins; `more`: variance of the prediction in units of the noise
     that the trials do not know of.
     """
-    noise, bins = _noisy_bins(scan)
+    seen = _look(scan, correlation)
     wanted = np.zeros(len(scan.runs), bool)
     wanted[spread_evenly(len(scan.runs), MOST_RUNS)] = True
-    part = None if correlation is None else correlation[np.ix_(bins, bins)]
-    found = []
+    found: list[HeldOut] = []
     for held, trial in trials:
         runs = np.flatnonzero(held & wanted)
-        theta = scan.theta[runs]
-        slopes = find_slopes(trial, theta, bins)
-        residuals = (scan.values[runs] - trial.predict_many(theta).mean)[:, bins]
-        for i, run, covariance in zip(range(len(runs)), runs, covariances(trial, theta, bins), strict=True):
-            own = correlate(noise[run, bins], part, slice(None), np)
-            found.append(HeldOut(slopes[i], residuals[i], covariance + more * own, own))
-    return found
-
-
-def _noisy_bins(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
-    """Monte Carlo errors (n_runs, n_bins), and some of the bins that have one in every run."""
-    noise = smooth_errors(scan)
-    known = np.flatnonzero((noise > 0).all(axis=0))
-    return noise, known[spread_evenly(len(known), MOST_BINS)]
+        found += seen.say(scan, runs, trial.predict_many(scan.theta[runs]).mean, trial)
+    return [one._replace(covariance=one.covariance + more * one.noise) for one in found]
 
 
 def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> list[HeldOut]:
     """The same of the groups of networks."""
-    noise, bins = _noisy_bins(scan)
-    part = None if scan.correlation is None else scan.correlation[np.ix_(bins, bins)]
+    seen = _look(scan, scan.correlation)
     rows = spread_evenly(len(groups.runs), MOST_RUNS)
-    runs = groups.runs[rows]
-    found = []
-    slopes = find_slopes(surrogate, scan.theta[runs], bins)
-    for i, (row, covariance) in enumerate(zip(rows, surrogate.covariances(scan.theta[runs], bins), strict=True)):
-        run = runs[i]
-        own = correlate(noise[run, bins], part, slice(None), np) + np.diag(groups.extra[row, bins] ** 2)
-        found.append(HeldOut(slopes[i], scan.values[run, bins] - groups.mean[row, bins], covariance, own))
-    return found
+    found = seen.say(scan, groups.runs[rows], groups.mean[rows], surrogate)
+    extra = groups.extra[np.ix_(rows, seen.bins)]
+    return [one._replace(noise=one.noise + np.diag(e**2)) for one, e in zip(found, extra, strict=True)]
+
+
+def _look(scan: Scan, correlation: np.ndarray | None) -> _Seen:
+    noise = smooth_errors(scan)
+    known = np.flatnonzero((noise > 0).all(axis=0))
+    bins = known[spread_evenly(len(known), MOST_BINS)]
+    return _Seen(bins, noise[:, bins], None if correlation is None else correlation[np.ix_(bins, bins)])

@@ -87,11 +87,6 @@ def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
     return float(brentq(excess, 0.0, high, xtol=1e-4))  # pyright: ignore[reportArgumentType]
 
 
-def spread_evenly(n: int, most: int) -> np.ndarray:
-    """Indices (min(n, most),) of so many out of n."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
-
-
 def find_inflation(held: Sequence[HeldOut]) -> float:
     """Kappa, at least 1; runs that are not more than parameters tell nothing."""
     if not held or len(held) <= held[0].slopes.shape[1]:

@@ -30,7 +30,7 @@ from sbitune.tuning.surrogates.calibration import Calibration, calibrate
 from sbitune.tuning.surrogates.config import NetworkConfig
 from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
-from sbitune.tuning.surrogates.outputs import Targets, make_targets, to_contents
+from sbitune.tuning.surrogates.outputs import Targets, make_targets, root, to_contents
 
 #: smallest error in the loss, as a fraction of a bin's spread over the runs: no network is more exact, and bins with
 #: tiny Monte Carlo errors would drown the others
@@ -68,9 +68,8 @@ class NeuralSurrogate:
         outputs, (scaling, calibration) = self._ask(theta)
         spread2 = outputs.var(axis=1, ddof=1).mean(axis=0)
         variance = calibration.spread_factor * spread2 + calibration.floor
-        error = jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
         mean = outputs.mean(axis=(0, 1)) * scaling.output_scale + scaling.output_shift
-        return Prediction(*to_contents(mean, error * scaling.output_scale, self.scaling.log_outputs, jnp))
+        return Prediction(*to_contents(mean, root(variance, jnp) * scaling.output_scale, self.scaling.log_outputs, jnp))
 
     def covariance(self, theta: Any, indices: Any) -> Any:
         """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX.

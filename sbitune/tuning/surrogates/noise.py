@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.basis import MOST_STEPS, count_terms, evaluate_basis, list_exponents
+from sbitune.tuning.surrogates.basis import MOST_STEPS, count_terms, evaluate_basis, in_blocks, list_exponents
 
 #: runs needed per term of the regression, and the highest order that is tried
 RUNS_PER_TERM, HIGHEST_ORDER = 4, 2
@@ -78,8 +78,7 @@ def _choose_order(n_runs: int, n_parameters: int, n_bins: int) -> int:
 
 def _fit_log_link(design: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Return exp(design @ beta) that maximises sum(v log mu - mu) - penalty, per bin, by damped Newton steps."""
-    size = max(1, BLOCK_NUMBERS // design.size)
-    blocks = [slice(start, start + size) for start in range(0, variance.shape[1], size)]
+    blocks = in_blocks(variance.shape[1], design.size, BLOCK_NUMBERS)
     return np.concatenate([_fit_block(design, variance[:, block]) for block in blocks], axis=1)
 
 

@@ -36,6 +36,12 @@ def make_targets(scan: Scan, scale: Scale) -> Targets:
     return Targets(values, np.sqrt(variance), log)
 
 
+def root(variance: Any, xp: Any = np) -> Any:
+    """Square root; 0 where the variance is not positive."""
+    # the gradient of a square root at zero is infinite, also in the branch that `where` does not take
+    return xp.where(variance > 0, xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
+
+
 def to_contents(mean: Any, error: Any, log: np.ndarray, xp: Any = np) -> tuple[Any, Any]:
     """Turn means and errors (..., n_bins) on the fitted scale into contents and their errors."""
     if not log.any():  # spares a trace from exponentials that nothing uses

@@ -18,16 +18,15 @@ error of a polynomial that misses the truth would vanish as the number of runs g
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan, parameter_box
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.basis import check_room, count_terms, evaluate_basis, list_exponents
-from sbitune.tuning.surrogates.covariance import correlate
-from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
+from sbitune.tuning.surrogates.basis import check_room, count_terms, evaluate_basis, in_blocks, list_exponents
+from sbitune.tuning.surrogates.binbybin import BinByBin
+from sbitune.tuning.surrogates.outputs import Scale, make_targets, root, to_contents
 from sbitune.tuning.surrogates.shrinkage import shrink
 
 #: standard deviations by which chi2 may exceed ndf before the polynomial counts as missing something
@@ -37,7 +36,7 @@ BLOCK_NUMBERS = 8_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class PolynomialSurrogate:
+class PolynomialSurrogate(BinByBin):
     """A polynomial for every bin. Satisfies `BinnedModel`."""
 
     parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
@@ -51,18 +50,6 @@ class PolynomialSurrogate:
     log: np.ndarray  #: (n_bins,) True where the logarithm of the content is fitted
     correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the errors; None: independent
 
-    def predict(self, theta: Any) -> Prediction:
-        """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
-        return self._evaluate(jnp.asarray(theta), jnp)
-
-    def covariance(self, theta: Any, indices: Any) -> Any:
-        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
-        return correlate(self.predict(theta).error, self.correlation, indices)
-
-    def predict_many(self, theta: Any) -> Prediction:
-        """Predict every bin at `theta` (n, n_parameters) with NumPy in float64: mean and error (n, n_bins)."""
-        return self._evaluate(np.asarray(theta, dtype=np.float64), np)
-
     def _evaluate(self, theta: Any, xp: Any) -> Prediction:
         centre, half, coefficients, factor, tau = (
             xp.asarray(array, dtype=theta.dtype)
@@ -71,9 +58,7 @@ class PolynomialSurrogate:
         terms = evaluate_basis((theta - centre) / half, list_exponents(len(centre), self.order), xp)
         projected = xp.einsum("...t,btu->...bu", terms, factor)
         variance = xp.sum(projected**2, axis=-1) + tau**2
-        # the gradient of a square root at zero is infinite, also in the branch that `where` does not take
-        error = xp.where(variance > 0, xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
-        return Prediction(*to_contents(terms @ coefficients, error, self.log, xp))
+        return Prediction(*to_contents(terms @ coefficients, root(variance, xp), self.log, xp))
 
 
 def fit_polynomial(scan: Scan, order: int, scale: Scale = "linear", shrinkage: bool = True) -> PolynomialSurrogate:
@@ -97,8 +82,7 @@ def fit_polynomial(scan: Scan, order: int, scale: Scale = "linear", shrinkage: b
     spread = np.ptp(targets.values, axis=0) + np.abs(targets.values).max(axis=0) * np.finfo(float).eps
     noise = np.where(known, targets.errors, np.where(spread > 0, spread, 1.0))
     degrees = np.sum(list_exponents(len(scan.parameters), order), axis=1).astype(int)
-    size = max(1, BLOCK_NUMBERS // design.size)
-    blocks = [slice(start, start + size) for start in range(0, len(scan.bins), size)]
+    blocks = in_blocks(len(scan.bins), design.size, BLOCK_NUMBERS)
     fits = [
         _fit_block(design, degrees if shrinkage else None, targets.values[:, b], noise[:, b], known[b]) for b in blocks
     ]
@@ -147,7 +131,7 @@ def _fit_block(
     bad = np.flatnonzero((chi2 > ndf + TOLERATED_EXCESS * np.sqrt(2 * ndf)) & known)
     for _ in range(10 if len(bad) else 0):  # the residuals depend on tau only weakly: two or three turns do
         before = tau[bad]
-        tau[bad] = _find_tau(residuals[:, bad], noise[:, bad], ndf)
+        tau[bad] = find_tau(residuals[:, bad], noise[:, bad], ndf)
         total = np.hypot(noise[:, bad], tau[bad])
         coefficients[bad], triangle[bad], residuals[:, bad] = _solve(design, values[:, bad], total)
         if np.allclose(before, tau[bad], rtol=1e-2, atol=0):
@@ -174,7 +158,7 @@ def _solve(design: np.ndarray, values: np.ndarray, noise: np.ndarray) -> tuple[n
     return coefficients, triangle, values - design @ coefficients.T
 
 
-def _find_tau(residuals: np.ndarray, noise: np.ndarray, ndf: int) -> np.ndarray:
+def find_tau(residuals: np.ndarray, noise: np.ndarray, ndf: int | np.ndarray) -> np.ndarray:
     """Return tau (n_bins,) with sum(residuals^2 / (noise^2 + tau^2)) = ndf by bisection, 0 where none is needed."""
     low = np.zeros(residuals.shape[1])
     high = np.sum(residuals**2, axis=0) / ndf  # for this tau^2 the sum is below ndf whatever the noise

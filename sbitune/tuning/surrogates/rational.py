@@ -16,7 +16,6 @@ function misses, as for polynomials.
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
@@ -24,11 +23,11 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.basis import check_room, count_terms, evaluate_basis, list_exponents
-from sbitune.tuning.surrogates.covariance import correlate
+from sbitune.tuning.surrogates.basis import check_room, count_terms, evaluate_basis, in_blocks, list_exponents
+from sbitune.tuning.surrogates.binbybin import BinByBin
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
-from sbitune.tuning.surrogates.outputs import Scale, Targets, make_targets, to_contents
-from sbitune.tuning.surrogates.polynomial import TOLERATED_EXCESS, _find_tau
+from sbitune.tuning.surrogates.outputs import Scale, Targets, make_targets, root, to_contents
+from sbitune.tuning.surrogates.polynomial import TOLERATED_EXCESS, find_tau
 from sbitune.tuning.surrogates.rational_fit import Basis, Fitted, State, find_minimum, without_denominator
 from sbitune.tuning.surrogates.rational_positive import DELTA, bernstein_rows, least
 
@@ -45,7 +44,7 @@ _REFITS, _SETTLED = 8, 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class RationalSurrogate:
+class RationalSurrogate(BinByBin):
     """A rational function for every bin. Satisfies `BinnedModel`."""
 
     parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
@@ -63,18 +62,6 @@ class RationalSurrogate:
     log: np.ndarray  #: (n_bins,) True where the logarithm of the content is fitted
     correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the errors; None: independent
 
-    def predict(self, theta: Any) -> Prediction:
-        """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""
-        return self._evaluate(jnp.asarray(theta), jnp)
-
-    def covariance(self, theta: Any, indices: Any) -> Any:
-        """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX."""
-        return correlate(self.predict(theta).error, self.correlation, indices)
-
-    def predict_many(self, theta: Any) -> Prediction:
-        """Predict every bin at `theta` (n, n_parameters) with NumPy in float64: mean and error (n, n_bins)."""
-        return self._evaluate(np.asarray(theta, dtype=np.float64), np)
-
     def directions(self, theta: Any) -> np.ndarray:
         """(n_bins, n, n_terms) g F at `theta` (n, n_parameters), F F^T = C: the errors of two points covary as the
         product of theirs over the terms, on the fitted scale and without tau.
@@ -88,9 +75,7 @@ class RationalSurrogate:
     def _evaluate(self, theta: Any, xp: Any) -> Prediction:
         mean, projected = self._project(theta, xp)
         variance = xp.sum(projected**2, axis=-1) + xp.asarray(self.tau, dtype=theta.dtype) ** 2
-        # the gradient of a square root at zero is infinite, also in the branch that `where` does not take
-        error = xp.where(variance > 0, xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
-        return Prediction(*to_contents(mean, error, self.log, xp))
+        return Prediction(*to_contents(mean, root(variance, xp), self.log, xp))
 
     def _project(self, theta: Any, xp: Any) -> tuple[Any, Any]:
         """Means (..., n_bins) on the fitted scale and g F (..., n_bins, n_terms)."""
@@ -146,8 +131,7 @@ def fit_rational(
     spread = targets.values.std(axis=0)
     unit = np.where(spread > np.finfo(float).eps * np.abs(targets.values).max(axis=0), spread, 0.0)
     shift = np.where(unit > 0, targets.values.mean(axis=0), targets.values[0])
-    size = max(1, BLOCK_NUMBERS // (len(scan.runs) * (basis.phi.shape[1] + basis.psi.shape[1])))
-    blocks = [slice(i, i + size) for i in range(0, len(scan.bins), size)]
+    blocks = in_blocks(len(scan.bins), len(scan.runs) * terms, BLOCK_NUMBERS)
     fits = [_fit_block(basis, *_scaled(targets, shift, unit, block)) for block in blocks]
     c, factor, tau, chi2, ndf = (np.concatenate(parts) for parts in zip(*fits, strict=True))
     n_a = basis.phi.shape[1]
@@ -276,7 +260,7 @@ def _find_noise(
     tau = np.zeros(len(known))
     for _ in range(_REFITS):
         before, ndf = np.hypot(noise, tau), len(values) - fitted.used
-        excess = _find_tau(fitted.residuals, noise, ndf)  # pyright: ignore[reportArgumentType]
+        excess = find_tau(fitted.residuals, noise, ndf)
         guessed = np.sqrt(np.sum(fitted.residuals**2, axis=0) / ndf)
         tau = np.where(known, excess, 0.0)
         noise = np.where(known, noise, np.maximum(guessed, _LEAST_NOISE))
