@@ -55,7 +55,8 @@ def test_sequential_design_on_a_toy(tmp_path, capsys):
     # with as many runs, what more runs could lower is less where they were proposed
     assert found["proposed"][-1]["teachable"] < found["plain"][1]["teachable"]
     assert found["emulated"]["proposed 16"] == found["emulated"]["plain 16"]
-    assert all(row["bins"] < 2 for row in found["emulated_described"].values())
+    # data errors are 0.02 of the response: what few runs teach moves the tune by a few per cent of half the box
+    assert all(row["tune"] < 0.05 for row in found["emulated_described"].values())
     # runs of the card's own design were not made twice, and the others lie beside them
     assert len(list((tmp_path / "work/scan").glob("00*"))) == 24
     assert len(list((tmp_path / "work/sequential").glob("[0-9a-f]*"))) == 4
