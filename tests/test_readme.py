@@ -1,10 +1,12 @@
 """What the README shows must work as it stands there."""
 
+import json
 import re
 import subprocess
 
 import numpy as np
 import pytest
+from calling import call
 from click.testing import CliRunner
 from conftest import ROOT
 
@@ -28,6 +30,22 @@ def test_the_example_analysis_runs(tmp_path):
     # the mean multiplicity over all bins is that of the events, 20.5 +- 6.2/sqrt(200)
     profile = objects["/MY_2026_ANALYSIS/d02-x01-y01"]
     assert profile.total[4] / profile.total[0] == pytest.approx(20.5, abs=4 * 6.2 / np.sqrt(200))
+
+
+def test_the_whole_card_passes_every_check(tmp_path):
+    cards = [text for text in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL) if "kind: pythia" in text]
+    assert len(cards) == 1
+    (tmp_path / "card.yaml").write_text(cards[0])
+    found = json.loads(call("ls", "--json", tmp_path).stdout)
+    assert found["runs_to_make"] == 40
+    assert {path: row["bins"] for path, row in found["observables"].items()} == {
+        "/ALEPH_1996_S3486095/d01-x01-y01": 23,
+        "/ALEPH_1996_S3486095/d03-x01-y01": 21,
+        "/ALEPH_1996_S3486095/d04-x01-y01": 18,
+        "/ALEPH_1996_S3486095/d09-x01-y01": 33,
+        "/ALEPH_1996_S3486095/d18-x01-y01": 10,
+        "/DELPHI_1996_S3430090/d35-x01-y01": 1,
+    }
 
 
 def test_commands_in_the_readme_exist():

@@ -14,10 +14,11 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.coverage import collect, fit_known
 from sbitune.fitting.problem import Problem
 from sbitune.tuning.card import LoadedCard, load_card
+from sbitune.tuning.checking import check
 from sbitune.tuning.closure import pseudo_data
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import match
-from sbitune.tuning.scanning import check, make_scan
+from sbitune.tuning.scanning import make_scan
 from sbitune.tuning.validation import noise_of, read_on, run_points
 
 #: part of every range, around its middle, in which the truths lie
@@ -35,7 +36,8 @@ def truths(loaded: LoadedCard, n: int, seed: int) -> np.ndarray:
 def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Reporter = QUIET) -> dict:
     """Fit `n` pseudo-data sets of `events` events; gives the figures of `sbitune.fitting.coverage` with the pulls."""
     card = replace_events(loaded, events)
-    _, reference = check(card)
+    reference = check(card).reference
+    assert reference is not None
     scan = make_scan(loaded, reporter)
     surrogate = train_stage(loaded, scan, reporter)
     matched = match(scan, reference, loaded.rules())

@@ -66,7 +66,7 @@ class Study:
 
     def __init__(self, loaded: LoadedCard, kind: str, seed: int) -> None:
         self.loaded, self.config, self.seed = loaded, KINDS[kind], seed
-        self.parameters, _ = check(loaded)
+        self.parameters = check(loaded).parameters
         self.reference = read_reference(loaded.card.reference, loaded.directory)
         self.half = parameter_box(self.parameters)[1]
 

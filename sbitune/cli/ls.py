@@ -121,12 +121,9 @@ def _scan(scan: Any, path: Path, pattern: str) -> Figures:
 
 def _unmade(path: Path, pattern: str) -> Figures | None:
     """What a card asks for, of which there is no scan yet; None for what is no card's directory, or has a scan."""
-    import numpy as np
-
     from sbitune.data.professor import Reading
-    from sbitune.data.selection import weights_of
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.checking import check, extra_points
+    from sbitune.tuning.checking import check_scan, extra_points
     from sbitune.tuning.scanning import load_scan, stored_scan
 
     if not (path / "card.yaml").is_file():
@@ -138,13 +135,23 @@ def _unmade(path: Path, pattern: str) -> Figures | None:
         return _scan(load_scan(loaded.directory / card.scan.directory, reading), path, pattern)
     if loaded.stored is None and (loaded.work / "scan.npz").is_file():
         return None
-    parameters, reference = check(loaded)
-    chosen = reference.bins.take(np.flatnonzero(weights_of(reference.bins, loaded.rules()) > 0))
+    parameters, reference, booked = check_scan(loaded)
+    bins = reference.bins if reference is not None else booked.bins if booked is not None else None
     runs = {} if loaded.stored else {"runs_to_make": card.scan.runs + len(extra_points(loaded))}
     return {"title": card.title} | runs | {
         "parameters": range_rows(parameters if loaded.stored is None else stored_scan(loaded).parameters),
-        "observables": observable_rows(chosen, pattern, titles_in(reference)),
-    }  # fmt: skip
+    } | ({} if bins is None else {"observables": _chosen(loaded, bins, reference, pattern)})  # fmt: skip
+
+
+def _chosen(loaded: Any, bins: Any, reference: Any, pattern: str) -> Figures:
+    """The observables that a card selects; all, if it selects none."""
+    import numpy as np
+
+    from sbitune.data.selection import weights_of
+
+    rules = loaded.rules()
+    chosen = bins.take(np.flatnonzero(weights_of(bins, rules, strict=False) > 0)) if rules else bins
+    return observable_rows(chosen, pattern, {} if reference is None else titles_in(reference))
 
 
 def _other_file(path: Path, pattern: str) -> Figures | None:

@@ -68,19 +68,27 @@ def paragraph(words: str, kind: str = "") -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> str:
-    """Make a table; the columns in `numbers` are set flush right. A cell may be a (text, class) pair."""
-    right = set(numbers)
+    """Make a table; the columns in `numbers` are set flush right. A cell may be a (text, class) pair; columns in which
+    no row has a text are left out.
+    """
+    right, body = set(numbers), [list(row) for row in rows]
+    filled = [i for i in range(len(head)) if not body or any(_words(row[i]) != "" for row in body)]
 
     def cell(tag: str, i: int, value: object) -> str:
         words, extra = value if isinstance(value, tuple) else (value, "")
         kinds = " ".join(k for k in ("number" if i in right else "", extra) if k)
         return f'<{tag} class="{kinds}">{text(words)}</{tag}>' if kinds else f"<{tag}>{text(words)}</{tag}>"
 
-    top = "".join(cell("th", i, name) for i, name in enumerate(head))
-    lines = ("<tr>" + "".join(cell("td", i, value) for i, value in enumerate(row)) + "</tr>" for row in rows)
+    top = "".join(cell("th", i, head[i]) for i in filled)
+    lines = ("<tr>" + "".join(cell("td", i, row[i]) for i in filled) + "</tr>" for row in body)
     return (
         f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>\n' + "\n".join(lines) + "</tbody></table></div>"
     )
+
+
+def _words(cell: object) -> object:
+    """What a cell says."""
+    return cell[0] if isinstance(cell, tuple) else cell
 
 
 def figure(svg: str, caption: str = "", kind: str = "") -> str:

@@ -179,7 +179,8 @@ def _observables(fitted: Fitted) -> str:
             kind = "good" if o.chi2_tuned <= o.chi2_default else "bad"
         rows.append([*row, (tuned, kind), default, labels.get("Citation", "")])
     head = ["observable", "bins", "weight", "surrogate", "tuned run", "default run", "measurement"]
-    words = "chi2 of every observable with unit weights: the surrogate at the tune, and the generator run again."
+    again = ", and the generator run again" if fitted.record.validation is not None else ""
+    words = f"chi2 of every observable with unit weights: the surrogate at the tune{again}."
     return html.section("observables", "Observables", html.paragraph(words), html.table(head, rows, range(1, 6)))
 
 

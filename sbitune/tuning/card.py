@@ -43,19 +43,19 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     title: str
     """What is tuned to what, in one line."""
-    reference: tuple[str, ...]
+    reference: tuple[str, ...] = ()
     """YODA files (relative to the card), directories of them, Apprentice's data JSON, or names of embedded
-    measurements."""
+    measurements; `sbitune scan` and `sbitune train` need none."""
     scan: ScanConfig = ScanConfig()
     """How the parameters are sampled, or a scan that exists; needed unless the surrogate is one that exists."""
     generator: GeneratorConfig | None = None
     """Pythia, or a command. Without one an existing scan is fitted and not validated."""
     parameters: dict[str, ParameterConfig] = {}
-    """Parameters by the generator's own names. For an existing scan the default is all of its parameters, in the range
-    that its runs span."""
+    """Parameters by the generator's own names. For an existing scan those whose range is to be narrower than what its
+    runs span; the others are taken as they are."""
     observables: dict[str, float] = {}
-    """Selector -> weight: `/ANALYSIS/d01-x01-y01`, `...#a:b` (bins), `...@lo:hi` (interval); the path is a regular
-    expression matched at its start. The weight multiplies the residual, as in Professor."""
+    """What enters the fit. Selector -> weight: `/ANALYSIS/d01-x01-y01`, `...#a:b` (bins), `...@lo:hi` (interval); the
+    path is a regular expression matched at its start. The weight multiplies the residual, as in Professor."""
     weights: str | None = None
     """A Professor weight file, relative to the card, instead of `observables`."""
     surrogate: SurrogateConfig | FileConfig = AutoConfig()
@@ -157,7 +157,7 @@ def _check(loaded: LoadedCard) -> None:
         _check_parameter(loaded, name, parameter)
     if card.observables and card.weights is not None:
         raise InputError(f"{place('weights')}: give either observables or weights, not both")
-    if not card.observables and card.weights is None:
+    if not card.observables and card.weights is None and card.reference:
         raise InputError(f"{loaded.path}: give either observables or weights: an empty selection leaves nothing to fit")
     if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
         raise InputError(f"{place('generator', 'analyses')}: name at least one analysis (`sbitune ls analyses`)")
@@ -177,7 +177,8 @@ def _check_parameter(loaded: LoadedCard, name: str, parameter: ParameterConfig) 
 
 def _check_fit(loaded: LoadedCard) -> None:
     card = loaded.card
-    check_limits(loaded, {name: (p.low, p.high) for name, p in card.parameters.items()})
+    # a scan that exists may have more parameters than the card names
+    check_limits(loaded, {name: (p.low, p.high) for name, p in card.parameters.items()} if card.scan.runs else {})
     if not math.isfinite(card.fit.student_dof):
         raise InputError(f"{loaded.place('fit', 'student_dof')}: it is not finite; `loss: gauss` is its limit")
     for name, error in card.fit.theory_error.items():

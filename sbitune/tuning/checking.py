@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,23 +22,46 @@ from sbitune.tuning.coverage import check_coverage, check_rules
 from sbitune.tuning.enough import check_enough_runs
 
 
-def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
-    """Check all that can be checked before the first event; gives the parameters and the measured data.
+class Checked(NamedTuple):
+    """What was found when a card was checked."""
+
+    parameters: tuple[Parameter, ...]
+    reference: Reference | None  #: None: the card names none
+    booked: Booked | None  #: None: what the generator fills is not known before it runs
+
+
+def check(loaded: LoadedCard) -> Checked:
+    """Check all that can be checked of a tune before the first event.
+
+    Raises:
+        InputError: as `check_scan`, and for a card without a reference.
+    """
+    if not loaded.card.reference:
+        reference_of(loaded)  # says what is missing
+    return check_scan(loaded)
+
+
+def check_scan(loaded: LoadedCard) -> Checked:
+    """Check all that can be checked before the first event of a scan. It may be made without measured data, to see what
+    an analysis gives, and then have any number of runs.
 
     Raises:
         InputError: for settings, ranges, templates, analyses, references or observables that cannot work, and for
             fewer runs than the surrogate needs.
     """
-    reference = reference_of(loaded)
+    reference = reference_of(loaded) if loaded.card.reference else None
     before, booked = _check_generator(loaded)
-    check_rules(loaded, reference.bins, booked)
-    _check_theory(loaded, reference.bins)
-    if booked is not None:
-        check_coverage(loaded, reference.bins, booked)
-    if loaded.card.scan.directory is None and loaded.stored is None:
-        runs = loaded.card.scan.runs + len(extra_points(loaded))
-        check_enough_runs(loaded.learnt, runs, len(loaded.card.parameters), loaded.place("scan", "runs"))
-    return parameters_of(loaded.card, before), reference
+    if reference is not None:
+        check_rules(loaded, reference.bins, booked)
+        _check_theory(loaded, reference.bins)
+        if booked is not None:
+            check_coverage(loaded, reference.bins, booked)
+        if loaded.card.scan.directory is None and loaded.stored is None:
+            runs = loaded.card.scan.runs + len(extra_points(loaded))
+            check_enough_runs(loaded.learnt, runs, len(loaded.card.parameters), loaded.place("scan", "runs"))
+    elif booked is not None:
+        check_rules(loaded, booked.bins, booked, measured=False)
+    return Checked(parameters_of(loaded.card, before), reference, booked)
 
 
 def _check_theory(loaded: LoadedCard, measured: Bins) -> None:
@@ -64,6 +88,11 @@ def naming(place: str, remedy: str = "") -> Iterator[None]:
 def reference_of(loaded: LoadedCard) -> Reference:
     """Read the measured data of a card. Raises `InputError` with the place in the card of the source that is wrong."""
     sources = loaded.card.reference
+    if not sources:
+        raise InputError(
+            f"{loaded.place('reference')}: give the measured data to fit to (YODA files, or names of `sbitune ls "
+            "measurements`); without them there is no more than `sbitune scan` and `sbitune train`"
+        )
     try:
         return read_reference(sources, loaded.directory)
     except InputError as error:
@@ -87,7 +116,7 @@ def _check_generator(loaded: LoadedCard) -> tuple[dict[str, float], Booked | Non
         defaults = {name: p.default for name, p in card.parameters.items() if p.default is not None}
         before = check_ranges(ranges, catalogue, _place(loaded), defaults)
         return before, _check_analyses(loaded, catalogue)
-    if card.generator is not None:
+    if card.generator is not None and card.scan.directory is None:
         check_command(card.generator, ranges, loaded.directory, _place(loaded))
     return {}, None
 

@@ -16,17 +16,25 @@ from sbitune.tuning.booked import Booked
 from sbitune.tuning.card import LoadedCard
 
 
-def check_rules(loaded: LoadedCard, measured: Bins, booked: Booked | None) -> None:
-    """Check that every rule of the card selects a measured bin, and that not all of them take bins out.
+def check_rules(loaded: LoadedCard, bins: Bins, booked: Booked | None, measured: bool = True) -> None:
+    """Check that every rule of the card selects one of the bins, and that not all of them take bins out.
+
+    Args:
+        loaded: the card.
+        bins: that are measured or, of a card without measurements, that the analyses fill.
+        booked: what the analyses fill, if that can be known.
+        measured: which of both the bins are.
 
     Raises:
         InputError: naming the rule and what comes nearest to it.
     """
     rules = loaded.rules()
     for rule in rules:
-        if rule.weight > 0 and not np.any(weights_of(measured, [rule], strict=False)):
-            raise InputError(f"{rule.where}: no measured bin matches {rule.path!r}{_why(rule, measured, booked)}")
-    if not np.any(weights_of(measured, rules) > 0):
+        unknown = booked is not None and any(rule.selects(path) for path in booked.later) and not measured
+        if rule.weight > 0 and not unknown and not np.any(weights_of(bins, [rule], strict=False)):
+            what = "measured bin" if measured else "bin of the analyses"
+            raise InputError(f"{rule.where}: no {what} matches {rule.path!r}{_why(rule, bins, booked)}")
+    if measured and not np.any(weights_of(bins, rules) > 0):
         where = loaded.place("weights" if loaded.card.weights is not None else "observables")
         raise InputError(f"{where}: every weight is 0; nothing is left to fit")
 

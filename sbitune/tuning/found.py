@@ -57,7 +57,8 @@ def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
             "varies, or one without it"
         )
     more = "add runs" if existing else "raise scan.runs"
-    check_enough_runs(loaded.learnt, len(settled.runs), len(settled.parameters), place, more)
+    if loaded.card.reference:  # else nothing is fitted, and perhaps nothing learnt
+        check_enough_runs(loaded.learnt, len(settled.runs), len(settled.parameters), place, more)
     check_limits(loaded, {p.name: (p.low, p.high) for p in settled.parameters})
     write_text(_file(loaded), json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
     return settled

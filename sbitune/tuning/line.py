@@ -302,7 +302,7 @@ def validation_files(loaded: LoadedCard) -> dict[str, Path]:
 
 def tune(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
     """Run the whole line; stages that are done are not repeated."""
-    if loaded.stored is not None:
+    if loaded.stored is not None or not loaded.card.reference:
         check(loaded)
     scan = make_scan(loaded, reporter) if loaded.stored is None else stored_scan(loaded)
     surrogate = surrogate_stage(loaded, scan, reporter)

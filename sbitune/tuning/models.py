@@ -159,7 +159,7 @@ def matched_with(
     Raises:
         InputError: for weights without data, selected bins that are not measured, or other binnings.
     """
-    if not sources and loaded is None:
+    if not sources and (loaded is None or not loaded.card.reference):
         if weights is not None:
             raise InputError("--weights: say what was measured, too: --reference FILE or the name of a measurement")
         return None

@@ -21,7 +21,7 @@ from sbitune.generators.command import check_command, fill_places
 from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.checking import check
+from sbitune.tuning.checking import check_scan
 from sbitune.tuning.scanning import design
 
 
@@ -68,7 +68,7 @@ def design_of_card(loaded: LoadedCard) -> tuple[Design, list[Template], int]:
     card = loaded.card
     if card.scan.directory is not None or card.generator is None:
         raise InputError(f"{loaded.place('scan', 'directory')}: this card has a scan; there are no points to be made")
-    check(loaded)
+    check_scan(loaded)
     found = Design(tuple(card.parameters), design(loaded), {}, card.scan.seed)
     return found, _templates_of(loaded), card.scan.events
 

@@ -12,15 +12,18 @@ from sbitune.data import mcnntunes
 from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError
 from sbitune.data.formats import HDF5, layout_of
+from sbitune.data.names import nearest
 from sbitune.data.professor import RECORD, Reading, collect, read_runs
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import weights_of
 from sbitune.generators.campaign import Means, run_campaign
+from sbitune.generators.command import check_command
+from sbitune.generators.config import CommandConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
 from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card
-from sbitune.tuning.checking import check, extra_points, naming, with_defaults
+from sbitune.tuning.checking import check_scan, extra_points, naming, with_defaults
 from sbitune.tuning.found import Noting, settle_scan
 
 
@@ -75,7 +78,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     """
     card = loaded.card
     need_scan(loaded)
-    parameters, _ = check(loaded)
+    parameters = check_scan(loaded).parameters
     reporter = Noting(reporter)
     if card.scan.directory is not None:
         if card.scan.extra is not None:
@@ -100,18 +103,21 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
     reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
     with naming(loaded.place("scan", "directory")):
         found = load_scan(loaded.directory / str(scan.directory), reading)
-    if not parameters:
-        return replace(found, parameters=with_defaults(loaded, found.parameters))
     names = [p.name for p in found.parameters]
-    if sorted(names) != sorted(p.name for p in parameters):
-        raise InputError(
-            f"{loaded.place('parameters')}: the scan has {', '.join(names)}, the card "
-            f"{', '.join(p.name for p in parameters)}; name all of them, or none to take the range that the runs span"
-        )
-    order = [names.index(p.name) for p in parameters]
-    for parameter, column in zip(parameters, order, strict=True):
-        _check_range(loaded, parameter, found, column)
-    return replace(found, parameters=parameters, theta=found.theta[:, order])
+    named = {p.name: p for p in parameters}
+    for name in named:
+        if name not in names:
+            raise InputError(
+                f"{loaded.place('parameters', name)}: the scan has no such parameter{nearest(name, names)}"
+            )
+        _check_range(loaded, named[name], found, names.index(name))
+    # in the order of the card, if that has all of them
+    order = [names.index(name) for name in named] if len(named) == len(names) else list(range(len(names)))
+    others = {p.name: p for p in with_defaults(loaded, found.parameters)}
+    settled = tuple((others | named)[names[column]] for column in order)
+    if isinstance(loaded.card.generator, CommandConfig):
+        check_command(loaded.card.generator, names, loaded.directory, loaded.place)
+    return replace(found, parameters=settled, theta=found.theta[:, order])
 
 
 def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: int) -> None:
@@ -126,8 +132,8 @@ def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: 
     if parameter.low < low or parameter.high > high:
         raise InputError(
             f"{loaded.place('parameters', parameter.name)}: [{parameter.low:g}, {parameter.high:g}] is wider than the "
-            f"scan, whose runs span [{span.min():.6g}, {span.max():.6g}]; take a range inside, or leave out "
-            "`parameters` to take the scan's"
+            f"scan, whose runs span [{span.min():.6g}, {span.max():.6g}]; take a range inside, or leave the "
+            "parameter out to take the scan's"
         )
 
 
@@ -149,7 +155,9 @@ def stored_scan(loaded: LoadedCard) -> Scan:
         raise InputError(f"{path}: not made yet; run `sbitune scan {loaded.path}` first")
     scan = Scan.load(path)
     card = {name: (p.low, p.high) for name, p in loaded.card.parameters.items()}
-    if card and list(card.items()) != [(p.name, (p.low, p.high)) for p in scan.parameters]:
+    made = [(p.name, (p.low, p.high)) for p in scan.parameters]
+    partly = loaded.card.scan.directory is not None and set(card.items()) <= set(made) and len(card) < len(made)
+    if card and not partly and list(card.items()) != made:
         raise InputError(f"{path}: the card's parameters have changed; run `sbitune scan {loaded.path}` again")
     check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
     return scan

@@ -1,5 +1,6 @@
 """`sbitune scan`: faults that only runs find, and what it does without."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -29,6 +30,36 @@ def test_too_few_runs_are_refused_before_the_first(tmp_path):
     result = call("tune", tmp_path, code=2)
     assert "card.yaml:10: scan.runs: a polynomial of order 3 in 2 parameters needs at least 11 runs" in result.stderr
     assert not (tmp_path / "work").exists()
+
+
+def test_a_scan_needs_no_measurement_and_a_fit_does(tmp_path):
+    toyline.make(tmp_path, runs=3)
+    toyline.edit(tmp_path, "reference: [data.yoda]\nobservables:\n  /TOY: 1\n", "")
+    assert "card.yaml: reference: give the measured data to fit to" in call("tune", tmp_path, code=2).stderr
+    assert not (tmp_path / "work").exists()
+    assert json.loads(call("scan", "--json", tmp_path).stdout)["bins"] == 8 + 8 + 1
+    found = json.loads(call("ls", "--json", tmp_path).stdout)
+    assert list(found["observables"]) == ["/TOY/d01", "/TOY/d02", "/TOY/d03"]
+    toyline.edit(tmp_path, "order: 3", "order: 0")
+    assert "card.yaml: reference: give the measured data to fit to" in call("fit", tmp_path, code=2).stderr
+
+
+def test_selectors_of_a_scan_without_measurement_are_compared_with_the_analyses(tmp_path, lep_card):
+    text = own_card(tmp_path, lep_card, [0, 0.1, 0.2, 0.3], "/MINE/h").path.read_text()
+    (tmp_path / "card.yaml").write_text(text.replace("reference: [mine.yoda]\n", "").replace("/MINE/h", "/MINE/hh"))
+    said = call("scan", tmp_path, code=2).stderr
+    assert "/MINE/hh: no bin of the analyses matches '/MINE/hh'; the nearest observables are /MINE/h" in said
+    (tmp_path / "card.yaml").write_text(text.replace("reference: [mine.yoda]\n", ""))
+    assert json.loads(call("ls", "--json", tmp_path).stdout)["observables"]["/MINE/h"]["bins"] == 3
+
+
+def test_fit_reads_a_scan_that_exists(tmp_path):
+    toyline.make(tmp_path / "made")
+    call("scan", tmp_path / "made")
+    text = (tmp_path / "made/card.yaml").read_text()
+    existing = text[text.index("reference:") :].replace("data.yoda", "made/data.yoda")
+    (tmp_path / "card.yaml").write_text(f"title: toy\nscan: {{directory: made/work/scan}}\n{existing}")
+    assert json.loads(call("fit", "--json", tmp_path).stdout)["parameters"]["a"]["value"] == pytest.approx(1.3, abs=0.1)
 
 
 def test_settings_that_cannot_start_are_code_2_with_their_line(tmp_path, lep_card):

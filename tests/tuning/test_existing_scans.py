@@ -15,7 +15,7 @@ from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.envelopes import find_envelopes
 from sbitune.tuning.line import tune
-from sbitune.tuning.scanning import make_scan
+from sbitune.tuning.scanning import make_scan, stored_scan
 
 FLAVOUR = ROOT.parent / "shared" / "scans" / "flavour"
 CARD = """
@@ -70,8 +70,31 @@ def test_parameters_in_the_card_must_be_the_scans(toy, tmp_path):
     )
     (tmp_path / "card.yaml").write_text(card + "parameters: {b: {low: -1, high: 1}, a: {low: 0.5, high: 2.0}}\n")
     assert [p.name for p in make_scan(load_card(tmp_path)).parameters] == ["b", "a"]
-    (tmp_path / "card.yaml").write_text(card + "parameters: {a: {low: 0.5, high: 2.0}}\n")
-    with pytest.raises(InputError, match=r"the scan has a, b, the card a; name all of them, or none"):
+    (tmp_path / "card.yaml").write_text(card + "parameters: {b: {low: -1, high: 1}, c: {low: 0.5, high: 2.0}}\n")
+    with pytest.raises(InputError, match=r"card.yaml:7: parameters.c: the scan has no such parameter; there are a, b"):
+        make_scan(load_card(tmp_path))
+
+
+def test_the_range_of_one_parameter_is_narrowed_alone(toy, tmp_path):
+    directory, made = toy
+    data = directory / "data.yoda"
+    card = CARD.format(scan=directory / "scan.h5", reference=data, selector="/TOY", kind="polynomial")
+    narrow = "parameters: {b: {low: 0, high: 0.8}}\nfit: {limits: {a: [1.2, 1.4]}}\n"
+    (tmp_path / "card.yaml").write_text(card + narrow)
+    fitted = tune(load_card(tmp_path))
+    a, b = fitted.scan.parameters
+    assert (a.name, a.low, a.high) == ("a", 0.5, 2.0)
+    assert (b.name, b.low, b.high) == ("b", 0, 0.8)
+    found = fitted.record.parameters
+    assert 1.2 <= found["a"].value <= 1.4
+    assert abs(found["b"].value - 0.4) < 3 * found["b"].error
+    # what follows the fit finds that scan
+    assert stored_scan(load_card(tmp_path)).parameters == fitted.scan.parameters
+    (tmp_path / "card.yaml").write_text(card + narrow.replace("0.8", "0.7"))
+    with pytest.raises(InputError, match="parameters have changed"):
+        stored_scan(load_card(tmp_path))
+    (tmp_path / "card.yaml").write_text(card + narrow.replace("a: [1.2, 1.4]", "aa: [1.2, 1.4]"))
+    with pytest.raises(InputError, match=r"fit.limits.aa: no such parameter; did you mean a\?"):
         make_scan(load_card(tmp_path))
 
 

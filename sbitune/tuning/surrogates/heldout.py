@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Scan
+from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import spread_evenly
 from sbitune.tuning.surrogates.covariance import correlate
@@ -68,11 +68,10 @@ def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, m
     that the trials do not know of.
     """
     seen = _look(scan, correlation)
-    wanted = np.zeros(len(scan.runs), bool)
-    wanted[spread_evenly(len(scan.runs), MOST_RUNS)] = True
+    wanted = _some_of(scan, np.arange(len(scan.runs)))
     found: list[HeldOut] = []
     for held, trial in trials:
-        runs = np.flatnonzero(held & wanted)
+        runs = np.flatnonzero(held & np.isin(np.arange(len(held)), wanted))
         found += seen.say(scan, runs, trial.predict_many(scan.theta[runs]).mean, trial)
     return [one._replace(covariance=one.covariance + more * one.noise) for one in found]
 
@@ -80,10 +79,17 @@ def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, m
 def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> list[HeldOut]:
     """The same of the groups of networks."""
     seen = _look(scan, scan.correlation)
-    rows = spread_evenly(len(groups.runs), MOST_RUNS)
+    rows = np.flatnonzero(np.isin(groups.runs, _some_of(scan, groups.runs)))
     found = seen.say(scan, groups.runs[rows], groups.mean[rows], surrogate)
     extra = groups.extra[np.ix_(rows, seen.bins)]
     return [one._replace(noise=one.noise + np.diag(e**2)) for one, e in zip(found, extra, strict=True)]
+
+
+def _some_of(scan: Scan, runs: np.ndarray) -> np.ndarray:
+    """Some of the runs (n,): of those in the box, than which a scan may be wider."""
+    centre, half = parameter_box(scan.parameters)
+    inside = runs[(np.abs(scan.theta[runs] - centre) <= half * (1 + 1e-9)).all(axis=1)]
+    return inside[spread_evenly(len(inside), MOST_RUNS)]
 
 
 def _look(scan: Scan, correlation: np.ndarray | None) -> _Seen:
