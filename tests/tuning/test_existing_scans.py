@@ -76,7 +76,7 @@ def test_parameters_in_the_card_must_be_the_scans(toy, tmp_path):
 
 
 def test_the_range_of_one_parameter_is_narrowed_alone(toy, tmp_path):
-    directory, made = toy
+    directory, _ = toy
     data = directory / "data.yoda"
     card = CARD.format(scan=directory / "scan.h5", reference=data, selector="/TOY", kind="polynomial")
     narrow = "parameters: {b: {low: 0, high: 0.8}}\nfit: {limits: {a: [1.2, 1.4]}}\n"
