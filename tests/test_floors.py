@@ -74,6 +74,13 @@ def test_every_package_has_a_floor():
     assert packages == set(ALLOWED)
 
 
+def test_the_top_level_is_what_was_asked_for():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT.parent, capture_output=True, text=True).stdout.split()
+    tops = {name.split("/")[0] for name in tracked if not name.startswith(".")}
+    if tops:  # a checkout
+        assert tops == {"pyproject.toml", "sbitune", "tunes", "analyses", "tests", "notebooks", "README.md", "LICENSE"}
+
+
 def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 

@@ -11,7 +11,11 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option("--analysis-file", "files", multiple=True, help="Python file with an analysis of your own.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="YODA file to write (.yoda[.gz]).")
 @click.option(
-    "--yoda-version", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Format generation."
+    "--yoda-version",
+    type=click.Choice(["1", "2"]),
+    default="1",
+    show_default=True,
+    help="That of Rivet 3 or 4.",
 )
 @click.option("--cross-section", type=float, help="Cross-section in pb, if the events do not carry one.")
 @click.option("--max-events", type=click.IntRange(min=1), help="Stop after this many events.")
@@ -33,7 +37,7 @@ def command(
     from sbitune.data import yoda
     from sbitune.data.formats import YODA
     from sbitune.generators.eventfiles import analyse
-    from sbitune.generators.observables import register
+    from sbitune.generators.observables import as_rivet4, register
     from sbitune.tuning.tables import check_suffix
 
     check_suffix(output, YODA)
@@ -41,6 +45,6 @@ def command(
         register(file)
     section = None if cross_section is None else (cross_section, 0.0)
     objects = analyse(list(events), list(names), cross_section=section, max_events=max_events)
-    yoda.write(output, objects, version=int(yoda_version))
+    yoda.write(output, as_rivet4(objects) if yoda_version == "2" else objects, version=int(yoda_version))
     count = next((o.entries for o in objects if o.path == "/RAW/_EVTCOUNT" and isinstance(o, yoda.Counter)), 0)
     return {"events": int(count), "objects": len(objects), "output": output}

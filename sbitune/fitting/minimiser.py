@@ -35,6 +35,8 @@ _WORTH_A_LOOK, _MINIMA = 100.0, 16
 _FEW_MINIMA = 3
 #: the fit begins again from lower minima so many times
 _RESTARTS = 4
+#: relative difference between numerical and exact errors that is not worth a word
+_HESSE_AGREES = 0.05
 #: MINUIT's tolerance: the estimated distance to the minimum ends below 0.002 of this
 _TOLERANCE = 1e-4
 
@@ -201,6 +203,11 @@ def _describe(m: Minuit, objective: Objective, config: FitConfig, starts: tuple[
     errors = find_errors(m, objective, at_limit, config.minos)
     terms = objective.terms(u, weighted=False)
     notes = [*errors.notes, *(f"{name} is at the end of its range: widen it" for name in at_limit)]
+    if errors.difference > _HESSE_AGREES:
+        notes.append(
+            f"MINUIT's numerical errors (HESSE) differ by up to {errors.difference:.0%} from those of the exact second "
+            "derivatives, which are quoted"
+        )
     others = [s for s in starts if s.valid and abs(s.chi2 - min(t.chi2 for t in starts if t.valid)) > 0.1]
     if others:
         notes.append(f"{len(others)} of {len(starts)} starts ended in a higher minimum")

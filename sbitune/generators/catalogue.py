@@ -24,7 +24,11 @@ _OF_RUNS = {"random:seed", "random:setseed"}
 #: properties of particles that are lists of codes of particles
 _CODES = re.compile(r"(?:on|off)(?:Pos|Neg)?If(?:Any|All|Match)", re.IGNORECASE)
 #: properties of particles that are numbers
-_NUMBERS = {"m0", "mwidth", "mmin", "mmax", "tau0", "bratio"}
+_NUMBERS = {"m0", "mwidth", "mmin", "mmax", "tau0", "bratio", "rescalebr"}
+_WHOLE = {"spintype", "chargetype", "coltype", "memode"}
+_SWITCHES = {"isresonance", "maydecay", "taucalc", "doexternaldecay", "varwidth", "isvisible", "doforcewidth"}
+#: files that Pythia takes although they belong to other values of the parameters
+_OF_ANOTHER_RUN = {"multipartoninteractions:reuseinit", "multipartoninteractions:initfile"}
 
 
 class Setting(NamedTuple):
@@ -129,6 +133,11 @@ def check_settings(settings: Sequence[str], place: Place = spell_key) -> Catalog
                 f"{where}: every run has a seed of its own, which would take the place of {line!r}; take this line "
                 "away, and set `scan.seed` for other random numbers"
             )
+        if name.lower() in _OF_ANOTHER_RUN:
+            raise InputError(
+                f"{where}: {name} takes what was initialised with other values of the parameters, without a word; take "
+                "this line away"
+            )
         particle = _PARTICLE.match(name)
         if particle:
             _check_property(name, particle[1], value, where)
@@ -144,6 +153,10 @@ def _check_property(name: str, key: str, value: str, where: str) -> None:
         raise InputError(f"{where}: {name} must be on, off or 0 to 3, not {value!r}")
     if key.lower() in _NUMBERS and not _is_number(value):
         raise InputError(f"{where}: {name} needs a number, not {value!r}")
+    if key.lower() in _WHOLE and not re.fullmatch(r"[-+]?\d+", value):
+        raise InputError(f"{where}: {name} needs a whole number, not {value!r}")
+    if key.lower() in _SWITCHES and value.lower() not in _FLAGS:
+        raise InputError(f"{where}: {name} is a flag; write on or off, not {value!r}")
     if _CODES.fullmatch(key) and not re.fullmatch(r"[-+]?\d+(\s+[-+]?\d+)*", value):
         raise InputError(f"{where}: {name} needs codes of particles with blanks between them, not {value!r}")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.paths import analysis_of
+from sbitune.data.paths import analysis_of, reference_key
 from sbitune.data.selection import Rule, weights_of
 from sbitune.generators.config import PythiaConfig
 from sbitune.tuning.booked import Booked
@@ -94,6 +94,19 @@ def check_coverage(loaded: LoadedCard, measured: Bins, booked: Booked) -> None:
         raise InputError(_not_measured(unmeasured, measured, rules))
 
 
+def check_measured(loaded: LoadedCard, bins: Bins, measured: Bins) -> None:
+    """Check that every selected bin of a scan that was read or made is measured.
+
+    Raises:
+        InputError: naming the rule that selects the first that is not, and the observable.
+    """
+    rules = loaded.rules()
+    keyed = Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high)
+    lost = np.flatnonzero((weights_of(keyed, rules, strict=False) > 0) & (measured.locate(keyed) < 0))
+    if len(lost):
+        raise InputError(_not_measured(keyed.take(lost), measured, rules, "the scan has"))
+
+
 def _not_booked(loaded: LoadedCard, missing: Bins, rules: Sequence[Rule], booked: Booked) -> str:
     path = missing.paths()[0]
     where, analysis = _chosen_by(missing, rules), analysis_of(path)
@@ -128,13 +141,13 @@ def _own(analysis: str) -> str:
     return " with a file of yours in generator.analysis_files: sbitune has none of this name (`sbitune ls analyses`)"
 
 
-def _not_measured(bins: Bins, measured: Bins, rules: Sequence[Rule]) -> str:
+def _not_measured(bins: Bins, measured: Bins, rules: Sequence[Rule], verb: str = "the analysis fills") -> str:
     path, where = bins.paths()[0], _chosen_by(bins, rules)
     if not len(measured.of(path)):
         return f"{_at(where, path)}: the reference has no such histogram; add its YODA file to `reference`"
     mine = measured.take(measured.of(path))
     return (
-        f"{_at(where, path)}: the analysis fills a bin [{bins.low[0]:g}, {bins.high[0]:g}] that the reference "
+        f"{_at(where, path)}: {verb} a bin [{bins.low[0]:g}, {bins.high[0]:g}] that the reference "
         f"does not have: it has {_describe(mine)}; generator and reference must have the same binning"
     )
 

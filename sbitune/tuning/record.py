@@ -120,6 +120,8 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     validation: ValidationRecord | None = None
     answer: dict[str, Any] = {}
     """How sure the tune is: tension, theory errors, weights, goodness of fit and coverage by toys, see `answer`."""
+    hesse_difference: float | None = None
+    """Largest relative difference between MINUIT's numerical errors and those of the exact second derivatives."""
     choice: list[dict[str, float | str]] = []
     """What held-out runs say of the surrogate, and of the kinds that were compared with it, best first."""
     closure: dict[str, Any] = {}
@@ -161,6 +163,7 @@ def make_record(
         notes=list(tune.notes),
         minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
         surrogate={key: value for key, value in surrogate.items() if key not in ("choice", "closure")},
+        hesse_difference=float(tune.hesse_difference) if np.isfinite(tune.hesse_difference) else None,
         choice=surrogate.get("choice", []),
         closure=surrogate.get("closure", {}),
         provenance=provenance,
@@ -235,7 +238,7 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
         starts=tuple(_start(minimum) for minimum in record.minima),
         edm=np.nan,
         calls=0,
-        hesse_difference=np.nan,
+        hesse_difference=np.nan if record.hesse_difference is None else record.hesse_difference,
         status=record.status,
         notes=tuple(record.notes),
     )

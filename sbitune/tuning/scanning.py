@@ -14,6 +14,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.formats import HDF5, layout_of
 from sbitune.data.names import nearest
 from sbitune.data.professor import RECORD, Reading, collect, read_runs
+from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import weights_of
@@ -24,6 +25,7 @@ from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
 from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card
 from sbitune.tuning.checking import check_scan, extra_points, naming, with_defaults
+from sbitune.tuning.coverage import check_measured
 from sbitune.tuning.found import Noting, settle_scan
 
 
@@ -78,21 +80,27 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     """
     card = loaded.card
     need_scan(loaded)
-    parameters = check_scan(loaded).parameters
+    parameters, reference, _ = check_scan(loaded)
     reporter = Noting(reporter)
     if card.scan.directory is not None:
         if card.scan.extra is not None:
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
-        scan = settle_scan(loaded, _existing(loaded, parameters, reporter), reporter)
-        scan.save(loaded.work / "scan.npz")
-        return scan
+        found = _existing(loaded, parameters, reporter)
+        return _settled(loaded, found, reference, reporter)
     points = design(loaded)
     tasks = tasks_at(loaded, list(card.parameters), points, list(run_names(len(points))), card.scan.events)
     how = means(card)._replace(place=loaded.place("generator", "settings"))
     made = run_campaign(tasks, loaded.work / "scan", how, partial(reporter.progress, "runs"))
     for name, reason in made.failures.items():
         reporter.say(f"left out: run {name} failed: {reason}")
-    scan = settle_scan(loaded, _collect(loaded, made.runs, parameters, reporter), reporter)
+    return _settled(loaded, _collect(loaded, made.runs, parameters, reporter), reference, reporter)
+
+
+def _settled(loaded: LoadedCard, scan: Scan, reference: Reference | None, reporter: Noting) -> Scan:
+    """The scan as it is kept: examined, and compared with the measured bins."""
+    if reference is not None:
+        check_measured(loaded, scan.bins, reference.bins)
+    scan = settle_scan(loaded, scan, reporter)
     scan.save(loaded.work / "scan.npz")
     return scan
 

@@ -1,6 +1,7 @@
 """The commands: help with an example, figures as JSON, words on standard error, exit codes 0, 1 and 2."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from calling import call
 
 from sbitune.cli.main import COMMANDS
 from sbitune.data import yoda
+from sbitune.generators.observables import merge_runs
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -114,8 +116,51 @@ def test_analyse_stored_events(tmp_path):
     multiplicity = yoda.read(out)["/ALEPH_1996_S3486095/d19-x01-y01"]
     theirs = yoda.read(DATA / "lep91_200.rivet317.yoda.gz")["/ALEPH_1996_S3486095/d19-x01-y01"]
     np.testing.assert_allclose(multiplicity.sums, theirs.sums, rtol=2e-6)
-    call("analyse", DATA / "lep91_200.npz", *options, "-o", tmp_path / "out2.yoda", "--yoda-version", "2")
-    assert "YODA_HISTO1D_V3" in (tmp_path / "out2.yoda").read_text()
+
+
+def test_analyse_hepmc(tmp_path):
+    pytest.importorskip("pyhepmc")
+    figures = json.loads(
+        call("analyse", DATA / "lep91_200.hepmc.gz", "-a", "PDG_HADRON_MULTIPLICITIES", "-o", tmp_path / "out.yoda",
+             "--max-events", 20, "--json").stdout
+    )  # fmt: skip
+    assert figures["events"] == 20
+    assert yoda.read(tmp_path / "out.yoda")["/RAW/_XSEC"].values[0, 0] == pytest.approx(41443.41, rel=1e-4)
+
+
+def test_analyse_with_the_conventions_of_rivet_4(tmp_path):
+    """Finished histograms are estimates with the source `stats`, raw ones stay; such runs are merged as others are."""
+    options = ["-a", "ALEPH_1996_S3486095", "-a", "OPAL_2004_S6132243"]
+    for version in "12":
+        out = tmp_path / f"out{version}.yoda"
+        call("analyse", DATA / "lep91_200.npz", *options, "-o", out, "--yoda-version", version)
+    one, two = yoda.read(tmp_path / "out1.yoda"), yoda.read(tmp_path / "out2.yoda")
+    assert list(one) == list(two)
+    for path, item in one.items():
+        if path.startswith("/RAW/") and path != "/RAW/_XSEC":
+            assert type(two[path]) is type(item)
+        elif isinstance(item, yoda.Counter):
+            assert two[path].sumw == item.sumw
+        elif path.endswith("/_XSEC"):
+            assert two[path].axes == ()
+            assert two[path].values[0] == item.values[0, 0]
+        else:
+            assert list(two[path].sources) == ["stats"]
+            ours, theirs = yoda.points(two[path]), yoda.points(item)
+            filled = item.sums[:, -1] > 0
+            np.testing.assert_allclose(ours.low, theirs.low, rtol=1e-6)
+            np.testing.assert_allclose(ours.value[filled], theirs.value[filled], rtol=1e-6)
+            np.testing.assert_allclose(ours.plus[filled], theirs.plus[filled], rtol=1e-5)
+            assert np.isnan(two[path].values[[0, -1]]).all()
+            assert not np.any(ours.plus[~filled])
+    text = (tmp_path / "out2.yoda").read_text()
+    assert re.search(r"BEGIN YODA_ESTIMATE0D_V3 /_XSEC\n", text)
+    assert re.search(r"BEGIN YODA_HISTO1D_V3 /RAW/ALEPH", text)
+    merged = [{o.path: o for o in merge_runs([objects, objects])} for objects in (one, two)]
+    for path in one:
+        if isinstance(one[path], yoda.Histo1D):
+            np.testing.assert_allclose(merged[1][path].sums, merged[0][path].sums, rtol=2e-6)
+    assert merged[1]["/_EVTCOUNT"].entries == 400
 
 
 FAULTS = [

@@ -29,6 +29,7 @@ def test_good_settings_pass():
     check_settings(LEP)
     check_settings(["Tune:ee = 7", "StringZ:aLund = 2", "PartonLevel:MPI=no", "Beams:LHEF = events.lhe"])
     check_settings(["24:onPosIfAny = 1 -2  +3", "24:offIfAny = 5"])
+    check_settings(["211:mayDecay = on", "111:tau0 = 1e-5", "111:0:meMode = 0", "23:spinType = 3"])
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,15 @@ def test_good_settings_pass():
         ("23:onIfAny = a b", "needs codes of particles with blanks between them, not 'a b'"),
         ("23:onIfAny = 1,2", "needs codes of particles with blanks between them, not '1,2'"),  # Pythia takes 1 alone
         ("24:onNegIfMatch = 1.5 2", "needs codes of particles"),
+        ("211:mayDecay = maybe", "211:mayDecay is a flag; write on or off, not 'maybe'"),
+        ("23:isResonance = perhaps", "is a flag"),
+        ("23:spinType = 1.7", "23:spinType needs a whole number, not '1.7'"),
+        ("111:0:meMode = 1.5", "needs a whole number"),
+        ("111:0:bRatio = all", "needs a number"),
+        (
+            "MultipartonInteractions:reuseInit = 3",
+            "other values of the parameters, without a word; take this line",
+        ),
         ("StringZ:aLund", "expected 'NAME = VALUE'"),
         ("StringZ:aLund = nan", "outside Pythia's range"),
         (

@@ -117,3 +117,28 @@ def test_the_real_json_and_the_real_yoda_file_are_the_same_data(flavour: Path) -
     assert ours.bins.labels() == theirs.bins.labels()
     np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-12)
     np.testing.assert_allclose(ours.total_errors, theirs.total_errors, rtol=1e-12)
+
+
+def test_sources_that_move_bins_together_make_the_covariance(scan: Scan, tmp_path: Path) -> None:
+    """V = diag(stat^2) + sum of s s^T over sources and histograms; without correlations diag of the total."""
+    edges = np.array([0.0, 1.0, 2.0])
+    stat, lumi, jes = np.array([0.3, 0.4]), np.array([0.2, -0.1]), np.array([0.05, 0.6])
+    rows = {name: np.full((4, 2), np.nan) for name in ("stat", "sys,lumi", "sys,jes")}
+    for name, shift in zip(rows, (stat, lumi, jes), strict=True):
+        rows[name][1:3] = np.stack([-shift, shift], axis=1)
+    values = np.array([np.nan, 10.0, 11.0, np.nan])
+    objects = [yoda.Estimate(f"/REF/{name}", (yoda.Axis("d", edges),), values, rows) for name in "xy"]
+    yoda.write(tmp_path / "sources.yoda", objects, version=2)
+    reference = read_reference([tmp_path / "sources.yoda"])
+    bins = Bins(
+        np.array(["/x", "/x", "/y", "/y"]), np.array([0, 1, 0, 1]), np.tile(edges[:2], 2), np.tile(edges[1:], 2)
+    )
+    n = len(scan.runs)
+    ours = Scan(scan.parameters, scan.theta, np.ones((n, 4)), np.full((n, 4), 0.1), bins, scan.runs)
+    rules = rules_from_mapping({"/[xy]": 1}, "card")
+    one = np.diag(stat**2) + np.outer(lumi, lumi) + np.outer(jes, jes)
+    matched = match(ours, reference, rules)
+    assert sorted(matched.measured.names) == [f"/{p}: sys,{s}" for p in "xy" for s in ("jes", "lumi")]
+    np.testing.assert_allclose(matched.measured.covariance(), np.kron(np.eye(2), one), rtol=1e-6, atol=1e-9)
+    alone = match(ours, reference, rules, correlations=False).measured.covariance()
+    np.testing.assert_allclose(alone, np.diag(np.tile(np.diag(one), 2)), rtol=1e-6, atol=1e-9)

@@ -203,9 +203,15 @@ def test_references_that_do_not_fit(tmp_path):
     yoda.write(tmp_path / "data.yoda", [cut, *objects[1:]])
     with pytest.raises(InputError, match=r"observable /TOY/d01#0: the reference has no bin \[0, 0.125\]"):
         fit_stage(loaded, scan, train_stage(loaded, scan))
+    # the line compares before it learns anything, and names the rule
+    place = r"card.yaml:13: observables./TOY: observable /TOY/d01: "
+    with pytest.raises(InputError, match=rf"{place}the scan has a bin \[0, 0.125\] that the reference does not have"):
+        make_scan(loaded)
     yoda.write(tmp_path / "data.yoda", objects[1:])
     with pytest.raises(InputError, match=r"observable /TOY/d01: the reference has no such histogram"):
         fit_stage(loaded, scan, train_stage(loaded, scan))
+    with pytest.raises(InputError, match=rf"{place}the reference has no such histogram; add its YODA file"):
+        make_scan(loaded)
 
 
 def test_a_reference_that_is_gone_has_its_place_in_the_card_at_every_stage(tmp_path):

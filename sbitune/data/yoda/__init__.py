@@ -3,6 +3,7 @@
 from sbitune.data.yoda.estimates import Estimate, Scatter
 from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D
 from sbitune.data.yoda.hists import from_hist, to_hist
+from sbitune.data.yoda.inert import to_estimate
 from sbitune.data.yoda.library import from_yoda, to_yoda
 from sbitune.data.yoda.merging import identical, merge
 from sbitune.data.yoda.model import Counter, Histo1D, Profile1D
@@ -32,6 +33,7 @@ __all__ = [
     "merge",
     "points",
     "read",
+    "to_estimate",
     "to_hist",
     "to_yoda",
     "write",

@@ -8,6 +8,7 @@ share, `kernels` the compiled loops.
 from sbitune.generators.eventfiles import analyse
 from sbitune.generators.observables.framework.addition import add_raw
 from sbitune.generators.observables.framework.analysis import Analysis, Booking, Energy
+from sbitune.generators.observables.framework.finalise import as_rivet4
 from sbitune.generators.observables.framework.registry import available, load, register
 from sbitune.generators.observables.framework.run import AnalysisRun, finalize_raw, merge_runs
 from sbitune.generators.observables.framework.warming import compile_kernels
@@ -20,6 +21,7 @@ __all__ = [
     "Energy",
     "add_raw",
     "analyse",
+    "as_rivet4",
     "available",
     "compile_kernels",
     "finalize_raw",

@@ -8,7 +8,13 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.yoda import Counter, Histo1D, Profile1D, Scatter
-from sbitune.generators.observables.framework.finalise import CROSS_SECTION, EVENT_COUNT, RAW, YodaObject
+from sbitune.generators.observables.framework.finalise import (
+    CROSS_SECTION,
+    EVENT_COUNT,
+    RAW,
+    YodaObject,
+    cross_section_of,
+)
 
 
 def add_raw(runs: Sequence[Mapping[str, Any]]) -> dict[str, YodaObject]:
@@ -56,10 +62,10 @@ def _check_bins(first, other) -> None:
 
 def _mean_cross_section(raws: list[dict[str, Any]]) -> Scatter:
     entries = np.array([raw[f"{RAW}{EVENT_COUNT}"].entries for raw in raws])
-    scatters = [raw[f"{RAW}{CROSS_SECTION}"] for raw in raws]
+    sections = [cross_section_of(raw[f"{RAW}{CROSS_SECTION}"]) for raw in raws]
     share = entries / entries.sum() if entries.sum() > 0 else np.full(len(raws), 1 / len(raws))
-    value = sum(s * float(x.values[0, 0]) for s, x in zip(share, scatters, strict=True))
-    error = np.sqrt(sum((s * float(x.plus[0, 0])) ** 2 for s, x in zip(share, scatters, strict=True)))
+    value = sum(s * x for s, (x, _) in zip(share, sections, strict=True))
+    error = np.sqrt(sum((s * e) ** 2 for s, (_, e) in zip(share, sections, strict=True)))
     return Scatter(
         path=f"{RAW}{CROSS_SECTION}",
         values=np.array([[value]]),

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.data.yoda import Counter, Histo1D, Profile1D, Scatter
+from sbitune.data.errors import InputError
+from sbitune.data.yoda import Counter, Estimate, Histo1D, Object, Profile1D, Scatter, to_estimate
 
 YodaObject = Counter | Histo1D | Profile1D | Scatter
 
@@ -14,6 +15,35 @@ EVENT_COUNT = "/_EVTCOUNT"
 CROSS_SECTION = "/_XSEC"
 #: prefix of names that only finalising reads
 INTERNAL = "TMP/"
+
+
+def as_rivet4(objects: Iterable[Object]) -> list[Object]:
+    """The same as Rivet 4 writes it: finished histograms and cross-sections are estimates, raw objects stay."""
+    return [_as_rivet4(obj) for obj in objects]
+
+
+def _as_rivet4(obj: Object) -> Object:
+    if isinstance(obj, Scatter) and (obj.path in (CROSS_SECTION, RAW + CROSS_SECTION) or _finished_points(obj)):
+        return to_estimate(obj)
+    finished = not obj.path.startswith(f"{RAW}/")
+    return to_estimate(obj) if finished and isinstance(obj, Histo1D | Profile1D) else obj
+
+
+def _finished_points(obj: Scatter) -> bool:
+    return obj.dimension == 2 and len(obj.values) > 0 and not obj.path.startswith(f"{RAW}/")
+
+
+def cross_section_of(obj: Object) -> tuple[float, float]:
+    """Value and error in pb of a cross-section: a scatter of one point (Rivet 3) or an estimate (Rivet 4).
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(obj, Scatter) and obj.dimension == 1 and len(obj.values) == 1:
+        return float(obj.values[0, 0]), float(obj.plus[0, 0])
+    if isinstance(obj, Estimate) and not obj.axes:
+        return float(obj.values[0]), float(obj.total()[0, 1])
+    raise InputError(f"{obj.path}: a {type(obj).__name__} that is no single value is no cross-section")
 
 
 class RawResults(Mapping[str, Any]):

@@ -21,6 +21,7 @@ from sbitune.generators.observables.framework.finalise import (
     RAW,
     RawResults,
     YodaObject,
+    cross_section_of,
 )
 from sbitune.generators.observables.framework.projections import Projections
 
@@ -133,7 +134,7 @@ def finalize_raw(raw: Mapping[str, Any], analyses: Iterable[Analysis] | None = N
     for prefix, objects in _by_analysis(raw).items():
         name = prefix.split(":")[0]
         analysis = given.get(name) or registry.load(name)
-        results = RawResults(objects, count.sumw, float(xsec.values[0, 0]))
+        results = RawResults(objects, count.sumw, cross_section_of(xsec)[0])
         with _naming(analysis):
             done = analysis.finalize(results)
         for key, obj in objects.items():
