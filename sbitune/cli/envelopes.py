@@ -54,7 +54,9 @@ def command(
         reporter.say(note)
     found = find_envelopes(runs, matched.measured)
     if output and output.endswith(".csv"):
-        columns = {name: getattr(found, name) for name in ("values", "errors", "low", "high", "inside", "gap")}
+        names = {"low": "lowest", "high": "highest"}  # `low` and `high` of a table are the bins' edges
+        wanted = ("values", "errors", "low", "high", "inside", "gap")
+        columns = {names.get(name, name): getattr(found, name) for name in wanted}
         write_table(output, found.bins, columns)
     elif output:
         yoda.write(output, scatters_of(found.bins, (found.low + found.high) / 2, (found.high - found.low) / 2))

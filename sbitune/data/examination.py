@@ -13,12 +13,10 @@ import numpy as np
 from sbitune.data.collinearity import Relation, constant_parameters, find_relations
 from sbitune.data.errors import InputError
 from sbitune.data.repeats import repeated_points, same_content
-from sbitune.data.scan import Scan
+from sbitune.data.scan import EDGE, Scan
 
 #: names that a message holds, at most
 _SHOWN = 5
-#: a run is outside the box if it is so by more than this part of the half width
-_EDGE = 1e-6
 
 
 class Finding(NamedTuple):
@@ -112,7 +110,7 @@ def _runs(scan: Scan) -> list[Finding]:
     outside = [
         f"{scan.runs[i]} ({scan.parameters[k].name} = {scan.theta[i, k]:g})"
         for i, k in enumerate(np.argmax(np.abs(unit), axis=1))
-        if abs(unit[i, k]) > 1 + _EDGE
+        if abs(unit[i, k]) > 1 + EDGE
     ]
     if outside:
         done = "kept: they teach, too; fits stay inside the box"

@@ -18,6 +18,9 @@ from sbitune.data.files import write_arrays
 FORMAT = "sbitune scan"
 FORMAT_VERSION = 1
 
+#: a run is outside the box if it is so by more than this part of the half width
+EDGE = 1e-6
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -79,6 +82,11 @@ class Scan:
         """Return theta (n_runs, n_parameters) with the box mapped to [-1, 1]."""
         centre, half = parameter_box(self.parameters)
         return (self.theta - centre) / half
+
+    @property
+    def inside(self) -> np.ndarray:
+        """(n_runs,) True for runs in the box, which may be narrower than what the runs span."""
+        return np.asarray((np.abs(self.unit()) <= 1 + EDGE).all(axis=1))
 
     def take_runs(self, chosen: Any) -> "Scan":
         """Return the scan with only these runs: names, in their order, or a boolean mask (n_runs,).

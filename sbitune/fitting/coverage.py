@@ -5,7 +5,8 @@ is well: |r| < 1 if the 68.3 % interval holds the truth, |r| < 1.96 for 95 %. Aw
 
     r = sign(fitted - true) sqrt(rise of the objective when the parameter is held at the truth),
 
-(fitted - true) / error where the problem is Gaussian. Where a limit is within reach, intervals that follow from a rise
+(fitted - true) / error where the problem is Gaussian; for a weighted chi2 divided by what MINOS errors are stretched by
+(see `errors`). Where a limit is within reach, intervals that follow from a rise
 of the objective hold the truth too often; there r is the normal quantile of the posterior probability that the
 parameter lies above the truth, with a uniform prior within the limits: right on average over truths that are spread
 evenly within the limits, as the points of a design are. For many fits of one truth near a limit that says nothing; then
@@ -30,6 +31,7 @@ from sbitune.fitting.minimiser import fit
 from sbitune.fitting.objective import Objective, few_threads
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.quick import Held, Point, Quick
+from sbitune.fitting.refit import invert_positive
 from sbitune.fitting.response import CompiledResponse
 
 #: what intervals claim: one standard deviation, and 95 %
@@ -219,7 +221,7 @@ def _fit_one(
         if spread and quick.is_likelihood and _near_limits(frame, best.u, information[np.ix_(free, free)]):
             roots, effective = _posterior_roots(quick, values, best, information, true, seed)
         else:
-            roots = _profile_roots(quick, values, best, true)
+            roots = _profile_roots(quick, values, best, true) / _stretch(quick, best.u, best.held)
         if reference is not None:
             roots[free] = reference.roots(roots[free], np.random.default_rng(seed))
     except ComputationError as error:
@@ -230,9 +232,32 @@ def _fit_one(
 
 
 def _information(quick: Quick, u: np.ndarray, held: Held) -> np.ndarray:
-    """(n_parameters, n_parameters) inverse covariance at u as linear least squares has it."""
-    levers = quick.problem.measured.weights[:, None] * quick.response.slopes(u)
-    return levers.T @ held.inverse @ levers
+    """(n_parameters, n_parameters) inverse covariance at u as linear least squares has it; for a weighted chi2 that of
+    the sandwich, see `errors`, in the free parameters.
+    """
+    slopes, w = quick.response.slopes(u), quick.problem.measured.weights[:, None]
+    curvature = (w * slopes).T @ held.inverse @ (w * slopes)
+    if quick.is_likelihood:
+        return curvature
+    free = np.flatnonzero(~quick.frame.fixed)
+    lever = w * (held.inverse @ (w * slopes[:, free]))
+    scatter = lever.T @ quick.total(u) @ lever
+    bread = curvature[np.ix_(free, free)]
+    found = np.zeros_like(curvature)
+    found[np.ix_(free, free)] = bread @ invert_positive(scatter) @ bread
+    return found
+
+
+def _stretch(quick: Quick, u: np.ndarray, held: Held) -> np.ndarray:
+    """(n_parameters,) by which errors of a weighted chi2 are greater than a rise of 1 says; 1 for a likelihood."""
+    stretch = np.ones(len(u))
+    if not quick.is_likelihood:
+        free = np.flatnonzero(~quick.frame.fixed)
+        levers = quick.problem.measured.weights[:, None] * quick.response.slopes(u)[:, free]
+        plain = invert_positive(levers.T @ held.inverse @ levers)
+        core = invert_positive(_information(quick, u, held)[np.ix_(free, free)])
+        stretch[free] = np.sqrt(np.diag(core) / np.diag(plain))
+    return stretch
 
 
 def _thorough_fit(problem: Problem, values: np.ndarray) -> np.ndarray:

@@ -94,12 +94,19 @@ def _summary(fitted: Fitted) -> str:
     if record.chi2_unit > record.ndf > 0:
         words += (
             " chi2 exceeds its expectation: the model does not describe all bins within their errors. Errors are those "
-            "of data and surrogate, propagated, and, scaled, times sqrt(chi2/ndf) = "
-            f"{np.sqrt(record.chi2_unit / record.ndf):.2f}."
+            "of data and surrogate, propagated, and, scaled, times sqrt(chi2/ndf)"
+            f"{_of_unit_weights(record)} = {np.sqrt(record.chi2_unit / record.ndf):.2f}."
         )
     parts.append(html.paragraph(words))
     parts += [html.paragraph(note, "warning") for note in record.notes]
     return "\n".join(parts)
+
+
+def _of_unit_weights(record: ResultRecord) -> str:
+    """Say that chi2 is that of unit weights where that is another."""
+    if abs(record.chi2_unit - record.chi2) < 1e-3 * record.chi2:
+        return ""
+    return f" of unit weights, for which chi2 is {record.chi2_unit:.1f},"
 
 
 def _verdict(v: ValidationRecord, name: str) -> str:
@@ -111,7 +118,8 @@ def _verdict(v: ValidationRecord, name: str) -> str:
         weighted = f"; with the card's weights {v.weighted_tuned:.1f} against {v.weighted_default:.1f}"
     gain, error = v.chi2_default - v.chi2_tuned, np.hypot(v.chi2_tuned_error, v.chi2_default_error)
     if abs(gain) < _SURE * error:
-        said, kind = f"Tune and {name} cannot be told apart on this data", "verdict bad"
+        alike = "by chi2 with unit weights " if weighted else ""
+        said, kind = f"Tune and {name} cannot be told apart {alike}on this data", "verdict bad"
     elif gain > 0:
         said, kind = f"The tune beats {name} on this data", "verdict"
     else:
@@ -140,7 +148,12 @@ def _parameter_row(name: str, p: ParameterRecord) -> list[object]:
     scaled = "" if p.error == 0 or p.one_sided else f"± {_number(p.scaled_error, p.error)}"
     status = (p.status, "bad") if p.status == "at limit" else p.status
     default = "" if p.default is None else f"{p.default:g}"
-    return [name, _number(p.value, p.error), quoted, minos, scaled, default, shift, f"{p.low:g} to {p.high:g}", status]
+    return [name, _number(p.value, p.error), quoted, minos, scaled, default, shift, _range(p), status]
+
+
+def _range(p: ParameterRecord) -> str:
+    low, high = p.limits or (p.low, p.high)
+    return f"{low:g} to {high:g}" + (" (limits of the fit)" if p.limits else "")
 
 
 def _parameters(record: ResultRecord) -> str:

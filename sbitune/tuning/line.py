@@ -202,7 +202,7 @@ def _record(
     )
     origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
     excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
-    return records.make_record(tune, card.title, excluded, _about(loaded), origin)
+    return records.make_record(tune, card.title, excluded, _about(loaded), origin, card.fit.limits)
 
 
 def _about(loaded: LoadedCard) -> dict[str, Any]:

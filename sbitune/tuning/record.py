@@ -1,7 +1,7 @@
 """`result.yaml`: the tune as it is kept, with all that is needed to judge and to repeat it."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     high: float
     status: str
     """free, fixed or at limit."""
+    limits: tuple[float, float] | None = None
+    """Of the fit, where they are narrower than low and high."""
 
     @property
     def one_sided(self) -> tuple[float, float] | None:
@@ -131,7 +133,12 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
 
 
 def make_record(
-    tune: Tune, title: str, excluded: list[dict[str, str]], surrogate: dict[str, Any], provenance: dict
+    tune: Tune,
+    title: str,
+    excluded: list[dict[str, str]],
+    surrogate: dict[str, Any],
+    provenance: dict,
+    limits: Mapping[str, tuple[float, float]] = {},
 ) -> ResultRecord:
     """Write down a fit."""
     scale = max(1.0, np.sqrt(tune.chi2_unit / tune.ndf)) if tune.ndf > 0 else 1.0
@@ -147,6 +154,7 @@ def make_record(
             low=p.low,
             high=p.high,
             status=status,
+            limits=limits.get(p.name),
         )
     return ResultRecord(
         format=FORMAT,
@@ -183,6 +191,10 @@ def with_warnings(record: ResultRecord) -> ResultRecord:
 
 #: width of held-out pulls beyond which the surrogate's errors are called wrong; the kinds that fit stay well inside
 _WIDTHS = (0.8, 1.25)
+#: width of pulls at the tune, below which the surrogate's errors are worth a word
+_TOO_WIDE = 0.7
+#: times the chi2 of the fit, which counts the surrogate's errors: a generator beyond that describes the data less well
+_FAR_ABOVE = 1.5
 #: P values below this are called disagreement
 TELLING = 1e-3
 #: how a note begins that says that toys could not judge a tune
@@ -203,6 +215,17 @@ def find_warnings(record: ResultRecord) -> list[str]:
             "the surrogate is off at the tune: it differs from the generator there by "
             f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
             "narrower ranges around the tune, will mend that"
+        )
+    if v is not None and v.surrogate_pull < _TOO_WIDE:
+        said.append(
+            "the surrogate's errors are too large at the tune: its pulls against the generator have a width of "
+            f"{v.surrogate_pull:.2f} there, and errors of parameters are larger than they had to be; more runs, or "
+            "more events a run, make them smaller"
+        )
+    if v is not None and v.chi2_tuned - 3 * v.chi2_tuned_error > _FAR_ABOVE * record.chi2_unit:
+        said.append(
+            f"the generator describes the data less well than the fit says: with its own runs chi2 is "
+            f"{v.chi2_tuned:.0f} ± {v.chi2_tuned_error:.0f}, with the surrogate and its errors {record.chi2_unit:.0f}"
         )
     in_tension = record.answer.get("tension", {}).get("in_tension", [])
     if in_tension:

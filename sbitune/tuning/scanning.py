@@ -236,7 +236,9 @@ def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
 def _load_directory(path: Path, reading: Reading) -> Scan:
     layout = layout_of(path)
     if layout == "card":
-        return _selected(scan_with_runs(load_card(path)), reading)
+        loaded = load_card(path)
+        unread = loaded.card.scan.directory is not None and not (loaded.work / "scan.npz").is_file()
+        return _selected(make_scan(loaded) if unread else scan_with_runs(loaded), reading)
     if layout == "runs":
         return read_runs(path, reading=reading)
     if layout == "mcnntunes":

@@ -46,6 +46,27 @@ def test_wrong_errors_are_told_apart(scale: float, words: str, width: float) -> 
     assert figures["pull_width"] == pytest.approx(width, rel=0.2)
 
 
+@pytest.mark.parametrize("weights", [np.full(8, 2.0), np.array([3.0, 1, 1, 1, 1, 1, 1, 3.0])], ids=["all", "some"])
+@pytest.mark.parametrize("spread", [True, False])
+def test_weights_do_not_change_what_errors_claim(weights: np.ndarray, spread: bool) -> None:
+    """Roots are (fitted - true) / error with the error of the sandwich, which knows that data scatter by 0.3."""
+    model = linear_model(n_bins=8)
+    with jax.enable_x64(True):
+        measured = measure(model, TRUTH, np.full(8, 0.3))
+    data = measured.values + np.random.default_rng(3).normal(0, 0.3, (N, 8))
+    problem = Problem(model, replace(measured, weights=weights))
+    fits = fit_known(problem, TRUTH, data, thorough=False, spread=spread)
+    found = collect(problem, [str(i) for i in range(N)], np.tile(TRUTH, (N, 1)), fits)
+    np.testing.assert_allclose(found.width, 1, atol=3.5 / np.sqrt(2 * N))
+    assert found.figures()["warnings"] == []
+    if weights[1] == weights[0]:
+        unit = fit_known(replace(problem, measured=measured), TRUTH, data[:5], thorough=False, spread=False)
+        same = collect(problem, list("abcde"), np.tile(TRUTH, (5, 1)), unit)
+        np.testing.assert_allclose(found.values[:5], same.values, atol=1e-3)
+        if not spread:
+            np.testing.assert_allclose(found.roots[:5], same.roots, atol=0.02)
+
+
 def test_roots_inside_are_pulls() -> None:
     found = covered(1.0)
     model = linear_model(n_bins=8)

@@ -51,7 +51,7 @@ def test_what_is_chosen_is_trained_on_all_runs(smooth) -> None:
 
 
 def test_too_few_runs_and_no_errors_are_refused(smooth) -> None:
-    with pytest.raises(InputError, match="too few to choose"):
+    with pytest.raises(InputError, match="too few to hold some out; add runs"):
         choose(jax.random.key(1), smooth.take_runs(smooth.runs[:5]), AutoConfig())
     exact = Scan(smooth.parameters, smooth.theta, smooth.values, 0 * smooth.errors, smooth.bins, smooth.runs)
     with pytest.raises(InputError, match="no bin of the scan has a Monte Carlo error"):

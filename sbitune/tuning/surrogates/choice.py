@@ -102,11 +102,12 @@ def judge_one(key: jax.Array, scan: Scan, config: Kind) -> Choice:
 
 
 def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":
-    n_held = round(holdout * len(scan.runs))
+    inside = np.flatnonzero(scan.inside)  # of runs outside a narrowed range nothing is claimed
+    n_held = round(holdout * len(inside))
     if n_held < 2:
-        raise InputError(f"{len(scan.runs)} runs are too few to choose a surrogate by held-out runs; name its kind")
+        raise InputError(f"{len(inside)} runs in the ranges are too few to hold some out; add runs")
     held = np.zeros(len(scan.runs), bool)
-    held[np.asarray(jax.random.permutation(key, len(scan.runs)))[:n_held]] = True
+    held[inside[np.asarray(jax.random.permutation(key, len(inside)))[:n_held]]] = True
     noise = smooth_errors(scan)[held]
     voting = noise.max(axis=0) > 0
     if not voting.any():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import spread_evenly
 from sbitune.tuning.surrogates.covariance import correlate
@@ -87,8 +87,7 @@ def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> li
 
 def _some_of(scan: Scan, runs: np.ndarray) -> np.ndarray:
     """Some of the runs (n,): of those in the box, than which a scan may be wider."""
-    centre, half = parameter_box(scan.parameters)
-    inside = runs[(np.abs(scan.theta[runs] - centre) <= half * (1 + 1e-9)).all(axis=1)]
+    inside = runs[scan.inside[runs]]
     return inside[spread_evenly(len(inside), MOST_RUNS)]
 
 
