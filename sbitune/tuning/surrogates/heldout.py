@@ -10,7 +10,7 @@ from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import spread_evenly
 from sbitune.tuning.surrogates.covariance import correlate
-from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, find_slopes
+from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, find_slopes, learnt_covariances
 from sbitune.tuning.surrogates.neural import Groups, NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 
@@ -58,9 +58,8 @@ class _Seen(NamedTuple):
         slopes = find_slopes(surrogate, theta, self.bins)
         residuals = (scan.values[runs] - mean)[:, self.bins]
         noises = (correlate(self.noise[run], self.correlation, slice(None), np) for run in runs)
-        return [
-            HeldOut(*of) for of in zip(slopes, residuals, surrogate.covariances(theta, self.bins), noises, strict=True)
-        ]
+        said = zip(slopes, residuals, learnt_covariances(surrogate, theta, self.bins), noises, strict=True)
+        return [HeldOut(j, r, *covariances, noise) for j, r, covariances, noise in said]
 
 
 def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, more: float) -> list[HeldOut]:
@@ -73,7 +72,7 @@ def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, m
     for held, trial in trials:
         runs = np.flatnonzero(held & np.isin(np.arange(len(held)), wanted))
         found += seen.say(scan, runs, trial.predict_many(scan.theta[runs]).mean, trial)
-    return [one._replace(covariance=one.covariance + more * one.noise) for one in found]
+    return [one._replace(rest=one.rest + more * one.noise) for one in found]
 
 
 def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> list[HeldOut]:

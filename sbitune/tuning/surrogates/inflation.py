@@ -3,17 +3,17 @@ r"""Errors of a surrogate wide enough for parameters, not only for bins.
 The errors of single bins may be true and those of parameters still too small: what a surrogate misses is not spread
 over all directions in the space of the bins alike, and there is more of it in the few that parameters move them in (a
 length that is wrong moves all bins as a parameter would). So runs that were held out are fitted by linear least
-squares: with J the slopes of the bins at the run's point, r its residuals, N the covariance of its Monte Carlo errors
-and C that of the surrogate's,
+squares: with J the slopes of the bins at the run's point, r its residuals, N the covariance of its Monte Carlo errors,
+C that of what the surrogate learnt, and C' of what its components leave over, as it was measured,
 
-    d = (J^T V^-1 J)^-1 J^T V^-1 r,   V = kappa^2 C + N,
+    d = (J^T V^-1 J)^-1 J^T V^-1 r,   V = kappa^2 C + C' + N,
 
-is how far parameters would come out from the truth. The errors of the surrogate are multiplied by the kappa >= 1 for
-which (d / its error)^2 is 1 on average over runs and parameters; but not so far that errors of bins become too wide by
-more than a tenth. What then is missing shows in closure.
+is how far parameters would come out from the truth. The learnt errors of the surrogate are multiplied by the kappa >= 1
+for which (d / its error)^2 is 1 on average over runs and parameters; but not so far that errors of bins become too wide
+by more than a tenth. What then is missing shows in closure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -40,10 +40,10 @@ MOST_RUNS, MOST_BINS = 80, 300
 _STEP = 0.02
 #: kappa is found as exactly as that, and is never greater than the second
 _EXACT, _GREATEST = 0.02, 3.0
-#: mean of (residual / Monte Carlo error)^2 from which on a surrogate misses more than noise
-_MISSING = 1.25
 #: rms of residual / error over all bins that is wide enough
 _LEAST_WIDTH = 0.9
+#: a factor, to see what it changes
+_TWICE = 2.0
 #: of a covariance's variances that keeps it positive
 _JITTER = 1e-9
 
@@ -53,7 +53,8 @@ class HeldOut(NamedTuple):
 
     slopes: np.ndarray  #: (n_bins, n_parameters) of the prediction, in half widths of the box
     residuals: np.ndarray  #: (n_bins,) run - prediction
-    covariance: np.ndarray  #: (n_bins, n_bins) of the prediction
+    covariance: np.ndarray  #: (n_bins, n_bins) of the prediction, as far as `inflate` multiplies it
+    rest: np.ndarray  #: (n_bins, n_bins) of the prediction, as far as it does not
     noise: np.ndarray  #: (n_bins, n_bins) of the run's Monte Carlo errors
 
 
@@ -96,16 +97,13 @@ def find_inflation(held: Sequence[HeldOut]) -> float:
         pulls = [_pulls(one, kappa) for one in held]
         return float(np.mean(np.square(pulls))) - 1
 
-    squares, variances, noises = (
-        np.array(part)
-        for part in zip(*[(o.residuals**2, np.diag(o.covariance), np.diag(o.noise)) for o in held], strict=True)
-    )
+    squares = np.array([one.residuals**2 for one in held])
+    variances = np.array([np.diag(one.covariance) for one in held])
+    others = np.array([np.diag(one.rest + one.noise) for one in held])
 
     def excess_of_bins(kappa: float) -> float:
-        return float(np.mean(squares / (kappa**2 * variances + noises))) - _LEAST_WIDTH**2
+        return float(np.mean(squares / (kappa**2 * variances + others))) - _LEAST_WIDTH**2
 
-    if np.mean(squares / noises) < _MISSING:
-        return 1.0
     greatest = _root(excess_of_bins, _GREATEST)
     return _root(excess, greatest)
 
@@ -132,7 +130,7 @@ def find_slopes(surrogate: Any, theta: np.ndarray, bins: np.ndarray) -> np.ndarr
 
 def _pulls(one: HeldOut, kappa: float) -> np.ndarray:
     """(n_parameters,) d / its error; 0 for what the bins say nothing of."""
-    v = kappa**2 * one.covariance + one.noise
+    v = kappa**2 * one.covariance + one.rest + one.noise
     scale = np.sqrt(np.diag(v))
     unit = v / np.outer(scale, scale) + _JITTER * np.eye(len(v))
     triangle = np.linalg.cholesky(unit)
@@ -146,7 +144,7 @@ def _pulls(one: HeldOut, kappa: float) -> np.ndarray:
 
 
 def inflate(surrogate: Any, factor: float) -> Any:
-    """The same surrogate with its errors multiplied; its means stay."""
+    """The same surrogate with the errors of what it learnt multiplied; its means stay, and what components leave."""
     if factor == 1:
         return surrogate
     if isinstance(surrogate, PolynomialSurrogate | RationalSurrogate):
@@ -157,7 +155,17 @@ def inflate(surrogate: Any, factor: float) -> Any:
         return replace(surrogate, posterior=post._replace(**wider))
     if isinstance(surrogate, NeuralSurrogate):
         return replace(surrogate, calibration=Calibration(*(part * factor**2 for part in surrogate.calibration)))
-    parts = surrogate.components
-    parts = parts._replace(common=parts.common * factor, excess=parts.excess * factor)
     left = None if surrogate.left is None else inflate(surrogate.left, factor)
-    return replace(surrogate, components=parts, inner=inflate(surrogate.inner, factor), left=left)
+    return replace(surrogate, inner=inflate(surrogate.inner, factor), left=left)
+
+
+def learnt_covariances(surrogate: Any, theta: np.ndarray, bins: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What `inflate` multiplies of the covariance (k, k) of bins (k,) at theta (n, n_parameters), and the rest."""
+    if not isinstance(surrogate, ComponentSurrogate):
+        for whole in surrogate.covariances(theta, bins):
+            yield whole, np.zeros_like(whole)
+        return
+    both = (surrogate.covariances(theta, bins), inflate(surrogate, _TWICE).covariances(theta, bins))
+    for whole, more in zip(*both, strict=True):
+        learnt = (more - whole) / (_TWICE**2 - 1)
+        yield learnt, whole - learnt
