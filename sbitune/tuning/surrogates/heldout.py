@@ -10,7 +10,7 @@ from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import spread_evenly
 from sbitune.tuning.surrogates.covariance import correlate
-from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, find_slopes, learnt_covariances
+from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, learnt_covariances
 from sbitune.tuning.surrogates.neural import Groups, NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 
@@ -50,16 +50,23 @@ class _Seen(NamedTuple):
     noise: np.ndarray  #: (n_runs, k) Monte Carlo errors
     correlation: np.ndarray | None  #: (k, k) of these
 
-    def say(self, scan: Scan, runs: np.ndarray, mean: np.ndarray, surrogate: Known) -> list[HeldOut]:
-        """Put together what is said of runs (n,): their predicted contents (n, n_bins), and slopes and covariances of a
-        surrogate.
+    def say(
+        self, scan: Scan, runs: np.ndarray, mean: np.ndarray, surrogate: Known, extra: np.ndarray | float = 0.0
+    ) -> HeldOut:
+        """Put together what is said of runs (n,): their predicted contents (n, n_bins), and a surrogate's covariances.
+        `extra`: (n, k) or 0, variances on top of those of the Monte Carlo errors.
         """
-        theta = scan.theta[runs]
-        slopes = find_slopes(surrogate, theta, self.bins)
+        theta, k = scan.theta[runs], len(self.bins)
         residuals = (scan.values[runs] - mean)[:, self.bins]
-        noises = (correlate(self.noise[run], self.correlation, slice(None), np) for run in runs)
-        said = zip(slopes, residuals, learnt_covariances(surrogate, theta, self.bins), noises, strict=True)
-        return [HeldOut(j, r, *covariances, noise) for j, r, covariances, noise in said]
+        learnt, others = np.empty((2, len(runs), k, k))
+        for i, (one, rest) in enumerate(learnt_covariances(surrogate, theta, self.bins)):
+            learnt[i], others[i] = one, rest + self.noises(int(runs[i]))
+        others[:, np.arange(k), np.arange(k)] += extra
+        return HeldOut(surrogate, theta, self.bins, residuals, learnt, others)
+
+    def noises(self, run: int) -> np.ndarray:
+        """Covariance (k, k) of the Monte Carlo errors of a run."""
+        return correlate(self.noise[run], self.correlation, slice(None), np)
 
 
 def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, more: float) -> list[HeldOut]:
@@ -68,20 +75,22 @@ def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, m
     """
     seen = _look(scan, correlation)
     wanted = _some_of(scan, np.arange(len(scan.runs)))
-    found: list[HeldOut] = []
+    found = []
     for held, trial in trials:
         runs = np.flatnonzero(held & np.isin(np.arange(len(held)), wanted))
-        found += seen.say(scan, runs, trial.predict_many(scan.theta[runs]).mean, trial)
-    return [one._replace(rest=one.rest + more * one.noise) for one in found]
+        one = seen.say(scan, runs, trial.predict_many(scan.theta[runs]).mean, trial)
+        for i, run in enumerate(map(int, runs)):
+            one.others[i] += more * seen.noises(run)
+        found.append(one)
+    return found
 
 
 def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> list[HeldOut]:
     """The same of the groups of networks."""
     seen = _look(scan, scan.correlation)
     rows = np.flatnonzero(np.isin(groups.runs, _some_of(scan, groups.runs)))
-    found = seen.say(scan, groups.runs[rows], groups.mean[rows], surrogate)
-    extra = groups.extra[np.ix_(rows, seen.bins)]
-    return [one._replace(noise=one.noise + np.diag(e**2)) for one, e in zip(found, extra, strict=True)]
+    extra = groups.extra[np.ix_(rows, seen.bins)] ** 2
+    return [seen.say(scan, groups.runs[rows], groups.mean[rows], surrogate, extra)]
 
 
 def _some_of(scan: Scan, runs: np.ndarray) -> np.ndarray:

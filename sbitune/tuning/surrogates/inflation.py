@@ -2,15 +2,16 @@ r"""Errors of a surrogate wide enough for parameters, not only for bins.
 
 The errors of single bins may be true and those of parameters still too small: what a surrogate misses is not spread
 over all directions in the space of the bins alike, and there is more of it in the few that parameters move them in (a
-length that is wrong moves all bins as a parameter would). So runs that were held out are fitted by linear least
-squares: with J the slopes of the bins at the run's point, r its residuals, N the covariance of its Monte Carlo errors,
-C that of what the surrogate learnt, and C' of what its components leave over, as it was measured,
+length that is wrong moves all bins as a parameter would). So runs that were held out are fitted: with f the prediction,
+y the run, N the covariance of its Monte Carlo errors, C that of what the surrogate learnt and C' of what its components
+leave over, as it was measured,
 
-    d = (J^T V^-1 J)^-1 J^T V^-1 r,   V = kappa^2 C + C' + N,
+    t = chi2(truth) - min chi2(theta),   chi2 = (y - f(theta))^T V^-1 (y - f(theta)),   V = kappa^2 C + C' + N,
 
-is how far parameters would come out from the truth. The learnt errors of the surrogate are multiplied by the kappa >= 1
-for which (d / its error)^2 is 1 on average over runs and parameters; but not so far that errors of bins become too wide
-by more than a tenth. What then is missing shows in closure.
+with the minimum within the box and V that of the truth. For data that scatter around f(truth) with V the mean of t is
+found from toys; it is the number of parameters where the problem is linear and limits are far. The learnt errors of the
+surrogate are multiplied by the kappa >= 1 for which the runs' mean of t is that of toys; but not so far that errors of
+bins become too wide by more than a tenth. What then is missing shows in closure.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +19,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg
 from scipy.optimize import brentq
 
 from sbitune.data.errors import ComputationError
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.calibration import Calibration
 from sbitune.tuning.surrogates.compound import ComponentSurrogate
@@ -31,15 +31,16 @@ from sbitune.tuning.surrogates.neural import NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 from sbitune.tuning.surrogates.rational import RationalSurrogate
+from sbitune.tuning.surrogates.refits import Refits
 
 Known = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurrogate | ComponentSurrogate
 
 #: so many runs and bins are looked at, at most, spread evenly over all
 MOST_RUNS, MOST_BINS = 80, 300
-#: half of the step of differences, in widths of the box
-_STEP = 0.02
 #: kappa is found as exactly as that, and is never greater than the second
-_EXACT, _GREATEST = 0.02, 3.0
+_EXACT, _GREATEST = 0.03, 3.0
+#: toys in the place of every run
+_TOYS = 2
 #: rms of residual / error over all bins that is wide enough
 _LEAST_WIDTH = 0.9
 #: a factor, to see what it changes
@@ -49,13 +50,14 @@ _JITTER = 1e-9
 
 
 class HeldOut(NamedTuple):
-    """What a surrogate that has not seen it says of a run, in some of its bins."""
+    """Runs that a surrogate has not seen, and what it says of them in some of their bins."""
 
-    slopes: np.ndarray  #: (n_bins, n_parameters) of the prediction, in half widths of the box
-    residuals: np.ndarray  #: (n_bins,) run - prediction
-    covariance: np.ndarray  #: (n_bins, n_bins) of the prediction, as far as `inflate` multiplies it
-    rest: np.ndarray  #: (n_bins, n_bins) of the prediction, as far as it does not
-    noise: np.ndarray  #: (n_bins, n_bins) of the run's Monte Carlo errors
+    surrogate: Any
+    theta: np.ndarray  #: (n, n_parameters) of the runs
+    bins: np.ndarray  #: (k,) which
+    residuals: np.ndarray  #: (n, k) run - prediction
+    learnt: np.ndarray  #: (n, k, k) covariance of the prediction, as far as `inflate` multiplies it
+    others: np.ndarray  #: (n, k, k) the rest of that, and the covariance of the runs' Monte Carlo errors
 
 
 def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
@@ -90,22 +92,50 @@ def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
 
 def find_inflation(held: Sequence[HeldOut]) -> float:
     """Kappa, at least 1; runs that are not more than parameters tell nothing."""
-    if not held or len(held) <= held[0].slopes.shape[1]:
+    held = [group for group in held if len(group.theta)]
+    if not held or sum(len(group.theta) for group in held) <= held[0].theta.shape[1]:
         return 1.0
-
-    def excess(kappa: float) -> float:
-        pulls = [_pulls(one, kappa) for one in held]
-        return float(np.mean(np.square(pulls))) - 1
-
-    squares = np.array([one.residuals**2 for one in held])
-    variances = np.array([np.diag(one.covariance) for one in held])
-    others = np.array([np.diag(one.rest + one.noise) for one in held])
+    squares, learnt, others = (np.concatenate(part) for part in zip(*map(_variances, held), strict=True))
 
     def excess_of_bins(kappa: float) -> float:
-        return float(np.mean(squares / (kappa**2 * variances + others))) - _LEAST_WIDTH**2
+        return float(np.mean(squares / (kappa**2 * learnt + others))) - _LEAST_WIDTH**2
 
     greatest = _root(excess_of_bins, _GREATEST)
+    if greatest == 1:
+        return 1.0
+    refits = [Refits(group.surrogate, group.theta, group.bins) for group in held]
+    expected = np.mean([fall for turn in range(_TOYS) for fall in _falls(held, refits, 1.0, turn)])
+
+    def excess(kappa: float) -> float:
+        return float(np.mean(_falls(held, refits, kappa)) - expected)
+
     return _root(excess, greatest)
+
+
+def _variances(group: HeldOut) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n, k) squared residuals, and the diagonals of both covariances."""
+    return group.residuals**2, *(np.einsum("nkk->nk", part) for part in (group.learnt, group.others))
+
+
+def _falls(held: Sequence[HeldOut], refits: Sequence[Refits], kappa: float, toy: int | None = None) -> np.ndarray:
+    """(n_runs,) t of all runs, or of toys in their places."""
+    found = []
+    for number, (group, refit) in enumerate(zip(held, refits, strict=True)):
+        white, triangle = _whiten(kappa**2 * group.learnt + group.others)
+        away = group.residuals
+        if toy is not None:
+            draws = np.random.default_rng([toy, number]).normal(size=away.shape)
+            away = np.einsum("nkl,nl->nk", triangle, draws)
+        found.append(refit.falls(away, white))
+    return np.concatenate(found)
+
+
+def _whiten(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, k, k) matrices that make residuals with the covariances v independent, and their inverses."""
+    scale = np.sqrt(np.einsum("nkk->nk", v))
+    unit = v / (scale[:, :, None] * scale[:, None]) + _JITTER * np.eye(v.shape[1])
+    triangle = np.linalg.cholesky(unit)
+    return np.linalg.inv(triangle) / scale[:, None], scale[:, :, None] * triangle
 
 
 def _root(falling: Callable[[float], float], greatest: float) -> float:
@@ -115,32 +145,6 @@ def _root(falling: Callable[[float], float], greatest: float) -> float:
     if falling(greatest) >= 0:
         return greatest
     return float(brentq(falling, 1.0, greatest, xtol=_EXACT))  # pyright: ignore[reportArgumentType]
-
-
-def find_slopes(surrogate: Any, theta: np.ndarray, bins: np.ndarray) -> np.ndarray:
-    """(n, n_bins, n_parameters) derivatives in half widths of the box, from differences inside it."""
-    centre, half = parameter_box(surrogate.parameters)
-    n, p = theta.shape
-    steps = 2 * _STEP * half[:, None] * np.eye(p)
-    ends = np.clip(theta[:, None, None] + np.stack([-steps, steps]), centre - half, centre + half)
-    means = surrogate.predict_many(ends.reshape(-1, p)).mean[:, bins].reshape(n, 2, p, len(bins))
-    length = np.einsum("npp->np", (ends[:, 1] - ends[:, 0]) / half)
-    return ((means[:, 1] - means[:, 0]) / length[:, :, None]).transpose(0, 2, 1)
-
-
-def _pulls(one: HeldOut, kappa: float) -> np.ndarray:
-    """(n_parameters,) d / its error; 0 for what the bins say nothing of."""
-    v = kappa**2 * one.covariance + one.rest + one.noise
-    scale = np.sqrt(np.diag(v))
-    unit = v / np.outer(scale, scale) + _JITTER * np.eye(len(v))
-    triangle = np.linalg.cholesky(unit)
-    both = np.column_stack([one.slopes, one.residuals]) / scale[:, None]
-    white = scipy.linalg.solve_triangular(triangle, both, lower=True)
-    u, singular, vt = np.linalg.svd(white[:, :-1], full_matrices=False)
-    told = singular > 1e-9 * singular[0]
-    inverse = vt[told].T / singular[told]
-    error = np.sqrt(np.sum(inverse**2, axis=1))
-    return np.where(error > 0, inverse @ (u.T[told] @ white[:, -1]) / np.where(error > 0, error, 1.0), 0.0)
 
 
 def inflate(surrogate: Any, factor: float) -> Any:
