@@ -160,7 +160,8 @@ def _tension(answer: dict[str, Any]) -> list[str]:
         for row in answer["tension"]["observables"]
     ]  # fmt: skip
     words = (
-        "P: how often chi2 of the observable is higher by chance, as part of this fit, and against what a fit to all "
+        "chi2 is that of the observable's own bins with their covariance, not its share of the fit's as in the table "
+        "below. P: how often it is higher by chance, as part of this fit, and against what a fit to all "
         "others predicts for it. Last column: the parameter that moves most when the observable is left out, in errors."
     )
     head = ["observable", "bins", "chi2", "P", "P given the others", "moves"]

@@ -192,7 +192,7 @@ def with_warnings(record: ResultRecord) -> ResultRecord:
 #: width of held-out pulls beyond which the surrogate's errors are called wrong; the kinds that fit stay well inside
 _WIDTHS = (0.8, 1.25)
 #: width of pulls at the tune, below which the surrogate's errors are worth a word
-_TOO_WIDE = 0.7
+_TOO_WIDE = 0.6
 #: times the chi2 of the fit, which counts the surrogate's errors: a generator beyond that describes the data less well
 _FAR_ABOVE = 1.5
 #: P values below this are called disagreement
