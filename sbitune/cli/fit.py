@@ -78,40 +78,12 @@ def _fit_alone(
     output: str | None,
 ) -> Figures:
     from sbitune.cli.figures import of_fit
-    from sbitune.data.errors import InputError
-    from sbitune.data.formats import recognise
-    from sbitune.data.parameters import read_limits
-    from sbitune.data.selection import read_weights
-    from sbitune.tuning.alone import fit_surrogate, record_alone, within_limits, write_fit
-    from sbitune.tuning.checking import naming
-    from sbitune.tuning.found import fit_findings
-    from sbitune.tuning.models import as_scan, matched_with, open_model
-    from sbitune.tuning.record import with_findings
+    from sbitune.tuning.alone import Wanted, fit_alone, write_fit
     from sbitune.tuning.tables import check_suffix
 
     if output:
         check_suffix(output, (".txt", ".yaml"))
-    if weights:
-        with naming("--weights"):
-            read_weights(weights)  # before the surrogate is: it may be long
-    with naming("--limits"):
-        ranges, fixed = read_limits(limits) if limits else ({}, {})
-    model = open_model(source, reporter).model
-    points = as_scan(model)
-    matched = matched_with(points, None, reference, weights)
-    if matched is None:
-        raise InputError("--reference: say what was measured: a YODA file, a data JSON or the name of a measurement")
-    for label, reason in matched.excluded:
-        reporter.say(f"left out: {label}: {reason}")
-    for note in matched.notes:
-        reporter.say(note)
-    outside = fit_findings(points, matched.measured, predicted=True)
-    for finding in outside:
-        reporter.say(str(finding))
-    config = within_limits(model, ranges, fixed)
-    tune = fit_surrogate(model, matched, config)
-    reporter.say(str(tune))
-    record = with_findings(record_alone(tune, matched, source, recognise(source), config.seed), outside)
+    record = fit_alone(Wanted(source, reference, weights, limits), reporter)
     if output:
         write_fit(output, record)
     return of_fit(record) | ({"output": output} if output else {})

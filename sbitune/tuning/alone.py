@@ -1,21 +1,29 @@
 """A fit without a card: a surrogate that is there, data, and a weight file: `prof2-tune`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.formats import recognise
+from sbitune.data.parameters import read_limits
 from sbitune.data.professor_results import write_result
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.selection import read_weights
 from sbitune.fitting.autoweights import choose_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.extra import fit_extra
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.results import Tune
+from sbitune.tuning.checking import naming
 from sbitune.tuning.conversion import professor_result
+from sbitune.tuning.found import fit_findings
 from sbitune.tuning.matching import Matched
-from sbitune.tuning.record import ResultRecord, make_record, provenance, write_record
+from sbitune.tuning.models import as_scan, matched_with, open_model
+from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, write_record
 from sbitune.tuning.surrogates.evaluation import Surrogate
 
 
@@ -52,13 +60,51 @@ def within_limits(
     return FitConfig(limits=dict(ranges), fixed=dict(fixed), seed=seed)
 
 
-def record_alone(tune: Tune, matched: Matched, source: str, kind: str, seed: int) -> ResultRecord:
+class Wanted(NamedTuple):
+    """What is to be fitted."""
+
+    source: str  #: surrogate.npz, or Professor's ipol.dat
+    reference: Sequence[str] = ()  #: files, or names of measurements
+    weights: str | None = None  #: weight file of Professor or Apprentice; None: all that is measured
+    limits: str | None = None  #: limits file, `NAME low high` or `NAME value`
+
+
+def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
+    """Fit the parameters of a surrogate's file to data.
+
+    Raises:
+        InputError: naming the option, for what cannot be read or is not measured.
+        ComputationError: if the fit does not converge.
+    """
+    if wanted.weights:
+        with naming("--weights"):
+            read_weights(wanted.weights)  # before the surrogate is: it may be long
+    with naming("--limits"):
+        ranges, fixed = read_limits(wanted.limits) if wanted.limits else ({}, {})
+    model = open_model(wanted.source, reporter).model
+    points = as_scan(model)
+    matched = matched_with(points, None, wanted.reference, wanted.weights)
+    if matched is None:
+        raise InputError("--reference: say what was measured: a YODA file, a data JSON or the name of a measurement")
+    for label, reason in matched.excluded:
+        reporter.say(f"left out: {label}: {reason}")
+    outside = fit_findings(points, matched.measured, predicted=True)
+    for said in (*matched.notes, *map(str, outside)):
+        reporter.say(said)
+    config = within_limits(model, ranges, fixed)
+    tune = fit_surrogate(model, matched, config)
+    reporter.say(str(tune))
+    record = _record(tune, matched, wanted.source, recognise(wanted.source), config)
+    return with_findings(record, outside)
+
+
+def _record(tune: Tune, matched: Matched, source: str, kind: str, config: FitConfig) -> ResultRecord:
     """Write down a fit of a surrogate's file."""
     measured = matched.measured
     data = np.concatenate([measured.values, measured.total_errors]).tobytes()
-    origin = provenance(b"", data, Path(source).read_bytes(), {"fit": seed})
+    origin = provenance(b"", data, Path(source).read_bytes(), {"fit": config.seed})
     excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
-    return make_record(tune, f"fit of {Path(source).name}", excluded, {"kind": kind}, origin)
+    return make_record(tune, f"fit of {Path(source).name}", excluded, {"kind": kind}, origin, config.limits)
 
 
 def write_fit(path: str | Path, record: ResultRecord) -> None:
