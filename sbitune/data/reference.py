@@ -11,6 +11,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats import is_data
 from sbitune.data.histograms import Histograms, flatten
+from sbitune.data.names import nearest
 from sbitune.data.paths import reference_key
 from sbitune.data.variances import negative_variances
 
@@ -151,8 +152,8 @@ def _objects(source: str | Path, base: Path) -> Mapping[str, yoda.Object]:
     if str(source) in measured.names():
         return measured.load(str(source))
     raise InputError(
-        f"reference {source}: neither a file, a directory nor one of the embedded measurements "
-        f"({', '.join(measured.names())})"
+        f"reference {source}: {path} is neither a file nor a directory, and there is no embedded measurement of this "
+        f"name{nearest(str(source), measured.names())}"
     )
 
 
