@@ -226,9 +226,7 @@ def test_a_reference_that_is_gone_has_its_place_in_the_card_at_every_stage(tmp_p
         lambda: matched_with(scan, loaded),
     )
     for stage in stages:
-        with pytest.raises(
-            InputError, match=r"card.yaml:11: reference\[0\]: reference data.yoda: .* is neither a file"
-        ):
+        with pytest.raises(InputError, match=r"card.yaml:11: reference\[0\]: .*data.yoda is neither a file"):
             stage()
 
 
