@@ -56,7 +56,7 @@ class PolynomialSurrogate(BinByBin):
             for array in (*parameter_box(self.parameters), self.coefficients, self.factor, self.tau)
         )
         terms = evaluate_basis((theta - centre) / half, list_exponents(len(centre), self.order), xp)
-        projected = xp.einsum("...t,btu->...bu", terms, factor)
+        projected = xp.tensordot(terms, factor, axes=((-1,), (1,)))  # faster than einsum
         variance = xp.sum(projected**2, axis=-1) + tau**2
         return Prediction(*to_contents(terms @ coefficients, root(variance, xp), self.log, xp))
 
