@@ -36,8 +36,7 @@ def truths(loaded: LoadedCard, n: int, seed: int) -> np.ndarray:
 def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Reporter = QUIET) -> dict:
     """Fit `n` pseudo-data sets of `events` events; gives the figures of `sbitune.fitting.coverage` with the pulls."""
     card = replace_events(loaded, events)
-    reference = check(card).reference
-    assert reference is not None
+    _, reference = check(card)
     scan = make_scan(loaded, reporter)
     surrogate = train_stage(loaded, scan, reporter)
     matched = match(scan, reference, loaded.rules())

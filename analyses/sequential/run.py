@@ -19,7 +19,6 @@ from scipy.optimize import least_squares
 
 from sbitune.data.histograms import Histograms
 from sbitune.data.professor import Reading, collect
-from sbitune.data.reference import read_reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.config import FitConfig
@@ -66,8 +65,7 @@ class Study:
 
     def __init__(self, loaded: LoadedCard, kind: str, seed: int) -> None:
         self.loaded, self.config, self.seed = loaded, KINDS[kind], seed
-        self.parameters = check(loaded).parameters
-        self.reference = read_reference(loaded.card.reference, loaded.directory)
+        self.parameters, self.reference = check(loaded)
         self.half = parameter_box(self.parameters)[1]
 
     def points(self, runs: int, seed: int | None = None) -> np.ndarray:

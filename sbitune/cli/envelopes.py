@@ -54,9 +54,9 @@ def command(
         reporter.say(note)
     found = find_envelopes(runs, matched.measured)
     if output and output.endswith(".csv"):
-        names = {"low": "lowest", "high": "highest"}  # `low` and `high` of a table are the bins' edges
-        wanted = ("values", "errors", "low", "high", "inside", "gap")
-        columns = {names.get(name, name): getattr(found, name) for name in wanted}
+        # `low` and `high` of a table are the bins' edges
+        columns = {"values": found.values, "errors": found.errors, "lowest": found.low, "highest": found.high}
+        columns |= {"inside": found.inside, "gap": found.gap}
         write_table(output, found.bins, columns)
     elif output:
         yoda.write(output, scatters_of(found.bins, (found.low + found.high) / 2, (found.high - found.low) / 2))

@@ -38,14 +38,13 @@ def command(
     from sbitune.tuning.card import load_card
     from sbitune.tuning.found import scan_findings
     from sbitune.tuning.line import fit_stage, surrogate_stage
-    from sbitune.tuning.scanning import make_scan, stored_scan
+    from sbitune.tuning.scanning import scan_at_hand
 
     if _is_surrogate(card):
         return _fit_alone(reporter, card, reference, weights, limits, output)
     _refuse(reference=reference, weights=weights, limits=limits, output=output)
     loaded = load_card(card)
-    unread = loaded.card.scan.directory is not None and not (loaded.work / "scan.npz").is_file()
-    scan = make_scan(loaded, reporter) if unread else stored_scan(loaded)
+    scan = scan_at_hand(loaded, reporter)
     for finding in scan_findings(loaded, scan):
         reporter.say(str(finding))
     return of_fit(fit_stage(loaded, scan, surrogate_stage(loaded, scan, reporter), reporter).record)

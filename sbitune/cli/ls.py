@@ -130,28 +130,30 @@ def _unmade(path: Path, pattern: str) -> Figures | None:
         return None
     loaded = load_card(path)
     card = loaded.card
-    if card.scan.directory is not None and not (loaded.work / "scan.npz").is_file():
+    if loaded.unread:
         reading = Reading(loaded.rules(), card.scan.bad_runs, card.scan.bad_bins)
-        return _scan(load_scan(loaded.directory / card.scan.directory, reading), path, pattern)
+        return _scan(load_scan(loaded.directory / str(card.scan.directory), reading), path, pattern)
     if loaded.stored is None and (loaded.work / "scan.npz").is_file():
         return None
-    parameters, reference, booked = check_scan(loaded)
-    bins = reference.bins if reference is not None else booked.bins if booked is not None else None
+    checked = check_scan(loaded)
     runs = {} if loaded.stored else {"runs_to_make": card.scan.runs + len(extra_points(loaded))}
     return {"title": card.title} | runs | {
-        "parameters": range_rows(parameters if loaded.stored is None else stored_scan(loaded).parameters),
-    } | ({} if bins is None else {"observables": _chosen(loaded, bins, reference, pattern)})  # fmt: skip
+        "parameters": range_rows(checked.parameters if loaded.stored is None else stored_scan(loaded).parameters),
+    } | _chosen(loaded, checked, pattern)  # fmt: skip
 
 
-def _chosen(loaded: Any, bins: Any, reference: Any, pattern: str) -> Figures:
-    """The observables that a card selects; all, if it selects none."""
+def _chosen(loaded: Any, checked: Any, pattern: str) -> Figures:
+    """The observables that a card selects, all if it selects none; nothing where they are not known before a run."""
     import numpy as np
 
     from sbitune.data.selection import weights_of
 
-    rules = loaded.rules()
+    reference, booked = checked.reference, checked.booked
+    if reference is None and booked is None:
+        return {}
+    bins, rules = (reference or booked).bins, loaded.rules()
     chosen = bins.take(np.flatnonzero(weights_of(bins, rules, strict=False) > 0)) if rules else bins
-    return observable_rows(chosen, pattern, {} if reference is None else titles_in(reference))
+    return {"observables": observable_rows(chosen, pattern, {} if reference is None else titles_in(reference))}
 
 
 def _other_file(path: Path, pattern: str) -> Figures | None:

@@ -157,6 +157,11 @@ def _objects(source: str | Path, base: Path) -> Mapping[str, yoda.Object]:
     )
 
 
+def as_measured(bins: Bins) -> Bins:
+    """The bins of a generator with the paths that a reference has for them."""
+    return Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high)
+
+
 def from_objects(objects: Iterable[yoda.Object]) -> Reference:
     """Make a reference of YODA objects; counters and objects of more than one dimension are passed over."""
     items = list(objects)

@@ -180,7 +180,7 @@ def fit_known(
 def _reference(quick: Quick, true: np.ndarray) -> Bounded | None:
     """What to expect of fits of this truth, if limits are within reach of it."""
     frame, free = quick.frame, np.flatnonzero(~quick.frame.fixed)
-    information = _information(quick, true, quick.hold(true))[np.ix_(free, free)]
+    information = _linear(quick, true, quick.hold(true)).information
     if not _near_limits(frame, true, information):
         return None
     return draw_bounded(information, true[free], frame.limits[free], seed=1)
@@ -216,12 +216,13 @@ def _fit_one(
     try:
         best = _minimise(quick, values, thorough)
         free = ~frame.fixed
-        information, effective = _information(quick, best.u, best.held), np.inf
+        linear, effective = _linear(quick, best.u, best.held), np.inf
         room = np.min(np.abs(frame.limits - best.u[:, None]), axis=1)
-        if spread and quick.is_likelihood and _near_limits(frame, best.u, information[np.ix_(free, free)]):
-            roots, effective = _posterior_roots(quick, values, best, information, true, seed)
+        if spread and quick.is_likelihood and _near_limits(frame, best.u, linear.information):
+            roots, effective = _posterior_roots(quick, values, best, linear.information, true, seed)
         else:
-            roots = _profile_roots(quick, values, best, true) / _stretch(quick, best.u, best.held)
+            roots = _profile_roots(quick, values, best, true)
+            roots[free] /= linear.stretch
         if reference is not None:
             roots[free] = reference.roots(roots[free], np.random.default_rng(seed))
     except ComputationError as error:
@@ -231,33 +232,22 @@ def _fit_one(
     return KnownFit(frame.to_theta(best.u), np.where(free, roots, 0.0), effective, at_limit & free, chi2)
 
 
-def _information(quick: Quick, u: np.ndarray, held: Held) -> np.ndarray:
-    """(n_parameters, n_parameters) inverse covariance at u as linear least squares has it; for a weighted chi2 that of
-    the sandwich, see `errors`, in the free parameters.
-    """
-    slopes, w = quick.response.slopes(u), quick.problem.measured.weights[:, None]
-    curvature = (w * slopes).T @ held.inverse @ (w * slopes)
+class _Linear(NamedTuple):
+    """The problem as linear least squares has it, in the free parameters (p)."""
+
+    information: np.ndarray  #: (p, p) inverse covariance; of a weighted chi2 that of the sandwich, see `errors`
+    stretch: np.ndarray | float  #: (p,) by which its errors are greater than a rise of 1 says; 1 for a likelihood
+
+
+def _linear(quick: Quick, u: np.ndarray, held: Held) -> _Linear:
+    slopes = quick.response.slopes(u)[:, ~quick.frame.fixed]
+    bread = quick.information(slopes, held)
     if quick.is_likelihood:
-        return curvature
-    free = np.flatnonzero(~quick.frame.fixed)
-    lever = w * (held.inverse @ (w * slopes[:, free]))
-    scatter = lever.T @ quick.total(u) @ lever
-    bread = curvature[np.ix_(free, free)]
-    found = np.zeros_like(curvature)
-    found[np.ix_(free, free)] = bread @ invert_positive(scatter) @ bread
-    return found
-
-
-def _stretch(quick: Quick, u: np.ndarray, held: Held) -> np.ndarray:
-    """(n_parameters,) by which errors of a weighted chi2 are greater than a rise of 1 says; 1 for a likelihood."""
-    stretch = np.ones(len(u))
-    if not quick.is_likelihood:
-        free = np.flatnonzero(~quick.frame.fixed)
-        levers = quick.problem.measured.weights[:, None] * quick.response.slopes(u)[:, free]
-        plain = invert_positive(levers.T @ held.inverse @ levers)
-        core = invert_positive(_information(quick, u, held)[np.ix_(free, free)])
-        stretch[free] = np.sqrt(np.diag(core) / np.diag(plain))
-    return stretch
+        return _Linear(bread, 1.0)
+    scatter = quick.scatter(u, slopes, held)
+    plain = invert_positive(bread)
+    stretch = np.sqrt(np.diag(plain @ scatter @ plain) / np.diag(plain))
+    return _Linear(bread @ invert_positive(scatter) @ bread, stretch)
 
 
 def _thorough_fit(problem: Problem, values: np.ndarray) -> np.ndarray:
@@ -290,8 +280,7 @@ def _posterior_roots(
         every[:, free] = u
         return likelihoods(quick.problem.model, every, frame.low, frame.half, numbers)
 
-    part = np.ix_(free, free)
-    found = sample(target, best.u[free], information[part], frame.limits[free], seed)
+    found = sample(target, best.u[free], information, frame.limits[free], seed)
     roots = np.zeros(len(true))
     roots[free] = to_root(found.below(true[free]), found.effective)
     return roots, found.effective

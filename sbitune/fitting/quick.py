@@ -170,8 +170,18 @@ class Quick:
         return self._start
 
     def _curvature(self, u: np.ndarray, held: Held) -> np.ndarray:
-        levers = self._weights[:, None] * self.response.slopes(u)
-        return 2 * levers.T @ held.inverse @ levers
+        return 2 * self.information(self.response.slopes(u), held)
+
+    def information(self, slopes: np.ndarray, held: Held) -> np.ndarray:
+        """(p, p) half the second derivatives as linear least squares has them, for slopes (n_bins, p)."""
+        levers = self._weights[:, None] * slopes
+        return levers.T @ held.inverse @ levers
+
+    def scatter(self, u: np.ndarray, slopes: np.ndarray, held: Held) -> np.ndarray:
+        """(p, p) covariance of half the score of the weighted chi2 at u, for slopes (n_bins, p): see `errors`."""
+        w = self._weights[:, None]
+        lever = w * (held.inverse @ (w * slopes))
+        return lever.T @ self.total(u) @ lever
 
     def _free(self, fixed: frozenset[int] = frozenset()) -> np.ndarray:
         return np.array([i for i in np.flatnonzero(~self.frame.fixed) if i not in fixed], int)
@@ -205,9 +215,8 @@ class Quick:
         plain[np.ix_(used, used)] = bread
         if self.is_likelihood:
             return Parabola(plain, plain)
-        w = self._weights[:, None]
-        lever = w * (point.held.inverse @ (w * self.response.slopes(point.u)[:, used]))
-        core[np.ix_(used, used)] = bread @ lever.T @ self.total(point.u) @ lever @ bread
+        slopes = self.response.slopes(point.u)[:, used]
+        core[np.ix_(used, used)] = bread @ self.scatter(point.u, slopes, point.held) @ bread
         return Parabola(core, plain)
 
     def _hessian(self, values: np.ndarray, point: Point) -> np.ndarray:

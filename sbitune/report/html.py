@@ -71,24 +71,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterab
     """Make a table; the columns in `numbers` are set flush right. A cell may be a (text, class) pair; columns in which
     no row has a text are left out.
     """
-    right, body = set(numbers), [list(row) for row in rows]
-    filled = [i for i in range(len(head)) if not body or any(_words(row[i]) != "" for row in body)]
+    right = set(numbers)
+    body = [[(v[0], str(v[1])) if isinstance(v, tuple) else (v, "") for v in row] for row in rows]
+    filled = [i for i in range(len(head)) if not body or any(row[i][0] != "" for row in body)]
 
-    def cell(tag: str, i: int, value: object) -> str:
-        words, extra = value if isinstance(value, tuple) else (value, "")
+    def cell(tag: str, i: int, words: object, extra: str = "") -> str:
         kinds = " ".join(k for k in ("number" if i in right else "", extra) if k)
         return f'<{tag} class="{kinds}">{text(words)}</{tag}>' if kinds else f"<{tag}>{text(words)}</{tag}>"
 
     top = "".join(cell("th", i, head[i]) for i in filled)
-    lines = ("<tr>" + "".join(cell("td", i, row[i]) for i in filled) + "</tr>" for row in body)
+    lines = ("<tr>" + "".join(cell("td", i, *row[i]) for i in filled) + "</tr>" for row in body)
     return (
         f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>\n' + "\n".join(lines) + "</tbody></table></div>"
     )
-
-
-def _words(cell: object) -> object:
-    """What a cell says."""
-    return cell[0] if isinstance(cell, tuple) else cell
 
 
 def figure(svg: str, caption: str = "", kind: str = "") -> str:

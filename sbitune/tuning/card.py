@@ -95,6 +95,11 @@ class LoadedCard(msgspec.Struct, frozen=True):
         return self.directory / surrogate.path if isinstance(surrogate, FileConfig) else None
 
     @property
+    def unread(self) -> bool:
+        """Whether the card names a scan that exists and was not read yet."""
+        return self.card.scan.directory is not None and not (self.work / "scan.npz").is_file()
+
+    @property
     def learnt(self) -> SurrogateConfig:
         """What is to be trained. Raises `InputError` if the card names a surrogate's file: it has no runs then."""
         surrogate = self.card.surrogate

@@ -18,7 +18,7 @@ from sbitune.generators.command import check_command
 from sbitune.generators.config import Place, PythiaConfig
 from sbitune.tuning.booked import Booked, book
 from sbitune.tuning.card import LoadedCard, parameters_of
-from sbitune.tuning.coverage import check_coverage, check_rules
+from sbitune.tuning.coverage import check_coverage, check_rules, check_rules_of_scan
 from sbitune.tuning.enough import check_enough_runs
 
 
@@ -30,15 +30,25 @@ class Checked(NamedTuple):
     booked: Booked | None  #: None: what the generator fills is not known before it runs
 
 
-def check(loaded: LoadedCard) -> Checked:
-    """Check all that can be checked of a tune before the first event.
+def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
+    """Check all that can be checked of a tune before the first event; gives the parameters and the measured data.
 
     Raises:
         InputError: as `check_scan`, and for a card without a reference.
     """
+    need_reference(loaded)
+    checked = check_scan(loaded)
+    assert checked.reference is not None
+    return checked.parameters, checked.reference
+
+
+def need_reference(loaded: LoadedCard) -> None:
+    """Raise `InputError` if the card names no measured data."""
     if not loaded.card.reference:
-        reference_of(loaded)  # says what is missing
-    return check_scan(loaded)
+        raise InputError(
+            f"{loaded.place('reference')}: give the measured data to fit to (YODA files, or names of `sbitune ls "
+            "measurements`); without them there is no more than `sbitune scan` and `sbitune train`"
+        )
 
 
 def check_scan(loaded: LoadedCard) -> Checked:
@@ -60,7 +70,7 @@ def check_scan(loaded: LoadedCard) -> Checked:
             runs = loaded.card.scan.runs + len(extra_points(loaded))
             check_enough_runs(loaded.learnt, runs, len(loaded.card.parameters), loaded.place("scan", "runs"))
     elif booked is not None:
-        check_rules(loaded, booked.bins, booked, measured=False)
+        check_rules_of_scan(loaded, booked)
     return Checked(parameters_of(loaded.card, before), reference, booked)
 
 
@@ -87,12 +97,8 @@ def naming(place: str, remedy: str = "") -> Iterator[None]:
 
 def reference_of(loaded: LoadedCard) -> Reference:
     """Read the measured data of a card. Raises `InputError` with the place in the card of the source that is wrong."""
+    need_reference(loaded)
     sources = loaded.card.reference
-    if not sources:
-        raise InputError(
-            f"{loaded.place('reference')}: give the measured data to fit to (YODA files, or names of `sbitune ls "
-            "measurements`); without them there is no more than `sbitune scan` and `sbitune train`"
-        )
     try:
         return read_reference(sources, loaded.directory)
     except InputError as error:

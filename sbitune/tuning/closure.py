@@ -12,7 +12,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.scan import EDGE, Scan, parameter_box
 from sbitune.fitting.coverage import Coverage, KnownFit, collect, fit_known
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.fitting.toys import throw
@@ -85,7 +85,7 @@ def _correlation(surrogate: Trained, scan: Scan, used: np.ndarray) -> np.ndarray
 
 def _inside(surrogate: Trained, theta: np.ndarray, run: str) -> np.ndarray:
     centre, half = parameter_box(surrogate.parameters)
-    out = np.abs(theta - centre) > half * (1 + 1e-6)
+    out = np.abs(theta - centre) > half * (1 + EDGE)
     if out.any():
         name = surrogate.parameters[int(np.flatnonzero(out)[0])].name
         raise InputError(f"run {run}: {name} lies outside the box of the runs that were trained on; hold out another")

@@ -9,34 +9,45 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.paths import analysis_of, reference_key
+from sbitune.data.paths import analysis_of
+from sbitune.data.reference import as_measured
 from sbitune.data.selection import Rule, weights_of
 from sbitune.generators.config import PythiaConfig
 from sbitune.tuning.booked import Booked
 from sbitune.tuning.card import LoadedCard
 
 
-def check_rules(loaded: LoadedCard, bins: Bins, booked: Booked | None, measured: bool = True) -> None:
-    """Check that every rule of the card selects one of the bins, and that not all of them take bins out.
-
-    Args:
-        loaded: the card.
-        bins: that are measured or, of a card without measurements, that the analyses fill.
-        booked: what the analyses fill, if that can be known.
-        measured: which of both the bins are.
+def check_rules(loaded: LoadedCard, measured: Bins, booked: Booked | None) -> None:
+    """Check that every rule of the card selects a measured bin, and that not all of them take bins out.
 
     Raises:
         InputError: naming the rule and what comes nearest to it.
     """
     rules = loaded.rules()
     for rule in rules:
-        unknown = booked is not None and any(rule.selects(path) for path in booked.later) and not measured
-        if rule.weight > 0 and not unknown and not np.any(weights_of(bins, [rule], strict=False)):
-            what = "measured bin" if measured else "bin of the analyses"
-            raise InputError(f"{rule.where}: no {what} matches {rule.path!r}{_why(rule, bins, booked)}")
-    if measured and not np.any(weights_of(bins, rules) > 0):
+        if not _selects_any(rule, measured):
+            raise InputError(f"{rule.where}: no measured bin matches {rule.path!r}{_why(rule, measured, booked)}")
+    if not np.any(weights_of(measured, rules) > 0):
         where = loaded.place("weights" if loaded.card.weights is not None else "observables")
         raise InputError(f"{where}: every weight is 0; nothing is left to fit")
+
+
+def check_rules_of_scan(loaded: LoadedCard, booked: Booked) -> None:
+    """Check that every rule of a card without measurements selects a bin that the analyses fill.
+
+    Raises:
+        InputError: naming the rule and what comes nearest to it.
+    """
+    for rule in loaded.rules():
+        if not _selects_any(rule, booked.bins) and not any(map(rule.selects, booked.later)):
+            raise InputError(
+                f"{rule.where}: no bin of the analyses matches {rule.path!r}{_why(rule, booked.bins, booked)}"
+            )
+
+
+def _selects_any(rule: Rule, bins: Bins) -> bool:
+    """Whether a rule does what it is for: one that takes bins out may find none."""
+    return rule.weight == 0 or bool(np.any(weights_of(bins, [rule], strict=False)))
 
 
 def _why(rule: Rule, measured: Bins, booked: Booked | None) -> str:
@@ -101,7 +112,7 @@ def check_measured(loaded: LoadedCard, bins: Bins, measured: Bins) -> None:
         InputError: naming the rule that selects the first that is not, and the observable.
     """
     rules = loaded.rules()
-    keyed = Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high)
+    keyed = as_measured(bins)
     lost = np.flatnonzero((weights_of(keyed, rules, strict=False) > 0) & (measured.locate(keyed) < 0))
     if len(lost):
         raise InputError(_not_measured(keyed.take(lost), measured, rules, "the scan has"))

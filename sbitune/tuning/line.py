@@ -21,7 +21,7 @@ from sbitune.fitting.results import Tune
 from sbitune.tuning import record as records
 from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.checking import check, reference_of
+from sbitune.tuning.checking import check, need_reference, reference_of
 from sbitune.tuning.closure import closure
 from sbitune.tuning.found import fit_findings, scan_findings
 from sbitune.tuning.matching import Matched, match
@@ -302,7 +302,8 @@ def validation_files(loaded: LoadedCard) -> dict[str, Path]:
 
 def tune(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
     """Run the whole line; stages that are done are not repeated."""
-    if loaded.stored is not None or not loaded.card.reference:
+    need_reference(loaded)
+    if loaded.stored is not None:
         check(loaded)
     scan = make_scan(loaded, reporter) if loaded.stored is None else stored_scan(loaded)
     surrogate = surrogate_stage(loaded, scan, reporter)

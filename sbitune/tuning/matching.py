@@ -7,8 +7,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.paths import reference_key
-from sbitune.data.reference import Reference
+from sbitune.data.reference import Reference, as_measured
 from sbitune.data.scan import Scan
 from sbitune.data.selection import Rule, extra_errors_of, weights_of
 from sbitune.fitting.problem import Measured
@@ -90,7 +89,7 @@ def match(
 
 def locate(bins: Bins, reference: Reference) -> np.ndarray:
     """(n_bins,) where each bin is in the reference. Raises `InputError` naming a histogram or bin that is not there."""
-    keyed = Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high)
+    keyed = as_measured(bins)
     found = reference.bins.locate(keyed)
     missing = np.flatnonzero(found < 0)
     if len(missing):

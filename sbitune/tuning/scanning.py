@@ -85,8 +85,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     if card.scan.directory is not None:
         if card.scan.extra is not None:
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
-        found = _existing(loaded, parameters, reporter)
-        return _settled(loaded, found, reference, reporter)
+        return _settled(loaded, _existing(loaded, parameters, reporter), reference, reporter)
     points = design(loaded)
     tasks = tasks_at(loaded, list(card.parameters), points, list(run_names(len(points))), card.scan.events)
     how = means(card)._replace(place=loaded.place("generator", "settings"))
@@ -171,6 +170,11 @@ def stored_scan(loaded: LoadedCard) -> Scan:
     return scan
 
 
+def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
+    """The scan of `stored_scan`; one that the card names is read first if it was not yet. Raises as both do."""
+    return make_scan(loaded, reporter) if loaded.unread else stored_scan(loaded)
+
+
 def scan_with_runs(loaded: LoadedCard) -> Scan:
     """Read the scan that `make_scan` left. Raises `InputError` as `stored_scan`, and if the card has no scan."""
     need_scan(loaded)
@@ -237,8 +241,8 @@ def _load_directory(path: Path, reading: Reading) -> Scan:
     layout = layout_of(path)
     if layout == "card":
         loaded = load_card(path)
-        unread = loaded.card.scan.directory is not None and not (loaded.work / "scan.npz").is_file()
-        return _selected(make_scan(loaded) if unread else scan_with_runs(loaded), reading)
+        need_scan(loaded)
+        return _selected(scan_at_hand(loaded), reading)
     if layout == "runs":
         return read_runs(path, reading=reading)
     if layout == "mcnntunes":

@@ -90,12 +90,19 @@ def joined_edges(path: str, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarr
     return np.array([*edges, high[-1]]), places
 
 
+def axis_through(path: str, low: np.ndarray, high: np.ndarray) -> tuple[Axis, np.ndarray, tuple[int, ...]]:
+    """The axis through bins as `joined_edges` has it, their places (n_bins,) in it, and the rows of the gaps, which are
+    to be masked. Raises `InputError` as that does.
+    """
+    edges, places = joined_edges(path, low, high)
+    axis = Axis("d", edges)
+    return axis, places, tuple((np.setdiff1d(np.arange(axis.bins), places) + 1).tolist())
+
+
 def general_1d(histogram: Histo1D | Profile1D) -> BinnedFillable:
     """A Histo1D or Profile1D in the rows and columns of YODA 2; gaps become masked rows."""
-    edges, places = joined_edges(histogram.path, histogram.low, histogram.high)
-    axis = Axis("d", edges)
+    axis, places, masked = axis_through(histogram.path, histogram.low, histogram.high)
     rows = np.zeros((axis.rows, histogram.sums.shape[1]))
-    masked = tuple((np.setdiff1d(np.arange(axis.bins), places) + 1).tolist())
     if axis.rows:
         rows[places + 1] = histogram.sums
         rows[0], rows[-1] = histogram.underflow, histogram.overflow

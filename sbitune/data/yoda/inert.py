@@ -1,14 +1,13 @@
 """Finished histograms as Rivet 4 writes them: estimates, which hold values and errors and can no longer be filled.
 
-Bins, and outflows as far as they are kept, become rows: the height or mean with its error as the source `stats`; an
-empty bin of a histogram is 0 without an error, outflows and empty bins of a profile are not a number.
+A bin becomes a row: the height or mean with its error as the source `stats`. An empty bin of a histogram is 0 without
+an error; outflows and empty bins of a profile are not a number.
 """
 
 import numpy as np
 
-from sbitune.data.yoda.convert import joined_edges
+from sbitune.data.yoda.convert import axis_through
 from sbitune.data.yoda.estimates import Estimate, Scatter
-from sbitune.data.yoda.grids import Axis
 from sbitune.data.yoda.model import Histo1D, Profile1D
 from sbitune.data.yoda.points import points
 
@@ -26,12 +25,10 @@ def to_estimate(obj: Histo1D | Profile1D | Scatter) -> Estimate:
         shifts = np.stack([-obj.minus[:, 0], obj.plus[:, 0]], axis=1)
         return Estimate(obj.path, (), obj.values[:, 0].copy(), {"": shifts}, (), obj.annotations)
     found = points(obj)
-    edges, places = joined_edges(obj.path, found.low, found.high)
-    axis = Axis("d", edges)
+    axis, places, masked = axis_through(obj.path, found.low, found.high)
     values, shifts = np.full(axis.rows, np.nan), np.full((axis.rows, 2), np.nan)
     values[places + 1] = found.value
     shifts[places + 1] = np.stack([-found.minus, found.plus], axis=1)
     if isinstance(obj, Histo1D | Profile1D):
         shifts[places[obj.sums[:, -1] == 0] + 1] = np.nan  # no fill, no error
-    masked = tuple((np.setdiff1d(np.arange(axis.bins), places) + 1).tolist())
     return Estimate(obj.path, (axis,), values, {STATS: shifts}, masked, obj.annotations)

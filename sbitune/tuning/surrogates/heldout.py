@@ -51,16 +51,22 @@ class _Seen(NamedTuple):
     correlation: np.ndarray | None  #: (k, k) of these
 
     def say(
-        self, scan: Scan, runs: np.ndarray, mean: np.ndarray, surrogate: Known, extra: np.ndarray | float = 0.0
+        self,
+        scan: Scan,
+        runs: np.ndarray,
+        mean: np.ndarray,
+        surrogate: Known,
+        noise: float = 1.0,
+        extra: np.ndarray | float = 0.0,
     ) -> HeldOut:
         """Put together what is said of runs (n,): their predicted contents (n, n_bins), and a surrogate's covariances.
-        `extra`: (n, k) or 0, variances on top of those of the Monte Carlo errors.
+        That of the Monte Carlo errors counts `noise` times, and variances `extra` (n, k) are added to it.
         """
         theta, k = scan.theta[runs], len(self.bins)
         residuals = (scan.values[runs] - mean)[:, self.bins]
         learnt, others = np.empty((2, len(runs), k, k))
         for i, (one, rest) in enumerate(learnt_covariances(surrogate, theta, self.bins)):
-            learnt[i], others[i] = one, rest + self.noises(int(runs[i]))
+            learnt[i], others[i] = one, rest + noise * self.noises(int(runs[i]))
         others[:, np.arange(k), np.arange(k)] += extra
         return HeldOut(surrogate, theta, self.bins, residuals, learnt, others)
 
@@ -78,10 +84,7 @@ def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, m
     found = []
     for held, trial in trials:
         runs = np.flatnonzero(held & np.isin(np.arange(len(held)), wanted))
-        one = seen.say(scan, runs, trial.predict_many(scan.theta[runs]).mean, trial)
-        for i, run in enumerate(map(int, runs)):
-            one.others[i] += more * seen.noises(run)
-        found.append(one)
+        found.append(seen.say(scan, runs, trial.predict_many(scan.theta[runs]).mean, trial, noise=1 + more))
     return found
 
 
@@ -90,7 +93,7 @@ def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> li
     seen = _look(scan, scan.correlation)
     rows = np.flatnonzero(np.isin(groups.runs, _some_of(scan, groups.runs)))
     extra = groups.extra[np.ix_(rows, seen.bins)] ** 2
-    return [seen.say(scan, groups.runs[rows], groups.mean[rows], surrogate, extra)]
+    return [seen.say(scan, groups.runs[rows], groups.mean[rows], surrogate, extra=extra)]
 
 
 def _some_of(scan: Scan, runs: np.ndarray) -> np.ndarray:

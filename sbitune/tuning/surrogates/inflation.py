@@ -14,6 +14,7 @@ surrogate are multiplied by the kappa >= 1 for which the runs' mean of t is that
 bins become too wide by more than a tenth. What then is missing shows in closure.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -104,10 +105,11 @@ def find_inflation(held: Sequence[HeldOut]) -> float:
     if greatest == 1:
         return 1.0
     refits = [Refits(group.surrogate, group.theta, group.bins) for group in held]
-    expected = np.mean([fall for turn in range(_TOYS) for fall in _falls(held, refits, 1.0, turn)])
+    expected = _mean_fall_of_toys(held, refits)
 
+    @functools.cache  # the search asks for its ends again
     def excess(kappa: float) -> float:
-        return float(np.mean(_falls(held, refits, kappa)) - expected)
+        return _mean_fall(held, refits, kappa) - expected
 
     return _root(excess, greatest)
 
@@ -117,17 +119,24 @@ def _variances(group: HeldOut) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return group.residuals**2, *(np.einsum("nkk->nk", part) for part in (group.learnt, group.others))
 
 
-def _falls(held: Sequence[HeldOut], refits: Sequence[Refits], kappa: float, toy: int | None = None) -> np.ndarray:
-    """(n_runs,) t of all runs, or of toys in their places."""
-    found = []
+def _mean_fall(held: Sequence[HeldOut], refits: Sequence[Refits], kappa: float) -> float:
+    """Mean of t over the runs."""
+    falls = [
+        refit.falls(group.residuals, _whiten(kappa**2 * group.learnt + group.others)[0])
+        for group, refit in zip(held, refits, strict=True)
+    ]
+    return float(np.mean(np.concatenate(falls)))
+
+
+def _mean_fall_of_toys(held: Sequence[HeldOut], refits: Sequence[Refits]) -> float:
+    """Mean of t over toys in the places of the runs."""
+    falls = []
     for number, (group, refit) in enumerate(zip(held, refits, strict=True)):
-        white, triangle = _whiten(kappa**2 * group.learnt + group.others)
-        away = group.residuals
-        if toy is not None:
-            draws = np.random.default_rng([toy, number]).normal(size=away.shape)
-            away = np.einsum("nkl,nl->nk", triangle, draws)
-        found.append(refit.falls(away, white))
-    return np.concatenate(found)
+        white, triangle = _whiten(group.learnt + group.others)
+        for turn in range(_TOYS):
+            draws = np.random.default_rng([turn, number]).normal(size=group.residuals.shape)
+            falls.append(refit.falls(np.einsum("nkl,nl->nk", triangle, draws), white))
+    return float(np.mean(np.concatenate(falls)))
 
 
 def _whiten(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

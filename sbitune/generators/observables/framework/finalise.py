@@ -23,14 +23,12 @@ def as_rivet4(objects: Iterable[Object]) -> list[Object]:
 
 
 def _as_rivet4(obj: Object) -> Object:
-    if isinstance(obj, Scatter) and (obj.path in (CROSS_SECTION, RAW + CROSS_SECTION) or _finished_points(obj)):
-        return to_estimate(obj)
-    finished = not obj.path.startswith(f"{RAW}/")
-    return to_estimate(obj) if finished and isinstance(obj, Histo1D | Profile1D) else obj
-
-
-def _finished_points(obj: Scatter) -> bool:
-    return obj.dimension == 2 and len(obj.values) > 0 and not obj.path.startswith(f"{RAW}/")
+    raw = obj.path.startswith(f"{RAW}/")
+    if isinstance(obj, Scatter):
+        section = obj.path.removeprefix(RAW) == CROSS_SECTION
+        turned = section or (obj.dimension == 2 and len(obj.values) > 0 and not raw)
+        return to_estimate(obj) if turned else obj
+    return to_estimate(obj) if isinstance(obj, Histo1D | Profile1D) and not raw else obj
 
 
 def cross_section_of(obj: Object) -> tuple[float, float]:
