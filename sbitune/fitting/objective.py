@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 import numpy as np
-import scipy.linalg
-from scipy.linalg.lapack import dpotri  # pyright: ignore[reportAttributeAccessIssue]
+from scipy.linalg.lapack import dpotrf, dpotri  # pyright: ignore[reportAttributeAccessIssue]
 from threadpoolctl import threadpool_limits
 
 from sbitune.data.bins import Bins
@@ -23,6 +22,8 @@ from sbitune.fitting.protocols import BinnedModel
 MOST_BINS = 600
 #: for second derivatives, in half widths of the box: small beside any error, large beside rounding
 _STEP = 1e-4
+#: rows and columns that are mirrored at once
+_MIRRORED = 512
 
 
 class Numbers(NamedTuple):
@@ -51,15 +52,28 @@ def invert(v: np.ndarray, bins: Bins) -> tuple[np.ndarray, float]:
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         label = bins.take(np.flatnonzero(~(scale > 0) | ~np.isfinite(scale))[:1]).labels()[0]
         raise ComputationError(f"bin {label} has no error: leave it out or give it one")
-    try:
-        factor = scipy.linalg.cho_factor(v / np.outer(scale, scale), lower=True)
-    except np.linalg.LinAlgError as error:
-        raise ComputationError("the covariance matrix of the bins is not positive definite") from error
-    lower, failed = dpotri(factor[0], lower=1)
+    # in place, as there may be thousands of bins; Fortran's order, in which LAPACK copies nothing
+    matrix = np.divide(v, scale, order="F")
+    matrix /= scale[:, None]
+    lower, failed = dpotrf(matrix, lower=1, overwrite_a=1, clean=0)
+    if not failed:
+        log_determinant = float(2 * np.sum(np.log(np.diag(lower) * scale)))
+        lower, failed = dpotri(lower, lower=1, overwrite_c=1)
     if failed:
         raise ComputationError("the covariance matrix of the bins is not positive definite")
-    inverse = np.tril(lower) + np.tril(lower, -1).T
-    return inverse / np.outer(scale, scale), float(2 * np.sum(np.log(np.diag(factor[0]) * scale)))
+    lower /= scale
+    lower /= scale[:, None]
+    _mirror(lower)
+    return lower, log_determinant
+
+
+def _mirror(matrix: np.ndarray) -> None:
+    """Make a matrix symmetric in place from what stands below its diagonal."""
+    for start in range(0, len(matrix), _MIRRORED):
+        stop = min(start + _MIRRORED, len(matrix))
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
+        corner = np.tril(matrix[start:stop, start:stop])
+        matrix[start:stop, start:stop] = corner + np.tril(corner, -1).T
 
 
 def minus_two_log_likelihood(model: BinnedModel, theta: Any, numbers: Numbers) -> Any:
@@ -174,7 +188,7 @@ class Objective:
     def _total(self, u: Any) -> np.ndarray:
         if not self.problem.model_error:
             return self._base
-        return self._base + np.asarray(self._compiled.covariance(jnp.asarray(u), *self._place))
+        return np.asarray(self._compiled.covariance(jnp.asarray(u), *self._place)) + self._base
 
     def value(self, u: Any) -> float:
         """The objective; infinite where the model is not finite."""

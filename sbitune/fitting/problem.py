@@ -48,8 +48,12 @@ class Measured:
 
     def covariance(self, correlation: np.ndarray | None = None) -> np.ndarray:
         """V_d (n_bins, n_bins), with the correlation R (n_bins, n_bins) of Monte Carlo errors, or None for 1."""
-        v = np.diag(self.errors**2) + self.shifts.T @ self.shifts
-        return v + noise_covariance(np.broadcast_to(self.noise, self.errors.shape), correlation)
+        noise = np.broadcast_to(self.noise, self.errors.shape)
+        v = noise_covariance(noise, correlation)
+        if len(self.shifts):
+            v += self.shifts.T @ self.shifts
+        v[np.diag_indices_from(v)] += self.errors**2
+        return v
 
 
 def noise_covariance(noise: np.ndarray, correlation: np.ndarray | None) -> np.ndarray:

@@ -62,7 +62,10 @@ def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:
     if not used.any():
         return smooth
     scale = variance[:, used].mean(axis=0)
-    smooth[:, used] = _fit_log_link(design, variance[:, used] / scale) * scale
+    relative = variance[:, used] / scale
+    if np.allclose(relative, relative[:, :1], rtol=1e-12, atol=0):  # as those of components are: once is enough
+        relative = relative[:, :1]
+    smooth[:, used] = _fit_log_link(design, relative) * scale
     positive = np.where(variance[:, used] > 0, variance[:, used], np.inf)
     smooth[:, used] = np.clip(smooth[:, used], FLOOR * positive.min(axis=0), variance[:, used].max(axis=0))
     return smooth

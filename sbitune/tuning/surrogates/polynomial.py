@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.linalg
+from scipy.linalg import lapack
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
@@ -125,7 +127,8 @@ def _fit_block(
 ) -> tuple:
     """Return coefficients (n_bins, n_terms), factor, tau and chi2 of some bins; `known`: their noise is known."""
     ndf = design.shape[0] - design.shape[1]
-    coefficients, triangle, residuals = _solve(design, values, noise)
+    basis = np.linalg.qr(design)
+    coefficients, triangle, residuals = _solve(*basis, design, values, noise)
     chi2 = np.sum((residuals / noise) ** 2, axis=0)
     tau = np.zeros(values.shape[1])
     bad = np.flatnonzero((chi2 > ndf + TOLERATED_EXCESS * np.sqrt(2 * ndf)) & known)
@@ -133,37 +136,62 @@ def _fit_block(
         before = tau[bad]
         tau[bad] = find_tau(residuals[:, bad], noise[:, bad], ndf)
         total = np.hypot(noise[:, bad], tau[bad])
-        coefficients[bad], triangle[bad], residuals[:, bad] = _solve(design, values[:, bad], total)
+        coefficients[bad], triangle[bad], residuals[:, bad] = _solve(*basis, design, values[:, bad], total)
         if np.allclose(before, tau[bad], rtol=1e-2, atol=0):
             break
     left = np.sum(residuals**2 / (noise**2 + tau**2), axis=0) / ndf
     # the noise of a bin that quotes none was a guess: its residuals set the scale, downwards too
     inflation = np.where(known, np.maximum(1.0, left), left)
-    factor = np.linalg.inv(triangle) * np.sqrt(inflation)[:, None, None]
+    factor = _inverses(triangle) * np.sqrt(inflation)[:, None, None]
     sure = np.flatnonzero(known)
     if len(sure) and degrees is not None:
-        coefficients[sure], factor[sure] = shrink(coefficients[sure], factor[sure], degrees)
+        root = triangle[sure] / np.sqrt(inflation[sure])[:, None, None]
+        coefficients[sure], factor[sure] = shrink(coefficients[sure], factor[sure], root, degrees)
     return coefficients, factor, tau, np.where(known, chi2, ndf)
 
 
-def _solve(design: np.ndarray, values: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Solve the weighted least squares of many bins by QR.
+def _solve(
+    q: np.ndarray, r: np.ndarray, design: np.ndarray, values: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Solve the weighted least squares of many bins: by normal equations, as these multiply matrices only, but in the
+    orthonormal basis q of the design = q @ r, in which they are as well conditioned as the noise is even.
 
     Returns coefficients (n_bins, n_terms), the triangle R (n_bins, n_terms, n_terms) for which the inverse of
     R.T @ R is their covariance, and residuals (n_runs, n_bins).
     """
-    q, triangle = np.linalg.qr(design[None] / noise.T[:, :, None])
-    projected = q.transpose(0, 2, 1) @ (values / noise).T[:, :, None]
-    coefficients = np.linalg.solve(triangle, projected)[:, :, 0]
+    weights = 1 / noise**2
+    typical = np.sqrt(weights.mean(axis=0))  # keeps the numbers near 1
+    weights = weights / typical**2
+    lower = np.linalg.cholesky((q.T * weights.T[:, None]) @ q)
+    white = np.linalg.solve(lower, ((weights * values).T @ q)[:, :, None])
+    turned = np.linalg.solve(lower.transpose(0, 2, 1), white)[:, :, 0]
+    coefficients = scipy.linalg.solve_triangular(r, turned.T).T
+    triangle = typical[:, None, None] * (lower.transpose(0, 2, 1) @ r)
     return coefficients, triangle, values - design @ coefficients.T
 
 
+def _inverses(triangles: np.ndarray) -> np.ndarray:
+    """Inverses (n, k, k) of upper triangular matrices."""
+    found = np.empty_like(triangles)
+    for i, triangle in enumerate(triangles):
+        found[i] = lapack.dtrtri(triangle)[0]
+    return found
+
+
 def find_tau(residuals: np.ndarray, noise: np.ndarray, ndf: int | np.ndarray) -> np.ndarray:
-    """Return tau (n_bins,) with sum(residuals^2 / (noise^2 + tau^2)) = ndf by bisection, 0 where none is needed."""
-    low = np.zeros(residuals.shape[1])
-    high = np.sum(residuals**2, axis=0) / ndf  # for this tau^2 the sum is below ndf whatever the noise
-    for _ in range(60):
-        middle = (low + high) / 2
-        above = np.sum(residuals**2 / (noise**2 + middle), axis=0) > ndf
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.sqrt((low + high) / 2) * (np.sum((residuals / noise) ** 2, axis=0) > ndf)
+    """Return tau (n_bins,) with sum(residuals^2 / (noise^2 + tau^2)) = ndf by Newton's method, 0 where none is needed.
+
+    The sum falls and is convex in tau^2: from below, steps never go too far.
+    """
+    squares, variance = residuals**2, noise**2
+    tau2 = np.maximum(np.sum(squares, axis=0) / ndf - variance.max(axis=0), 0.0)
+    for _ in range(100):
+        total = variance + tau2
+        ratio = np.divide(squares, total, out=np.zeros_like(squares), where=total > 0)
+        slope = np.sum(np.divide(ratio, total, out=np.zeros_like(squares), where=total > 0), axis=0)
+        above = np.sum(ratio, axis=0) - ndf
+        step = np.where(above > 0, above / np.where(slope > 0, slope, 1.0), 0.0)
+        tau2 = tau2 + step
+        if (step <= 1e-10 * tau2).all():
+            break
+    return np.sqrt(tau2)

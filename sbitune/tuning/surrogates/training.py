@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from sbitune.data.correlation import MOST_BINS as MOST_CORRELATED
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.learning.keys import check_key
@@ -107,7 +108,7 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
     takes them to be independent tells from its residuals.
     """
     correlation = scan.correlation
-    if correlation is None:
+    if correlation is None and len(scan.bins) <= MOST_CORRELATED:
         first = _learn_components(scan, config, seed, None)[0]
         if isinstance(config, RationalConfig):  # to choose once is enough, and takes most of the time
             config = _with_orders(config, first.inner)
