@@ -104,21 +104,24 @@ def measure_errors(runs: Iterable[tuple[Parts, np.ndarray]], n_bins: int) -> np.
     return np.sqrt((freedom * ratio + PRIOR_FREEDOM) / (freedom + PRIOR_FREEDOM))
 
 
-def shrink_correlation(residuals: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
+def shrink_correlation(
+    residuals: np.ndarray, prior: np.ndarray | None = None, taken: np.ndarray | float = 0.0
+) -> np.ndarray:
     """Estimate the correlation between bins from residuals (n_runs, n_bins).
 
     Args:
         residuals: with zero mean.
         prior: (n_bins, n_bins) what the estimate is shrunk towards; None: the unit matrix.
+        taken: (n_bins, n_bins) covariance that the residuals lack, as a fit to the same runs took it.
     """
     deviation = residuals - residuals.mean(axis=0)
     prior = np.eye(deviation.shape[1]) if prior is None else prior
-    spread = deviation.std(axis=0)
-    z = deviation / np.where(spread > 0, spread, 1.0)
-    r = z.T @ z / len(z)
+    second = deviation.T @ deviation / len(deviation) + taken
+    spread = np.sqrt(np.diag(second))
+    r = second / np.outer(*[np.where(spread > 0, spread, 1.0)] * 2)
     np.fill_diagonal(r, 1.0)
     difference = np.sum((r - prior) ** 2)
-    noise = np.sum((1 - r**2) ** 2) / max(1, len(z) - 1)
+    noise = np.sum((1 - r**2) ** 2) / max(1, len(deviation) - 1)
     amount = 1.0 if difference == 0 else np.clip(noise / difference, SMALLEST_SHRINKAGE, 1.0)
     return (1 - amount) * r + amount * prior
 

@@ -1,4 +1,4 @@
-"""Which kind of surrogate: the one that gives held-out runs the highest probability.
+"""Which kind of surrogate: the simplest of those that give held-out runs the highest probability.
 
 A kind that is named is judged by held-out runs, too: what is trained on the others can be fitted to them.
 """
@@ -28,6 +28,11 @@ _POLYNOMIALS, _GAUSSIAN, _RATIONAL, _NETWORK = "polynomials", "Gaussian processe
 #: why a kind was taken that was not chosen
 NAMED = "named in the card"
 _SCALES = {"contents": "linear", "logarithms": "log"}
+_ALONE = ", bin by bin"
+#: kinds that trail the best by no more than so many standard errors are as good, and the first of these is taken:
+#: fewer numbers are learnt by kinds that come first
+_EQUAL = 1.0
+_SIMPLEST_FIRST = (_POLYNOMIALS, _GAUSSIAN, _RATIONAL, _GAUSSIAN + _ALONE, _NETWORK)
 Kind = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig
 
 
@@ -43,10 +48,10 @@ class Score(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The kind with the highest score, and the table for the report."""
+    """The kind that was taken, and the table for the report."""
 
     config: Kind
-    scores: tuple[Score, ...]  #: best first
+    scores: tuple[Score, ...]  #: of the one that was taken, then of the others, best first
     reason: str  #: one sentence
     trial: Trained  #: this kind, trained without the runs that were held out
     held: Scan  #: these runs
@@ -63,8 +68,9 @@ def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = 
 
     The score is the predictive log density, which punishes wrong errors as well as wrong means. Polynomials are tried
     of contents and of logarithms, Gaussian processes and rational functions of the better of these. Where nothing
-    reaches the Monte Carlo noise, Gaussian processes of every bin alone and a network are tried, too. Bins in which no
-    run quotes an error do not vote.
+    reaches the Monte Carlo noise, Gaussian processes of the other of these, of every bin alone, and a network are
+    tried, too. Bins in which no run quotes an error do not vote. Of kinds that are as good as the best, which is known
+    from few runs, the simplest is taken.
 
     Raises:
         InputError: too few runs to hold some out, or no bin has an error.
@@ -79,18 +85,19 @@ def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = 
             except InputError as error:  # too few runs for this one
                 reporter.say(f"surrogate: {name} was not tried: {error}")
 
+    def best_words(kind: str) -> str | None:
+        return next((s.name.rpartition(" ")[2] for s in judge.scores() if s.name.startswith(kind)), None)
+
     try_out(f"{_POLYNOMIALS} of {words}" for words in _SCALES)
-    better = [judge.scores()[0].name.rpartition(" ")[2]] if judge.tried else list(_SCALES)
-    try_out(f"{kind} of {words}" for words in better for kind in (_GAUSSIAN, _RATIONAL))
-    if not judge.tried or judge.best_rms() > config.good:
-        try_out([*(f"{_GAUSSIAN} of {words}, bin by bin" for words in better), _NETWORK])
+    words = best_words(_POLYNOMIALS)
+    first = list(_SCALES) if words is None else [words]
+    try_out(f"{kind} of {words}" for words in first for kind in (_GAUSSIAN, _RATIONAL))
+    if not judge.tried or judge.best_rms() > config.good:  # what polynomials say of scales does not count then
+        try_out(f"{_GAUSSIAN} of {words}" for words in _SCALES if words not in first)
+        try_out([f"{_GAUSSIAN} of {best_words(_GAUSSIAN) or first[0]}{_ALONE}", _NETWORK])
     if not judge.tried:
         raise InputError(f"{len(scan.runs)} runs are too few for any surrogate; add runs")
-    scores = judge.scores()
-    n_held = len(judge.held.runs)
-    return judge.choice(
-        scores, f"{scores[0].name}: of {len(scores)} kinds it gives {n_held} held-out runs the highest probability"
-    )
+    return judge.choice()
 
 
 def judge_one(key: jax.Array, scan: Scan, config: Kind) -> Choice:
@@ -98,7 +105,7 @@ def judge_one(key: jax.Array, scan: Scan, config: Kind) -> Choice:
     split_key, train_key = jax.random.split(key)
     judge = _make_judge(split_key, scan, AutoConfig().holdout)
     judge.try_out(train_key, config.kind, config)
-    return judge.choice(judge.scores(), NAMED)
+    return judge.choice(NAMED)
 
 
 def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":
@@ -126,11 +133,17 @@ def kind_named(config: AutoConfig, name: str) -> Kind:
     return msgspec.structs.replace(chosen, components=False) if alone else chosen
 
 
+def _simplicity(name: str) -> int:
+    kind, _, words = name.partition(" of ")
+    kind += _ALONE * words.endswith(_ALONE)
+    return _SIMPLEST_FIRST.index(kind) if kind in _SIMPLEST_FIRST else 0
+
+
 class _Judge:
     def __init__(self, used: Scan, held: Scan, noise: np.ndarray, voting: np.ndarray) -> None:
         self.used, self.held, self.noise, self.voting = used, held, noise, voting
         self.tried: dict[str, tuple[Kind, np.ndarray, float, float]] = {}
-        self.best: tuple[float, Trained] | None = None
+        self.trials: dict[str, Trained] = {}  # of kinds that may be taken
 
     def try_out(self, key: jax.Array, name: str, config: Kind) -> None:
         trial = train(key, self.used, config)
@@ -141,12 +154,24 @@ class _Judge:
         density = -0.5 * (difference**2 / variance + np.log(2 * np.pi * variance)).mean(axis=1)
         rms, width = (float(np.sqrt(np.mean(difference**2 / v))) for v in (noise**2, variance))
         self.tried[name] = (config, density, rms, width)
-        if self.best is None or density.mean() > self.best[0]:
-            self.best = (float(density.mean()), trial)
+        self.trials[name] = trial
+        equal = {score.name for score in self._equal()}
+        self.trials = {name: trial for name, trial in self.trials.items() if name in equal}
 
-    def choice(self, scores: tuple[Score, ...], reason: str) -> Choice:
-        assert self.best is not None
-        return Choice(self.tried[scores[0].name][0], scores, reason, self.best[1], self.held, self.noise)
+    def _equal(self) -> list[Score]:
+        """Those that are as good as the best, simplest first."""
+        equal = [score for score in self.scores() if score.behind <= _EQUAL * score.behind_error]
+        return sorted(equal, key=lambda score: _simplicity(score.name))
+
+    def choice(self, reason: str | None = None) -> Choice:
+        scores, taken = self.scores(), self._equal()[0]
+        if reason is None:
+            merit = "it gives {} the highest probability"
+            if taken != scores[0]:
+                merit = f"the simplest of those that give {{}} as high a probability as {scores[0].name}"
+            reason = f"{taken.name}: of {len(scores)} kinds {merit.format(f'{len(self.held.runs)} held-out runs')}"
+        rows = (taken, *(score for score in scores if score != taken))
+        return Choice(self.tried[taken.name][0], rows, reason, self.trials[taken.name], self.held, self.noise)
 
     def best_rms(self) -> float:
         return min(rms for _, _, rms, _ in self.tried.values())

@@ -4,6 +4,7 @@ They stem from the Monte Carlo fluctuations of the runs, which different bins sh
 describe, which neighbouring bins share, too. Both show in the residuals of the runs.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -23,16 +24,23 @@ def correlate(error: Any, correlation: np.ndarray | None, indices: Any, xp: Any 
     return xp.outer(chosen, chosen) * xp.asarray(correlation, error.dtype)[indices][:, indices]
 
 
-def residual_correlation(scan: Scan, prediction: Prediction) -> np.ndarray | None:
+def residual_correlation(
+    scan: Scan, prediction: Prediction, taken: Iterable[tuple[int, np.ndarray]] = ()
+) -> np.ndarray | None:
     """Correlation (n_bins, n_bins) of the residuals of a scan's runs; None if there are too many bins.
 
     Args:
         scan: the runs. If it knows the correlation of its Monte Carlo errors, that is what few runs fall back on;
             otherwise the unit matrix.
         prediction: of these runs, mean (n_runs, n_bins).
+        taken: covariances (n_bins, n_bins) of the prediction at some of the runs, with their numbers. Residuals of the
+            runs that a least-squares fit or a Gaussian process has seen lack just that of the noise; where every bin is
+            learnt alone, all lack about the same part, and correlations stay.
     """
     if len(scan.bins) > MOST_BINS:
         return None
     noise = make_targets(scan, "linear").errors
-    residuals = (scan.values - prediction.mean) / np.where(noise > 0, noise, 1.0)
-    return shrink_correlation(residuals, scan.correlation)
+    noise = np.where(noise > 0, noise, 1.0)
+    lacking = [covariance / np.outer(noise[run], noise[run]) for run, covariance in taken]
+    residuals = (scan.values - prediction.mean) / noise
+    return shrink_correlation(residuals, scan.correlation, sum(lacking) / max(1, len(lacking)))

@@ -98,7 +98,9 @@ class GaussianSurrogate(BinByBin):
         return Prediction(*to_contents(mean * post.scale + post.shift, error, post.log, xp))
 
 
-def fit_gaussian(scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "log") -> GaussianSurrogate:
+def fit_gaussian(
+    scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "log", like: GaussianSurrogate | None = None
+) -> GaussianSurrogate:
     """Fit Gaussian processes to every bin of a scan.
 
     Args:
@@ -106,6 +108,7 @@ def fit_gaussian(scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "
         config: see `GaussianConfig`.
         scale: see `outputs`.
         seed: chooses runs and bins that lengths are learnt from where there are many, and the first groups.
+        like: begin with the kernels of this one, of nearly the same scan: that takes half the time.
 
     Raises:
         InputError: fewer runs than inputs + 2.
@@ -120,7 +123,8 @@ def fit_gaussian(scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "
     unit = np.where(changes, spread, 1.0)
     y = (targets.values - targets.values.mean(axis=0)) / unit
     noise = np.mean(targets.errors**2, axis=0) / unit**2
-    group, forms = _find_groups(x, y[:, changes], noise[changes], config, np.random.default_rng(seed))
+    begin = None if like is None else like.posterior.forms
+    group, forms = _find_groups(x, y[:, changes], noise[changes], config, np.random.default_rng(seed), begin)
     every = np.zeros(len(changes), int)
     every[changes] = group
     parts = _condition(x, y, noise, every, forms)
@@ -131,22 +135,34 @@ def fit_gaussian(scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "
 
 
 def _find_groups(
-    x: np.ndarray, y: np.ndarray, noise: np.ndarray, config: GaussianConfig, random: np.random.Generator
+    x: np.ndarray,
+    y: np.ndarray,
+    noise: np.ndarray,
+    config: GaussianConfig,
+    random: np.random.Generator,
+    begin: list[Form] | None,
 ) -> tuple[np.ndarray, list[Form]]:
     """Deal the bins to groups and find the kernel of each: (n_bins,) group, and the kernels."""
     runs = np.sort(random.permutation(len(x))[: config.runs_for_lengths])
     some_x, some_y = x[runs], y[runs]
-    group = _first_groups(x, y, config.groups, random)
-    forms = [round_form(x.shape[1], _FIRST_LENGTH)] * config.groups
-    for iterations, tilted in _TURNS:
+    if begin is None:
+        forms = [round_form(x.shape[1], _FIRST_LENGTH)] * config.groups
+        group, turns = _first_groups(x, y, config.groups, random), _TURNS
+    else:
+        forms, turns = list(begin), _TURNS[-1:]
+        group = _deal(some_x, some_y, noise, forms, np.arange(len(forms)))
+    for iterations, tilted in turns:
         for g in np.unique(group):
             mine = random.permutation(np.flatnonzero(group == g))[:_BINS_OF_A_GROUP]
             forms[g] = fit_kernel(some_x, some_y[:, mine], noise[mine], forms[g], iterations, tilted)
-        used = np.unique(group)
-        scores = np.array([score_bins(some_x, some_y, noise, forms[g]).log_density for g in used])
-        group = used[np.argmax(scores, axis=0)]
+        group = _deal(some_x, some_y, noise, forms, np.unique(group))
     used, group = np.unique(group, return_inverse=True)
     return group, [forms[g] for g in used]
+
+
+def _deal(x: np.ndarray, y: np.ndarray, noise: np.ndarray, forms: list[Form], used: np.ndarray) -> np.ndarray:
+    """(n_bins,) under which of the `used` kernels every bin is most probable."""
+    return used[np.argmax([score_bins(x, y, noise, forms[g]).log_density for g in used], axis=0)]
 
 
 def _first_groups(x: np.ndarray, y: np.ndarray, n_groups: int, random: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-from scipy.linalg import lapack
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
@@ -30,6 +29,7 @@ from sbitune.tuning.surrogates.basis import check_room, count_terms, evaluate_ba
 from sbitune.tuning.surrogates.binbybin import BinByBin
 from sbitune.tuning.surrogates.outputs import Scale, make_targets, root, to_contents
 from sbitune.tuning.surrogates.shrinkage import shrink
+from sbitune.tuning.surrogates.triangles import invert_triangles
 
 #: standard deviations by which chi2 may exceed ndf before the polynomial counts as missing something
 TOLERATED_EXCESS = 1.0
@@ -142,7 +142,7 @@ def _fit_block(
     left = np.sum(residuals**2 / (noise**2 + tau**2), axis=0) / ndf
     # the noise of a bin that quotes none was a guess: its residuals set the scale, downwards too
     inflation = np.where(known, np.maximum(1.0, left), left)
-    factor = _inverses(triangle) * np.sqrt(inflation)[:, None, None]
+    factor = invert_triangles(triangle) * np.sqrt(inflation)[:, None, None]
     sure = np.flatnonzero(known)
     if len(sure) and degrees is not None:
         root = triangle[sure] / np.sqrt(inflation[sure])[:, None, None]
@@ -168,14 +168,6 @@ def _solve(
     coefficients = scipy.linalg.solve_triangular(r, turned.T).T
     triangle = typical[:, None, None] * (lower.transpose(0, 2, 1) @ r)
     return coefficients, triangle, values - design @ coefficients.T
-
-
-def _inverses(triangles: np.ndarray) -> np.ndarray:
-    """Inverses (n, k, k) of upper triangular matrices."""
-    found = np.empty_like(triangles)
-    for i, triangle in enumerate(triangles):
-        found[i] = lapack.dtrtri(triangle)[0]
-    return found
 
 
 def find_tau(residuals: np.ndarray, noise: np.ndarray, ndf: int | np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ repeated until v stays. Terms that the runs determine are left as they are; the 
 """
 
 import numpy as np
-from scipy.linalg import lapack
+
+from sbitune.tuning.surrogates.triangles import inverse_roots
 
 #: v settles in a few turns; where it goes to 0 nothing changes any more long before
 _TURNS = 40
@@ -48,7 +49,7 @@ def shrink(
     for _ in range(_TURNS):
         if not len(active):
             break
-        roots[active] = _inverse_roots(information[active], 1 / spread[active])
+        roots[active] = inverse_roots(information[active], 1 / spread[active])
         mean[active] = (roots[active] @ (roots[active].transpose(0, 2, 1) @ target[active, :, None]))[:, :, 0]
         before = spread[active]
         variance = np.sum(roots[active] ** 2, axis=2)
@@ -62,13 +63,3 @@ def shrink(
         moved = (np.abs(after[:, 1:] - before[:, 1:]) > _SETTLED * before[:, 1:]).any(axis=1)
         active = active[moved]
     return mean, roots
-
-
-def _inverse_roots(information: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Upper triangular U (n, k, k) with U @ U.T the inverse of matrices (n, k, k) + diagonals (n, k)."""
-    found = np.empty_like(information)
-    diagonal = np.arange(information.shape[1])
-    for i, matrix in enumerate(information):
-        matrix[diagonal, diagonal] += more[i]
-        found[i] = lapack.dtrtri(lapack.dpotrf(matrix.T, lower=1)[0], lower=1)[0].T
-    return found

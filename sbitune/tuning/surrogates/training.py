@@ -26,7 +26,7 @@ from sbitune.tuning.surrogates.config import (
 from sbitune.tuning.surrogates.covariance import residual_correlation
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, fit_gaussian
 from sbitune.tuning.surrogates.heldout import make_trials, predict_in_turn, said_by_groups, said_by_trials
-from sbitune.tuning.surrogates.inflation import MOST_BINS, find_inflation, inflate, missing
+from sbitune.tuning.surrogates.inflation import MOST_BINS, find_inflation, inflate, learnt_covariances, missing
 from sbitune.tuning.surrogates.neural import NeuralSurrogate, fit_network
 from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.outputs import Scale
@@ -40,6 +40,8 @@ Trained = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSu
 
 #: with fewer runs none can be spared
 _FEWEST_RUNS = 24
+#: runs whose predictions' covariances are averaged
+_FOR_CORRELATIONS = 40
 
 
 def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progress | None = None) -> Trained:
@@ -72,7 +74,9 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
         config = _with_orders(config, surrogate)
         some = spread_evenly(len(scan.bins), MOST_BINS)  # of many bins a part says enough
         few = scan.take_bins(some)
-        trials = make_trials(few, seed, lambda part: _with_correlation(part, _learn(part, config, seed, config.scale)))
+        trials = make_trials(
+            few, seed, lambda part: _with_correlation(part, _learn(part, config, seed, config.scale, surrogate))
+        )
         known = None if surrogate.correlation is None else surrogate.correlation[np.ix_(some, some)]
         return inflate(surrogate, find_inflation(said_by_trials(few, trials, known, 0.0)))
 
@@ -82,10 +86,10 @@ def _as_professor(config: OfBins) -> bool:
     return isinstance(config, PolynomialConfig) and config.order != "auto"
 
 
-def _learn(scan: Scan, config: OfBins, seed: int, scale: Scale) -> Inner:
-    """Learn every bin of a scan alone."""
+def _learn(scan: Scan, config: OfBins, seed: int, scale: Scale, like: Trained | None = None) -> Inner:
+    """Learn every bin of a scan alone, if need be beginning with what is `like` it."""
     if isinstance(config, GaussianConfig):
-        return fit_gaussian(scan, config, seed, scale)
+        return fit_gaussian(scan, config, seed, scale, like if isinstance(like, GaussianSurrogate) else None)
     if isinstance(config, RationalConfig):
         return _learn_rational(scan, config, seed, scale)
     order = config.order
@@ -112,12 +116,15 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
         first = _learn_components(scan, config, seed, None)[0]
         if isinstance(config, RationalConfig):  # to choose once is enough, and takes most of the time
             config = _with_orders(config, first.inner)
-        correlation = residual_correlation(scan, first.predict_many(scan.theta))
+        some = spread_evenly(len(scan.runs), _FOR_CORRELATIONS)
+        learnt = learnt_covariances(first, scan.theta[some], np.arange(len(scan.bins)))
+        taken = ((int(run), covariance) for run, (covariance, _) in zip(some, learnt, strict=True))
+        correlation = residual_correlation(scan, first.predict_many(scan.theta), taken)
     surrogate, sigma = _learn_components(scan, config, seed, correlation)
     if len(scan.runs) < _FEWEST_RUNS:
         return surrogate
     config = _with_orders(config, surrogate.inner)
-    trials = make_trials(scan, seed, lambda part: _learn_components(part, config, seed, correlation)[0])
+    trials = make_trials(scan, seed, lambda part: _learn_components(part, config, seed, correlation, surrogate)[0])
     ratio = missing(scan, predict_in_turn(scan, trials), config.kind)
     parts = surrogate.components._replace(common=np.sqrt(ratio) * sigma)
     held = said_by_trials(scan, trials, correlation, ratio)
@@ -134,11 +141,11 @@ def _with_orders(config: OfBins, inner: Trained) -> OfBins:
 
 
 def _learn_components(
-    scan: Scan, config: OfBins, seed: int, correlation: np.ndarray | None
+    scan: Scan, config: OfBins, seed: int, correlation: np.ndarray | None, like: ComponentSurrogate | None = None
 ) -> tuple[ComponentSurrogate, np.ndarray]:
     reduced = make_components(scan, config.scale, correlation)
-    left = None if reduced.left is None else _learn(reduced.left, config, seed, "linear")
-    inner = _learn(reduced.scan, config, seed, "linear")
+    left = None if reduced.left is None else _learn(reduced.left, config, seed, "linear", like and like.left)
+    inner = _learn(reduced.scan, config, seed, "linear", like and like.inner)
     parts = (scan.bins, reduced.components, inner, left, reduced.left_bins, correlation)
     return ComponentSurrogate(*parts), reduced.sigma
 
