@@ -15,7 +15,7 @@ from sbitune.tuning.surrogates.neural import Groups, NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 
 #: so many parts of the runs are held out in turn to learn what components miss, more where few runs can be spared
-_PARTS = (4, 24)
+_PARTS = (8, 24)
 
 Trials = list[tuple[np.ndarray, Known]]
 

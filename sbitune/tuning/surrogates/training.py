@@ -42,6 +42,8 @@ Trained = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSu
 _FEWEST_RUNS = 24
 #: runs whose predictions' covariances are averaged
 _FOR_CORRELATIONS = 40
+#: of finding how wide errors must be
+_TURNS = 2
 
 
 def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progress | None = None) -> Trained:
@@ -125,10 +127,13 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
         return surrogate
     config = _with_orders(config, surrogate.inner)
     trials = make_trials(scan, seed, lambda part: _learn_components(part, config, seed, correlation, surrogate)[0])
-    ratio = missing(scan, predict_in_turn(scan, trials), config.kind)
+    factor, ratio = 1.0, 0.0
+    for _ in range(_TURNS):  # what is learnt explains a part of what bins miss, once its errors are wide enough
+        wider = [(held, inflate(trial, factor)) for held, trial in trials]
+        ratio = missing(scan, predict_in_turn(scan, wider), config.kind)
+        factor = find_inflation(said_by_trials(scan, trials, correlation, ratio))
     parts = surrogate.components._replace(common=np.sqrt(ratio) * sigma)
-    held = said_by_trials(scan, trials, correlation, ratio)
-    return inflate(replace(surrogate, components=parts), find_inflation(held))
+    return inflate(replace(surrogate, components=parts), factor)
 
 
 def _with_orders(config: OfBins, inner: Trained) -> OfBins:
