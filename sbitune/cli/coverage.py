@@ -23,10 +23,12 @@ def command(reporter: TerminalReporter, card: str, toys: int, everywhere: bool, 
 
     from sbitune.tuning.card import load_card
     from sbitune.tuning.closure import coverage
-    from sbitune.tuning.line import read_fitted
+    from sbitune.tuning.line import keep_coverage, read_fitted
 
     fitted = read_fitted(load_card(card))
     clock = time.process_time()
     theta = None if everywhere else fitted.theta
     found = coverage(jax.random.key(seed), fitted.problem, theta, toys, reporter)
+    if not everywhere:
+        keep_coverage(fitted, found)
     return {"cpu_seconds": time.process_time() - clock} | found.figures()

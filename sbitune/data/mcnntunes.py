@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sbitune.data import yoda
 from sbitune.data.directories import check_names, whole_directory
 from sbitune.data.errors import InputError
-from sbitune.data.professor import Reading, Row, assemble, check_same_bins, make_row
+from sbitune.data.professor import Reading, Row, assemble, check_no_others, check_same_bins, make_row
 from sbitune.data.professor_writer import DIGITS
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import histograms_of, scatters_of
@@ -51,6 +51,8 @@ def read_scan(
             row = _read_row(file, names, reading)
             if rows:
                 check_same_bins(file, row.histograms.bins, rows[0])
+            if parameters is None:
+                check_no_others(file, row)
             rows.append(row)
         except InputError as error:
             faults.append(str(error))

@@ -43,6 +43,7 @@ class Row(NamedTuple):
     theta: np.ndarray  #: (n_parameters,)
     histograms: Histograms
     parts: Parts | None = None  #: contents made from parts of the run, if it keeps them
+    others: tuple[str, ...] = ()  #: parameters that the run has beside `names`
 
 
 def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) -> Histograms:
@@ -149,6 +150,8 @@ def collect(
             row = read_row(run, names, reading)
             if rows:
                 check_same_bins(run, row.histograms.bins, rows[0])
+            if parameters is None:
+                check_no_others(run, row)
             rows.append(row)
         except InputError as error:
             if isinstance(error, EmptySelectionError):
@@ -179,7 +182,8 @@ def make_row(
     if reading.bad_bins == "stop":
         _refuse_non_finite(run, histograms)
     names = names or tuple(values)
-    return Row(run.name, names, _theta(run, values, names), histograms)
+    others = tuple(name for name in values if name not in names)
+    return Row(run.name, names, _theta(run, values, names), histograms, others=others)
 
 
 def _read_parts(path: Path, bins: Bins) -> Parts | None:
@@ -280,6 +284,15 @@ def _refuse_non_finite(run: Path, histograms: Histograms) -> None:
         raise InputError(
             f"run {run}: {bad.sum()} bins {what}, the first {labels[0]}; take them out of the selection "
             "or leave them out of all runs with `bad_bins: drop`"
+        )
+
+
+def check_no_others(run: Path, row: Row) -> None:
+    """Raise `InputError` naming the run and a parameter that the first run does not have."""
+    if row.others:
+        raise InputError(
+            f"run {run}: it has the parameter {row.others[0]}, which the first run has not; add it to all runs, or "
+            "take it out of all"
         )
 
 

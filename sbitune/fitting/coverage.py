@@ -131,7 +131,7 @@ class Coverage:
         }
 
     def warnings(self) -> list[str]:
-        """What is off by more than three standard errors, in words."""
+        """What is off by more than three standard errors, in words; over all, and in single parameters."""
         said = []
         for rise, claim, words in ((1.0, CLAIM68, "68 %"), (_RISE95, CLAIM95, "95 %")):
             inside = self.inside(rise)
@@ -141,12 +141,32 @@ class Coverage:
                 said.append(
                     f"{words} intervals hold the truth in {100 * inside.mean():.1f} % of cases: errors are {size}"
                 )
-        for name, bias in zip(self.names, self.bias, strict=True):
+        for i, (name, bias) in enumerate(zip(self.names, self.bias, strict=True)):
             if abs(bias) > _TOLERATED / np.sqrt(len(self.values)):
                 said.append(f"{name} is off by {bias:+.2f} of its error on average")
+            said += self._warnings_of(i)
         if self.failed:
             said.append(f"{len(self.failed)} of {len(self.failed) + len(self.values)} fits failed")
         return said
+
+    def _warnings_of(self, i: int) -> list[str]:
+        """What is off by more than chance in the errors of one parameter, of as many as there are."""
+        n, least = len(self.values), 2 * stats.norm.sf(_TOLERATED) / len(self.names)
+        tail = stats.chi2.cdf(np.sum(self.roots[:, i] ** 2), n)
+        if 2 * min(tail, 1 - tail) < least:
+            width = f"the width of its pulls is {self.width[i]:.2f}"
+            return [f"errors of {self.names[i]} are too {_size(bool(tail > 0.5))}: {width}"]
+        for rise, claim, words in ((1.0, CLAIM68, "68 %"), (_RISE95, CLAIM95, "95 %")):
+            held = int(self.inside(rise)[:, i].sum())
+            if stats.binomtest(held, n, claim).pvalue < least:
+                size = _size(bool(held < claim * n))
+                share = f"its {words} intervals hold the truth in {100 * held / n:.1f} % of cases"
+                return [f"errors of {self.names[i]} are too {size}: {share}"]
+        return []
+
+
+def _size(small: bool) -> str:
+    return "small" if small else "large"
 
 
 def _error(inside: np.ndarray, claim: float) -> float:

@@ -32,6 +32,10 @@ class Quantile(NamedTuple):
     error: float  #: half of what lies between the order statistics one standard deviation below and above
 
 
+#: P value of chi2 below which the data are not described
+_DESCRIBED = 1e-3
+
+
 @dataclass(frozen=True, eq=False)
 class EigenTunes:
     """Eigentunes of one coverage. Row 2i is eigenvector i followed forwards, 2i + 1 backwards, the widest first."""
@@ -73,7 +77,8 @@ def find_eigentunes(
     with jax.enable_x64(True), few_threads(problem):
         minimum = Minimum(problem, tune)
         return tuple(
-            _at(minimum, coverage, quantile(toys.rise, coverage), len(toys.toys), toys.failed) for coverage in coverages
+            _at(minimum, coverage, quantile(toys.rise, coverage), len(toys.toys), toys.failed, _not_described(tune))
+            for coverage in coverages
         )
 
 
@@ -85,12 +90,26 @@ def quantile(sample: np.ndarray, coverage: float) -> Quantile:
     return Quantile(float(np.quantile(ordered, coverage)), float(0.5 * (ordered[high] - ordered[low])))
 
 
-def _at(minimum: Minimum, coverage: float, delta: Quantile, toys: int, failed: tuple[Failure, ...]) -> EigenTunes:
+def _not_described(tune: Tune) -> list[str]:
+    """A note if chi2 says that the prediction misses more than the toys know of."""
+    if tune.ndf < 1 or stats.chi2.sf(tune.chi2_unit, tune.ndf) > _DESCRIBED:
+        return []
+    scale = np.sqrt(tune.chi2_unit / tune.ndf)
+    return [
+        f"chi2 = {tune.chi2_unit:.0f} for {tune.ndf} degrees of freedom: the data are not described within their "
+        f"errors, of which alone toys know; errors scaled by sqrt(chi2/ndf) are {scale:.2f} times as large. "
+        "A theory error in `fit` gives eigentunes that count it"
+    ]
+
+
+def _at(
+    minimum: Minimum, coverage: float, delta: Quantile, toys: int, failed: tuple[Failure, ...], notes: list[str]
+) -> EigenTunes:
     frame, names = minimum.frame, minimum.frame.names
     used = np.flatnonzero(np.diag(minimum.parabola.covariance) > 0)
     directions = np.zeros((len(used), len(names)))
     directions[:, used] = _axes(minimum.parabola.covariance[np.ix_(used, used)])
-    notes = [
+    notes += [
         f"{name} is at its limit: no eigentune moves it"
         for i, name in enumerate(names)
         if not frame.fixed[i] and i not in used

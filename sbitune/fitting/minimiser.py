@@ -7,6 +7,7 @@ lower minimum, the fit begins again from there.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ from sbitune.fitting.objective import Objective, few_threads
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.quick import Quick
 from sbitune.fitting.response import CompiledResponse
-from sbitune.fitting.results import ObservableChi2, Start, Tune
+from sbitune.fitting.results import Minimum, ObservableChi2, Start, Tune
 from sbitune.fitting.surroundings import LowerMinimum
 
 #: the model's error is brought up to date until no parameter moves by more than this part of its error
@@ -33,6 +34,11 @@ _UPDATES = 12
 _WORTH_A_LOOK, _MINIMA = 100.0, 16
 #: without a likelihood, where that takes long
 _FEW_MINIMA = 3
+#: minima are different if a parameter differs by this part of its error; those that are higher than the tune by less
+#: than the second are worth a note
+_APART, _WORTH_A_NOTE = 0.5, 25.0
+#: how the note of such a minimum begins
+ANOTHER_MINIMUM = "another minimum"
 #: the fit begins again from lower minima so many times
 _RESTARTS = 4
 #: relative difference between numerical and exact errors that is not worth a word
@@ -54,15 +60,17 @@ def fit(problem: Problem, config: FitConfig = FitConfig()) -> Tune:
         ends = [migrad(objective, u) for u in _starting_points(frame, config)]
         starts = tuple(Start(frame.to_theta(np.array(m.values)), value_of(m), m.valid) for m in ends)
         _best(ends)
-        best = _lowest(_distinct(ends, frame), objective)
+        best, reached = _lowest(_distinct(ends, frame), objective)
         for _ in range(_RESTARTS):
             objective.hold(np.array(best.values))
             best = _best([migrad(objective, np.array(best.values))])  # counted from V at the minimum
             try:
-                tune = _describe(best, objective, config, starts)
+                tune = _with_others(_describe(best, objective, config, starts), reached, frame)
                 return _with_all_intervals(problem, tune) if config.minos else tune
             except LowerMinimum as lower:
-                best = _settle(_follow([frame.to_unit(lower.theta)], objective)[0], objective)[1]
+                place = _follow([frame.to_unit(lower.theta)], objective)[0]
+                value, best = _settle(place.u, objective)
+                reached = [_Reached(np.array(best.values), value), *reached]
         raise ComputationError("the fit failed: lower minima keep turning up; raise fit.starts or narrow the ranges")
 
 
@@ -144,25 +152,56 @@ def _distinct(ends: list[Minuit], frame: Frame) -> list[Minuit]:
     return [m for m in found if value_of(m) < lowest + _WORTH_A_LOOK][:_MINIMA]
 
 
-def _lowest(found: list[Minuit], objective: Objective) -> Minuit:
-    """The lowest minimum of all that the given ones lead to."""
+class _Reached(NamedTuple):
+    """A minimum, and the objective there: values of different ones can be compared."""
+
+    u: np.ndarray
+    value: float
+
+
+def _lowest(found: list[Minuit], objective: Objective) -> tuple[Minuit, list[_Reached]]:
+    """The lowest minimum of all that the given ones lead to, and all of these."""
     places = _follow([np.array(m.values) for m in found], objective)
-    return min((_settle(u, objective) for u in places[:_FEW_MINIMA]), key=lambda pair: pair[0])[1]
+    followed = places[:1] if objective.is_likelihood else places[:_FEW_MINIMA]
+    settled = [_settle(place.u, objective) for place in followed]
+    reached = [*(_Reached(np.array(m.values), value) for value, m in settled), *places[len(followed) :]]
+    best = min(settled, key=lambda pair: pair[0])[1]
+    return best, [place for place in reached if np.isfinite(place.value)]
 
 
-def _follow(places: list[np.ndarray], objective: Objective) -> list[np.ndarray]:
-    """The lowest minimum of the likelihood that is reached from the given places; these, if there is none."""
+def _with_others(tune: Tune, reached: list[_Reached], frame: Frame) -> Tune:
+    """Add the minima that are not the tune."""
+    lowest = min((place.value for place in reached), default=np.nan)
+    errors = np.maximum(tune.quoted_errors, 1e-9 * frame.half)
+    kept: list[Minimum] = []
+    for place in sorted(reached, key=lambda place: place.value):
+        theta = frame.to_theta(place.u)
+        if all(np.any(np.abs(theta - other) > _APART * errors) for other in (tune.values, *(m.theta for m in kept))):
+            kept.append(Minimum(theta, place.value - lowest))
+    notes = [
+        f"{ANOTHER_MINIMUM} lies {m.above:.2f} above the tune, at "
+        + ", ".join(f"{n} = {x:.5g}" for n, x in zip(tune.names, m.theta, strict=True) if n in tune.free)
+        for m in kept
+        if m.above < _WORTH_A_NOTE
+    ]
+    return replace(tune, others=tuple(kept), notes=(*tune.notes, *notes))
+
+
+def _follow(places: list[np.ndarray], objective: Objective) -> list[_Reached]:
+    """The minima of the likelihood that are reached from the given places, lowest first; these, if there is none."""
+    as_they_are = [_Reached(u, np.nan) for u in places]
     if not objective.is_likelihood:
-        return places
+        return as_they_are
     frame, values = objective.frame, objective.problem.measured.values
     quick = Quick(objective.problem, frame, CompiledResponse(objective.problem, frame))
     reached = []
     for u in places:
         try:
-            reached.append(quick.minimise(values, u))
+            point = quick.minimise(values, u)
+            reached.append(_Reached(point.u, point.value))
         except ComputationError:
             continue
-    return [min(reached, key=lambda point: point.value).u] if reached else places
+    return sorted(reached, key=lambda place: place.value) if reached else as_they_are
 
 
 def _settle(u: np.ndarray, objective: Objective) -> tuple[float, Minuit]:

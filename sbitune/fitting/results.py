@@ -17,6 +17,14 @@ class Start:
 
 
 @dataclass(frozen=True, eq=False)
+class Minimum:
+    """A minimum that is not the tune."""
+
+    theta: np.ndarray  #: (n_parameters,)
+    above: float  #: by how much the objective is higher there than at the tune
+
+
+@dataclass(frozen=True, eq=False)
 class ObservableChi2:
     """How well one observable is described."""
 
@@ -46,6 +54,7 @@ class Tune:
     hesse_difference: float  #: largest relative difference between HESSE's errors and those of the exact Hessian
     status: str = "converged"
     notes: tuple[str, ...] = field(default=())
+    others: tuple[Minimum, ...] = ()  #: lowest first
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from sbitune.tuning.matching import Matched
 from sbitune.tuning.models import as_scan, matched_with, open_model
 from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, write_record
 from sbitune.tuning.surrogates.evaluation import Surrogate
+from sbitune.tuning.surrogates.ipol import IpolSurrogate
 
 
 def fit_surrogate(model: Surrogate, matched: Matched, config: FitConfig = FitConfig()) -> Tune:
@@ -94,7 +95,11 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     config = within_limits(model, ranges, fixed)
     tune = fit_surrogate(model, matched, config)
     reporter.say(str(tune))
-    record = _record(tune, matched, wanted.source, recognise(wanted.source), config)
+    notes = [*tune.notes, *matched.notes]
+    if isinstance(model, IpolSurrogate) and not model.interpolation.error:
+        notes.append(f"{Path(wanted.source).name} holds no errors: predictions are taken to be exact")
+        reporter.say(notes[-1])
+    record = _record(replace(tune, notes=tuple(notes)), matched, wanted.source, recognise(wanted.source), config)
     return with_findings(record, outside)
 
 

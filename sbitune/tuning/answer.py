@@ -42,6 +42,13 @@ class Answer:
     coverage: Coverage | None
 
 
+#: what goodness of fit means then
+_HELD = (
+    "theory errors were fitted to the scatter of this data, and toys hold them: that toys describe data as badly is "
+    "then no proof of the model"
+)
+
+
 def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET) -> Answer:
     """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do."""
     tune, extra = fit_extra(problem, config)
@@ -57,6 +64,8 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
     except ComputationError as error:  # it takes more bins to judge a fit than to make one
         tune = replace(tune, notes=(*tune.notes, f"what disagrees with what cannot be told: {error}"))
     goodness = covered = None
+    if any(row.fitted for row in extra.theory):
+        tune = replace(tune, notes=(*tune.notes, _HELD))
     if config.toys:
         keys = jax.random.split(jax.random.key(config.seed), 2)
         try:

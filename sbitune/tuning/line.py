@@ -16,6 +16,7 @@ from sbitune.data.histograms import Histograms
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
+from sbitune.fitting.coverage import Coverage
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.fitting.results import Tune
 from sbitune.tuning import record as records
@@ -265,6 +266,17 @@ def _with_validation(fitted: Fitted, runs: dict[str, Histograms]) -> ResultRecor
         surrogate_p=foretold.p,
     )
     return records.with_warnings(msgspec.structs.replace(fitted.record, observables=observables, validation=summary))
+
+
+def keep_coverage(fitted: Fitted, found: Coverage) -> Fitted:
+    """Put coverage by toys at the tune into `result.yaml`, in place of that of fewer toys."""
+    known = fitted.record.answer.get("coverage", {}).get("fits", 0)
+    if len(found.values) < known:
+        return fitted
+    answer = fitted.record.answer | {"coverage": found.figures()}
+    record = records.with_warnings(msgspec.structs.replace(fitted.record, answer=answer))
+    records.write_record(fitted.loaded.output("result.yaml"), record)
+    return replace(fitted, record=record)
 
 
 def read_fitted(loaded: LoadedCard) -> Fitted:

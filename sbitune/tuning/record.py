@@ -98,6 +98,14 @@ class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What sbitune did about it, and what the user can do."""
 
 
+class MinimumRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A minimum that is not the tune."""
+
+    theta: list[float]
+    above: float
+    """By how much chi2, or -2 log L, is higher than at the tune."""
+
+
 class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A tune and its provenance."""
 
@@ -124,6 +132,8 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     """How sure the tune is: tension, theory errors, weights, goodness of fit and coverage by toys, see `answer`."""
     hesse_difference: float | None = None
     """Largest relative difference between MINUIT's numerical errors and those of the exact second derivatives."""
+    other_minima: list[MinimumRecord] = []
+    """Minima that are not the tune, lowest first."""
     choice: list[dict[str, float | str]] = []
     """What held-out runs say of the surrogate, and of the kinds that were compared with it, best first."""
     closure: dict[str, Any] = {}
@@ -170,6 +180,7 @@ def make_record(
         excluded=excluded,
         notes=list(tune.notes),
         minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
+        other_minima=[MinimumRecord(m.theta.tolist(), float(m.above)) for m in tune.others],
         surrogate={key: value for key, value in surrogate.items() if key not in ("choice", "closure")},
         hesse_difference=float(tune.hesse_difference) if np.isfinite(tune.hesse_difference) else None,
         choice=surrogate.get("choice", []),
@@ -189,6 +200,8 @@ def with_warnings(record: ResultRecord) -> ResultRecord:
     return msgspec.structs.replace(record, warnings=find_warnings(record))
 
 
+#: other minima that are higher than the tune by less are as good at 95 %
+_AS_GOOD = 4.0
 #: width of held-out pulls beyond which the surrogate's errors are called wrong; the kinds that fit stay well inside
 _WIDTHS = (0.8, 1.25)
 #: width of pulls at the tune, below which the surrogate's errors are worth a word
@@ -205,6 +218,12 @@ def find_warnings(record: ResultRecord) -> list[str]:
     """What a reader must know before the numbers, in words."""
     said = [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
     said += [note for note in record.notes if note.startswith(UNJUDGED)]
+    near = [minimum for minimum in record.other_minima if minimum.above < _AS_GOOD]
+    if near:
+        said.append(
+            f"{len(near)} other minima describe the data nearly as well, the first {near[0].above:.2f} above the tune "
+            "(see notes): the quoted intervals are those around the tune alone"
+        )
     said += [f"errors are off on toys: {words}" for words in record.answer.get("coverage", {}).get("warnings", [])]
     width = float(record.choice[0]["pull_width"]) if record.choice else 1.0
     if not _WIDTHS[0] < width < _WIDTHS[1]:

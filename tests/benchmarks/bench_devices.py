@@ -3,10 +3,10 @@
     python tests/benchmarks/bench_devices.py [--runs 500] [--bins 1000] [--parameters 8]
 
 The problem is that of bench_fits.py, made here. Every line is what a command does with JAX's default device: networks
-are `sbitune train --kind network`, the wide ones hold 256 units a layer; the inverse model is that of `sbitune inverse`;
-chains are those of `sbitune posterior`, fits those of `sbitune fit`. Times are those of the first turn, compilation
-included. Beside them stands a number that all must agree on: of networks the rms pull of held-out runs, of the inverse
-model and the fit the rms of (value - truth) / error, of chains their width in errors of the fit.
+are those of `sbitune train --kind network`, the wide ones with 256 units a layer; the inverse model is that of
+`sbitune inverse`, chains those of `sbitune posterior`, fits those of `sbitune fit`. Times are those of the first turn,
+compilation included. Beside them stands a number that all must agree on: of networks the rms pull of held-out runs, of
+the inverse model and the fit the rms of (value - truth) / error, of chains their width in errors of the fit.
 """
 
 import argparse

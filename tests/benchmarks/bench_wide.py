@@ -1,6 +1,6 @@
 """A wide scan: many parameters, runs and bins, from the scan to a fit, in how much memory and time.
 
-    python tests/benchmarks/bench_wide.py [--runs 1000] [--parameters 10] [--bins 10000] [--kind polynomial]
+    python tests/benchmarks/bench_wide.py [--runs 1000] [--parameters 10] [--bins 10000] [--kind polynomial] [--json]
 
 The scan is made here from closed forms: every bin is a logarithm of its own mixture of the parameters, bent, with
 Monte Carlo errors of 1 % that bins do not share. Data are thrown at a known point with errors of 1 %. Prints wall and
@@ -8,6 +8,7 @@ CPU seconds and the highest memory so far after every stage, and how far the fit
 """
 
 import argparse
+import json
 import resource
 import time
 
@@ -83,7 +84,11 @@ def main() -> None:
     for name, default in (("runs", 1000), ("parameters", 10), ("bins", 10_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--kind", choices=tuple(KINDS), default="polynomial")
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.json:
+        print(json.dumps(measure(options.runs, options.parameters, options.bins, options.kind)))
+        return
     print(f"{options.parameters} parameters, {options.runs} runs, {options.bins} bins, {options.kind}")
     for name, value in measure(options.runs, options.parameters, options.bins, options.kind).items():
         print(f"{name:40} {value:9.3f}")

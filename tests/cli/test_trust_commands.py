@@ -176,3 +176,13 @@ def test_the_inverse_model_beside_the_fit(toy):
     assert "inverse posterior" not in (directory / "report.html").read_text()
     (directory / "inverse.yaml").write_text("parameters: {}\n")
     assert "inverse.yaml" in call("report", directory, code=2).stderr
+
+
+def test_coverage_by_more_toys_is_kept_in_the_result(toy):
+    directory, _ = toy
+    found = figures("coverage", directory, "--toys", 120)
+    assert found["fits"] == 120
+    kept = yaml.safe_load((directory / "result.yaml").read_text())["answer"]["coverage"]
+    assert kept["coverage68"] == found["coverage68"]
+    figures("coverage", directory, "--toys", 20)  # says less
+    assert yaml.safe_load((directory / "result.yaml").read_text())["answer"]["coverage"] == kept

@@ -67,6 +67,18 @@ def test_weights_do_not_change_what_errors_claim(weights: np.ndarray, spread: bo
             np.testing.assert_allclose(found.roots[:5], same.roots, atol=0.02)
 
 
+@pytest.mark.parametrize(("scale", "words"), [(1.5, "errors of b are too small"), (0.6, "errors of b are too large")])
+def test_errors_of_a_single_parameter_are_told_apart(scale: float, words: str) -> None:
+    """Over all parameters that are too small and too large they may look right."""
+    exact = covered(1.0)
+    roots = np.random.default_rng(5).normal(size=(100, 3))
+    many = replace(exact, names=("a", "b", "c"), values=np.zeros((100, 3)), roots=roots)
+    assert many.warnings() == []
+    said = replace(many, roots=roots * [1.0, scale, 1.0]).warnings()
+    assert any(word.startswith(words) for word in said)
+    assert not any("of a are" in word or "of c are" in word for word in said)
+
+
 def test_roots_inside_are_pulls() -> None:
     found = covered(1.0)
     model = linear_model(n_bins=8)

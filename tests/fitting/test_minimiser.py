@@ -91,6 +91,10 @@ def test_the_best_of_several_minima_is_found_and_the_others_reported():
     assert tune.values[0] == pytest.approx(-1.007, abs=0.005)
     assert len({round(s.chi2, 1) for s in tune.starts}) == 2
     assert any("higher minimum" in note for note in tune.notes)
+    assert [m.theta[0] for m in tune.others] == pytest.approx([0.99], abs=0.02)
+    r = np.array([3 * (tune.others[0].theta[0] ** 2 - 1), 0.5 * (tune.others[0].theta[0] + 1.5)])
+    assert tune.others[0].above == pytest.approx(r @ r - tune.chi2, rel=1e-3)
+    assert any("another minimum lies" in note for note in tune.notes)
 
 
 def test_asymmetric_minos_errors_of_an_exponential():

@@ -94,6 +94,8 @@ def damage(scan, how):
         (run / "params.dat").unlink()
     elif how == "parameter":
         write_values(run / "params.dat", {"p": 1.0})
+    elif how == "one more parameter":
+        write_values(run / "params.dat", {"p": 1.0, "q": 2.0, "r": 3.0, "s": 4.0})
     elif how == "parameter text":
         (run / "params.dat").write_text("p 1.0\nr x\n")
 
@@ -107,6 +109,7 @@ FAULTS = {
     "missing histogram": r"run .*0002: /A/other is not in both",
     "not finite": r"run .*0002: 1 bins are not finite, the first /A/h#1",
     "parameter": r"run .*0002: parameter q is missing",
+    "one more parameter": r"run .*0002: it has the parameter s, which the first run has not",
     "parameter text": r"0002/params.dat:2: 'x' is not a number",
 }
 

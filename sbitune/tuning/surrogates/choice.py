@@ -31,7 +31,7 @@ _SCALES = {"contents": "linear", "logarithms": "log"}
 _ALONE = ", bin by bin"
 #: kinds that trail the best by no more than so many standard errors are as good, and the first of these is taken:
 #: fewer numbers are learnt by kinds that come first
-_EQUAL = 1.0
+_EQUAL = 2.0
 _SIMPLEST_FIRST = (_POLYNOMIALS, _GAUSSIAN, _RATIONAL, _GAUSSIAN + _ALONE, _NETWORK)
 Kind = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig
 

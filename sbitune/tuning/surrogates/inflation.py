@@ -92,8 +92,8 @@ def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
 
 
 def find_inflation(held: Sequence[HeldOut]) -> float:
-    """Kappa, at least 1; runs that are not more than parameters tell nothing."""
-    held = [group for group in held if len(group.theta)]
+    """Kappa, at least 1; runs that are not more than parameters tell nothing, nor do bins without errors."""
+    held = [group for group in held if len(group.theta) and len(group.bins)]
     if not held or sum(len(group.theta) for group in held) <= held[0].theta.shape[1]:
         return 1.0
     squares, learnt, others = (np.concatenate(part) for part in zip(*map(_variances, held), strict=True))

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from sbitune.data.correlation import MOST_BINS as MOST_CORRELATED
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Scan
+from sbitune.data.scan import Scan, describe_bad
 from sbitune.learning.keys import check_key
 from sbitune.learning.training import Progress
 from sbitune.tuning.surrogates.basis import spread_evenly
@@ -42,6 +42,8 @@ Trained = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSu
 _FEWEST_RUNS = 24
 #: runs whose predictions' covariances are averaged
 _FOR_CORRELATIONS = 40
+#: no content of a bin is as great as this
+_GREATEST = 1e100
 #: of finding how wide errors must be
 _TURNS = 2
 
@@ -60,6 +62,7 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
         ComputationError: the training failed.
     """
     check_key(key)
+    _check_size(scan)
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     if isinstance(config, AutoConfig):
         raise InputError("`choice.choose` finds the kind first; train what it returns")
@@ -81,6 +84,14 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
         )
         known = None if surrogate.correlation is None else surrogate.correlation[np.ix_(some, some)]
         return inflate(surrogate, find_inflation(said_by_trials(few, trials, known, 0.0)))
+
+
+def _check_size(scan: Scan) -> None:
+    """Raise `InputError` naming a run and a bin whose content is none: sums of squares would overflow."""
+    great = (np.abs(scan.values) > _GREATEST) | (scan.errors > _GREATEST)
+    if great.any():
+        described = describe_bad(great, scan.values, scan.errors, scan.bins, scan.runs)
+        raise InputError(f"scan: {described}: too great for a content; leave out these bins or these runs")
 
 
 def _as_professor(config: OfBins) -> bool:
