@@ -1,6 +1,6 @@
 """What surrogates say of runs that were held out from them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from sbitune.tuning.surrogates.noise import smooth_errors
 
 #: so many parts of the runs are held out in turn to learn what components miss, more where few runs can be spared
 _PARTS = (8, 24)
+#: of so many bins surrogates take much memory, and there are fewer parts
+_MANY_BINS, _FEW_PARTS = 2000, 4
 
 Trials = list[tuple[np.ndarray, Known]]
 
@@ -25,17 +27,18 @@ def make_trials(scan: Scan, seed: int, learn: Callable[[Scan], Known]) -> Trials
     does not show in the runs they were found in.
     """
     shuffled = np.random.default_rng(seed).permutation(len(scan.runs))
-    for parts in _PARTS:
+    first = _FEW_PARTS if len(scan.bins) > _MANY_BINS else _PARTS[0]
+    for parts in (first, _PARTS[1]):
         masks = [shuffled % parts == number for number in range(parts)]
         try:
             return [(held, learn(scan.take_runs(~held))) for held in masks]
         except InputError:  # too few runs are left for the order that all runs allow
-            if parts == _PARTS[-1]:
+            if parts == _PARTS[1]:
                 raise
     return []
 
 
-def predict_in_turn(scan: Scan, trials: Trials) -> Prediction:
+def predict_in_turn(scan: Scan, trials: Iterable[tuple[np.ndarray, Known]]) -> Prediction:
     """Predict every run by the surrogate that has not seen it."""
     mean, error = np.empty_like(scan.values), np.empty_like(scan.values)
     for held, trial in trials:
