@@ -116,10 +116,7 @@ def shrink_correlation(
     """
     deviation = residuals - residuals.mean(axis=0)
     prior = np.eye(deviation.shape[1]) if prior is None else prior
-    second = deviation.T @ deviation / len(deviation) + taken
-    spread = np.sqrt(np.diag(second))
-    r = second / np.outer(*[np.where(spread > 0, spread, 1.0)] * 2)
-    np.fill_diagonal(r, 1.0)
+    r = _normalised(deviation.T @ deviation / len(deviation) + taken)
     difference = np.sum((r - prior) ** 2)
     noise = np.sum((1 - r**2) ** 2) / max(1, len(deviation) - 1)
     amount = 1.0 if difference == 0 else np.clip(noise / difference, SMALLEST_SHRINKAGE, 1.0)
@@ -144,10 +141,15 @@ class _Pool:
     def matrix(self) -> np.ndarray:
         """Sample correlation; bins that never scatter are independent."""
         assert self.total is not None
-        spread = np.sqrt(np.diag(self.total))
-        r = self.total / np.outer(*[np.where(spread > 0, spread, 1.0)] * 2)
-        np.fill_diagonal(r, 1.0)
-        return r
+        return _normalised(self.total)
+
+
+def _normalised(covariance: np.ndarray) -> np.ndarray:
+    """Correlation of a covariance; bins that never scatter are independent."""
+    spread = np.sqrt(np.diag(covariance))
+    r = covariance / np.outer(*[np.where(spread > 0, spread, 1.0)] * 2)
+    np.fill_diagonal(r, 1.0)
+    return r
 
 
 def _shrunk(r: np.ndarray, amount: float) -> np.ndarray:

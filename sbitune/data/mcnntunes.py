@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sbitune.data import yoda
 from sbitune.data.directories import check_names, whole_directory
 from sbitune.data.errors import InputError
-from sbitune.data.professor import Reading, Row, assemble, check_no_others, check_same_bins, make_row
+from sbitune.data.professor import Reading, Row, assemble, check_like, make_row
 from sbitune.data.professor_writer import DIGITS
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import histograms_of, scatters_of
@@ -49,10 +49,7 @@ def read_scan(
         try:
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
             row = _read_row(file, names, reading)
-            if rows:
-                check_same_bins(file, row.histograms.bins, rows[0])
-            if parameters is None:
-                check_no_others(file, row)
+            check_like(file, row, rows, named=bool(parameters))
             rows.append(row)
         except InputError as error:
             faults.append(str(error))

@@ -148,10 +148,7 @@ def collect(
         try:
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
             row = read_row(run, names, reading)
-            if rows:
-                check_same_bins(run, row.histograms.bins, rows[0])
-            if parameters is None:
-                check_no_others(run, row)
+            check_like(run, row, rows, named=bool(parameters))
             rows.append(row)
         except InputError as error:
             if isinstance(error, EmptySelectionError):
@@ -287,16 +284,20 @@ def _refuse_non_finite(run: Path, histograms: Histograms) -> None:
         )
 
 
-def check_no_others(run: Path, row: Row) -> None:
-    """Raise `InputError` naming the run and a parameter that the first run does not have."""
-    if row.others:
+def check_like(run: Path, row: Row, rows: Sequence[Row], named: bool) -> None:
+    """Raise `InputError` naming the run and what it has that the first of `rows` has not, or the other way round:
+    histograms, bins and, unless they were `named`, parameters.
+    """
+    if rows:
+        _check_same_bins(run, row.histograms.bins, rows[0])
+    if row.others and not named:
         raise InputError(
             f"run {run}: it has the parameter {row.others[0]}, which the first run has not; add it to all runs, or "
             "take it out of all"
         )
 
 
-def check_same_bins(run: Path, bins: Bins, first: Row) -> None:
+def _check_same_bins(run: Path, bins: Bins, first: Row) -> None:
     """Raise `InputError` naming the run and a histogram if its bins are not those of the first run."""
     theirs = first.histograms.bins
     if set(bins.paths()) != set(theirs.paths()):

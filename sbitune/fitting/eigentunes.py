@@ -109,7 +109,7 @@ def _at(
     used = np.flatnonzero(np.diag(minimum.parabola.covariance) > 0)
     directions = np.zeros((len(used), len(names)))
     directions[:, used] = _axes(minimum.parabola.covariance[np.ix_(used, used)])
-    notes += [
+    notes = notes + [
         f"{name} is at its limit: no eigentune moves it"
         for i, name in enumerate(names)
         if not frame.fixed[i] and i not in used

@@ -37,8 +37,6 @@ _FEW_MINIMA = 3
 #: minima are different if a parameter differs by this part of its error; those that are higher than the tune by less
 #: than the second are worth a note
 _APART, _WORTH_A_NOTE = 0.5, 25.0
-#: how the note of such a minimum begins
-ANOTHER_MINIMUM = "another minimum"
 #: the fit begins again from lower minima so many times
 _RESTARTS = 4
 #: relative difference between numerical and exact errors that is not worth a word
@@ -146,7 +144,7 @@ def _distinct(ends: list[Minuit], frame: Frame) -> list[Minuit]:
     for m in sorted((m for m in ends if m.valid and np.isfinite(value_of(m))), key=value_of):
         errors = np.maximum(np.array(m.errors), 1e-9)
         apart = [np.abs(np.array(m.values) - np.array(other.values)) / errors for other in found]
-        if all(np.any(distance[~frame.fixed] > 0.5) for distance in apart):
+        if all(np.any(distance[~frame.fixed] > _APART) for distance in apart):
             found.append(m)
     lowest = value_of(found[0]) if found else np.nan
     return [m for m in found if value_of(m) < lowest + _WORTH_A_LOOK][:_MINIMA]
@@ -162,7 +160,7 @@ class _Reached(NamedTuple):
 def _lowest(found: list[Minuit], objective: Objective) -> tuple[Minuit, list[_Reached]]:
     """The lowest minimum of all that the given ones lead to, and all of these."""
     places = _follow([np.array(m.values) for m in found], objective)
-    followed = places[:1] if objective.is_likelihood else places[:_FEW_MINIMA]
+    followed = places[:1] if np.isfinite(places[0].value) else places[:_FEW_MINIMA]
     settled = [_settle(place.u, objective) for place in followed]
     reached = [*(_Reached(np.array(m.values), value) for value, m in settled), *places[len(followed) :]]
     best = min(settled, key=lambda pair: pair[0])[1]
@@ -179,7 +177,7 @@ def _with_others(tune: Tune, reached: list[_Reached], frame: Frame) -> Tune:
         if all(np.any(np.abs(theta - other) > _APART * errors) for other in (tune.values, *(m.theta for m in kept))):
             kept.append(Minimum(theta, place.value - lowest))
     notes = [
-        f"{ANOTHER_MINIMUM} lies {m.above:.2f} above the tune, at "
+        f"another minimum lies {m.above:.2f} above the tune, at "
         + ", ".join(f"{n} = {x:.5g}" for n, x in zip(tune.names, m.theta, strict=True) if n in tune.free)
         for m in kept
         if m.above < _WORTH_A_NOTE

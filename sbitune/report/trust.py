@@ -39,8 +39,8 @@ def _toys(answer: dict[str, Any]) -> list[str]:
     if "coverage" in answer:
         c = answer["coverage"]
         words = (
-            f"Their 68 % intervals hold the truth in {_percent(c, 'coverage68')}, "
-            f"their 95 % intervals in {_percent(c, 'coverage95')} of cases; "
+            f"In {c['fits']} such toys 68 % intervals hold the truth in {_percent(c, 'coverage68')}, "
+            f"95 % intervals in {_percent(c, 'coverage95')} of cases; "
             f"(fitted - true) / error has a width of {c['pull_width']:.2f}. {c['failed']} fits failed."
         )
         parts += [html.paragraph(words), _coverage_table(c)]

@@ -56,9 +56,9 @@ def closure(
     problem = Problem(surrogate, pseudo_data(held.bins, used, held.values[0, used], noise[0, used]))
     for i in range(len(held.runs)):
         measured = pseudo_data(held.bins, used, held.values[i, used], noise[i, used])
-        truth = _clipped(surrogate, held.theta[i])
-        if truth is None:
-            fits.append(f"{_outside(surrogate, held.theta[i])} lies outside the box of the runs that were trained on")
+        truth = _inside(surrogate, held.theta[i])
+        if isinstance(truth, str):
+            fits.append(truth)
             continue
         known = {p.name: float(x) for p, x in zip(surrogate.parameters, truth, strict=True) if p.name in fixed}
         problem = Problem(surrogate, measured, fixed=known, correlation=correlation)
@@ -88,16 +88,14 @@ def _correlation(surrogate: Trained, scan: Scan, used: np.ndarray) -> np.ndarray
     return None if found is None else found[np.ix_(used, used)]
 
 
-def _clipped(surrogate: Trained, theta: np.ndarray) -> np.ndarray | None:
-    """The point (n_parameters,) freed from rounding at the faces of the box; None if it lies outside."""
+def _inside(surrogate: Trained, theta: np.ndarray) -> np.ndarray | str:
+    """The point (n_parameters,) freed from rounding at the faces of the box, or why it cannot be fitted."""
     centre, half = parameter_box(surrogate.parameters)
-    inside = np.all(np.abs(theta - centre) <= half * (1 + EDGE))
-    return np.clip(theta, centre - half, centre + half) if inside else None
-
-
-def _outside(surrogate: Trained, theta: np.ndarray) -> str:
-    centre, half = parameter_box(surrogate.parameters)
-    return surrogate.parameters[int(np.argmax(np.abs(theta - centre) / half))].name
+    away = np.abs(theta - centre) / half
+    if away.max() > 1 + EDGE:
+        name = surrogate.parameters[int(np.argmax(away))].name
+        return f"{name} lies outside the box of the runs that were trained on"
+    return np.clip(theta, centre - half, centre + half)
 
 
 def coverage(

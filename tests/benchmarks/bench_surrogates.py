@@ -63,6 +63,12 @@ class Row(NamedTuple):
 
 def scans(events: int, pythia: str | None) -> Iterator[tuple[str, Scan, Scan]]:
     """Name, training runs and held-out runs of every scan."""
+    yield made_here(events)
+    yield from made_by_generators(pythia)
+
+
+def made_here(events: int) -> tuple[str, Scan, Scan]:
+    """The same of the one from closed forms."""
     import sys
 
     sys.path.insert(0, str(ROOT / "tests"))
@@ -70,7 +76,11 @@ def scans(events: int, pythia: str | None) -> Iterator[tuple[str, Scan, Scan]]:
 
     whole = smooth_scan(343, events, seed=1)
     held, used = whole.split(whole.runs[34:])
-    yield f"smooth, {events:,} events a run", used, held
+    return f"smooth, {events:,} events a run", used, held
+
+
+def made_by_generators(pythia: str | None) -> Iterator[tuple[str, Scan, Scan]]:
+    """The same of those that a generator made."""
     if pythia is not None:
         from sbitune.tuning.scanning import load_scan
 

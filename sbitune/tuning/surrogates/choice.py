@@ -127,7 +127,7 @@ def kind_named(config: AutoConfig, name: str) -> Kind:
     if name == _NETWORK:
         return config.network
     kind, _, words = name.partition(" of ")
-    words, _, alone = words.partition(", ")
+    words, alone, _ = words.partition(_ALONE)
     base = {_POLYNOMIALS: config.polynomial, _GAUSSIAN: config.gaussian, _RATIONAL: config.rational}[kind]
     chosen = msgspec.structs.replace(base, scale=_SCALES[words])
     return msgspec.structs.replace(chosen, components=False) if alone else chosen
@@ -159,8 +159,9 @@ class _Judge:
         self.trials = {name: trial for name, trial in self.trials.items() if name in equal}
 
     def _equal(self) -> list[Score]:
-        """Those that are as good as the best, simplest first."""
-        equal = [score for score in self.scores() if score.behind <= _EQUAL * score.behind_error]
+        """Those that are as good as the best, and as all that were best before it, simplest first."""
+        kept = (score for score in self.scores() if score.name in self.trials)
+        equal = [score for score in kept if score.behind <= _EQUAL * score.behind_error]
         return sorted(equal, key=lambda score: _simplicity(score.name))
 
     def choice(self, reason: str | None = None) -> Choice:

@@ -1,6 +1,6 @@
 """What surrogates say of runs that were held out from them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.basis import spread_evenly
 from sbitune.tuning.surrogates.covariance import correlate
-from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, learnt_covariances
+from sbitune.tuning.surrogates.inflation import MOST_BINS, MOST_RUNS, HeldOut, Known, inflate, learnt_covariances
 from sbitune.tuning.surrogates.neural import Groups, NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 
@@ -38,11 +38,11 @@ def make_trials(scan: Scan, seed: int, learn: Callable[[Scan], Known]) -> Trials
     return []
 
 
-def predict_in_turn(scan: Scan, trials: Iterable[tuple[np.ndarray, Known]]) -> Prediction:
-    """Predict every run by the surrogate that has not seen it."""
+def predict_in_turn(scan: Scan, trials: Trials, factor: float = 1.0) -> Prediction:
+    """Predict every run by the surrogate that has not seen it, what that learnt with errors `factor` times as large."""
     mean, error = np.empty_like(scan.values), np.empty_like(scan.values)
     for held, trial in trials:
-        mean[held], error[held] = trial.predict_many(scan.theta[held])
+        mean[held], error[held] = inflate(trial, factor).predict_many(scan.theta[held])
     return Prediction(mean, error)
 
 

@@ -128,7 +128,7 @@ def _fit_block(
     """Return coefficients (n_bins, n_terms), factor, tau and chi2 of some bins; `known`: their noise is known."""
     ndf = design.shape[0] - design.shape[1]
     basis = np.linalg.qr(design)
-    coefficients, triangle, residuals = _solve(*basis, design, values, noise)
+    coefficients, triangle, residuals = _solve(*basis, values, noise)
     chi2 = np.sum((residuals / noise) ** 2, axis=0)
     tau = np.zeros(values.shape[1])
     bad = np.flatnonzero((chi2 > ndf + TOLERATED_EXCESS * np.sqrt(2 * ndf)) & known)
@@ -136,7 +136,7 @@ def _fit_block(
         before = tau[bad]
         tau[bad] = find_tau(residuals[:, bad], noise[:, bad], ndf)
         total = np.hypot(noise[:, bad], tau[bad])
-        coefficients[bad], triangle[bad], residuals[:, bad] = _solve(*basis, design, values[:, bad], total)
+        coefficients[bad], triangle[bad], residuals[:, bad] = _solve(*basis, values[:, bad], total)
         if np.allclose(before, tau[bad], rtol=1e-2, atol=0):
             break
     left = np.sum(residuals**2 / (noise**2 + tau**2), axis=0) / ndf
@@ -151,7 +151,7 @@ def _fit_block(
 
 
 def _solve(
-    q: np.ndarray, r: np.ndarray, design: np.ndarray, values: np.ndarray, noise: np.ndarray
+    q: np.ndarray, r: np.ndarray, values: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Solve the weighted least squares of many bins: by normal equations, as these multiply matrices only, but in the
     orthonormal basis q of the design = q @ r, in which they are as well conditioned as the noise is even.
@@ -167,7 +167,7 @@ def _solve(
     turned = np.linalg.solve(lower.transpose(0, 2, 1), white)[:, :, 0]
     coefficients = scipy.linalg.solve_triangular(r, turned.T).T
     triangle = typical[:, None, None] * (lower.transpose(0, 2, 1) @ r)
-    return coefficients, triangle, values - design @ coefficients.T
+    return coefficients, triangle, values - q @ turned.T
 
 
 def find_tau(residuals: np.ndarray, noise: np.ndarray, ndf: int | np.ndarray) -> np.ndarray:

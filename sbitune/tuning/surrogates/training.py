@@ -140,8 +140,7 @@ def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
     trials = make_trials(scan, seed, lambda part: _learn_components(part, config, seed, correlation, surrogate)[0])
     factor, ratio = 1.0, 0.0
     for _ in range(_TURNS):  # what is learnt explains a part of what bins miss, once its errors are wide enough
-        wider = zip([held for held, _ in trials], (inflate(trial, factor) for _, trial in trials), strict=True)
-        ratio = missing(scan, predict_in_turn(scan, wider), config.kind)
+        ratio = missing(scan, predict_in_turn(scan, trials, factor), config.kind)
         factor = find_inflation(said_by_trials(scan, trials, correlation, ratio))
     parts = surrogate.components._replace(common=np.sqrt(ratio) * sigma)
     return inflate(replace(surrogate, components=parts), factor)
