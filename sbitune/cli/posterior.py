@@ -13,7 +13,10 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option("--warmup", type=click.IntRange(min=20), default=150, show_default=True, help="Draws that are not kept.")
 @click.option("--samples", type=click.IntRange(min=4), default=400, show_default=True, help="Draws of each chain.")
 @click.option("--chains", type=click.IntRange(min=2), default=4, show_default=True)
-@click.option("--predictions", type=click.IntRange(min=20), default=500, show_default=True, help="Draws of all bins.")
+@click.option(
+    "--predictions", type=click.IntRange(min=20),
+    help="Draws, spread over the chains, that predict the bins; default: all, which arviz.loo needs.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False),
@@ -27,18 +30,20 @@ def command(
     warmup: int,
     samples: int,
     chains: int,
-    predictions: int,
+    predictions: int | None,
     seed: int,
     output: str | None,
 ) -> Figures:
     """Sample the posterior of CARD's parameters, uniform prior in the limits of the fit, and compare it with the fit:
     `half_width_ratio` is half the 68 % interval over that of MINOS (else HESSE). `p_value` is the posterior predictive
-    probability of a larger chi2. Writes the samples, and a page with their picture.
+    probability of a larger chi2. Writes the samples, and a page with their picture. The .json has groups of
+    arviz: posterior, sample_stats, posterior_predictive (contents measured again), log_likelihood, observed_data.
 
     Example: sbitune posterior tunes/lep --samples 1000 -o posterior.npz
     """
     import jax
 
+    from sbitune.fitting.arviz_groups import arviz_groups, write_arviz
     from sbitune.fitting.posterior import PosteriorConfig, sample_posterior
     from sbitune.fitting.predictive import predictive
     from sbitune.report.posterior import write_posterior_page
@@ -56,10 +61,13 @@ def command(
     reporter.say(f"sampling {chains} chains of {warmup} + {samples} draws")
     config = PosteriorConfig(warmup=warmup, samples=samples, chains=chains)
     posterior = sample_posterior(keys[0], problem, config, tune)
-    drawn = predictive(keys[1], posterior, problem, predictions)
+    drawn = predictive(keys[1], posterior, problem, None if predictions is None else -(-predictions // chains))
     place = Path(output) if output else fitted.loaded.output("posterior.npz")
     page = place.with_suffix(".html")
-    posterior.save(place)
+    if place.suffix == ".json":
+        write_arviz(place, arviz_groups(posterior, drawn, fitted.measured))
+    else:
+        posterior.save(place)
     write_posterior_page(page, fitted, posterior, drawn, tune)
     for note in posterior.notes:
         reporter.say(note)

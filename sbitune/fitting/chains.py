@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import write_arrays, write_text
+from sbitune.data.files import write_arrays
 from sbitune.data.scan import Parameter
 
 #: limits of Vehtari et al.: 4 chains of 100 effective draws each
@@ -88,30 +88,11 @@ class Posterior:
             raise InputError(f"the level of an interval is between 0 and 1, not {level:g}")
         return np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0).T
 
-    def to_dict(self) -> dict[str, dict[str, np.ndarray]]:
-        """The free parameters in the layout of `arviz.from_dict(**...)`: groups of (chains, draws) arrays.
-
-        arviz counts `lp` from an unknown constant, as here.
-        """
-        chosen = {name: self.samples[:, :, self.names.index(name)] for name in self.free}
-        sample_stats = {
-            "lp": -0.5 * self.minus_two_log,
-            "diverging": self.diverging,
-            "acceptance_rate": self.acceptance,
-            "n_steps": self.steps,
-        }
-        return {"posterior": chosen, "sample_stats": sample_stats}
-
     def save(self, path: str | Path) -> None:
-        """Write the samples whole or not at all: `.npz` for `load_posterior`, `.json` for `arviz.from_json`."""
-        if Path(path).suffix == ".npz":
-            write_arrays(path, self._arrays())
-        elif Path(path).suffix == ".json":
-            groups = self.to_dict().items()
-            lists = {group: {name: values.tolist() for name, values in members.items()} for group, members in groups}
-            write_text(path, json.dumps(lists, allow_nan=False) + "\n")
-        else:
-            raise InputError(f"{path}: a posterior is written as .npz or .json")
+        """Write the samples, whole or not at all, as `.npz` for `load_posterior`. For arviz see `write_arviz`."""
+        if Path(path).suffix != ".npz":
+            raise InputError(f"{path}: a posterior is written as .npz")
+        write_arrays(path, self._arrays())
 
     def _arrays(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name) for name in ("samples", *_STATISTICS)}

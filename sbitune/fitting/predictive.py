@@ -24,18 +24,30 @@ _ROUNDING = 1e-10
 
 
 class Predictive(NamedTuple):
-    """Draws from the posterior predictive distribution."""
+    """Draws from the posterior predictive distribution, in the order of the chains."""
 
-    theta: np.ndarray  #: (n, n_parameters) the parameters of each draw
+    theta: np.ndarray  #: (chains, n, n_parameters) the parameters of each draw
     values: (
         np.ndarray
-    )  #: (n, n_bins) expected contents of the measured bins, which the model knows up to its own errors
-    chi2: np.ndarray  #: (n,) of the data at the parameters of each draw
+    )  #: (chains, n, n_bins) expected contents of the measured bins, which the model knows up to its own errors
+    repeated: np.ndarray  #: (chains, n, n_bins) such contents measured again, with the errors of the data
+    log_likelihood: np.ndarray  #: (chains, n, n_bins) log density of each bin's datum given those of all other bins
+    chi2: np.ndarray  #: (chains, n) of the data at the parameters of each draw
     p_value: float  #: of the data
 
 
-def predictive(key: jax.Array, posterior: Posterior, problem: Problem, n: int) -> Predictive:
-    """Draw `n` predictions of the measured bins: parameters from their posterior, contents with the model's errors.
+def predictive(key: jax.Array, posterior: Posterior, problem: Problem, n: int | None = None) -> Predictive:
+    """Draw predictions of the measured bins: parameters from their posterior, contents with the model's errors.
+
+    The data are one correlated measurement. What each bin adds given all others, by which models are compared without
+    one bin after the other, has the mean d_i - g_i / P_ii and the variance 1 / P_ii with P = V^-1 and g = P (d - f)
+    (P.-C. Buerkner, J. Gabry, A. Vehtari, arXiv:1810.10559, eq. 12).
+
+    Args:
+        key: draws the errors.
+        posterior: of the problem.
+        problem: what was fitted.
+        n: draws of every chain, spread evenly over it; None: all.
 
     Raises:
         InputError: if the posterior is of other parameters, or fewer than one draw is asked for.
@@ -43,33 +55,36 @@ def predictive(key: jax.Array, posterior: Posterior, problem: Problem, n: int) -
     """
     if posterior.parameters != problem.parameters:
         raise InputError("the posterior and the problem have different parameters or ranges")
-    if n < 1:
+    length = posterior.samples.shape[1]
+    if n is not None and n < 1:
         raise InputError(f"at least one prediction must be drawn, not {n}")
-    choice, noise = jax.random.split(key)
-    draws = posterior.draws
-    chosen = draws[np.asarray(jax.random.choice(choice, len(draws), (n,), replace=n > len(draws)))]
+    n = length if n is None else min(n, length)
+    theta = posterior.samples[:, np.arange(n) * length // n]
+    chosen = theta.reshape(-1, theta.shape[-1])
     with jax.enable_x64(True), few_threads(problem):
         measured = problem.measured
         indices, data = jnp.asarray(measured.indices), jnp.asarray(measured.values)
         base = jnp.asarray(measured.covariance(problem.correlation))
 
-        def draw(given: tuple[Any, Any]) -> tuple[Any, Any]:
-            theta, normal = given
+        def draw(given: tuple[Any, Any]) -> tuple[Any, ...]:
+            theta, (own_normal, data_normal) = given
             mean, own = problem.model.predict(theta).mean[indices], jnp.zeros_like(base)
             if problem.model_error:
                 own = problem.model.covariance(theta, indices)
-            return mean + _root(own) @ normal, _chi2(mean - data, base + own)
+            values = mean + _root(own) @ own_normal
+            chi2, each = _likelihood(data - mean, base + own)
+            return values, values + _root(base) @ data_normal, each, chi2
 
-        normals = jax.random.normal(noise, (n, len(data)))
-        values, chi2 = jax.jit(lambda *given: jax.lax.map(draw, given))(jnp.asarray(chosen), normals)
-    values, chi2 = np.asarray(values), np.asarray(chi2)
-    bad = ~np.isfinite(values).all(axis=0) | ~np.isfinite(chi2).all()
+        normals = jax.random.normal(key, (len(chosen), 2, len(data)))
+        drawn = jax.jit(lambda *given: jax.lax.map(draw, given))(jnp.asarray(chosen), normals)
+    values, repeated, each, chi2 = (np.asarray(x).reshape(*theta.shape[:2], *x.shape[1:]) for x in drawn)
+    bad = ~np.isfinite(values).all(axis=(0, 1)) | ~np.isfinite(chi2).all()
     if bad.any():
         raise ComputationError(
             f"a prediction of {measured.bins.take(np.flatnonzero(bad)[:1]).labels()[0]} is not finite"
         )
     p_value = float(np.mean(stats.chi2.sf(chi2, len(data))))
-    return Predictive(chosen, values, chi2, p_value)
+    return Predictive(theta, values, repeated, each, chi2, p_value)
 
 
 def _root(covariance: Any) -> Any:
@@ -80,8 +95,11 @@ def _root(covariance: Any) -> Any:
     return error[:, None] * jnp.linalg.cholesky(correlation + (_ROUNDING + (error == 0)) * jnp.eye(len(error)))
 
 
-def _chi2(r: Any, v: Any) -> Any:
+def _likelihood(r: Any, v: Any) -> tuple[Any, Any]:
+    """chi2 of the residuals (n_bins,) with their covariance, and what each bin adds given all others (n_bins,)."""
     scale = jnp.sqrt(jnp.diag(v))
     triangle = jnp.linalg.cholesky(v / jnp.outer(scale, scale))
     white = jax.scipy.linalg.solve_triangular(triangle, r / scale, lower=True)
-    return white @ white
+    roots = jax.scipy.linalg.solve_triangular(triangle, jnp.diag(1 / scale), lower=True)
+    g, p = roots.T @ white, jnp.sum(roots**2, axis=0)
+    return white @ white, 0.5 * (jnp.log(p / (2 * jnp.pi)) - g**2 / p)

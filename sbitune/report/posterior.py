@@ -13,6 +13,9 @@ from sbitune.plots.style import to_svg
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
 
+#: stands beside the card
+PAGE = "posterior.html"
+
 
 def half_widths(posterior: Posterior, tune: Tune) -> dict[str, float]:
     """Half the 68 % interval over that of MINOS, else HESSE's error; NaN where the fit has none. Of free parameters."""
@@ -29,8 +32,10 @@ def write_posterior_page(path: str | Path, fitted: Fitted, posterior: Posterior,
     free = [posterior.names.index(name) for name in posterior.free]
     measured = fitted.measured
     corner = plot_corner(posterior.free, posterior.draws[:, free], tune.values[free], tune.errors[free])
-    pulls = plot_predictive(list(measured.bins.path), measured.values, measured.total_errors, drawn.values)
+    predictions = drawn.values.reshape(-1, len(measured.bins))
+    pulls = plot_predictive(list(measured.bins.path), measured.values, measured.total_errors, predictions)
     body = [
+        _made_of(fitted),
         f"<h1>Posterior: {html.text(fitted.record.title)}</h1>",
         *(html.paragraph(note, "warning") for note in posterior.notes),
         html.paragraph(
@@ -47,6 +52,19 @@ def write_posterior_page(path: str | Path, fitted: Fitted, posterior: Posterior,
         ),
     ]
     write_text(path, html.page(f"Posterior: {fitted.record.title}", body))
+
+
+def link_to_posterior(fitted: Fitted) -> str:
+    """A paragraph that leads to the page beside the card, if there is one of this fit."""
+    path = fitted.loaded.output(PAGE)
+    if not path.is_file() or _made_of(fitted) not in path.read_text(encoding="utf-8"):
+        return ""
+    return f'<p>The <a href="{PAGE}">posterior</a> was sampled, too, and is compared with the fit there.</p>'
+
+
+def _made_of(fitted: Fitted) -> str:
+    """A comment that tells pages of different fits apart."""
+    return f"<!-- made of {' '.join(str(fitted.record.provenance[n]) for n in ('card', 'reference', 'scan'))} -->"
 
 
 def _table(posterior: Posterior, tune: Tune) -> str:

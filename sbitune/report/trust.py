@@ -7,12 +7,13 @@ from sbitune.tuning.inverting import InverseRecord
 from sbitune.tuning.record import TELLING, ResultRecord
 
 
-def how_sure(record: ResultRecord, inverse: InverseRecord | None = None) -> str:
-    """The section on toys, the inverse model if there is one, tension, added errors and chosen weights."""
+def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posterior: str = "") -> str:
+    """The section on toys, the posterior (a link) and inverse model if there are, tension, added errors and weights."""
     answer = record.answer
     parts = [
         *_toys(answer),
         *_closure(record),
+        posterior,
         *_inverse(inverse),
         *_choice(record),
         *_theory(answer),

@@ -14,6 +14,7 @@ from sbitune.report import html
 from sbitune.report.found import found_in_the_input
 from sbitune.report.live import live_section
 from sbitune.report.panels import panels
+from sbitune.report.posterior import link_to_posterior
 from sbitune.report.story import how_it_was_made
 from sbitune.report.trust import how_sure
 from sbitune.tuning.inverting import read_inverse
@@ -33,7 +34,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         _navigation(record),
         _parameters(record),
         _correlations(record),
-        how_sure(record, read_inverse(fitted)),
+        how_sure(record, read_inverse(fitted), link_to_posterior(fitted)),
         _observables(fitted),
         live_section(fitted, shown),
         _figures(shown),

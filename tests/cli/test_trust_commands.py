@@ -103,6 +103,13 @@ def test_the_posterior_is_the_fit_where_it_is_a_parabola(toy, tmp_path):
     page = (tmp_path / "posterior.html").read_text()
     assert page.count("<svg") == 2
     assert "Posterior: toy" in page
+    words = ("--warmup", 50, "--samples", 20, "--chains", 2, "-o", directory / "posterior.json")
+    call("posterior", directory, *words)
+    groups = json.loads((directory / "posterior.json").read_text())
+    assert np.shape(groups["log_likelihood"]["contents"])[:2] == (2, 20)
+    assert groups["coords"]["bin"][0].startswith("/TOY/d01")
+    call("report", directory)
+    assert 'href="posterior.html"' in (directory / "report.html").read_text()
     assert "must end in .npz or .json" in call("posterior", directory, "-o", tmp_path / "p.txt", code=2).stderr
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import jax
@@ -14,6 +15,7 @@ from toys import Formula, Linear, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
+from sbitune.fitting.arviz_groups import arviz_groups, write_arviz
 from sbitune.fitting.chains import Posterior, diagnose, judge, load_posterior
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.frame import Frame
@@ -237,53 +239,97 @@ def test_files_can_be_read_again(linear, tmp_path):
         np.testing.assert_array_equal(getattr(again, name), getattr(posterior, name))
     assert (again.parameters, again.free) == (posterior.parameters, posterior.free)
     assert (again.diagnoses, again.notes) == (posterior.diagnoses, posterior.notes)
-    posterior.save(tmp_path / "posterior.json")
+    write_arviz(tmp_path / "posterior.json", arviz_groups(posterior))
     read = json.loads((tmp_path / "posterior.json").read_text())
     assert {group: {name: np.shape(x) for name, x in members.items()} for group, members in read.items()} == {
         "posterior": dict.fromkeys(posterior.names, (4, 1000)),
         "sample_stats": dict.fromkeys(("lp", "diverging", "acceptance_rate", "n_steps"), (4, 1000)),
     }
     assert read["posterior"]["Shower:alpha"][2][10] == posterior.samples[2, 10, 0]
-    with pytest.raises(InputError, match=r"\.npz or \.json"):
+    with pytest.raises(InputError, match=r"\.npz"):
         posterior.save(tmp_path / "posterior.nc")
+    with pytest.raises(InputError, match=r"\.json"):
+        write_arviz(tmp_path / "posterior.nc", {})
     with pytest.raises(InputError, match="not a posterior"):
         load_posterior(tmp_path / "posterior.json")
 
 
+def left_out(problem, i):
+    """log density of the datum i of a linear model, given a fit to all others, uniform prior."""
+    model, measured = problem.model, problem.measured
+    rest = np.arange(len(measured.values)) != i
+    variance = measured.errors**2 + model.error**2
+    slope, r = model.slope, measured.values - model.offset
+    covariance = np.linalg.inv(slope[rest].T @ (slope[rest] / variance[rest, None]))
+    mean = covariance @ slope[rest].T @ (r[rest] / variance[rest])
+    return stats.norm(slope[i] @ mean, np.sqrt(variance[i] + slope[i] @ covariance @ slope[i])).logpdf(r[i])
+
+
 def test_arviz_reads_it(linear, tmp_path):
     arviz = pytest.importorskip("arviz", reason="arviz is not installed", exc_type=(ImportError, Warning))
-    _, _, posterior, _ = linear
-    data = arviz.from_dict(**posterior.to_dict())
-    summary = arviz.summary(data, round_to="none")
+    problem, _, posterior, _ = linear
+    summary = arviz.summary(arviz.from_dict(**arviz_groups(posterior)), round_to="none")
     np.testing.assert_allclose(summary["mean"], posterior.mean, rtol=1e-12)
-    posterior.save(tmp_path / "posterior.json")
+    made = predictive(jax.random.key(3), posterior, problem)
+    write_arviz(tmp_path / "posterior.json", arviz_groups(posterior, made, problem.measured))
     read = arviz.from_json(str(tmp_path / "posterior.json"))
     np.testing.assert_array_equal(read.posterior["String:sigma"].values, posterior.samples[:, :, 1])
     assert int(read.sample_stats["diverging"].sum()) == posterior.divergences
+    np.testing.assert_array_equal(read.observed_data["contents"].values, problem.measured.values)
+    assert list(read.posterior_predictive["bin"].values) == problem.measured.bins.labels()
+    assert read.posterior_predictive["contents"].shape == (4, 1000, 20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a bin that matters much is told in pareto_k
+        loo = arviz.loo(read, pointwise=True)
+    good = loo.pareto_k.values < 0.5
+    assert good.sum() > 10
+    exact = np.array([left_out(problem, i) for i in range(20)])
+    np.testing.assert_allclose(loo.loo_i.values[good], exact[good], atol=0.1)
+    fewer = arviz_groups(posterior, predictive(jax.random.key(3), posterior, problem, 100), problem.measured)
+    assert "log_likelihood" not in fewer  # arviz.loo would pair it with other draws
+    assert fewer["posterior_predictive"]["contents"].shape == (4, 100, 20)
 
 
 def test_predictions_spread_as_the_parameters_and_the_model_do(linear):
     problem, _, posterior, (mean, covariance) = linear
-    made = predictive(jax.random.key(3), posterior, problem, 2000)
-    assert made.values.shape == (2000, 20)
+    made = predictive(jax.random.key(3), posterior, problem)
+    assert made.values.shape == (4, 1000, 20)
+    np.testing.assert_array_equal(made.theta, posterior.samples)
     model = problem.model
     expected = model.slope @ covariance @ model.slope.T + np.diag(model.error**2)
     center = model.offset + model.slope @ mean
-    errors = np.sqrt(np.diag(expected))
-    assert (np.abs(made.values.mean(axis=0) - center) < 4.5 * errors / np.sqrt(1500)).all()
-    tolerance = 5 * np.sqrt(2 / 1500) * np.outer(errors, errors)
-    assert (np.abs(np.cov(made.values, rowvar=False) - expected) < tolerance).all()
+    for drawn, spread in ((made.values, expected), (made.repeated, expected + np.diag(problem.measured.errors**2))):
+        flat, errors = drawn.reshape(-1, 20), np.sqrt(np.diag(spread))
+        assert (np.abs(flat.mean(axis=0) - center) < 4.5 * errors / np.sqrt(1500)).all()
+        tolerance = 5 * np.sqrt(2 / 1500) * np.outer(errors, errors)
+        assert (np.abs(np.cov(flat, rowvar=False) - spread) < tolerance).all()
+
+
+def test_what_a_bin_adds_is_its_density_given_all_others(linear):
+    problem, _, posterior, _ = linear
+    shifts = 0.1 * np.ones((1, 20))  # one source of error that moves all bins together
+    problem = replace(problem, measured=replace(problem.measured, shifts=shifts, names=("scale",)))
+    made = predictive(jax.random.key(3), posterior, problem, 3)
+    model = problem.model
+    v = problem.measured.covariance(None) + np.diag(model.error**2)
+    for theta, found in zip(made.theta[1], made.log_likelihood[1], strict=True):
+        r = problem.measured.values - model.offset - model.slope @ theta
+        for i in (0, 7, 19):
+            rest = np.arange(20) != i
+            weight = np.linalg.solve(v[np.ix_(rest, rest)], v[rest, i])
+            expected = stats.norm(weight @ r[rest], np.sqrt(v[i, i] - weight @ v[rest, i])).logpdf(r[i])
+            assert found[i] == pytest.approx(expected, abs=1e-8)
 
 
 def test_the_p_value_tells_whether_the_data_look_like_the_model(linear):
     problem, tune, posterior, _ = linear
-    good = predictive(jax.random.key(3), posterior, problem, 1000)
+    good = predictive(jax.random.key(3), posterior, problem, 250)
     # chi2 at a draw is that at the minimum and a chi2 with two degrees of freedom
     rise = stats.chi2(2).ppf((np.arange(2000) + 0.5) / 2000)
     assert good.p_value == pytest.approx(stats.chi2.sf(tune.chi2 + rise, 20).mean(), abs=0.02)
     measured = problem.measured
     worse = replace(measured, values=measured.values + 0.6 * (-1.0) ** np.arange(20))
-    assert predictive(jax.random.key(3), posterior, replace(problem, measured=worse), 200).p_value < 1e-3
+    assert predictive(jax.random.key(3), posterior, replace(problem, measured=worse), 50).p_value < 1e-3
 
 
 def test_bad_input_is_refused(linear):
