@@ -4,12 +4,15 @@ from typing import Any
 
 from sbitune.tuning.record import ResultRecord
 
+_COVERAGE = ("fits", "coverage68", "coverage68_error", "coverage95", "coverage95_error", "pull_width", "failed")
+
 
 def of_fit(record: ResultRecord) -> dict[str, Any]:
     """Parameters, chi2 and validation of a result.
 
     `minos` is the lower (negative) and the upper error, None where there is none (a fixed parameter, `minos: false`);
-    `excluded` holds every selected bin that is not in the fit, and why.
+    `closure` is that of held-out runs and `toys` that of toys at the tune, `goodness` how often such toys are described
+    no better than the data are; `excluded` holds every selected bin that is not in the fit, and why.
     """
     figures: dict[str, Any] = {
         "status": record.status,
@@ -31,8 +34,11 @@ def of_fit(record: ResultRecord) -> dict[str, Any]:
         "notes": record.notes,
     }
     if record.closure:
-        keys = ("fits", "coverage68", "coverage68_error", "coverage95", "coverage95_error", "pull_width", "failed")
-        figures["closure"] = {key: record.closure[key] for key in keys}
+        figures["closure"] = {key: record.closure[key] for key in _COVERAGE}
+    if "goodness" in record.answer:
+        figures["goodness"] = {key: record.answer["goodness"][key] for key in ("p_value", "p_error", "toys")}
+    if "coverage" in record.answer:
+        figures["toys"] = {key: record.answer["coverage"][key] for key in _COVERAGE}
     if record.findings:
         figures["findings"] = {row.kind: ", ".join(row.where) for row in record.findings}
     if record.validation is not None:

@@ -18,6 +18,7 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option("--weights", type=click.Path(), help="For a surrogate: weight file of Professor or Apprentice.")
 @click.option("--limits", type=click.Path(), help="For a surrogate: limits file, NAME low high or NAME value (fixed).")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="For a surrogate: results.txt or result.yaml.")
+@click.option("--toys", type=click.IntRange(min=0), help="For a surrogate: toys that judge the fit.  [default: 100]")
 @reports
 def command(
     reporter: TerminalReporter,
@@ -26,6 +27,7 @@ def command(
     weights: str | None,
     limits: str | None,
     output: str | None,
+    toys: int | None,
 ) -> Figures:
     """Fit CARD's parameters to its reference, on the scan that is there; writes result.yaml and tune.cmnd.
 
@@ -41,8 +43,8 @@ def command(
     from sbitune.tuning.scanning import scan_at_hand
 
     if _is_surrogate(card):
-        return _fit_alone(reporter, card, reference, weights, limits, output)
-    _refuse(reference=reference, weights=weights, limits=limits, output=output)
+        return _fit_alone(reporter, card, reference, weights, limits, output, toys)
+    _refuse(reference=reference, weights=weights, limits=limits, output=output, toys=toys is not None)
     loaded = load_card(card)
     scan = scan_at_hand(loaded, reporter)
     for finding in scan_findings(loaded, scan):
@@ -75,14 +77,19 @@ def _fit_alone(
     weights: str | None,
     limits: str | None,
     output: str | None,
+    toys: int | None,
 ) -> Figures:
+    from msgspec.structs import replace
+
     from sbitune.cli.figures import of_fit
+    from sbitune.fitting.config import FitConfig
     from sbitune.tuning.alone import Wanted, fit_alone, write_fit
     from sbitune.tuning.tables import check_suffix
 
     if output:
         check_suffix(output, (".txt", ".yaml"))
-    record = fit_alone(Wanted(source, reference, weights, limits), reporter)
+    config = FitConfig() if toys is None else replace(FitConfig(), toys=toys)
+    record = fit_alone(Wanted(source, reference, weights, limits, config), reporter)
     if output:
         write_fit(output, record)
     return of_fit(record) | ({"output": output} if output else {})

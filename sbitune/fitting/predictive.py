@@ -58,8 +58,8 @@ def predictive(key: jax.Array, posterior: Posterior, problem: Problem, n: int | 
     length = posterior.samples.shape[1]
     if n is not None and n < 1:
         raise InputError(f"at least one prediction must be drawn, not {n}")
-    n = length if n is None else min(n, length)
-    theta = posterior.samples[:, np.arange(n) * length // n]
+    kept = length if n is None else min(n, length)
+    theta = posterior.samples[:, np.arange(kept) * length // kept]
     chosen = theta.reshape(-1, theta.shape[-1])
     with jax.enable_x64(True), few_threads(problem):
         measured = problem.measured

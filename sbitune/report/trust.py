@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from sbitune.report import html
-from sbitune.tuning.inverting import InverseRecord
+from sbitune.tuning.inverting import CalibrationRecord, InverseRecord
 from sbitune.tuning.record import TELLING, ResultRecord
 
 
@@ -17,7 +19,7 @@ def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posteri
         *_inverse(inverse),
         *_choice(record),
         *_theory(answer),
-        *_weights(answer),
+        *_weights(record),
         *_tension(answer),
     ]
     return html.section("sure", "How sure this is", *parts)
@@ -90,11 +92,24 @@ def _inverse(inverse: InverseRecord | None) -> list[str]:
     words = (
         "The same data asked of the inverse model, a density of the parameters given the bins that was learnt from the "
         "surrogate. Where both are right they agree; they part at limits, with weights, and for data out of reach. "
-        f"P of the data among those that the scan produces: {inverse.inside['p_value']:.2g}."
+        f"P of the data among those that the scan produces: {inverse.inside['p_value']:.2g}. "
+        + _calibrated(inverse.calibration, "simulated measurements")
+        + (_calibrated(inverse.calibration_on_runs, "runs held out") if inverse.calibration_on_runs else "")
     )
     head = ["parameter", "direct fit", "inverse posterior", "68 % interval", "difference in errors", "width / error"]
     notes = [html.paragraph(f"Inverse model: {note}.", "warning") for note in inverse.notes]
     return [*notes, html.paragraph(words), html.table(head, rows, range(1, 6))]
+
+
+def _calibrated(c: CalibrationRecord, what: str) -> str:
+    """How often the posteriors of cases with known parameters hold these."""
+    each = np.mean(list(c.coverage.values()), axis=0)
+    return (
+        f"For {c.cases} {what}, posteriors of single parameters hold the truth at 68 % in {100 * each[0]:.0f} %, at "
+        f"95 % in {100 * each[1]:.0f} % of cases, regions of all together in {100 * c.joint_coverage[0]:.0f} and "
+        f"{100 * c.joint_coverage[1]:.0f} % (each +- {100 * c.coverage_error[0]:.1f} and "
+        f"{100 * c.coverage_error[1]:.1f}). "
+    )
 
 
 def _choice(record: ResultRecord) -> list[str]:
@@ -131,10 +146,10 @@ def _theory(answer: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _weights(answer: dict[str, Any]) -> list[str]:
-    if "automatic_weights" not in answer:
+def _weights(record: ResultRecord) -> list[str]:
+    if "automatic_weights" not in record.answer:
         return []
-    found = answer["automatic_weights"]
+    found = record.answer["automatic_weights"]
     rows = [((path, "path"), f"{weight:.3f}") for path, weight in found["weights"].items()]
     metrics = found["metrics"]
     compared = [
@@ -145,7 +160,16 @@ def _weights(answer: dict[str, Any]) -> list[str]:
         html.paragraph("Weights chosen automatically (arXiv:2103.05751); they multiply residuals."),
         html.table(["observable", "weight"], rows, range(1, 2)),
         html.table(["metric, lower is better", "automatic", "weights as given"], compared, range(1, 3)),
+        html.table(["parameter", "automatic", "weights as given"], _both_tunes(record, found["as_given"]), range(1, 3)),
     ]
+
+
+def _both_tunes(record: ResultRecord, given: dict[str, Any]) -> list[tuple[str, str, str]]:
+    def spell(value: float, error: float) -> str:
+        return f"{value:.5g} ± {error:.2g}" if error > 0 else f"{value:.5g}"
+
+    rows = record.parameters.items()
+    return [(name, spell(p.value, p.error), spell(given[name]["value"], given[name]["error"])) for name, p in rows]
 
 
 def _tension(answer: dict[str, Any]) -> list[str]:

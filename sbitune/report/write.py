@@ -17,7 +17,8 @@ from sbitune.report.panels import panels
 from sbitune.report.posterior import link_to_posterior
 from sbitune.report.story import how_it_was_made
 from sbitune.report.trust import how_sure
-from sbitune.tuning.inverting import read_inverse
+from sbitune.tuning.inverse.inside import ALARMING
+from sbitune.tuning.inverting import InverseRecord, read_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import ParameterRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.settings import command_file
@@ -28,13 +29,14 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     path = path or fitted.loaded.output("report.html")
     record = fitted.record
     shown = list(panels(fitted))
+    inverse = read_inverse(fitted)
     body = [
         f"<h1>{html.text(record.title)}</h1>",
-        _summary(fitted),
+        _summary(fitted, inverse),
         _navigation(record),
         _parameters(record),
         _correlations(record),
-        how_sure(record, read_inverse(fitted), link_to_posterior(fitted)),
+        how_sure(record, inverse, link_to_posterior(fitted)),
         _observables(fitted),
         live_section(fitted, shown),
         _figures(shown),
@@ -83,9 +85,12 @@ def _is_monash(fitted: Fitted) -> bool:
     return not changed and all(p.default is None for p in fitted.loaded.card.parameters.values())
 
 
-def _summary(fitted: Fitted) -> str:
+def _summary(fitted: Fitted, inverse: InverseRecord | None) -> str:
     record = fitted.record
     parts = [html.paragraph(f"{words[0].upper()}{words[1:]}.", "warning") for words in record.warnings]
+    if inverse is not None and inverse.inside["p_value"] < ALARMING:
+        words = "The inverse model finds that the data are not like anything that the scan produces: see below."
+        parts.append(html.paragraph(words, "warning"))
     if record.validation is not None and record.validation.chi2_default is not None:
         parts.append(_verdict(record.validation, before(fitted)))
     words = (

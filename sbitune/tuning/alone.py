@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from sbitune.data.errors import InputError
@@ -13,41 +14,22 @@ from sbitune.data.parameters import read_limits
 from sbitune.data.professor_results import write_result
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.selection import read_weights
-from sbitune.fitting.autoweights import choose_weights
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.extra import fit_extra
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.results import Tune
+from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.checking import naming
 from sbitune.tuning.conversion import professor_result
 from sbitune.tuning.found import fit_findings
 from sbitune.tuning.matching import Matched
 from sbitune.tuning.models import as_scan, matched_with, open_model
-from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, write_record
+from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, with_warnings, write_record
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.ipol import IpolSurrogate
 
 
-def fit_surrogate(model: Surrogate, matched: Matched, config: FitConfig = FitConfig()) -> Tune:
-    """Fit the parameters of a surrogate to the measured bins of `models.matched_with`, with the theory errors, the loss
-    and the automatic weights of the config. Toys do not judge the fit; `answer.find_answer` has them.
-
-    Raises:
-        InputError: as `fit_extra` and `choose_weights` do.
-        ComputationError: if the fit does not converge.
-    """
-    parts = (config.limits, config.fixed, config.surrogate_error, matched.correlation)
-    tune, extra = fit_extra(Problem(model, matched.measured, *parts), config)
-    if not config.automatic_weights:
-        return tune
-    chosen = choose_weights(extra.problem, config)
-    words = ", ".join(f"{path} {weight:.3g}" for path, weight in chosen.weights.items())
-    notes = dict.fromkeys((*tune.notes, *chosen.tune.notes, f"weights chosen by {chosen.objective}: {words}"))
-    return replace(chosen.tune, notes=tuple(notes))
-
-
 def within_limits(
-    model: Surrogate, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, float], seed: int = 1
+    model: Surrogate, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, float], config: FitConfig
 ) -> FitConfig:
     """A fit within a limits file; names that are no parameters of the surrogate are refused by the fit."""
     known = {p.name: p for p in model.parameters}
@@ -58,7 +40,7 @@ def within_limits(
                 f"limits of {name}: [{ends[0]:g}, {ends[1]:g}] are not inside the range [{p.low:g}, {p.high:g}] that "
                 "the surrogate learnt"
             )
-    return FitConfig(limits=dict(ranges), fixed=dict(fixed), seed=seed)
+    return msgspec.structs.replace(config, limits=dict(ranges), fixed=dict(fixed))
 
 
 class Wanted(NamedTuple):
@@ -68,10 +50,11 @@ class Wanted(NamedTuple):
     reference: Sequence[str] = ()  #: files, or names of measurements
     weights: str | None = None  #: weight file of Professor or Apprentice; None: all that is measured
     limits: str | None = None  #: limits file, `NAME low high` or `NAME value`
+    config: FitConfig = FitConfig()  #: toys, starts, seed; limits and fixed values are those of the file
 
 
 def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
-    """Fit the parameters of a surrogate's file to data.
+    """Fit the parameters of a surrogate's file to data, and judge the fit as that of a card is.
 
     Raises:
         InputError: naming the option, for what cannot be read or is not measured.
@@ -92,15 +75,18 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     outside = fit_findings(points, matched.measured, predicted=True)
     for said in (*matched.notes, *map(str, outside)):
         reporter.say(said)
-    config = within_limits(model, ranges, fixed)
-    tune = fit_surrogate(model, matched, config)
+    config = within_limits(model, ranges, fixed, wanted.config)
+    parts = (config.limits, config.fixed, config.surrogate_error, matched.correlation)
+    answer = find_answer(Problem(model, matched.measured, *parts), config, reporter)
+    tune = answer.tune
     reporter.say(str(tune))
     notes = [*tune.notes, *matched.notes]
     if isinstance(model, IpolSurrogate) and not model.interpolation.error:
         notes.append(f"{Path(wanted.source).name} holds no errors: predictions are taken to be exact")
         reporter.say(notes[-1])
     record = _record(replace(tune, notes=tuple(notes)), matched, wanted.source, recognise(wanted.source), config)
-    return with_findings(record, outside)
+    record = msgspec.structs.replace(record, answer=describe_answer(answer))
+    return with_warnings(with_findings(record, outside))
 
 
 def _record(tune: Tune, matched: Matched, source: str, kind: str, config: FitConfig) -> ResultRecord:

@@ -88,6 +88,7 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
         about["automatic_weights"] = {
             "weights": dict(found.weights),
             "metrics": {"automatic": found.automatic_metrics._asdict(), "as given": found.given_metrics._asdict()},
+            "as_given": _values(found.given),
         }
     if answer.goodness is not None:
         total = answer.goodness.total
@@ -102,6 +103,11 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
     if answer.coverage is not None:
         about["coverage"] = answer.coverage.figures()
     return about
+
+
+def _values(tune: Tune) -> dict[str, dict[str, float]]:
+    rows = zip(tune.names, tune.values, tune.quoted_errors, strict=True)
+    return {name: {"value": float(value), "error": float(error)} for name, value, error in rows}
 
 
 def _tension(answer: Answer, tension: Tension) -> dict[str, Any]:

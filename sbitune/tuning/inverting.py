@@ -1,5 +1,6 @@
 """The inverse model of a card, and its answer beside the direct fit: `inverse.yaml`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ import yaml
 from sbitune.data.errors import InputError
 from sbitune.data.files import write_text
 from sbitune.data.reporting import QUIET, Reporter
+from sbitune.tuning.inverse.calibration import Calibration
+from sbitune.tuning.inverse.checks import as_noisy, calibrate_on_runs
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.model import InverseModel
 from sbitune.tuning.inverse.storage import save_inverse
@@ -18,6 +21,7 @@ from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import ResultRecord, tune_of
 from sbitune.tuning.scanning import need_scan
+from sbitune.tuning.surrogates.choice import train_chosen
 from sbitune.tuning.yamlfile import read_card
 
 _FILE = "inverse.yaml"
@@ -45,8 +49,9 @@ class InverseRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class CalibrationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Simulation-based calibration on pairs that were not trained on."""
+    """Simulation-based calibration on pairs that were not trained on, or on runs of the generator."""
 
+    cases: int
     p_value: float
     """That ranks differ so from uniform by chance."""
     verdicts: dict[str, str]
@@ -67,40 +72,78 @@ class InverseRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Whether the data are like what the scan produces: p values of distance and remainder, and of both."""
     bins_out_of_reach: list[dict[str, float | str]]
     calibration: CalibrationRecord
+    calibration_on_runs: CalibrationRecord | None
+    """On runs of the generator that surrogate and model have not seen; None if none were held out."""
     config: InverseConfig
     seed: int
     made_of: dict[str, str]
     """Hashes of card, reference and scan."""
 
 
-def invert(seed: int, fitted: Fitted, config: InverseConfig, reporter: Reporter = QUIET) -> InverseRecord:
+def invert(
+    seed: int,
+    fitted: Fitted,
+    config: InverseConfig,
+    reporter: Reporter = QUIET,
+    holdout: Sequence[str] = (),
+) -> InverseRecord:
     """Train the inverse model with the card's surrogate, keep it as `work/inverse.npz`, and write `inverse.yaml`.
 
-    Raises as `train_inverse` does; nothing is written then.
+    Args:
+        seed: of points, noise, initial weights and batches.
+        fitted: the card's fit.
+        config: of the model.
+        reporter: told about progress.
+        holdout: names of runs on which such a model is calibrated, too: one that is trained with a surrogate that has
+            not seen them, for measurements that have the runs' Monte Carlo errors besides their own.
+
+    Raises as `train_inverse` and `train_chosen` do; nothing is written then.
     """
     need_scan(fitted.loaded)
-    keys = jax.random.split(jax.random.key(seed), 2)
-    shown = 0
-
-    def progress(epoch: int, loss: np.ndarray, validation: np.ndarray) -> None:
-        nonlocal shown
-        shown = epoch + 1
-        reporter.progress("inverse model, epochs", shown, epochs)
-
-    epochs = -(-config.steps // max(1, config.points // config.batch_size))
-    model = train_inverse(
-        keys[0], fitted.scan, fitted.measured, config, fitted.surrogate, fitted.matched.correlation, progress
-    )
-    if shown < epochs:  # it stopped early
-        reporter.progress("inverse model, epochs", epochs, epochs)
+    keys = jax.random.split(jax.random.key(seed), 3)
+    measured, correlation = fitted.measured, fitted.matched.correlation
+    progress = _Epochs(config, reporter)
+    model = train_inverse(keys[0], fitted.scan, measured, config, fitted.surrogate, correlation, progress)
+    progress.end()
     summary = model.summary(keys[1])
-    record = _record(fitted, model, summary, seed)
+    on_runs = _calibrate_on_runs(keys[2], fitted, config, holdout, reporter) if holdout else None
+    record = _record(fitted, model, summary, seed, on_runs)
     save_inverse(fitted.loaded.work / "inverse.npz", model)
     lines = yaml.safe_dump(
         msgspec.to_builtins(record), sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
     )
     write_text(fitted.loaded.output(_FILE), _HEAD + lines)
     return record
+
+
+class _Epochs:
+    """Tells a reporter about epochs of training, also of those that were not needed."""
+
+    def __init__(self, config: InverseConfig, reporter: Reporter) -> None:
+        self.total = -(-config.steps // max(1, config.points // config.batch_size))
+        self.done, self.reporter = 0, reporter
+
+    def __call__(self, epoch: int, loss: np.ndarray, validation: np.ndarray) -> None:
+        self.done = epoch + 1
+        self.reporter.progress("inverse model, epochs", self.done, self.total)
+
+    def end(self) -> None:
+        if self.done < self.total:
+            self.reporter.progress("inverse model, epochs", self.total, self.total)
+
+
+def _calibrate_on_runs(
+    key: jax.Array, fitted: Fitted, config: InverseConfig, holdout: Sequence[str], reporter: Reporter
+) -> Calibration:
+    keys = jax.random.split(key, 3)
+    used, held = fitted.scan.split(list(holdout))
+    reporter.say(f"training a surrogate and an inverse model without the {len(held.runs)} runs held out")
+    surrogate, _ = train_chosen(keys[0], used, fitted.loaded.learnt, reporter)
+    measured, correlation = fitted.measured, fitted.matched.correlation
+    noisy, progress = as_noisy(measured, held), _Epochs(config, reporter)
+    model = train_inverse(keys[1], used, noisy, config, surrogate, correlation, progress)
+    progress.end()
+    return calibrate_on_runs(keys[2], model, held, measured, correlation)
 
 
 def read_inverse(fitted: Fitted) -> InverseRecord | None:
@@ -121,7 +164,9 @@ def _made_of(record: ResultRecord) -> dict[str, str]:
     return {name: str(record.provenance[name]) for name in ("card", "reference", "scan")}
 
 
-def _record(fitted: Fitted, model: InverseModel, summary: InverseSummary, seed: int) -> InverseRecord:
+def _record(
+    fitted: Fitted, model: InverseModel, summary: InverseSummary, seed: int, on_runs: Calibration | None
+) -> InverseRecord:
     tune = tune_of(fitted.record, fitted.problem.parameters)
     compared = compare(summary, tune)
     rows = {}
@@ -136,7 +181,7 @@ def _record(fitted: Fitted, model: InverseModel, summary: InverseSummary, seed: 
             fit_error=float(tune.errors[i]),
             **_compared(compared, name),
         )
-    notes = list(summary.notes)
+    notes = [*([] if on_runs is None else (f"on runs held out, {n}" for n in on_runs.notes())), *summary.notes]
     if compared.fixed:
         notes.append(f"the fit holds {', '.join(compared.fixed)} fixed, the posterior does not: they are not compared")
     inside, calibration = model.inside, model.calibration
@@ -153,16 +198,22 @@ def _record(fitted: Fitted, model: InverseModel, summary: InverseSummary, seed: 
             "usual_remainder": inside.usual_remainder,
         },
         bins_out_of_reach=[{"bin": o.label, "errors": o.distance} for o in inside.outside],
-        calibration=CalibrationRecord(
-            p_value=calibration.p_value,
-            verdicts=calibration.verdicts(),
-            coverage={n: c.tolist() for n, c in zip(calibration.names, calibration.coverage.T, strict=True)},
-            coverage_error=calibration.coverage_error.tolist(),
-            joint_coverage=calibration.joint_coverage.tolist(),
-        ),
+        calibration=_calibration(calibration),
+        calibration_on_runs=None if on_runs is None else _calibration(on_runs),
         config=model.config,
         seed=seed,
         made_of=_made_of(fitted.record),
+    )
+
+
+def _calibration(found: Calibration) -> CalibrationRecord:
+    return CalibrationRecord(
+        cases=len(found.joint),
+        p_value=found.p_value,
+        verdicts=found.verdicts(),
+        coverage={n: c.tolist() for n, c in zip(found.names, found.coverage.T, strict=True)},
+        coverage_error=found.coverage_error.tolist(),
+        joint_coverage=found.joint_coverage.tolist(),
     )
 
 

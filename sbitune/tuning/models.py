@@ -20,7 +20,7 @@ from sbitune.data.selection import Rule, read_weights
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checking import naming, reference_of
 from sbitune.tuning.line import train_stage
-from sbitune.tuning.matching import Matched, match
+from sbitune.tuning.matching import Excluded, Matched, match
 from sbitune.tuning.record import ResultRecord, read_record
 from sbitune.tuning.scanning import load_scan, scan_with_runs, stored_scan
 from sbitune.tuning.stored import as_scan as as_scan  # for those who open models
@@ -154,7 +154,7 @@ def matched_with(
 ) -> Matched | None:
     """The measured bins of a scan: of the files and weights that are given, else of its card; None without either.
 
-    Without weights every observable that is measured counts. What has no measurement is told in the notes.
+    Without weights every observable that is measured counts; bins of the others are excluded with that reason.
 
     Raises:
         InputError: for weights without data, selected bins that are not measured, or other binnings.
@@ -176,10 +176,9 @@ def matched_with(
         return match(scan, reference, loaded.rules(), loaded.card.fit.correlations, strict=False)
     rules, missing = _all_measured(scan.bins, reference)
     matched = match(scan, reference, rules)
-    if missing:
-        note = f"{len(missing)} observables are not measured in the reference: {', '.join(missing)}"
-        matched = matched._replace(notes=(*matched.notes, note))
-    return matched
+    reason = "the reference has no such observable"
+    more = [Excluded(label, reason) for path in missing for label in scan.bins.take(scan.bins.of(path)).labels()]
+    return matched._replace(excluded=(*matched.excluded, *more))
 
 
 def _all_measured(bins: Bins, reference: Reference) -> tuple[list[Rule], list[str]]:

@@ -9,6 +9,7 @@ import toyline
 from calling import call
 
 from sbitune.data import yoda
+from sbitune.tuning.record import read_record
 
 pytest.importorskip("h5py")
 
@@ -91,3 +92,18 @@ def test_figures_of_a_fit_name_what_is_left_out_and_have_minos_errors(toy, tmp_p
     assert re.search(r"  a: value \S+, error \S+, scaled_error \S+, minos \[-0\.\d+, 0\.\d+\], status free", shown)
     assert "  b: value 0.4, error 0, scaled_error 0, status fixed" in shown
     assert re.search(r"^notes +none$", shown, re.MULTILINE)
+
+
+def test_a_surrogate_alone_is_judged_as_a_card_is_and_names_what_nobody_measured(toy, tmp_path):
+    objects = yoda.read(toy / "toy/data.yoda")
+    kept = {path: one for path, one in objects.items() if "d03" not in path}
+    yoda.write(tmp_path / "data.yoda", kept)
+    found = figures("fit", toy / "s.npz", "-r", tmp_path / "data.yoda", "--toys", 40, "-o", tmp_path / "result.yaml")
+    assert (found["toys"]["fits"], found["goodness"]["toys"]) == (40, 40)
+    # 80 intervals of toys of the model itself
+    assert found["toys"]["coverage68"] == pytest.approx(0.68, abs=4 * np.sqrt(0.68 * 0.32 / 80))
+    assert found["excluded"] == [{"bin": "/TOY/d03#0", "reason": "the reference has no such observable"}]
+    record = read_record(tmp_path / "result.yaml")
+    assert [row["path"] for row in record.answer["tension"]["observables"]] == ["/TOY/d01", "/TOY/d02"]
+    assert figures("fit", toy / "s.npz", "-r", tmp_path / "data.yoda", "--toys", 0).get("goodness") is None
+    assert "--toys" in call("fit", toy / "toy", "--toys", 5, code=2).stderr

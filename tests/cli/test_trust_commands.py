@@ -171,9 +171,17 @@ def test_the_inverse_model_beside_the_fit(toy):
     assert found["inside"]["p_value"] > 0.01
     model = load_inverse(directory / "work/inverse.npz")
     assert model.inside.p_value == found["inside"]["p_value"]
+    assert found["calibration_on_runs"] is None
+    (directory / "held.txt").write_text("0001\n0007\n0011\n0016\n")
+    words = ("--points", 2000, "--steps", 250, "--members", 2, "--layers", 1, "--holdout", directory / "held.txt")
+    on_runs = figures("inverse", directory, *words)["calibration_on_runs"]
+    assert on_runs["cases"] == 4
+    # runs without Monte Carlo errors, in a smooth toy: 95 % of 8 truths, each moved by the errors of the data
+    assert np.mean([c[1] for c in on_runs["coverage"].values()]) >= 0.75
     call("report", directory)
     page = (directory / "report.html").read_text()
     assert "inverse posterior" in page
+    assert "For 4 runs held out" in page
     # of another fit it is not shown
     text = (directory / "inverse.yaml").read_text()
     other = re.sub(r"(scan: )\w+", r"\1other", text)

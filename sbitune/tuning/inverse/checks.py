@@ -1,5 +1,7 @@
 """Calibration of a mixture on pairs, and of a finished model on runs of the generator itself."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 
@@ -19,14 +21,14 @@ def calibrate_on_runs(
     """Calibrate on runs that neither the model nor its surrogate has seen, each moved by the data's errors once.
 
     The calibration that a model carries is on pairs of the kind that trained it, and cannot see what the surrogate does
-    wrong. This one can. A run has Monte Carlo errors of its own that data do not have: where they are not small beside
-    the measured errors, the posterior is too narrow for it.
+    wrong. This one can. A run has Monte Carlo errors of its own that data do not have: unless these are small, the
+    model must have been trained for measurements with them, `as_noisy` as these.
 
     Args:
         key: draws the data's errors and the posteriors.
         model: a trained model.
         runs: of the same parameters and bins as the scan; runs outside the model's box are not used.
-        measured: as in training.
+        measured: the errors that move the runs, without Monte Carlo errors.
         correlation: likewise.
 
     Raises:
@@ -46,6 +48,12 @@ def calibrate_on_runs(
     values = pairs.values + make_noise(measured, correlation).draw(noise_key, len(pairs.values))
     compressed = model.compression.apply(values)
     return rank_truths(rank_key, names, model.mixture, unit[within], compressed, model.config.calibration_draws)
+
+
+def as_noisy(measured: Measured, runs: Scan) -> Measured:
+    """The measurement with the Monte Carlo errors of runs (root mean square) besides its own."""
+    own = np.sqrt(np.mean(runs.errors[:, measured.indices] ** 2, axis=0))
+    return replace(measured, noise=np.hypot(measured.noise, own))
 
 
 def rank_truths(

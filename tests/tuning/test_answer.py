@@ -1,4 +1,4 @@
-"""Fits of a surrogate without a card honour all that a config can ask for."""
+"""The answer of a fit honours all that a config can ask for, with or without a card."""
 
 from dataclasses import replace
 
@@ -10,8 +10,7 @@ from sbitune.fitting.autoweights import with_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Measured, Problem
-from sbitune.tuning.alone import fit_surrogate
-from sbitune.tuning.matching import Matched
+from sbitune.tuning.answer import describe_answer, find_answer
 
 N = 20
 MODEL = replace(linear_model(n_bins=N), bins=make_bins(N, 10))
@@ -21,7 +20,11 @@ MEASURED = Measured(np.arange(N), MODEL.bins, VALUES, np.full(N, 0.3), np.zeros(
 
 
 def fitted(**settings):
-    return fit_surrogate(MODEL, Matched(MEASURED, ()), FitConfig(starts=1, minos=False, **settings))
+    return answer(MEASURED, **settings).tune
+
+
+def answer(measured, **settings):
+    return find_answer(Problem(MODEL, measured), FitConfig(starts=1, minos=False, toys=0, **settings))
 
 
 def test_theory_errors_enter_as_variances_of_the_prediction():
@@ -38,23 +41,20 @@ def test_theory_errors_enter_as_variances_of_the_prediction():
 
 def test_the_robust_loss_takes_an_outlier_out():
     off = replace(MEASURED, values=VALUES + np.where(np.arange(N) == 4, 30.0, 0.0))
-    plain, robust = (
-        fit_surrogate(MODEL, Matched(off, ()), FitConfig(starts=1, minos=False, loss=loss))
-        for loss in ("gauss", "student")
-    )
+    plain, robust = (answer(off, loss=loss).tune for loss in ("gauss", "student"))
     clean = fitted()
     assert np.abs((plain.values - clean.values) / clean.errors).max() > 3
     assert np.abs((robust.values - clean.values) / clean.errors).max() < 1
     assert any("count less than half" in note for note in robust.notes)
 
 
-def test_weights_that_are_chosen_are_told_and_used():
-    tune = fitted(automatic_weights=True, weight_fits=12)
-    (note,) = [note for note in tune.notes if note.startswith("weights chosen by portfolio: ")]
-    weights = dict(part.rsplit(" ", 1) for part in note.split(": ", 1)[1].split(", "))
-    assert list(weights) == PATHS
-    weighted = with_weights(Problem(MODEL, MEASURED), {path: float(word) for path, word in weights.items()})
-    again = fit(weighted, FitConfig(starts=1, minos=False))
-    # the note gives three digits
-    np.testing.assert_allclose(tune.values, again.values, atol=0.01 * tune.errors.min())
-    assert sum(float(word) ** 2 for word in weights.values()) == pytest.approx(2, rel=0.01)
+def test_weights_that_are_chosen_are_told_beside_the_tune_without_them():
+    found = answer(MEASURED, automatic_weights=True, weight_fits=12)
+    about = describe_answer(found)["automatic_weights"]
+    assert list(about["weights"]) == PATHS
+    again = fit(with_weights(Problem(MODEL, MEASURED), about["weights"]), FitConfig(starts=1, minos=False))
+    np.testing.assert_allclose(found.tune.values, again.values, atol=1e-3 * again.errors.min())
+    assert sum(weight**2 for weight in about["weights"].values()) == pytest.approx(2, rel=1e-6)
+    plain = fitted()
+    for name, value, error in zip(plain.names, plain.values, plain.errors, strict=True):
+        assert about["as_given"][name] == {"value": pytest.approx(value), "error": pytest.approx(error)}
