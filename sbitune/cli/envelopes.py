@@ -17,7 +17,12 @@ from sbitune.cli.scans import read, reading_options
     help="YODA file, directory of them, Apprentice's data JSON, or measurement; default: the card's.",
 )
 @reading_options
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Every bin as .csv, or the envelopes as .yoda.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Every bin as .csv, the envelopes as .yoda, figures as .html.",
+)
 @reports
 def command(
     reporter: TerminalReporter,
@@ -41,7 +46,7 @@ def command(
     from sbitune.tuning.tables import check_suffix, write_table
 
     if output:
-        check_suffix(output, (".csv", ".yoda", ".yoda.gz"))
+        check_suffix(output, (".csv", ".yoda", ".yoda.gz", ".html"))
     loaded = card_at(scan)
     place = str(loaded.directory) if loaded is not None else scan
     runs = read((place,), weights, bad_runs, bad_bins, reporter.say)
@@ -58,6 +63,10 @@ def command(
         columns = {"values": found.values, "errors": found.errors, "lowest": found.low, "highest": found.high}
         columns |= {"inside": found.inside, "gap": found.gap}
         write_table(output, found.bins, columns)
+    elif output and output.endswith(".html"):
+        from sbitune.report.verbs import write_envelopes_page
+
+        write_envelopes_page(output, found, len(runs.runs))
     elif output:
         yoda.write(output, scatters_of(found.bins, (found.low + found.high) / 2, (found.high - found.low) / 2))
     labels, gap = found.bins.labels(), found.gap

@@ -15,7 +15,7 @@ from sbitune.cli.scans import known_runs, read, reading_options, run_names
 @click.option("--holdout", type=click.Path(), help="File with the names of the runs to compare with; default: all.")
 @click.option("--worst", "most", type=click.IntRange(min=0), default=10, show_default=True, help="Bins to name.")
 @reading_options
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write every bin (.csv).")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Every bin as .csv, figures as .html.")
 @reports
 def command(
     reporter: TerminalReporter,
@@ -38,7 +38,7 @@ def command(
     from sbitune.tuning.tables import check_suffix, write_table
 
     if output:
-        check_suffix(output, (".csv",))
+        check_suffix(output, (".csv", ".html"))
     named = run_names(holdout) if holdout else None
     opened = open_model(surrogate, reporter)
     runs = read(scan, weights, bad_runs, bad_bins, reporter.say)
@@ -46,7 +46,11 @@ def command(
         runs = runs.take_runs(known_runs(runs, named))
     found = library.find_residuals(opened.model, runs)
     _warn(reporter, opened.runs, found)
-    if output:
+    if output and output.endswith(".html"):
+        from sbitune.report.verbs import write_residuals_page
+
+        write_residuals_page(output, found)
+    elif output:
         write_table(output, found.bins, library.columns_of(found))
     total = library.overall(found)
     return {

@@ -10,7 +10,12 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.argument("point", nargs=-1)
 @click.option("-r", "--reference", multiple=True, help="Data whose errors are the unit; default: the card's.")
 @click.option("--weights", type=click.Path(), help="Professor weight file: the bins whose errors count.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Every bin as .csv, or d ln f/d ln p as .yoda.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Every bin as .csv, d ln f/d ln p as .yoda, figures as .html.",
+)
 @reports
 def command(
     reporter: TerminalReporter,
@@ -35,7 +40,7 @@ def command(
     from sbitune.tuning.tables import check_suffix, write_table
 
     if output:
-        check_suffix(output, (".csv", ".yoda", ".yoda.gz"))
+        check_suffix(output, (".csv", ".yoda", ".yoda.gz", ".html"))
     opened = open_model(surrogate, reporter)
     theta, fitted = _point(opened, point, reporter)
     matched = matched_with(as_scan(opened.model), opened.card, reference, weights)
@@ -48,6 +53,10 @@ def command(
         reporter.say(f"{dark} bins are not positive here: they have no d ln f / d ln p")
     if output and output.endswith(".csv"):
         write_table(output, found.bins, library.columns_of(found))
+    elif output and output.endswith(".html"):
+        from sbitune.report.verbs import write_sensitivities_page
+
+        write_sensitivities_page(output, found)
     elif output:
         _write_yoda(output, found)
     names = [p.name for p in found.parameters]

@@ -38,6 +38,8 @@ class Panel:
         return {name: curve for name, curve in pairs.items() if curve is not None}
 
 
+#: ratio to the data up to which spans of runs are shown
+_FAR = 3.0
 _NAMES = {"tuned": "tuned", "default": "default", "surrogate": "surrogate at the tune"}
 
 
@@ -91,35 +93,38 @@ def _draw_ratios(axes: Axes, panel: Panel) -> None:
         _band(axes, panel, ratio - error, ratio + error, COLOURS[name], 0.25, None)
         _step(axes, panel, ratio, COLOURS[name], None, "--" if name == "surrogate" else "-")
     axes.axhline(1.0, color="black", lw=0.6)
-    reach = np.nanmax(np.concatenate([[0.06], 1.6 * relative, *(_off(c, safe) for c in panel.curves().values())]))
+    off = [np.abs(curve.values / safe - 1) for curve in panel.curves().values()]
+    if panel.envelope is not None and not off:
+        low, high = (end / safe for end in panel.envelope)
+        _band(axes, panel, low, high, COLOURS["scan"], 0.45, None)
+        off = [np.abs(low - 1), np.abs(high - 1)]
+    reach = np.nanmax(np.concatenate([[0.06], 1.6 * relative, *off]))
     axes.set_ylim(1 - min(reach, 0.5) * 1.1, 1 + min(reach, 0.5) * 1.1)
 
 
-def _off(curve: Curve, safe: np.ndarray) -> np.ndarray:
-    return np.abs(curve.values / safe - 1)
-
-
-def _corners(panel: Panel, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn bins into the corners of a step line, broken where bins do not touch."""
+def step_line(low: np.ndarray, high: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn bins with edges low and high (n_bins,) and heights y into the corners of a line, broken where bins do not
+    touch.
+    """
     x, height = [], []
     for i in range(len(y)):
-        if i and panel.low[i] > panel.high[i - 1] * (1 + 1e-9) + 1e-12:
+        if i and low[i] > high[i - 1] * (1 + 1e-9) + 1e-12:
             x.append(np.nan)
             height.append(np.nan)
-        x += [panel.low[i], panel.high[i]]
+        x += [low[i], high[i]]
         height += [y[i], y[i]]
     return np.array(x), np.array(height)
 
 
 def _step(axes: Axes, panel: Panel, y: np.ndarray, colour: str, label: str | None, dashes: str) -> None:
-    axes.plot(*_corners(panel, y), dashes, color=colour, lw=1.2, label=label)
+    axes.plot(*step_line(panel.low, panel.high, y), dashes, color=colour, lw=1.2, label=label)
 
 
 def _band(
     axes: Axes, panel: Panel, low: np.ndarray, high: np.ndarray, colour: str, alpha: float, label: str | None
 ) -> None:
-    x, bottom = _corners(panel, low)
-    _, top = _corners(panel, high)
+    x, bottom = step_line(panel.low, panel.high, low)
+    _, top = step_line(panel.low, panel.high, high)
     axes.fill_between(x, bottom, top, color=colour, alpha=alpha, lw=0, label=label)
 
 
@@ -131,6 +136,14 @@ def plot_single_bins(rows: list[tuple[str, Panel]]) -> Figure:
         y = np.arange(len(rows))[::-1]
         relative = np.array([p.data.errors[0] / abs(p.data.values[0]) for _, p in rows])
         axes.barh(y, 2 * relative, left=1 - relative, height=0.9, color=COLOURS["data error"], alpha=0.6, label="data")
+        spans = [(k, p) for k, (_, p) in zip(y, rows, strict=True) if p.envelope is not None and not p.curves()]
+        for k, p in spans:  # of runs alone
+            assert p.envelope is not None
+            low, high = sorted(end[0] / p.data.values[0] for end in p.envelope)
+            label = "scan" if k == spans[0][0] else None
+            axes.barh(k, high - low, left=low, height=0.5, color=COLOURS["scan"], alpha=0.8, label=label)
+        if spans:  # a bar that is cut off reaches far above the data
+            axes.set_xlim(max(0.0, axes.get_xlim()[0]), min(_FAR, axes.get_xlim()[1]))
         for offset, (name, marker) in zip((-0.2, 0.2), (("default", "s"), ("tuned", "o")), strict=True):
             found = [(k, p, p.curves()[name]) for k, (_, p) in zip(y, rows, strict=True) if name in p.curves()]
             if found:

@@ -373,3 +373,21 @@ def test_wrong_input_is_code_2_with_its_place_and_nothing_is_written(toy, words,
     assert message in result.stderr
     assert result.stdout == ""
     assert sorted(toy.iterdir()) == before
+
+
+def test_pages_of_the_verbs_have_a_figure_for_every_observable_of_several_bins(toy, tmp_path):
+    words = (
+        ("envelopes", toy / "toy"),
+        ("sensitivities", toy / "toy"),
+        ("residuals", toy / "s.npz", toy / "toy/work/scan"),
+    )
+    pages = {}
+    for one in words:
+        found = figures(*one, "-o", tmp_path / "page.html")
+        pages[one[0]] = (tmp_path / "page.html").read_text()
+        # d01 and d02 have figures, and so has d03 of one bin among others: bars, a table in colours, all pulls
+        assert pages[one[0]].count("<svg") == 3
+    assert "17 of 17 measured bins lie within what 24 runs span" in pages["envelopes"]
+    assert "At a = 1." in pages["sensitivities"]
+    assert f"rms of {found['rms_pull']:.2f} in Monte Carlo errors" in pages["residuals"]
+    assert f"of {found['pull_width']:.2f} with its own errors" in pages["residuals"]

@@ -1,0 +1,129 @@
+"""Pages of the commands that look at a scan or a surrogate: envelopes, sensitivities, residuals."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sbitune.data.bins import Bins
+from sbitune.data.files import write_text
+from sbitune.plots.bins import plot_matrix, plot_pulls, plot_pulls_of_bins, plot_responses
+from sbitune.plots.observables import Curve, Panel, plot_observable, plot_single_bins
+from sbitune.plots.style import to_svg
+from sbitune.report import html
+from sbitune.tuning.envelopes import Envelopes, reach_of_observables
+from sbitune.tuning.residuals import Group, Residuals, by_observable, by_run, columns_of, overall, worst
+from sbitune.tuning.sensitivities import Sensitivities, sensitivities_of_observables
+
+#: runs in a table, at most: those that are described worst
+_RUNS = 20
+
+
+def write_envelopes_page(path: str | Path, found: Envelopes, runs: int) -> None:
+    """What the runs span around the data: a table, and a figure for every observable."""
+    rows = [
+        ((row.path, "path"), row.bins, row.inside, row.within_error, f"{row.farthest:.2g}")
+        for row in reach_of_observables(found)
+    ]
+    head = ["observable", "bins", "inside", "inside or off by less than an error", "farthest, in errors"]
+    words = (
+        f"{int(found.inside.sum())} of {len(found.bins)} measured bins lie within what {runs} runs span. Black: data; "
+        "grey: from the lowest to the highest of the runs; yellow: the error of the data."
+    )
+    drawn = []
+    for name, mine in _observables(found.bins):
+        data = Curve(found.values[mine], found.errors[mine])
+        span = (found.low[mine], found.high[mine])
+        drawn.append((name, Panel(found.bins.low[mine], found.bins.high[mine], data, envelope=span, title=name)))
+    single = [(name, panel) for name, panel in drawn if len(panel.low) == 1]
+    top = [html.paragraph(words), html.table(head, rows, range(1, 5))]
+    if single:
+        top.append(html.figure(to_svg(plot_single_bins(single)), "Observables of one bin.", "single"))
+    figures = [html.figure(to_svg(plot_observable(panel))) for _, panel in drawn if len(panel.low) > 1]
+    _write(path, "Envelopes", top, figures)
+
+
+def write_sensitivities_page(path: str | Path, found: Sensitivities) -> None:
+    """What the parameters do to the bins: a table of observables, and a figure for every one."""
+    names = [p.name for p in found.parameters]
+    rows = sensitivities_of_observables(found)
+    what, table, label = "logarithmic", found.logarithmic, "d ln f / d ln p"
+    if found.by_fitted_error is not None:
+        what, table, label = (
+            "by_fitted_error",
+            found.by_fitted_error,
+            "change with the fitted error / error of the data",
+        )
+    elif found.by_range is not None:
+        what, table, label = "by_range", found.by_range, "change over the range / error of the data"
+    summary = plot_matrix([r.path for r in rows], names, np.array([getattr(r, what) for r in rows]), f"rms of {label}")
+    point = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, found.theta, strict=True))
+    figures = [
+        html.figure(
+            to_svg(plot_responses(found.bins.low[mine], found.bins.high[mine], table[mine], names, name, label))
+        )
+        for name, mine in _observables(found.bins)
+        if len(mine) > 1
+    ]
+    top = [html.paragraph(f"At {point}."), html.figure(to_svg(summary), f"rms over the bins of {label}.", "single")]
+    _write(path, "Sensitivities", top, figures)
+
+
+def write_residuals_page(path: str | Path, found: Residuals) -> None:
+    """The surrogate against runs: all pulls, tables of observables and runs, and a figure for every observable."""
+    total, columns = overall(found), columns_of(found)
+    words = (
+        f"{len(found.runs)} runs, {len(found.bins)} bins: pulls have an rms of {total.rms_pull:.2f} in Monte Carlo "
+        f"errors (1 if the surrogate were perfect) and of {total.pull_width:.2f} with its own errors (1 if these are "
+        f"true); their mean is {total.bias:+.2f}."
+    )
+    head = ["pulls", "rms, Monte Carlo errors", "rms, all errors", "mean"]
+    runs = sorted(by_run(found), key=lambda group: -np.nan_to_num(group.pull_width))[:_RUNS]
+    most = [(row.bin, row.run, f"{row.pull:+.1f}") for row in worst(found)]
+    figures = [
+        html.figure(
+            to_svg(
+                plot_pulls_of_bins(
+                    found.bins.low[mine],
+                    found.bins.high[mine],
+                    columns["bias"][mine],
+                    columns["pull_width"][mine],
+                    name,
+                )
+            )
+        )
+        for name, mine in _observables(found.bins)
+        if len(mine) > 1
+    ]
+    top = [
+        html.paragraph(words),
+        html.figure(to_svg(plot_pulls(found.pulls, found.full_pulls)), "", "single"),
+        html.section("bins", "Worst bins", html.table(["bin", "run", "pull, all errors"], most, [2])),
+        html.section(
+            "observables",
+            "Observables",
+            html.table(["observable", *head], [_row(group) for group in by_observable(found)], range(1, 5)),
+        ),
+        html.section("runs", "Worst runs", html.table(["run", *head], [_row(group) for group in runs], range(1, 5))),
+    ]
+    _write(path, "Residuals", top, figures)
+
+
+def _row(group: Group) -> tuple[object, ...]:
+    numbers = (group.rms_pull, group.pull_width, group.bias)
+    return ((group.name, "path"), group.pulls, *("" if np.isnan(x) else f"{round(x, 2) + 0.0:.2f}" for x in numbers))
+
+
+def _observables(bins: Bins) -> Iterator[tuple[str, np.ndarray]]:
+    """(path, its bins from low to high) of every observable."""
+    for path in bins.paths():
+        mine = bins.of(path)
+        yield path, mine[np.argsort(bins.low[mine])]
+
+
+def _write(path: str | Path, title: str, top: list[str], figures: list[str]) -> None:
+    body = [f"<h1>{title}</h1>", *top]
+    if figures:
+        drawn = '<div class="figures">' + "\n".join(figures) + "</div>"
+        body.append(html.section("figures", "Observables of several bins", drawn))
+    write_text(path, html.page(title, body))
