@@ -14,7 +14,8 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @reports
 def command(reporter: TerminalReporter, scan: str, number: int, leave_out: int, seed: int, output: str) -> Figures:
     """Draw distinct combinations of the runs of SCAN (of any layout that `sbitune ls` reads) that leave some out, as
-    prof2-runcombs does; `sbitune jackknife --combinations` and prof2-ipol --rc read them.
+    prof2-runcombs does; `sbitune train --combination`, `sbitune jackknife --combinations` and prof2-ipol --rc read
+    them.
 
     Example: sbitune runcombs my-scan -n 20 --leave-out 10 -o runcombs.dat
     """

@@ -191,3 +191,22 @@ def parted(
     used, held = whole.split(known_runs(whole, named)) if named else (whole, None)
     check_enough_runs(config, len(used.runs), len(used.parameters), _trained_on(places, held), "add runs")
     return whole, used, held
+
+
+def of_combination(scan: "Scan", place: str, config: Any) -> "Scan":
+    """The runs that line N, counted from 0, of a file of run combinations names: `FILE:N`, as prof2-ipol takes it."""
+    from sbitune.data.combinations import read_combinations
+    from sbitune.data.errors import InputError
+    from sbitune.tuning.checking import naming
+    from sbitune.tuning.enough import check_enough_runs
+
+    path, _, number = place.rpartition(":")
+    if not path or not number.isdigit():
+        raise InputError(f"--combination {place}: give a file and a line, counted from 0: runcombs.dat:0")
+    with naming("--combination"):
+        lines = read_combinations(path, set(scan.runs))
+    if int(number) >= len(lines):
+        raise InputError(f"--combination {place}: {path} has {len(lines)} combinations, 0 to {len(lines) - 1}")
+    chosen = scan.take_runs(lines[int(number)])
+    check_enough_runs(config, len(chosen.runs), len(chosen.parameters), f"combination {place}", "leave fewer runs out")
+    return chosen

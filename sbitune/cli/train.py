@@ -7,13 +7,18 @@ from typing import Any
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
-from sbitune.cli.scans import card_at, kind_options, parted, reading_options, surrogate_config
+from sbitune.cli.scans import card_at, kind_options, of_combination, parted, reading_options, surrogate_config
 
 
 @click.command("train")
 @click.argument("scan", nargs=-1, required=True)
 @kind_options
 @click.option("--holdout", type=click.Path(), help="File with the names of runs to hold out, one a line (or JSON).")
+@click.option(
+    "--combination",
+    metavar="FILE:LINE",
+    help="Learn from the runs of one line, counted from 0, of a file of `runcombs`.",
+)
 @reading_options
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the trained surrogate (.npz).")
@@ -26,6 +31,7 @@ def command(
     per_bin: bool,
     scale: str | None,
     holdout: str | None,
+    combination: str | None,
     weights: str | None,
     bad_runs: Any,
     bad_bins: Any,
@@ -53,9 +59,11 @@ def command(
     config = surrogate_config(loaded, kind, order, per_bin, scale)
     if output:
         check_suffix(output, (".npz",))
-    _, used, held = parted(scan, config, holdout, weights, bad_runs, bad_bins, reporter.say)
+    whole, used, held = parted(scan, config, holdout, weights, bad_runs, bad_bins, reporter.say)
+    if combination:
+        used = of_combination(used, combination, config)
     clock, choice = time.process_time(), None
-    if loaded is not None and kind is None and held is None:
+    if loaded is not None and kind is None and used is whole:
         surrogate = train_stage(loaded, used, reporter)  # kept in work/, where `sbitune fit` finds it
     else:
         surrogate, choice = train_chosen(jax.random.key(seed), used, config, reporter)

@@ -391,3 +391,22 @@ def test_pages_of_the_verbs_have_a_figure_for_every_observable_of_several_bins(t
     assert "At a = 1." in pages["sensitivities"]
     assert f"rms of {found['rms_pull']:.2f} in Monte Carlo errors" in pages["residuals"]
     assert f"of {found['pull_width']:.2f} with its own errors" in pages["residuals"]
+
+
+def test_one_combination_of_runs_is_learnt_from(toy, tmp_path):
+    place = toy / "toy/work/scan"
+    call("runcombs", place, "-n", 3, "--leave-out", 4, "-o", tmp_path / "rc.dat")
+    out = tmp_path / "s.npz"
+    words = ("--kind", "polynomial", "--order", 2, "--per-bin", "-o", out)
+    found = figures("train", place, "--combination", f"{tmp_path}/rc.dat:1", *words)
+    assert found["runs"] == 20
+    (tmp_path / "own.txt").write_text("\n".join((tmp_path / "rc.dat").read_text().splitlines()[1].split()))
+    names = (tmp_path / "own.txt").read_text().split()
+    rest = [f"{i:04d}" for i in range(24) if f"{i:04d}" not in names]
+    (tmp_path / "rest.txt").write_text("\n".join(rest))
+    call("train", place, "--holdout", tmp_path / "rest.txt", *words[:-1], tmp_path / "held.npz")
+    at = [[1.2, 0.1]]
+    one, other = (load_surrogate(s).predict_many(np.array(at)) for s in (out, tmp_path / "held.npz"))
+    np.testing.assert_array_equal(one.mean, other.mean)
+    for bad, said in (("rc.dat", "give a file and a line"), ("rc.dat:3", "has 3 combinations, 0 to 2")):
+        assert said in call("train", place, "--combination", tmp_path / bad, code=2).stderr
