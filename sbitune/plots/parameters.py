@@ -37,7 +37,8 @@ def plot_parameters(
         axes.errorbar(at, y, xerr=errors / width, fmt="o", color=COLOURS["tuned"], capsize=2, label="tuned")
         known = [i for i, value in enumerate(defaults) if value is not None]
         before = [(float(defaults[i] or 0.0) - ranges[i, 0]) / width[i] for i in known]
-        axes.plot(before, y[known], "s", ms=4, color=COLOURS["default"], label="default")
+        if known:
+            axes.plot(before, y[known], "s", ms=4, color=COLOURS["default"], label="default")
         for k, (low, high) in zip(y, ranges, strict=True):
             axes.text(-0.01, k + 0.32, f"{low:g}", fontsize=7, ha="left", va="center", color="#666666")
             axes.text(1.01, k + 0.32, f"{high:g}", fontsize=7, ha="right", va="center", color="#666666")

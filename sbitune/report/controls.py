@@ -48,6 +48,8 @@ def _cells(value: str, change: str) -> str:
 
 def _default_button(fitted: Fitted) -> str:
     reason = ""
+    if all(row.default is None for row in fitted.record.parameters.values()):
+        return ""
     if fitted.default is None:
         reason = "not known for every parameter"
     elif any(not p.low <= x <= p.high for p, x in zip(fitted.surrogate.parameters, fitted.default, strict=True)):

@@ -6,7 +6,7 @@ of the fit, and figures without predictions, into which `live_view.js` draws wha
 
 import base64
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import resources
 from typing import Any
 
@@ -21,8 +21,11 @@ from sbitune.report import html
 from sbitune.report.controls import controls
 from sbitune.report.panels import bins_of
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.surrogates.compact import Compact, compact
+from sbitune.tuning.surrogates.basis import count_terms
+from sbitune.tuning.surrogates.compact import MAX_NUMBERS, Compact, compact
 
+#: bins at most: their covariance is in the page; and the order that polynomials of so many shall reach
+MOST_BINS, _ORDER = 1500, 2
 _FILES = ("live_model.js", "live_view.js")
 
 
@@ -34,6 +37,8 @@ def live_section(fitted: Fitted, shown: list[tuple[str, Panel]]) -> str:
         shown: (path, panel) of every fitted observable, in the fit's order.
     """
     title = "Move the parameters"
+    every = len(shown)
+    fitted, shown = _what_fits(fitted, shown)
     measured = fitted.measured
     try:
         model = compact(fitted.surrogate, measured.indices, measured.total_errors, fitted.theta)
@@ -43,14 +48,16 @@ def live_section(fitted: Fitted, shown: list[tuple[str, Panel]]) -> str:
     single = [i for i, frame in enumerate(frames) if frame is None]
     rows = frame_single_bins([shown[i][1] for i in single]) if single else None
     numbers = _numbers(fitted, model) | _drawn(fitted, shown, frames, single, rows)
+    known = any(row.default is not None for row in fitted.record.parameters.values())
     colours = f"--moved: {COLOURS['moved']}; --tune: {COLOURS['tuned']}; --default: {COLOURS['default']}; "
     return html.section(
         "move",
         title,
         f"<style>{_file('live.css')}</style>",
-        *(html.paragraph(words) for words in _words(model)),
+        *(html.paragraph(words) for words in _words(model, known)),
+        *_of_all(len(shown), every),
         '<noscript><p class="warning">This section needs JavaScript, which this browser does not run.</p></noscript>',
-        _keys(),
+        _keys(known),
         f'<div class="live" id="live" style="{colours}--data-error: {COLOURS["data error"]}">',
         controls(fitted, [panel for _, panel in shown]),
         f'<div class="figures">{_figures(shown, frames, rows)}</div></div>',
@@ -59,7 +66,38 @@ def live_section(fitted: Fitted, shown: list[tuple[str, Panel]]) -> str:
     )
 
 
-def _words(model: Compact) -> list[str]:
+def _what_fits(fitted: Fitted, shown: list[tuple[str, Panel]]) -> tuple[Fitted, list[tuple[str, Panel]]]:
+    """The observables that a page can hold: of very many those that the parameters move most."""
+    measured = fitted.measured
+    n_parameters = len(fitted.surrogate.parameters)
+    each = count_terms(n_parameters, _ORDER) + count_terms(n_parameters, 1)  # of the mean and of its error
+    room = min(MOST_BINS, MAX_NUMBERS // each)
+    if len(measured.bins) <= room:
+        return fitted, shown
+    moves = fitted.scan.values[:, measured.indices].std(axis=0) / measured.total_errors
+    places = {path: measured.bins.of(path) for path, _ in shown}
+    taken = set()
+    for path in sorted(places, key=lambda path: -np.mean(moves[places[path]] ** 2)):
+        if len(places[path]) <= room:
+            taken.add(path)
+            room -= len(places[path])
+    if not taken:
+        return fitted, shown
+    rows = np.sort(np.concatenate([places[path] for path in taken]))
+    return replace(fitted, matched=fitted.matched.take(rows)), [one for one in shown if one[0] in taken]
+
+
+def _of_all(here: int, every: int) -> list[str]:
+    if here == every:
+        return []
+    words = (
+        f"Of {every} observables the {here} are here that the parameters move most in units of the measured errors; "
+        "more would make this page too large. chi2 is theirs alone."
+    )
+    return [html.paragraph(words, "warning")]
+
+
+def _words(model: Compact, known: bool) -> list[str]:
     if model.worst < 1e-3:
         off = "differ from the surrogate by less than 0.001 of the measured errors"
     else:
@@ -67,16 +105,17 @@ def _words(model: Compact) -> list[str]:
         off += f" (rms over box and bins: {model.typical:.1g})"
     return [
         "Move a slider and every observable follows: what is drawn is the surrogate, evaluated here in the browser "
-        "inside the range of the scan. Under a slider are the tune with its error and the value before tuning.",
+        "inside the range of the scan. Under a slider "
+        + ("are the tune with its error and the value before tuning." if known else "is the tune with its error."),
         f"The surrogate is in this page as a polynomial of order {model.order}. The curves drawn here {off}; the "
         f"widths of their bands by {100 * model.typical_error:.0f} % (rms). chi2 has unit weights and is that of the "
         "fit, with the covariance of data and surrogate held as it is at the tune.",
     ]
 
 
-def _keys() -> str:
+def _keys(known: bool) -> str:
     names = {"data": "data", "moved": "surrogate at the sliders, with its error", "tuned": "surrogate at the tune"}
-    names |= {"data error": "error of the data", "default": "before tuning (under the sliders)"}
+    names |= {"data error": "error of the data"} | ({"default": "before tuning (under the sliders)"} if known else {})
     keys = "".join(
         f'<span><i class="key" style="border-color: {COLOURS[key]}"></i>{html.text(name)}</span>'
         for key, name in names.items()

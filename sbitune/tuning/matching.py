@@ -29,6 +29,22 @@ class Matched(NamedTuple):
     notes: tuple[str, ...] = ()  #: what was done about data that do not fit together
     scaling: np.ndarray | float = 1.0  #: (n_bins,) what Monte Carlo errors that a run quotes are multiplied by
 
+    def take(self, rows: np.ndarray) -> "Matched":
+        """The same with these of the measured bins alone."""
+        m = self.measured
+        noise = np.broadcast_to(m.noise, m.errors.shape)[rows]
+        arrays = (
+            m.indices[rows],
+            m.bins.take(rows),
+            m.values[rows],
+            m.errors[rows],
+            m.shifts[:, rows],
+            m.weights[rows],
+        )
+        correlation = None if self.correlation is None else self.correlation[np.ix_(rows, rows)]
+        scaling = self.scaling if np.ndim(self.scaling) == 0 else np.asarray(self.scaling)[rows]
+        return self._replace(measured=Measured(*arrays, noise, m.names), correlation=correlation, scaling=scaling)
+
 
 def match(
     scan: Scan, reference: Reference, rules: Sequence[Rule], correlations: bool = True, strict: bool = True

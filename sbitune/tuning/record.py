@@ -15,7 +15,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, write_text
 from sbitune.data.scan import Parameter
-from sbitune.fitting.results import ObservableChi2, Start, Tune
+from sbitune.fitting.results import Minimum, ObservableChi2, Start, Tune
 from sbitune.tuning.yamlfile import read_card
 
 FORMAT = 1
@@ -283,6 +283,7 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
         hesse_difference=np.nan if record.hesse_difference is None else record.hesse_difference,
         status=record.status,
         notes=tuple(record.notes),
+        others=tuple(Minimum(np.array(m.theta), m.above) for m in record.other_minima),
     )
 
 

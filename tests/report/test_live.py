@@ -12,6 +12,7 @@ import toyline
 
 from sbitune.data.scan import Parameter, parameter_box
 from sbitune.fitting.protocols import Prediction
+from sbitune.report import live
 from sbitune.report.write import write_report
 from sbitune.tuning.line import Fitted, tune
 from sbitune.tuning.surrogates.compact import compact
@@ -282,3 +283,22 @@ def replace_default(fitted: Fitted, default: float | None) -> Fitted:
     parameters = dict(fitted.record.parameters)
     parameters["a"] = msgspec.structs.replace(parameters["a"], default=default)
     return replace(fitted, record=msgspec.structs.replace(fitted.record, parameters=parameters))
+
+
+def test_of_very_many_bins_the_page_has_those_that_respond_most(correlated, browser, monkeypatch):
+    monkeypatch.setattr(live, "MOST_BINS", 10)
+    path = write_report(correlated, correlated.loaded.directory / "part.html")
+    browser.go(path.as_uri())
+    browser.frames()
+    text = browser.run("return document.body.textContent")
+    assert "Of 3 observables the 2 are here that the parameters move most" in text
+    measured = correlated.measured
+    moves = correlated.scan.values[:, measured.indices].std(axis=0) / measured.total_errors
+    rms = [float(np.sqrt(np.mean(moves[measured.bins.of(path)] ** 2))) for path in ("/TOY/d01", "/TOY/d02")]
+    first = ("/TOY/d01", "/TOY/d02")[int(np.argmax(rms))]
+    captions = browser.run("return [...document.querySelectorAll('#live figcaption')].map((c) => c.textContent)")
+    assert sum(first in words for words in captions) == 1
+    rows = np.sort(np.concatenate([measured.bins.of(first), measured.bins.of("/TOY/d03")]))
+    part = replace(correlated, matched=correlated.matched.take(rows))
+    expected = chi2_terms(part, predicted(part, part.theta)[0][0]).sum()
+    assert shown_total(browser) == pytest.approx(expected, abs=0.06)
