@@ -12,6 +12,7 @@ import numpy as np
 
 from sbitune.data.collinearity import Relation, constant_parameters, find_relations
 from sbitune.data.errors import InputError
+from sbitune.data.outlying import find_outlying
 from sbitune.data.repeats import repeated_points, same_content
 from sbitune.data.scan import EDGE, Scan
 
@@ -125,6 +126,16 @@ def _runs(scan: Scan) -> list[Finding]:
         said = "runs at different points have the same contents in all bins"
         done = "kept; are the files those of these points?"
         found.append(Finding("the same contents elsewhere", said, _named(scan, same.elsewhere, " = "), done))
+    odd = find_outlying(scan)
+    if odd:
+        said = (
+            "runs are unlike their neighbours: in brackets, how many times the usual distance from a fit to the others"
+        )
+        done = (
+            "kept; are parameters and files those of these runs, and are they whole? if not, take them out of the scan"
+        )
+        named = tuple(f"{scan.runs[one.row]} ({one.times:.1f})" for one in odd)
+        found.append(Finding("outlying runs", said, named, done))
     dropped = {row for rows in same.repeated for row in rows[1:]}
     points = repeated_points(scan, dropped)
     if points:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smoothscan import smooth_scan
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
@@ -13,6 +14,7 @@ from sbitune.data.collinearity import find_relations
 from sbitune.data.errors import InputError
 from sbitune.data.examination import examine, settle
 from sbitune.data.histograms import flatten
+from sbitune.data.outlying import find_outlying
 from sbitune.data.reference import from_objects
 from sbitune.data.repeats import repeated_points, same_content
 from sbitune.data.scan import Parameter, Scan
@@ -302,3 +304,31 @@ def test_negative_variances_are_found(text, negative):
     assert reference.negative.tolist() == [negative, False]
     np.testing.assert_array_equal(reference.take(np.array([1])).negative, [False])
     np.testing.assert_array_equal(reference.errors, flatten(objects).errors)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_runs_of_other_points_than_they_say_are_named_and_nothing_else(seed):
+    scan = smooth_scan(80, 5000, seed)
+    assert find_outlying(scan) == ()
+    theta = scan.theta.copy()
+    apart = int(np.argmax(np.abs(theta - theta[0])[:, 0]))
+    theta[[0, apart]] = theta[[apart, 0]]
+    mixed = replace(scan, theta=theta)
+    assert {one.row for one in find_outlying(mixed)} == {0, apart}
+    (finding,) = (one for one in examine(mixed) if one.kind == "outlying runs")
+    assert {name.split(" ")[0] for name in finding.where} == {scan.runs[0], scan.runs[apart]}
+
+
+def test_a_run_that_was_cut_short_is_named():
+    scan = smooth_scan(80, 5000, 1)
+    values = scan.values.copy()
+    values[7] *= 0.6
+    assert [one.row for one in find_outlying(replace(scan, values=values))] == [7]
+
+
+def test_polynomials_without_noise_have_no_outlying_runs():
+    scan = sound(60)
+    values = 10 + scan.theta @ np.random.default_rng(3).normal(size=(3, 12))
+    assert find_outlying(replace(scan, values=values)) == ()
+    # nor have bins that are bent more than a polynomial is, in the corners of the box
+    assert find_outlying(replace(scan, values=np.exp(1.5 * scan.unit().sum(axis=1))[:, None] * values)) == ()
