@@ -13,6 +13,7 @@ evenly within the limits, as the points of a design are. For many fits of one tr
 r is from the rank of the signed rise among those of the linear problem within the limits (see `bounded`).
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -43,6 +44,8 @@ _TOLERATED = 3.0
 _STARTS = 4
 #: a limit is within reach if it is nearer than so many errors
 _WITHIN_REACH = 3.0
+#: a minimum is another one if it is lower by more
+_LOWER = 1e-2
 #: fewer effective points than this make a root rough
 _FEW = 60
 
@@ -186,7 +189,8 @@ def fit_known(
         problem: its measured values are not used.
         truth: in the generator's units, within the limits.
         data: measured values.
-        thorough: whether to fit as data are fitted, from several starts; else one start in the middle of the limits.
+        thorough: whether to fit as data are fitted, from several starts; else from the middle of the limits and from
+            the truth.
         spread: whether this is one of many truths that are spread evenly within the limits; else the only one.
     """
     frame = Frame(problem)
@@ -206,13 +210,14 @@ def _reference(quick: Quick, true: np.ndarray) -> Bounded | None:
     return draw_bounded(information, true[free], frame.limits[free], seed=1)
 
 
-def _minimise(quick: Quick, values: np.ndarray, thorough: bool) -> Point:
-    """As data are fitted, or from the middle of the limits if that arrives."""
-    if not thorough:
-        try:
-            return quick.minimise(values, quick.frame.centre)
-        except ComputationError:  # far away in a narrow valley
-            pass
+def _minimise(quick: Quick, values: np.ndarray, true: np.ndarray, thorough: bool) -> Point:
+    """As data are fitted, or the lower of the minima that are reached from the middle of the limits and the truth."""
+    found = []
+    for start in () if thorough else (quick.frame.centre, true):
+        with contextlib.suppress(ComputationError):  # far away in a narrow valley
+            found.append(quick.minimise(values, start))
+    if found:
+        return min(found, key=lambda point: point.value)
     return quick.minimise(values, _thorough_fit(quick.problem, values))
 
 
@@ -234,19 +239,19 @@ def _fit_one(
 ) -> KnownFit | str:
     frame = quick.frame
     try:
-        best = _minimise(quick, values, thorough)
+        best = _minimise(quick, values, true, thorough)
         free = ~frame.fixed
         linear, effective = _linear(quick, best.u, best.held), np.inf
-        room = np.min(np.abs(frame.limits - best.u[:, None]), axis=1)
         if spread and quick.is_likelihood and _near_limits(frame, best.u, linear.information):
             roots, effective = _posterior_roots(quick, values, best, linear.information, true, seed)
         else:
-            roots = _profile_roots(quick, values, best, true)
+            best, roots = _profile_roots(quick, values, best, true)
             roots[free] /= linear.stretch
         if reference is not None:
             roots[free] = reference.roots(roots[free], np.random.default_rng(seed))
     except ComputationError as error:
         return str(error)
+    room = np.min(np.abs(frame.limits - best.u[:, None]), axis=1)
     at_limit = room < 0.01 * np.ptp(frame.limits, axis=1)
     chi2 = float(best.terms(quick.problem.measured.weights).sum())
     return KnownFit(frame.to_theta(best.u), np.where(free, roots, 0.0), effective, at_limit & free, chi2)
@@ -276,7 +281,10 @@ def _thorough_fit(problem: Problem, values: np.ndarray) -> np.ndarray:
     return Frame(problem).to_unit(fit(known, FitConfig(starts=_STARTS, minos=False)).values)
 
 
-def _profile_roots(quick: Quick, values: np.ndarray, best: Point, true: np.ndarray) -> np.ndarray:
+def _profile_roots(
+    quick: Quick, values: np.ndarray, best: Point, true: np.ndarray, again: int = 3
+) -> tuple[Point, np.ndarray]:
+    """The roots, and the minimum: a lower one if a parameter that was held led there."""
     roots = np.zeros(len(true))
     held = None if quick.is_likelihood else best.held
     lowest = quick.point(values, best.u, held).value
@@ -284,8 +292,10 @@ def _profile_roots(quick: Quick, values: np.ndarray, best: Point, true: np.ndarr
         start = best.u.copy()
         start[i] = true[i]
         there = quick.minimise(values, start, frozenset([i]), held)
+        if again and there.value < lowest - _LOWER:
+            return _profile_roots(quick, values, quick.minimise(values, there.u), true, again - 1)
         roots[i] = np.sign(best.u[i] - true[i]) * np.sqrt(max(0.0, there.value - lowest))
-    return roots
+    return best, roots
 
 
 def _posterior_roots(

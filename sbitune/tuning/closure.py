@@ -39,7 +39,8 @@ def closure(
         held: the runs.
         noise: (n_runs, n_bins) their Monte Carlo errors freed from their own fluctuations; None: from these runs alone.
         reporter: told about progress.
-        thorough: whether each is fitted as data are, from several starts; else from the middle of the box.
+        thorough: whether each is fitted as data are, from several starts; else from the middle of the box and from
+            the truth.
         fixed: parameters that are not fitted, but held at what the run was made with.
 
     Raises:

@@ -3,15 +3,18 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from toys import linear_model, measure
+from toys import Formula, linear_model, make_bins, measure
 
+from sbitune.data.scan import Parameter
 from sbitune.fitting.bounded import draw_bounded
 from sbitune.fitting.coverage import collect, fit_known
 from sbitune.fitting.importance import sample, to_root
 from sbitune.fitting.problem import Problem
+from sbitune.tuning.closure import coverage
 
 TRUTH = np.array([0.8, 1.5])
 N = 150
@@ -161,3 +164,20 @@ def test_of_a_truth_on_a_limit_half_of_all_fits_end_there() -> None:
     # Chernoff's mixture: 0 in half of all cases, a half normal variable in the others
     assert np.mean(t == 0) == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(len(t)))
     assert np.mean(t < 1) == pytest.approx(stats.norm.cdf(1), abs=4 * 0.37 / np.sqrt(len(t)))
+
+
+def test_a_minimum_near_the_middle_is_not_taken_for_the_lowest() -> None:
+    """Half of the bins repeat themselves along the parameter, which makes minima that the other half tells apart."""
+
+    def wave(theta):
+        return jnp.concatenate([jnp.full(4, theta[0] + 1.2 * jnp.sin(3 * theta[0])), jnp.full(4, theta[0])])
+
+    model = Formula((Parameter("x", -2.5, 2.5),), make_bins(8), wave)
+    truth = np.array([1.8])
+    with jax.enable_x64(True):
+        problem = Problem(model, measure(model, truth, np.repeat([0.4, 0.8], 4)))
+    found = coverage(jax.random.key(1), problem, truth, 200)
+    assert not found.failed
+    assert np.median(found.values) == pytest.approx(1.8, abs=0.05)  # from the middle alone: 0.23
+    assert found.width[0] == pytest.approx(1, abs=4 / np.sqrt(400))
+    assert found.inside(1.0).mean() == pytest.approx(0.683, abs=4 * np.sqrt(0.683 * 0.317 / 200))
