@@ -1,7 +1,8 @@
 """The section of a report in which the parameters are moved: the surrogate, evaluated by the browser.
 
-The page carries the surrogate as a polynomial (see `tuning.surrogates.compact`), the measured bins with the covariance
-of the fit, and figures without predictions, into which `live_view.js` draws what `live_model.js` computes.
+The page carries the means of Gaussian processes as they are (see `tuning.surrogates.kernelform`), other surrogates and
+all errors as polynomials (`tuning.surrogates.compact`), the measured bins with the covariance of the fit, and figures
+without predictions, into which `live_view.js` draws what `live_model.js` computes.
 """
 
 import base64
@@ -23,9 +24,15 @@ from sbitune.report.panels import bins_of
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.surrogates.basis import count_terms
 from sbitune.tuning.surrogates.compact import MAX_NUMBERS, Compact, compact
+from sbitune.tuning.surrogates.inputs import LOG_OFFSET
+from sbitune.tuning.surrogates.kernelform import KernelForm, kernel_form
 
 #: bins at most: their covariance is in the page; and the order that polynomials of so many shall reach
 MOST_BINS, _ORDER = 1500, 2
+#: numbers of Gaussian processes that a page may carry: 3 MB
+_MOST_EXACT = 280_000
+#: rms in measured errors beyond which a polynomial is no picture of the surrogate
+_FAR = 0.3
 _FILES = ("live_model.js", "live_view.js")
 
 
@@ -41,21 +48,24 @@ def live_section(fitted: Fitted, shown: list[tuple[str, Panel]]) -> str:
     fitted, shown = _what_fits(fitted, shown)
     measured = fitted.measured
     try:
-        model = compact(fitted.surrogate, measured.indices, measured.total_errors, fitted.theta)
+        exact = kernel_form(fitted.surrogate, measured.indices)
+        exact = exact if exact is not None and exact.size <= _MOST_EXACT else None
+        model = compact(fitted.surrogate, measured.indices, measured.total_errors, fitted.theta, means=exact is None)
     except InputError as error:  # too many bins and parameters for a page
         return html.section("move", title, html.paragraph(f"The surrogate is not in this page: {error}.", "warning"))
     frames = [None if len(panel.low) == 1 else frame_observable(panel) for _, panel in shown]
     single = [i for i, frame in enumerate(frames) if frame is None]
     rows = frame_single_bins([shown[i][1] for i in single]) if single else None
-    numbers = _numbers(fitted, model) | _drawn(fitted, shown, frames, single, rows)
+    numbers = _numbers(fitted, model, exact) | _drawn(fitted, shown, frames, single, rows)
     known = any(row.default is not None for row in fitted.record.parameters.values())
     colours = f"--moved: {COLOURS['moved']}; --tune: {COLOURS['tuned']}; --default: {COLOURS['default']}; "
     return html.section(
         "move",
         title,
         f"<style>{_file('live.css')}</style>",
-        *(html.paragraph(words) for words in _words(model, known)),
+        *(html.paragraph(words) for words in _words(model, exact is not None, known)),
         *_of_all(len(shown), every),
+        *_too_far(model),
         '<noscript><p class="warning">This section needs JavaScript, which this browser does not run.</p></noscript>',
         _keys(known),
         f'<div class="live" id="live" style="{colours}--data-error: {COLOURS["data error"]}">',
@@ -97,20 +107,35 @@ def _of_all(here: int, every: int) -> list[str]:
     return [html.paragraph(words, "warning")]
 
 
-def _words(model: Compact, known: bool) -> list[str]:
-    if model.worst < 1e-3:
-        off = "differ from the surrogate by less than 0.001 of the measured errors"
+def _words(model: Compact, exact: bool, known: bool) -> list[str]:
+    bands = f"the widths of their bands differ from the surrogate's by {100 * model.typical_error:.0f} % (rms)"
+    if exact:
+        drawn = f"The curves are the surrogate's own, which this page carries; {bands}."
     else:
-        off = f"differ from the surrogate by at most {model.worst:.2g} of the measured errors"
-        off += f" (rms over box and bins: {model.typical:.1g})"
+        off = f"at most {model.worst:.2g} of the measured errors (rms over box and bins: {model.typical:.1g})"
+        off = "less than 0.001 of the measured errors" if model.worst < 1e-3 else off
+        drawn = (
+            f"The surrogate is in this page as a polynomial of order {model.order}. The curves drawn here differ from "
+            f"the surrogate by {off}; {bands}."
+        )
     return [
         "Move a slider and every observable follows: what is drawn is the surrogate, evaluated here in the browser "
         "inside the range of the scan. Under a slider "
         + ("are the tune with its error and the value before tuning." if known else "is the tune with its error."),
-        f"The surrogate is in this page as a polynomial of order {model.order}. The curves drawn here {off}; the "
-        f"widths of their bands by {100 * model.typical_error:.0f} % (rms). chi2 has unit weights and is that of the "
-        "fit, with the covariance of data and surrogate held as it is at the tune.",
+        f"{drawn} chi2 has unit weights and is that of the fit, with the covariance of data and surrogate held as it "
+        "is at the tune.",
     ]
+
+
+def _too_far(model: Compact) -> list[str]:
+    """A polynomial that is no picture of the surrogate."""
+    if model.typical < _FAR:
+        return []
+    words = (
+        "Away from the tune these curves are NOT the surrogate's: a polynomial that fits into this page differs from "
+        f"it by {model.typical:.1g} of the measured errors on average. Ask `sbitune predict` there."
+    )
+    return [html.paragraph(words, "warning")]
 
 
 def _keys(known: bool) -> str:
@@ -123,7 +148,7 @@ def _keys(known: bool) -> str:
     return f'<p class="keys">{keys}</p>'
 
 
-def _numbers(fitted: Fitted, model: Compact) -> dict[str, Any]:
+def _numbers(fitted: Fitted, model: Compact, exact: KernelForm | None) -> dict[str, Any]:
     """What the scripts compute with."""
     measured = fitted.measured
     v = total_covariance(fitted.problem, fitted.theta)
@@ -142,6 +167,7 @@ def _numbers(fitted: Fitted, model: Compact) -> dict[str, Any]:
             "coefficients": _encode(model.coefficients, "<f4"),
             "error_coefficients": _encode(model.error_coefficients, "<f4"),
             "log": _encode(model.log, "u1"),
+            "exact": None if exact is None else _exact(exact),
         },
         "measured": {
             "values": _encode(measured.values),
@@ -153,6 +179,31 @@ def _numbers(fitted: Fitted, model: Compact) -> dict[str, Any]:
         "default": None if default is None else default.tolist(),
         "along": along.tolist(),
         "digits": [_digits(p.high - p.low) for p in model.parameters],
+    }
+
+
+def _exact(form: KernelForm) -> dict[str, Any]:
+    """Gaussian processes as `live_model.js` evaluates them."""
+    return {
+        "centre": _encode(form.centre),
+        "log": _encode(form.log, "u1"),
+        "offset": LOG_OFFSET,
+        "parts": [
+            {
+                "logs": np.flatnonzero(part.log_inputs).tolist(),
+                "runs": len(part.inputs),
+                "groups": len(part.metric),
+                "inputs": _encode(part.inputs),
+                "metric": _encode(part.metric),
+                "line": part.line.tolist(),
+                "group": part.group.tolist(),
+                "alpha": _encode(part.alpha),
+                "shift": part.shift.tolist(),
+                "loadings": None if part.loadings is None else _encode(part.loadings),
+                "places": part.places.tolist(),
+            }
+            for part in form.parts
+        ],
     }
 
 

@@ -7,7 +7,79 @@ function decode(text, Type) {
   return new Type(bytes.buffer);
 }
 
-/** Means and errors of all bins from Legendre products; `record` is what the page carries. */
+/**
+ * Means of Gaussian processes: shift + K alpha of every output, with K_i the kernel of theta and run i,
+ * exp(-|(x - x_i) L|^2 / 2) + c (1 + x . x_i), x being theta scaled to [-1, 1] and some logarithms.
+ */
+function makeProcesses({ low, high, bins, exact }) {
+  const centre = decode(exact.centre, Float64Array);
+  const log = decode(exact.log, Uint8Array);
+
+  function features(theta, logs) {
+    const scaled = (x, from, to) => (2 * x - from - to) / (to - from);
+    const ends = (p) => [Math.log(low[p] / high[p] + exact.offset), Math.log1p(exact.offset)];
+    const linear = low.map((from, p) => scaled(theta[p], from, high[p]));
+    const more = logs.map((p) => scaled(Math.log(Math.max(theta[p] / high[p], 0) + exact.offset), ...ends(p)));
+    return Float64Array.from([...linear, ...more]);
+  }
+
+  const parts = exact.parts.map((record) => {
+    const { runs, groups, logs, line, group, shift, places } = record;
+    const n = low.length + logs.length;
+    const inputs = decode(record.inputs, Float64Array);
+    const metric = decode(record.metric, Float64Array);
+    const alpha = decode(record.alpha, Float64Array);
+    const loadings = record.loadings === null ? null : decode(record.loadings, Float64Array);
+
+    /** x L of the group g, with x the numbers that begin at `from`. */
+    function stretch(x, from, g, into, to) {
+      for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let i = j; i < n; i++) sum += x[from + i] * metric[(g * n + i) * n + j]; // L is lower triangular
+        into[to + j] = sum;
+      }
+    }
+    const stretched = new Float64Array(groups * runs * n);
+    for (let g = 0; g < groups; g++) {
+      for (let r = 0; r < runs; r++) stretch(inputs, r * n, g, stretched, (g * runs + r) * n);
+    }
+
+    function kernels(x) {
+      const here = new Float64Array(n);
+      const found = new Float64Array(groups * runs);
+      for (let g = 0; g < groups; g++) {
+        stretch(x, 0, g, here, 0);
+        for (let r = 0; r < runs; r++) {
+          let [square, product] = [0, 1];
+          for (let i = 0, at = (g * runs + r) * n; i < n; i++) {
+            square += (here[i] - stretched[at + i]) ** 2;
+            product += x[i] * inputs[r * n + i];
+          }
+          found[g * runs + r] = Math.exp(-0.5 * square) + line[g] * product;
+        }
+      }
+      return found;
+    }
+
+    return (theta, mean) => {
+      const k = kernels(features(theta, logs));
+      for (let o = 0; o < group.length; o++) {
+        let y = shift[o];
+        for (let r = 0; r < runs; r++) y += k[group[o] * runs + r] * alpha[o * runs + r];
+        if (loadings === null) mean[places[o]] += y;
+        else for (let b = 0; b < bins; b++) mean[b] += y * loadings[o * bins + b];
+      }
+    };
+  });
+
+  return (theta) => {
+    const mean = Float64Array.from(centre);
+    for (const add of parts) add(theta, mean);
+    return mean.map((value, b) => (log[b] ? Math.exp(value) : value));
+  };
+}
+
+/** Means and errors of all bins; `record` is what the page carries: Legendre products, and means that are exact. */
 function makeSurrogate(record) {
   const { low, high, bins, degree } = record;
   const parameters = low.length;
@@ -38,7 +110,11 @@ function makeSurrogate(record) {
     return phi;
   }
 
-  function mean(phi) {
+  const exact = record.exact === null ? null : makeProcesses(record);
+
+  /** Means at theta, whose terms are phi. */
+  function mean(theta, phi) {
+    if (exact !== null) return exact(theta);
     const values = new Float64Array(bins);
     for (let t = 0, at = 0; t < coefficients.length / bins; t++) {
       for (let b = 0; b < bins; b++, at++) values[b] += phi[t] * coefficients[at];

@@ -13,7 +13,7 @@ function chi2At(mean) {
   return { total, observables, weighted: measured.isWeighted ? measured.weighted(mean) : total };
 }
 
-const meanOfTune = surrogate.mean(surrogate.basis(page.tune));
+const meanOfTune = surrogate.mean(page.tune, surrogate.basis(page.tune));
 let chi2OfTune = null;
 
 // ---- drawing: paths in the coordinates of an SVG ----
@@ -219,7 +219,7 @@ function later() {
 
 function redraw() {
   const phi = surrogate.basis(theta);
-  const mean = surrogate.mean(phi);
+  const mean = surrogate.mean(theta, phi);
   chi2OfTune ??= chi2At(meanOfTune);
   showNumbers(chi2At(mean));
   theta.forEach((x, p) => put(outputs[p], x.toFixed(page.digits[p])));
@@ -241,8 +241,8 @@ window.sbitune = {
   redraw,
   predict(point) {
     const phi = surrogate.basis(point);
-    const mean = surrogate.mean(phi);
+    const mean = surrogate.mean(point, phi);
     return { mean: [...mean], error: [...surrogate.error(phi, mean.map((_, b) => b))] };
   },
-  chi2: (point) => chi2At(surrogate.mean(surrogate.basis(point))),
+  chi2: (point) => chi2At(surrogate.mean(point, surrogate.basis(point))),
 };

@@ -16,6 +16,8 @@ from sbitune.report import live
 from sbitune.report.write import write_report
 from sbitune.tuning.line import Fitted, tune
 from sbitune.tuning.surrogates.compact import compact
+from sbitune.tuning.surrogates.config import GaussianConfig
+from sbitune.tuning.surrogates.training import train
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,3 +304,31 @@ def test_of_very_many_bins_the_page_has_those_that_respond_most(correlated, brow
     part = replace(correlated, matched=correlated.matched.take(rows))
     expected = chi2_terms(part, predicted(part, part.theta)[0][0]).sum()
     assert shown_total(browser) == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.parametrize("components", [True, False])
+def test_gaussian_processes_are_in_the_page_as_they_are(tuned, browser, components):
+    """With logarithms of inputs, groups of bins and, of components, bins that are learnt alone, too."""
+    scan = tuned.scan
+    low = replace(scan.parameters[0], low=0.01)
+    parameters = (low, *scan.parameters[1:])
+    theta = np.array([0.01, -1.0]) + (scan.unit() + 1) / 2 * np.array([low.high - 0.01, 2.0])
+    wide = replace(scan, parameters=parameters, theta=theta, values=scan.values * theta[:, :1] ** 0.3)
+    trained = train(jax.random.key(1), wide, GaussianConfig(components=components))
+    if components:
+        bins, own = trained.bins.take(np.array([2, 5])), np.array([2, 5])
+        alone = train(jax.random.key(2), replace(wide.take_bins(own), bins=bins), GaussianConfig(components=False))
+        trained = replace(trained, left=replace(alone, posterior=alone.posterior._replace(log=np.zeros(2, bool))))
+        trained = replace(trained, left_bins=own)
+    assert (trained.inner if components else trained).log_inputs.any()
+    fitted = replace(tuned, surrogate=trained)
+    browser.go(write_report(fitted, fitted.loaded.directory / "gaussian.html").as_uri())
+    browser.frames()
+    assert browser.log() == []
+    assert "The curves are the surrogate's own" in browser.run("return document.body.textContent")
+    theta = points(fitted)
+    found = browser.run("return arguments[0].map((theta) => sbitune.predict(theta).mean)", theta.tolist())
+    np.testing.assert_allclose(found, predicted(fitted, theta)[0], rtol=1e-7)
+    browser.run("sbitune.set(arguments[0])", theta[3].tolist())
+    browser.frames()
+    assert shown_total(browser) == pytest.approx(chi2_terms(fitted, predicted(fitted, theta[3])[0][0]).sum(), rel=1e-3)

@@ -89,6 +89,7 @@ def compact(
     max_numbers: int = MAX_NUMBERS,
     seed: int = 1,
     logarithms: bool = True,
+    means: bool = True,
 ) -> Compact:
     """Project a surrogate on a polynomial.
 
@@ -104,6 +105,7 @@ def compact(
         max_numbers: or as far as this many coefficients, those of errors included, allow and it helps.
         seed: of the scrambling of the points.
         logarithms: whether logarithms of means may be projected where that is closer.
+        means: whether to project means, too; else errors alone, and the means' coefficients are none.
 
     Raises:
         InputError: if not even a plane fits into `max_numbers`, or `unit` is not positive.
@@ -116,7 +118,9 @@ def compact(
     least = count_terms(n_parameters, 1) * n_bins
     if 2 * least > max_numbers:
         raise InputError(f"polynomials of {n_bins} bins in {n_parameters} parameters need over {max_numbers} numbers")
-    order, mean = _raise_order(samples, _project_mean, (unit, logarithms), tolerance, max_numbers - least)
+    order, mean = 0, _Projected(np.zeros((0, n_bins)), np.zeros(n_bins, bool), 0.0, 0.0, 0.0)
+    if means:
+        order, mean = _raise_order(samples, _project_mean, (unit, logarithms), tolerance, max_numbers - least)
     error_order, error = _raise_order(
         samples, _project_error, (), ERROR_TOLERANCE, max_numbers - mean.coefficients.size
     )
