@@ -6,8 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sbitune.plots.observables import Panel, draw_data, set_scales
-from sbitune.plots.style import COLOURS, drawing, new_figure, new_pair, readable, set_title, to_svg
+from sbitune.plots.observables import Panel, draw_data, draw_rows, reach_of_rows, set_scales
+from sbitune.plots.style import drawing, new_figure, new_pair, readable, set_title, to_svg
+
+#: ratio to the data up to which rows are shown
+_MOST = 2.5
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,8 @@ def frame_single_bins(panels: list[Panel]) -> Frame:
     with drawing():
         figure = new_figure(7.2, 0.7 + 0.24 * len(panels))
         axes = figure.subplots()
-        rows = np.arange(len(panels))[::-1]
-        relative = np.array([_relative(p)[0] for p in panels])
-        axes.barh(rows, 2 * relative, left=1 - relative, height=0.9, color=COLOURS["data error"], alpha=0.6)
-        axes.axvline(1.0, color="black", lw=0.6)
-        axes.set_yticks(rows, [readable(p.title) for p in panels])
-        axes.set_ylim(-0.7, len(panels) - 0.3)
-        reach = _ratio_reach(panels)
-        axes.set_xlim(1 - reach, 1 + reach)
+        axes.set_yticks(draw_rows(axes, panels), [readable(p.title) for p in panels])
+        axes.set_xlim(*reach_of_rows(panels, _MOST))
         axes.set_xlabel("surrogate / data")
         return _finish(figure, (axes,))
 
@@ -81,12 +78,6 @@ def _reach(panel: Panel) -> tuple[float, float]:
         high = min(high + margin, max(high, float(panel.envelope[1].max())))
     margin = 0.06 * (high - low)
     return low - margin, high + margin
-
-
-def _relative(panel: Panel) -> np.ndarray:
-    """(n_bins,) relative errors of the data, NaN where it is 0."""
-    values = np.where(panel.data.values != 0, panel.data.values, np.nan)
-    return panel.data.errors / np.abs(values)
 
 
 def _ratio_reach(panels: list[Panel]) -> float:

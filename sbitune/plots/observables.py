@@ -1,6 +1,7 @@
 """Histograms of data, tuned and untuned generator and surrogate, with ratios to the data."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ class Panel:
         return {name: curve for name, curve in pairs.items() if curve is not None}
 
 
-#: ratio to the data up to which spans of runs are shown
+#: ratio to the data up to which observables of one bin are shown
 _FAR = 3.0
 _NAMES = {"tuned": "tuned", "default": "default", "surrogate": "surrogate at the tune"}
 
@@ -129,31 +130,70 @@ def _band(
 
 
 def plot_single_bins(rows: list[tuple[str, Panel]]) -> Figure:
-    """Draw observables of one bin each as ratios to the data, one row per observable."""
+    """Draw observables of one bin each as ratios to the data, one row per observable; what is farther away than the
+    axis reaches is an arrow at its end.
+    """
+    panels = [panel for _, panel in rows]
     with drawing():
         figure = new_figure(7.2, 0.8 + 0.24 * len(rows))
         axes = figure.subplots()
-        y = np.arange(len(rows))[::-1]
-        relative = np.array([p.data.errors[0] / abs(p.data.values[0]) for _, p in rows])
-        axes.barh(y, 2 * relative, left=1 - relative, height=0.9, color=COLOURS["data error"], alpha=0.6, label="data")
-        spans = [(k, p) for k, (_, p) in zip(y, rows, strict=True) if p.envelope is not None and not p.curves()]
-        for k, p in spans:  # of runs alone
-            assert p.envelope is not None
-            low, high = sorted(end[0] / p.data.values[0] for end in p.envelope)
-            label = "scan" if k == spans[0][0] else None
-            axes.barh(k, high - low, left=low, height=0.5, color=COLOURS["scan"], alpha=0.8, label=label)
-        if spans:  # a bar that is cut off reaches far above the data
-            axes.set_xlim(max(0.0, axes.get_xlim()[0]), min(_FAR, axes.get_xlim()[1]))
-        for offset, (name, marker) in zip((-0.2, 0.2), (("default", "s"), ("tuned", "o")), strict=True):
-            found = [(k, p, p.curves()[name]) for k, (_, p) in zip(y, rows, strict=True) if name in p.curves()]
-            if found:
-                ratio = [c.values[0] / p.data.values[0] for _, p, c in found]
-                error = [c.errors[0] / abs(p.data.values[0]) for _, p, c in found]
-                at = [k + offset for k, _, _ in found]
-                axes.errorbar(ratio, at, xerr=error, fmt=marker, ms=3.5, color=COLOURS[name], label=_NAMES[name])
-        axes.axvline(1.0, color="black", lw=0.6)
+        y = draw_rows(axes, panels)
+        low, high = reach_of_rows(panels, most=_FAR)
+        label: str | None = "scan"
+        known = [(int(k), panel) for k, panel in zip(y, panels, strict=True) if panel.data.values[0] != 0]
+        for k, panel in known:
+            if panel.envelope is not None:
+                ends = np.clip(sorted(end[0] / panel.data.values[0] for end in panel.envelope), low, high)
+                axes.barh(k, ends[1] - ends[0], left=ends[0], height=0.5, color=COLOURS["scan"], alpha=0.7, label=label)
+                label = None
+        markers = {"default": ("s", -0.2), "surrogate": ("D", 0.0), "tuned": ("o", 0.2)}
+        for name, (marker, offset) in markers.items():
+            found = [(k, p, p.curves()[name]) for k, p in known if name in p.curves()]
+            if not found:
+                continue
+            ratio = np.array([c.values[0] / p.data.values[0] for _, p, c in found])
+            error = np.array([c.errors[0] / abs(p.data.values[0]) for _, p, c in found])
+            at = np.array([k + offset for k, _, _ in found])
+            here = (ratio >= low) & (ratio <= high)
+            look: dict[str, Any] = {"color": COLOURS[name], "ms": 3.5}
+            axes.errorbar(ratio[here], at[here], xerr=error[here], fmt=marker, label=_NAMES[name], **look)
+            for beyond, end, arrow in ((ratio < low, low, "<"), (ratio > high, high, ">")):
+                axes.plot(np.full(beyond.sum(), end), at[beyond], arrow, clip_on=False, **look)
+        axes.set_xlim(low, high)
         axes.set_yticks(y, [readable(title) for title, _ in rows])
-        axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.set_xlabel("MC / data")
-        figure.legend(loc="outside upper right", ncols=3)
+        figure.legend(loc="outside upper right", ncols=5)
         return figure
+
+
+def draw_rows(axes: Axes, panels: list[Panel]) -> np.ndarray:
+    """Draw what was measured of observables of one bin, each a row of height 1; gives the heights (n,), the last 0."""
+    y = np.arange(len(panels))[::-1]
+    relative = np.array([p.data.errors[0] / abs(p.data.values[0]) if p.data.values[0] else np.nan for p in panels])
+    axes.barh(y, 2 * relative, left=1 - relative, height=0.9, color=COLOURS["data error"], alpha=0.6, label="data")
+    axes.axvline(1.0, color="black", lw=0.6)
+    axes.set_ylim(-0.7, len(panels) - 0.3)
+    return y
+
+
+def reach_of_rows(panels: list[Panel], most: float) -> tuple[float, float]:
+    """Ratios to the data between which rows are shown: errors of the data, all curves and 7 scans in 10, not more than
+    from 0 to `most`.
+    """
+    low, high, scans = [0.94], [1.06], []
+    for panel in panels:
+        value = panel.data.values[0]
+        if value == 0:
+            continue
+        relative = 1.6 * panel.data.errors[0] / abs(value)
+        ratios = [curve.values[0] / value for curve in panel.curves().values()]
+        low.append(min([1 - relative, *ratios]))
+        high.append(max([1 + relative, *ratios]))
+        if panel.envelope is not None:
+            scans.append(sorted(end[0] / value for end in panel.envelope))
+    if scans:
+        ends = np.array(scans)
+        low.append(float(np.quantile(ends[:, 0], 0.3)))
+        high.append(float(np.quantile(ends[:, 1], 0.7)))
+    margin = 0.04 * (max(high) - min(low))
+    return max(0.0, min(low) - margin), min(most, max(high) + margin)

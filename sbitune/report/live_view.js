@@ -112,14 +112,20 @@ function histogram(figure, observable, index) {
 function rows(figure, bins, box) {
   const { x, y } = sides(box);
   const path = clippedPaths(figure, box, "live-clip-rows");
-  const [tune, bar, dot] = [path("tune-line"), path("moved-line"), path("moved-dot")];
+  const [tune, bar, dot, out] = ["tune-line", "moved-line", "moved-dot", "moved-out"].map(path);
   const drawn = bins.map((b, i) => [b, i]).filter(([b]) => measured.values[b] !== 0);
   const height = (i, off) => y(bins.length - 1 - i + off);
   tune(drawn.map(([b, i]) => `M${x(meanOfTune[b] / measured.values[b])} ${height(i, -0.4)}V${height(i, 0.4)}`).join(""));
   return (mean, error) => {
     const at = (value, b) => x(value / measured.values[b]);
     bar(drawn.map(([b, i]) => `M${at(mean[b] - error[i], b)} ${height(i, 0)}H${at(mean[b] + error[i], b)}`).join(""));
-    dot(drawn.map(([b, i]) => `M${at(mean[b], b)} ${height(i, 0)}h0`).join(""));
+    const ratio = (b) => mean[b] / measured.values[b];
+    const [from, to] = box.x;
+    const here = drawn.filter(([b]) => ratio(b) >= from && ratio(b) <= to);
+    dot(here.map(([b, i]) => `M${at(mean[b], b)} ${height(i, 0)}h0`).join(""));
+    // beyond the ends of the axis: an arrow there
+    const arrow = ([b, i]) => (ratio(b) < from ? `M${x(from)} ${height(i, 0)}l7 -4v8z` : `M${x(to)} ${height(i, 0)}l-7 -4v8z`);
+    out(drawn.filter(([b]) => ratio(b) < from || ratio(b) > to).map(arrow).join(""));
   };
 }
 
