@@ -1,7 +1,7 @@
 """Runs that are unlike their neighbours: of another point than their parameters say, of few events, cut short.
 
 Every bin is fitted by a polynomial of second order (of first, where runs are few), and every run judged by what it is
-away from the fit to all others, which for least squares is e / (1 - h) with its residual e and leverage h (R. Cook, S.
+away from the fit: e / sqrt(1 - h) with its residual e and leverage h has the same variance for all runs (R. Cook, S.
 Weisberg, Residuals and Influence in Regression, Chapman and Hall 1982, ch. 2). In units of what is usual for the bin
 (from the median over the runs) its rms over the bins is d. Polynomials need not describe the bins: corners of the box
 are off by more than the middle. So d is compared with the spread of log d over the runs, which knows that.
@@ -45,7 +45,7 @@ def find_outlying(scan: Scan) -> tuple[Outlying, ...]:
     basis = np.array(terms).T
     kept, found = np.arange(n), []
     while len(kept) >= max(_FEWEST, _RUNS_PER_TERM * basis.shape[1]) and len(found) < _MOST * n:
-        d = _distances(basis[kept], scan.values[kept])
+        d = _distances(basis[kept], scan.values[kept], scan.errors[kept])
         logs = np.log(np.maximum(d, 1e-12))
         middle = float(np.median(logs))
         spread = max(_NORMAL * float(np.median(np.abs(logs - middle))), 1e-12)
@@ -57,14 +57,15 @@ def find_outlying(scan: Scan) -> tuple[Outlying, ...]:
     return tuple(found)
 
 
-def _distances(basis: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """D (n,) of runs with the contents (n, n_bins), from a fit by the terms (n, n_terms)."""
+def _distances(basis: np.ndarray, values: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """The distance d (n,) of runs with the contents (n, n_bins), from a fit by the terms (n, n_terms)."""
     q = np.linalg.qr(basis)[0]
     free = np.maximum(1 - np.sum(q**2, axis=1), 1e-3)
-    away = (values - q @ (q.T @ values)) / free[:, None]
+    away = (values - q @ (q.T @ values)) / np.sqrt(free)[:, None]
     spread = values.std(axis=0)
     usual = np.hypot(_NORMAL * np.median(np.abs(away), axis=0), _SMALL * spread)
     told = spread > 0
     if not told.any():
         return np.zeros(len(values))
-    return np.sqrt(np.mean((away[:, told] / usual[told]) ** 2, axis=1))
+    # few events explain a distance
+    return np.sqrt(np.mean((away[:, told] / np.maximum(usual[told], errors[:, told])) ** 2, axis=1))

@@ -11,7 +11,7 @@ from sbitune.tuning.surrogates.components import make_components
 from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
 from sbitune.tuning.surrogates.evaluation import evaluate
 from sbitune.tuning.surrogates.gaussian import fit_gaussian
-from sbitune.tuning.surrogates.kernels import Form, Free, decompose, fit_kernel, kernel, round_form
+from sbitune.tuning.surrogates.kernels import Form, Free, Runs, decompose, fit_kernel, kernel, round_form
 from sbitune.tuning.surrogates.marginal import best_scales, kernel_gradient
 from sbitune.tuning.surrogates.training import train
 
@@ -88,7 +88,7 @@ def test_an_irrelevant_input_gets_a_long_length() -> None:
     random = np.random.default_rng(5)
     x = random.uniform(-1, 1, (80, 2))
     y = np.sin(3 * x[:, :1]) + random.normal(0, 0.05, (80, 1))
-    form = fit_kernel(x, y - y.mean(), np.array([0.0025]), round_form(2, 2.0), 60, tilted=False)
+    form = fit_kernel(Runs(x, y - y.mean(), np.ones(len(x))), np.array([0.0025]), round_form(2, 2.0), 60, tilted=False)
     assert form.metric[0, 0] > 5 * form.metric[1, 1]
 
 
@@ -96,7 +96,7 @@ def test_axes_turn_to_where_a_function_varies() -> None:
     random = np.random.default_rng(5)
     x = random.uniform(-1, 1, (100, 2))
     y = np.sin(2 * (x[:, :1] + x[:, 1:])) + random.normal(0, 0.05, (100, 1))
-    form = fit_kernel(x, y - y.mean(), np.array([0.0025]), round_form(2, 2.0), 60, tilted=True)
+    form = fit_kernel(Runs(x, y - y.mean(), np.ones(len(x))), np.array([0.0025]), round_form(2, 2.0), 60, tilted=True)
     values, vectors = np.linalg.eigh(form.metric @ form.metric.T)
     assert values[1] > 25 * values[0]  # five times longer across
     assert abs(vectors[:, 1] @ [np.sqrt(0.5), np.sqrt(0.5)]) > 0.99
@@ -105,10 +105,11 @@ def test_axes_turn_to_where_a_function_varies() -> None:
 def test_the_slope_of_the_marginal_likelihood_in_the_form_is_that_of_differences() -> None:
     random = np.random.default_rng(6)
     x, y, noise = random.uniform(-1, 1, (30, 3)), random.normal(size=(30, 2)), np.array([0.1, 0.3])
+    runs = Runs(x, y, random.uniform(0.3, 3, 30))
     free = Free(Form(np.tril(random.normal(size=(3, 3))) + 2 * np.eye(3), 0.7), tilted=True)
-    slope = free.loss(x, y, noise, free.start)[1]
+    slope = free.loss(runs, noise, free.start)[1]
     for i, step in enumerate(1e-5 * np.eye(len(free.start))):
-        up, down = (free.loss(x, y, noise, free.start + s)[0] for s in (step, -step))
+        up, down = (free.loss(runs, noise, free.start + s)[0] for s in (step, -step))
         assert slope[i] == pytest.approx((up - down) / 2e-5, rel=2e-3, abs=1e-6)  # scales are at their best to 1e-3
 
 

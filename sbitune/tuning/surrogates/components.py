@@ -26,6 +26,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
+from sbitune.tuning.surrogates.noise import loudness
 from sbitune.tuning.surrogates.outputs import Scale, Targets, make_targets
 
 #: components are looked for among polynomials of this order at most, with so many runs for each of their terms
@@ -106,14 +107,12 @@ def _separate(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     A bin that quotes no errors but changes gets a thousandth of its spread: it is to be reproduced.
     """
-    variance = np.mean(targets.errors**2, axis=0)
-    spread = targets.values.std(axis=0)
-    sigma = np.where(variance > 0, np.sqrt(variance), 1e-3 * spread)
-    quoted = variance > 0
-    relative = targets.errors[:, quoted] ** 2 / variance[quoted]
-    profile = np.sqrt(relative.mean(axis=1)) if quoted.any() else np.ones(len(targets.values))
+    profile = loudness(targets.errors)
     weight = 1 / profile**2
-    return (weight @ targets.values) / weight.sum(), sigma, profile
+    centre = (weight @ targets.values) / weight.sum()
+    variance = np.mean((targets.errors / profile[:, None]) ** 2, axis=0)
+    spread = np.sqrt(weight @ (targets.values - centre) ** 2 / weight.sum())
+    return centre, np.where(variance > 0, np.sqrt(variance), 1e-3 * spread), profile
 
 
 def _polynomials(scan: Scan) -> list[np.ndarray]:
@@ -158,6 +157,9 @@ def _hold_signal(left: np.ndarray, noise: np.ndarray, bases: list[np.ndarray]) -
 
 def _excess(left: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """(n_bins,) standard deviation of what is left of each bin beyond its noise, 0 where that could be chance."""
-    more = np.mean(left**2 - noise**2, axis=0)
-    chance = _TOLERATED * np.sqrt(2 / len(left)) * np.mean(noise**2, axis=0)
+    # runs with much noise tell little of it: the variance of a squared residual is 2 noise^4
+    weight = 1 / np.where(noise > 0, noise, 1.0) ** 4
+    total = weight.sum(axis=0)
+    more = np.sum(weight * (left**2 - noise**2), axis=0) / total
+    chance = np.where((noise > 0).all(axis=0), _TOLERATED * np.sqrt(2 / total), 0.0)
     return np.sqrt(np.where(more > chance, more, 0.0))

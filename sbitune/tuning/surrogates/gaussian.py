@@ -1,14 +1,16 @@
 r"""Gaussian processes for every bin, with exact predictive variance, at the cost of a few.
 
 Bins are dealt to groups that respond to the parameters alike; a group shares the lengths of its kernel, every bin has
-its own amplitude and noise. All are chosen by the marginal likelihood of the runs (see `marginal`). With
-K_g = U diag(lambda) U^T of the group, q(theta) = U^T k(theta), d_b = a_b lambda + nu_b and z_b = U^T y_b,
+its own amplitude and noise. All are chosen by the marginal likelihood of the runs (see `marginal`). A run's Monte Carlo
+errors are p_i times what is typical of each bin. With P = diag(p), P^-1 K_g P^-1 = U diag(lambda) U^T of the group,
+q(theta) = U^T P^-1 k(theta), d_b = a_b lambda + nu_b and z_b = U^T P^-1 y_b,
 
     mean_b = a_b sum_j q_j z_bj / d_bj,    error_b^2 = a_b k(theta, theta) - a_b^2 sum_j q_j^2 / d_bj + t_b,
 
 which is exact (Rasmussen & Williams, eqs. 2.25, 2.26) and costs a prediction n_runs^2 per group and n_runs per bin.
 t_b is what the Monte Carlo errors of a bin do not explain; as with the polynomials it counts as the surrogate's error.
-Monte Carlo errors vary little over the box: their mean over the runs is the noise.
+That errors of all bins go with one p_i is exact for components, and for runs of more or fewer events; how the error of
+a single bin changes over the box beyond that is averaged over the runs.
 """
 
 from dataclasses import dataclass
@@ -24,8 +26,18 @@ from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.binbybin import BinByBin
 from sbitune.tuning.surrogates.config import GaussianConfig
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
-from sbitune.tuning.surrogates.kernels import Form, decompose, fit_kernel, kernel, round_form, score_bins, self_kernel
+from sbitune.tuning.surrogates.kernels import (
+    Form,
+    Runs,
+    decompose,
+    fit_kernel,
+    kernel,
+    round_form,
+    score_bins,
+    self_kernel,
+)
 from sbitune.tuning.surrogates.marginal import best_scales
+from sbitune.tuning.surrogates.noise import loudness
 from sbitune.tuning.surrogates.outputs import Scale, make_targets, to_contents
 
 #: eigenvalues below this part of the largest are rounding errors
@@ -46,7 +58,7 @@ class Posterior(NamedTuple):
     group: np.ndarray  #: (n_bins,) which kernel
     metric: np.ndarray  #: (n_groups, n_features, n_features) of their kernels
     line: np.ndarray  #: (n_groups,) of their kernels
-    vectors: np.ndarray  #: (n_groups, n_runs, m) U, the m leading ones
+    vectors: np.ndarray  #: (n_groups, n_runs, m) P^-1 U, the m leading ones
     weights: np.ndarray  #: (n_bins, m) a z / d
     gain: np.ndarray  #: (n_bins, m) a^2 / d
     amplitude: np.ndarray  #: (n_bins,) a
@@ -118,83 +130,85 @@ def fit_gaussian(
     if len(scan.runs) < x.shape[1] + 2:
         raise InputError(f"{len(scan.runs)} runs are too few for Gaussian processes of {x.shape[1]} inputs: add runs")
     targets = make_targets(scan, scale)
-    spread = targets.values.std(axis=0)
+    loud = loudness(targets.errors)
+    weight = (1 / loud**2) / np.sum(1 / loud**2)
+    centre = weight @ targets.values
+    spread = np.sqrt(weight @ (targets.values - centre) ** 2)
     changes = np.ptp(targets.values, axis=0) > 0
     unit = np.where(changes, spread, 1.0)
-    y = (targets.values - targets.values.mean(axis=0)) / unit
-    noise = np.mean(targets.errors**2, axis=0) / unit**2
+    runs = Runs(x, (targets.values - centre) / unit / loud[:, None], loud)
+    noise = np.mean((targets.errors / loud[:, None]) ** 2, axis=0) / unit**2
     begin = None if like is None else like.posterior.forms
-    group, forms = _find_groups(x, y[:, changes], noise[changes], config, np.random.default_rng(seed), begin)
+    some = runs._replace(y=runs.y[:, changes])
+    group, forms = _find_groups(some, noise[changes], config, np.random.default_rng(seed), begin)
     every = np.zeros(len(changes), int)
     every[changes] = group
-    parts = _condition(x, y, noise, every, forms)
-    shift = np.where(changes, targets.values.mean(axis=0), targets.values[0])
+    parts = _condition(runs, noise, every, forms)
+    shift = np.where(changes, centre, targets.values[0])
     shapes = np.array([f.metric for f in forms]), np.array([f.line for f in forms])
     posterior = Posterior(every, *shapes, *parts, shift=shift, scale=np.where(changes, spread, 0.0), log=targets.log)
     return GaussianSurrogate(scan.parameters, scan.bins, log_inputs, x, posterior)
 
 
 def _find_groups(
-    x: np.ndarray,
-    y: np.ndarray,
+    runs: Runs,
     noise: np.ndarray,
     config: GaussianConfig,
     random: np.random.Generator,
     begin: list[Form] | None,
 ) -> tuple[np.ndarray, list[Form]]:
     """Deal the bins to groups and find the kernel of each: (n_bins,) group, and the kernels."""
-    runs = np.sort(random.permutation(len(x))[: config.runs_for_lengths])
-    some_x, some_y = x[runs], y[runs]
+    rows = np.sort(random.permutation(len(runs.x))[: config.runs_for_lengths])
+    some = Runs(runs.x[rows], runs.y[rows], runs.loud[rows])
     if begin is None:
-        forms = [round_form(x.shape[1], _FIRST_LENGTH)] * config.groups
-        group, turns = _first_groups(x, y, config.groups, random), _TURNS
+        forms = [round_form(runs.x.shape[1], _FIRST_LENGTH)] * config.groups
+        group, turns = _first_groups(runs, config.groups, random), _TURNS
     else:
         forms, turns = list(begin), _TURNS[-1:]
-        group = _deal(some_x, some_y, noise, forms, np.arange(len(forms)))
+        group = _deal(some, noise, forms, np.arange(len(forms)))
     for iterations, tilted in turns:
         for g in np.unique(group):
             mine = random.permutation(np.flatnonzero(group == g))[:_BINS_OF_A_GROUP]
-            forms[g] = fit_kernel(some_x, some_y[:, mine], noise[mine], forms[g], iterations, tilted)
-        group = _deal(some_x, some_y, noise, forms, np.unique(group))
+            forms[g] = fit_kernel(some._replace(y=some.y[:, mine]), noise[mine], forms[g], iterations, tilted)
+        group = _deal(some, noise, forms, np.unique(group))
     used, group = np.unique(group, return_inverse=True)
     return group, [forms[g] for g in used]
 
 
-def _deal(x: np.ndarray, y: np.ndarray, noise: np.ndarray, forms: list[Form], used: np.ndarray) -> np.ndarray:
+def _deal(runs: Runs, noise: np.ndarray, forms: list[Form], used: np.ndarray) -> np.ndarray:
     """(n_bins,) under which of the `used` kernels every bin is most probable."""
-    return used[np.argmax([score_bins(x, y, noise, forms[g]).log_density for g in used], axis=0)]
+    return used[np.argmax([score_bins(runs, noise, forms[g]).log_density for g in used], axis=0)]
 
 
-def _first_groups(x: np.ndarray, y: np.ndarray, n_groups: int, random: np.random.Generator) -> np.ndarray:
+def _first_groups(runs: Runs, n_groups: int, random: np.random.Generator) -> np.ndarray:
     """(n_bins,) bins grouped by how much of their variation each input explains, by straight lines and parabolas."""
-    design = np.concatenate([np.ones((len(x), 1)), x, x**2], axis=1)
-    coefficients = np.linalg.lstsq(design, y, rcond=None)[0][1:].reshape(2, x.shape[1], -1)
+    x = runs.x
+    design = np.concatenate([np.ones((len(x), 1)), x, x**2], axis=1) / runs.loud[:, None]
+    coefficients = np.linalg.lstsq(design, runs.y, rcond=None)[0][1:].reshape(2, x.shape[1], -1)
     share = np.abs(np.concatenate([coefficients[0], 2 * coefficients[1]])).T
     share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-30)
     n_groups = min(n_groups, len(share))
     return kmeans2(share, n_groups, minit="++", rng=random)[1]
 
 
-def _condition(
-    x: np.ndarray, y: np.ndarray, noise: np.ndarray, group: np.ndarray, forms: list[Form]
-) -> tuple[np.ndarray, ...]:
+def _condition(runs: Runs, noise: np.ndarray, group: np.ndarray, forms: list[Form]) -> tuple[np.ndarray, ...]:
     """Condition every bin on all runs: vectors, weights, gain, amplitude and extra of `Posterior`."""
-    n_bins = y.shape[1]
+    n_bins = runs.y.shape[1]
     amplitude, extra = np.zeros(n_bins), np.zeros(n_bins)
     found = []
     for g, form in enumerate(forms):
         mine = np.flatnonzero(group == g)
-        eigenvalues, vectors = decompose(kernel(x, x, form))
-        z = vectors.T @ y[:, mine]
+        eigenvalues, vectors = decompose(runs.matrix(form))
+        z = vectors.T @ runs.y[:, mine]
         scales = best_scales(eigenvalues, z, noise[mine])
         amplitude[mine], extra[mine] = scales.amplitude, scales.extra
         nu = np.maximum(noise[mine] + scales.extra, 1e-30)
         signal = np.max(scales.amplitude / nu, initial=0.0) * eigenvalues
         keep = (signal > _NEGLIGIBLE) & (eigenvalues > _SMALLEST * eigenvalues[-1])
         keep[-1] = True
-        found.append((mine, eigenvalues[keep], vectors[:, keep], z[keep], nu))
+        found.append((mine, eigenvalues[keep], vectors[:, keep] / runs.loud[:, None], z[keep], nu))
     m = max(vectors.shape[1] for _, _, vectors, _, _ in found)
-    padded = np.zeros((len(forms), len(x), m))
+    padded = np.zeros((len(forms), len(runs.x), m))
     weights, gain = np.zeros((n_bins, m)), np.zeros((n_bins, m))
     for g, (mine, eigenvalues, vectors, z, nu) in enumerate(found):
         k = len(eigenvalues)

@@ -50,20 +50,31 @@ def decompose(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(eigenvalues, 0.0), vectors
 
 
-def fit_kernel(x: np.ndarray, y: np.ndarray, noise: np.ndarray, start: Form, iterations: int, tilted: bool) -> Form:
+class Runs(NamedTuple):
+    """What is known of runs: y is divided by `loud`, so that its noise is alike in all of them."""
+
+    x: np.ndarray  #: (n, n_features) inputs
+    y: np.ndarray  #: (n, n_bins) values with mean 0, divided
+    loud: np.ndarray  #: (n,) Monte Carlo errors in units of what is typical of their bin
+
+    def matrix(self, form: Form) -> np.ndarray:
+        """The kernel (n, n) of what was divided."""
+        return kernel(self.x, self.x, form) / np.outer(self.loud, self.loud)
+
+
+def fit_kernel(runs: Runs, noise: np.ndarray, start: Form, iterations: int, tilted: bool) -> Form:
     """Find the form that makes a group of bins most probable.
 
     Args:
-        x: (n, n_features) inputs.
-        y: (n, n_bins) values with mean 0.
-        noise: (n_bins,) their variance.
+        runs: of these bins.
+        noise: (n_bins,) variance of a run that is as loud as is typical.
         start: where to start from.
         iterations: of L-BFGS-B, at most.
         tilted: whether the axes may differ from those of the inputs.
     """
     free = Free(start, tilted)
     found = minimize(
-        lambda numbers: free.loss(x, y, noise, numbers),
+        lambda numbers: free.loss(runs, noise, numbers),
         free.start,
         jac=True,
         method="L-BFGS-B",
@@ -94,26 +105,27 @@ class Free:
         metric[self._below] = numbers[self.n : -1]
         return Form(metric, float(np.exp(numbers[-1])))
 
-    def loss(self, x: np.ndarray, y: np.ndarray, noise: np.ndarray, numbers: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss(self, runs: Runs, noise: np.ndarray, numbers: np.ndarray) -> tuple[float, np.ndarray]:
         """-log p per value, and its derivatives (n_numbers,); arguments as of `fit_kernel`.
 
         With G the derivatives with respect to the smooth part of K, times that part, those with respect to L are
         -sum_ij G_ij (x_i - x_j)(x_i - x_j)^T L.
         """
-        form = self.form(numbers)
-        every, line = kernel(x, x, form), form.line * (1 + x @ x.T)
+        form, x = self.form(numbers), runs.x
+        louder = np.outer(runs.loud, runs.loud)
+        every, line = runs.matrix(form), form.line * (1 + x @ x.T) / louder
         eigenvalues, vectors = decompose(every)
-        z = vectors.T @ y
+        z = vectors.T @ runs.y
         scales = best_scales(eigenvalues, z, noise, extra=False)
         slope = kernel_gradient(vectors, eigenvalues, z, scales, noise)
         smooth = slope * (every - line)
         metric = -2 * ((x.T * smooth.sum(axis=0)) @ x - x.T @ smooth @ x) @ form.metric
         logs = np.diag(metric) * np.diag(form.metric)
         gradient = np.concatenate([logs, metric[self._below], [np.sum(slope * line)]])
-        return -float(scales.log_density.sum()) / y.size, -gradient / y.size
+        return -float(scales.log_density.sum()) / runs.y.size, -gradient / runs.y.size
 
 
-def score_bins(x: np.ndarray, y: np.ndarray, noise: np.ndarray, form: Form) -> Scales:
+def score_bins(runs: Runs, noise: np.ndarray, form: Form) -> Scales:
     """Scales and log p of every bin under one kernel."""
-    eigenvalues, vectors = decompose(kernel(x, x, form))
-    return best_scales(eigenvalues, vectors.T @ y, noise)
+    eigenvalues, vectors = decompose(runs.matrix(form))
+    return best_scales(eigenvalues, vectors.T @ runs.y, noise)

@@ -4,7 +4,8 @@ The error that a run quotes is estimated from the same events as its value: a bi
 error. Weights 1/error^2 then favour low values and bias every fit (for n Poisson counts with errors sqrt(n) the
 weighted mean estimates 1 / mean(1/n), about mu - 1), and an empty bin has error 0 and infinite weight. So the
 variance is first regressed on the parameters over all runs of the scan, which leaves it nearly free of the single
-run's fluctuation.
+run's fluctuation. A run with more or fewer events than its neighbours says so in all bins alike: then it has a factor
+of its own, which hundreds of bins know better than they know their contents.
 """
 
 from weakref import WeakKeyDictionary
@@ -21,6 +22,12 @@ ITERATIONS = 30
 RIDGE = 1e-5
 #: the smoothed variance stays above this fraction of the smallest one that any run quotes
 FLOOR = 0.1
+#: a run's variances have a factor of their own if it is beyond this, and certain by so many standard errors
+FACTOR, CERTAIN = 1.5, 6.0
+#: runs differ by no more than this from the middle one: beyond it matrices are not resolved
+LOUDEST = 100.0
+#: of finding the level of the others, and the difference of logarithms below which squares are minimised
+_TURNS, _NEAR = 30, 0.02
 #: bins are regressed in blocks whose weighted designs take about this many numbers
 BLOCK_NUMBERS = 16_000_000
 #: what was found for scans that are still in use: it is asked for again and again
@@ -54,21 +61,80 @@ def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:
     Returns:
         (n_runs, n_bins) smoothed variances.
     """
-    n_runs, n_parameters = unit.shape
-    order = _choose_order(n_runs, n_parameters, variance.shape[1])
-    design = evaluate_basis(unit, list_exponents(n_parameters, order))
     smooth = np.zeros_like(variance)
     used = variance.max(axis=0) > 0
     if not used.any():
         return smooth
-    scale = variance[:, used].mean(axis=0)
-    relative = variance[:, used] / scale
+    order = _choose_order(*unit.shape, variance.shape[1])
+    design = evaluate_basis(unit, list_exponents(unit.shape[1], order))
+    given = variance[:, used]
+    own = _of_their_own(design, given)
+    if not own.any():
+        smooth[:, used] = _regress(design, given)
+        return smooth
+    alike = given.copy()
+    alike[own] /= _level(given, own)
+    found = _regress(design, alike)
+    found[own] *= np.mean(given[own] / found[own], axis=1, keepdims=True)
+    smooth[:, used] = found
+    return smooth
+
+
+def _level(variance: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """(n, 1) variances of runs with a factor of their own, in units of what is typical of the others."""
+    others = variance[~own] if not own.all() else variance
+    typical = others.mean(axis=0)
+    told = typical > 0
+    return np.mean(variance[own][:, told] / typical[told], axis=1, keepdims=True)
+
+
+def _of_their_own(design: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """(n_runs,) True for runs whose variances differ from those of their neighbours by a factor beyond chance.
+
+    Runs are compared with a fit to the level of all runs that a few of them cannot move: the sum of |differences| of
+    the logarithms is least.
+    """
+    n_runs, n_bins = variance.shape
+    positive = (variance > 0).sum(axis=1) > n_bins / 2
+    if n_bins < 2 or not positive.all():
+        return np.zeros(n_runs, bool)
+    relative = variance / np.median(variance, axis=0, keepdims=True).clip(1e-300)
+    relative = relative[:, np.median(variance, axis=0) > 0]
+    mean = relative.mean(axis=1)
+    if relative.shape[1] < 2 or not (mean > 0).all():
+        return np.zeros(n_runs, bool)
+    level = np.log(mean)
+    left = level - np.median(level)
+    for _ in range(_TURNS):
+        root = 1 / np.sqrt(np.maximum(np.abs(left), _NEAR))
+        beta = np.linalg.lstsq(design * root[:, None], level * root, rcond=None)[0]
+        left = level - design @ beta
+    error = relative.std(axis=1, ddof=1) / np.sqrt(relative.shape[1]) / mean
+    return (np.abs(left) > np.log(FACTOR)) & (np.abs(left) > CERTAIN * error)
+
+
+def _regress(design: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Smoothed variances (n_runs, n_bins) of bins in which some run quotes an error."""
+    scale = variance.mean(axis=0)
+    relative = variance / scale
     if np.allclose(relative, relative[:, :1], rtol=1e-12, atol=0):  # as those of components are: once is enough
         relative = relative[:, :1]
-    smooth[:, used] = _fit_log_link(design, relative) * scale
-    positive = np.where(variance[:, used] > 0, variance[:, used], np.inf)
-    smooth[:, used] = np.clip(smooth[:, used], FLOOR * positive.min(axis=0), variance[:, used].max(axis=0))
-    return smooth
+    positive = np.where(variance > 0, variance, np.inf)
+    return np.clip(_fit_log_link(design, relative) * scale, FLOOR * positive.min(axis=0), variance.max(axis=0))
+
+
+def loudness(errors: np.ndarray) -> np.ndarray:
+    """(n_runs,) errors (n_runs, n_bins) of a run in units of what is typical of their bins.
+
+    The mean of 1/p^2 is 1: typical is what runs with small errors have, from which most is learnt.
+    """
+    typical = np.mean(errors**2, axis=0)
+    known = typical > 0
+    if not known.any():
+        return np.ones(len(errors))
+    square = np.mean(errors[:, known] ** 2 / typical[known], axis=1)
+    square = np.clip(square, LOUDEST**-2 * np.median(square), LOUDEST**2 * np.median(square))
+    return np.sqrt(square * np.mean(1 / square))
 
 
 def _choose_order(n_runs: int, n_parameters: int, n_bins: int) -> int:
