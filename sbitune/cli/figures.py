@@ -16,6 +16,7 @@ def of_fit(record: ResultRecord) -> dict[str, Any]:
     """
     figures: dict[str, Any] = {
         "status": record.status,
+        "verdict": record.verdict,
         "warnings": record.warnings,
         "chi2": record.chi2,
         "ndf": record.ndf,

@@ -10,7 +10,8 @@ is well: |r| < 1 if the 68.3 % interval holds the truth, |r| < 1.96 for 95 %. Aw
 of the objective hold the truth too often; there r is the normal quantile of the posterior probability that the
 parameter lies above the truth, with a uniform prior within the limits: right on average over truths that are spread
 evenly within the limits, as the points of a design are. For many fits of one truth near a limit that says nothing; then
-r is from the rank of the signed rise among those of the linear problem within the limits (see `bounded`).
+r is from the rank of the signed rise among those of the linear problem within the limits (see `bounded`). How often the
+intervals that are quoted hold the truth, limits or not, is counted beside it.
 """
 
 import contextlib
@@ -55,6 +56,7 @@ class KnownFit(NamedTuple):
 
     values: np.ndarray  #: (n_parameters,) fitted, in the generator's units
     roots: np.ndarray  #: (n_parameters,) r; 0 for fixed parameters
+    quoted: np.ndarray  #: (n_parameters,) the signed root of the rise, limits or not
     effective: float  #: effective number of points behind the roots; infinite away from limits
     at_limit: np.ndarray  #: (n_parameters,) True within 1 % of the end of the range
     chi2: float
@@ -68,6 +70,7 @@ class Coverage:
     truth: np.ndarray  #: (n, p) in the generator's units
     values: np.ndarray  #: (n, p) fitted
     roots: np.ndarray  #: (n, p) standard normal if errors are true
+    quoted: np.ndarray  #: (n, p) signed roots of the rise: quoted intervals hold the truth below 1, and 1.96
     rough: int  #: fits at a limit whose posterior was found from few points
     at_limit: np.ndarray  #: (n, p)
     chi2_per_ndf: float  #: mean over the fits
@@ -83,6 +86,14 @@ class Coverage:
     def width(self) -> np.ndarray:
         """(p,) rms root, 1 if errors are true; its standard error is 1/sqrt(2 n)."""
         return np.sqrt(np.mean(self.roots**2, axis=0))
+
+    @property
+    def width_error(self) -> float:
+        """Standard error of the rms of all roots: fits are independent, the parameters of one fit need not be."""
+        squares = np.mean(self.roots**2, axis=1)
+        n = len(squares)
+        least = 1 / np.sqrt(2 * self.roots.size)
+        return float(max(least, squares.std(ddof=1) / np.sqrt(n) / 2 if n > 1 else 1.0))
 
     def inside(self, rise: float) -> np.ndarray:
         """(n, p) True where the interval of this rise holds the truth."""
@@ -123,6 +134,9 @@ class Coverage:
             "coverage95": float(of95.mean()),
             "coverage95_error": _error(of95, CLAIM95),
             "pull_width": float(np.sqrt(np.mean(self.roots**2))),
+            "pull_width_error": self.width_error,
+            "quoted68": float(np.mean(self.quoted**2 < 1.0)),
+            "quoted95": float(np.mean(self.quoted**2 < _RISE95)),
             "mean_relative_error": self.mean_relative_error,
             "mean_error_of_range": self.mean_error(self.ranges),
             "chi2_per_ndf": self.chi2_per_ndf,
@@ -144,6 +158,9 @@ class Coverage:
                 said.append(
                     f"{words} intervals hold the truth in {100 * inside.mean():.1f} % of cases: errors are {size}"
                 )
+        width = float(np.sqrt(np.mean(self.roots**2)))
+        if abs(width - 1) > _TOLERATED * self.width_error and not said:
+            said.append(f"errors are too {_size(width > 1)}: the width of all pulls is {width:.2f}")
         for i, (name, bias) in enumerate(zip(self.names, self.bias, strict=True)):
             if abs(bias) > _TOLERATED / np.sqrt(len(self.values)):
                 said.append(f"{name} is off by {bias:+.2f} of its error on average")
@@ -241,12 +258,12 @@ def _fit_one(
     try:
         best = _minimise(quick, values, true, thorough)
         free = ~frame.fixed
+        best, quoted = _profile_roots(quick, values, best, true)
         linear, effective = _linear(quick, best.u, best.held), np.inf
+        quoted[free] /= linear.stretch
+        roots = quoted.copy()
         if spread and quick.is_likelihood and _near_limits(frame, best.u, linear.information):
             roots, effective = _posterior_roots(quick, values, best, linear.information, true, seed)
-        else:
-            best, roots = _profile_roots(quick, values, best, true)
-            roots[free] /= linear.stretch
         if reference is not None:
             roots[free] = reference.roots(roots[free], np.random.default_rng(seed))
     except ComputationError as error:
@@ -254,7 +271,8 @@ def _fit_one(
     room = np.min(np.abs(frame.limits - best.u[:, None]), axis=1)
     at_limit = room < 0.01 * np.ptp(frame.limits, axis=1)
     chi2 = float(best.terms(quick.problem.measured.weights).sum())
-    return KnownFit(frame.to_theta(best.u), np.where(free, roots, 0.0), effective, at_limit & free, chi2)
+    roots, quoted = np.where(free, roots, 0.0), np.where(free, quoted, 0.0)
+    return KnownFit(frame.to_theta(best.u), roots, quoted, effective, at_limit & free, chi2)
 
 
 class _Linear(NamedTuple):
@@ -333,6 +351,7 @@ def collect(problem: Problem, labels: Sequence[str], truths: np.ndarray, fits: S
         truth=np.array([truth for truth, _ in good])[:, free],
         values=np.array([fit.values for _, fit in good])[:, free],
         roots=np.array([fit.roots for _, fit in good])[:, free],
+        quoted=np.array([fit.quoted for _, fit in good])[:, free],
         rough=sum(fit.effective < _FEW for _, fit in good),
         at_limit=np.array([fit.at_limit for _, fit in good])[:, free],
         chi2_per_ndf=float(np.mean([fit.chi2 for _, fit in good]) / ndf),

@@ -67,7 +67,7 @@ def _bread(
         if len(inside) in (0, len(free)):
             raise
     bread = _invert(half_hessian[np.ix_(inside, inside)])
-    notes.append(f"no error can be given for {', '.join(at_limit)}; the others' are for it staying at its limit")
+    notes.append(f"errors and correlations of the others are for {', '.join(at_limit)} staying at the limit")
     return inside, bread
 
 

@@ -233,13 +233,22 @@ def _at_limit(m: Minuit, frame: Frame) -> tuple[str, ...]:
     return tuple(near)
 
 
+def _of_limits(at_limit: tuple[str, ...]) -> list[str]:
+    if not at_limit:
+        return []
+    return [
+        f"at the end of the range, with an interval to one side: {', '.join(at_limit)}; the data prefer what lies "
+        "beyond, or tell nothing; widen the range if physics allows it"
+    ]
+
+
 def _describe(m: Minuit, objective: Objective, config: FitConfig, starts: tuple[Start, ...]) -> Tune:
     frame, problem, u = objective.frame, objective.problem, np.array(m.values)
     at_limit = _at_limit(m, frame)
     edm, calls = float(m.fmin.edm) if m.fmin else np.nan, int(m.nfcn)
     errors = find_errors(m, objective, at_limit, config.minos)
     terms = objective.terms(u, weighted=False)
-    notes = [*errors.notes, *(f"{name} is at the end of its range: widen it" for name in at_limit)]
+    notes = [*errors.notes, *_of_limits(at_limit)]
     if errors.difference > _HESSE_AGREES:
         notes.append(
             f"MINUIT's numerical errors (HESSE) differ by up to {errors.difference:.0%} from those of the exact second "

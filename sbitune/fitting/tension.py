@@ -60,7 +60,7 @@ class ObservableTension:
     bins: int
     chi2: float  #: of its bins at the tune, correlations and the fit's freedom included
     p: float  #: how often it is higher by chance
-    chi2_given_rest: float  #: against what a fit to the other observables predicts
+    chi2_given_rest: float  #: against what a fit to the other observables predicts; NaN if there are none
     ndf_given_rest: int
     p_given_rest: float
     jackknife: Without | None  #: the parameters without it; None if not asked for
@@ -90,12 +90,14 @@ def find_tension(problem: Problem, tune: Tune, jackknife: bool = True) -> Tensio
         pulls = np.where(np.isfinite(variance), residual / np.sqrt(variance), np.nan)
         spread = _spread(problem, linear)
         p = linear.projection
-    rows = []
-    for path in problem.measured.bins.paths():
+    rows, paths = [], problem.measured.bins.paths()
+    for path in paths:
         mine = problem.measured.bins.of(path)
         own, own_ndf = _chi2(spread[np.ix_(mine, mine)], linear.residual[mine])
         given, ndf = _chi2(p[np.ix_(mine, mine)], (p @ linear.residual)[mine])
         moved = leave_out(problem, tune, linear, mine) if jackknife else None
+        if len(paths) == 1:  # there are no others
+            given, ndf = np.nan, 0
         rows.append(ObservableTension(path, len(mine), own, _p(own, own_ndf), given, ndf, _p(given, ndf), moved))
     return Tension(pulls, tuple(rows))
 

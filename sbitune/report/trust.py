@@ -6,7 +6,8 @@ import numpy as np
 
 from sbitune.report import html
 from sbitune.tuning.inverting import CalibrationRecord, InverseRecord
-from sbitune.tuning.record import TELLING, ResultRecord
+from sbitune.tuning.judgement import TELLING
+from sbitune.tuning.record import ResultRecord
 
 
 def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posterior: str = "") -> str:
@@ -44,10 +45,20 @@ def _toys(answer: dict[str, Any]) -> list[str]:
         words = (
             f"In {c['fits']} such toys 68 % intervals hold the truth in {_percent(c, 'coverage68')}, "
             f"95 % intervals in {_percent(c, 'coverage95')} of cases; "
-            f"(fitted - true) / error has a width of {c['pull_width']:.2f}. {c['failed']} fits failed."
+            f"(fitted - true) / error has a width of {c['pull_width']:.2f}. {c['failed']} fits failed.{_at_limits(c)}"
         )
         parts += [html.paragraph(words), _coverage_table(c)]
     return parts
+
+
+def _at_limits(c: dict[str, Any]) -> str:
+    """What limits change: nothing is said where they are far."""
+    if "quoted68" not in c or (c["quoted68"], c["quoted95"]) == (c["coverage68"], c["coverage95"]):
+        return ""
+    return (
+        " That is what intervals should hold that know of the limits; those that are quoted hold the truth in "
+        f"{100 * c['quoted68']:.1f} and {100 * c['quoted95']:.1f} %."
+    )
 
 
 def _coverage_table(figures: dict[str, Any]) -> str:
@@ -70,7 +81,8 @@ def _closure(record: ResultRecord) -> list[str]:
         f"{c['fits']} runs of the scan were held out and fitted as if they were data, with the surrogate trained "
         f"without them: 68 % intervals hold the truth in {_percent(c, 'coverage68')}, 95 % intervals in "
         f"{_percent(c, 'coverage95')} of cases; (fitted - true) / error has a width of {c['pull_width']:.2f}. "
-        f"{c['failed']} fits failed. A run has fewer events than the data: what is tested here is the surrogate."
+        f"{c['failed']} fits failed.{_at_limits(c)} A run has fewer events than the data: what is tested here is the "
+        "surrogate."
     )
     return [html.paragraph(words), _coverage_table(c)]
 
@@ -172,6 +184,11 @@ def _both_tunes(record: ResultRecord, given: dict[str, Any]) -> list[tuple[str, 
     return [(name, spell(p.value, p.error), spell(given[name]["value"], given[name]["error"])) for name, p in rows]
 
 
+def _of_the_others(p: float | None) -> tuple[str, str]:
+    """None: there are no others."""
+    return ("", "") if p is None else (f"{p:.2g}", "bad" if p < TELLING else "")
+
+
 def _tension(answer: dict[str, Any]) -> list[str]:
     if "tension" not in answer:
         return []
@@ -179,7 +196,7 @@ def _tension(answer: dict[str, Any]) -> list[str]:
         (
             (row["path"], "path"), row["bins"], html.decimal(row["chi2"]),
             (f"{row['p']:.2g}", "bad" if row["p"] < TELLING else ""),
-            (f"{row['p_given_rest']:.2g}", "bad" if row["p_given_rest"] < TELLING else ""),
+            _of_the_others(row["p_given_rest"]),
             f"{row['moves_by']:+.1f} ({row['moves']})" if "moves" in row else "",
         )
         for row in answer["tension"]["observables"]

@@ -87,7 +87,12 @@ def _is_monash(fitted: Fitted) -> bool:
 
 def _summary(fitted: Fitted, inverse: InverseRecord | None) -> str:
     record = fitted.record
-    parts = [html.paragraph(f"{words[0].upper()}{words[1:]}.", "warning") for words in record.warnings]
+    parts = []
+    if record.verdict:
+        good = record.verdict.startswith("no check")
+        words = f"{record.verdict[0].upper()}{record.verdict[1:]}."
+        parts.append(html.paragraph(words, "verdict" if good else "verdict bad"))
+    parts += [html.paragraph(f"{words[0].upper()}{words[1:]}.", "warning") for words in record.warnings]
     if inverse is not None and inverse.inside["p_value"] < ALARMING:
         words = "The inverse model finds that the data are not like anything that the scan produces: see below."
         parts.append(html.paragraph(words, "warning"))

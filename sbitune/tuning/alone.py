@@ -21,9 +21,10 @@ from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.checking import naming
 from sbitune.tuning.conversion import professor_result
 from sbitune.tuning.found import fit_findings
+from sbitune.tuning.judgement import with_warnings
 from sbitune.tuning.matching import Matched
 from sbitune.tuning.models import as_scan, matched_with, open_model
-from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, with_warnings, write_record
+from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, write_record
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.ipol import IpolSurrogate
 

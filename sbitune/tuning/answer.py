@@ -23,7 +23,7 @@ from sbitune.fitting.results import Tune
 from sbitune.fitting.tension import Tension, find_tension
 from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.closure import coverage
-from sbitune.tuning.record import TELLING, UNJUDGED
+from sbitune.tuning.judgement import TELLING, UNJUDGED
 
 #: bins named in a result, at most
 _WORST = 20
@@ -119,7 +119,7 @@ def _tension(answer: Answer, tension: Tension) -> dict[str, Any]:
             "bins": row.bins,
             "chi2": row.chi2,
             "p": row.p,
-            "p_given_rest": row.p_given_rest,
+            "p_given_rest": row.p_given_rest if np.isfinite(row.p_given_rest) else None,
         }
         if row.jackknife is not None and np.isfinite(row.jackknife.in_errors).any():
             most = int(np.nanargmax(np.abs(row.jackknife.in_errors)))

@@ -13,6 +13,8 @@ from sbitune.tuning.card import LoadedCard, check_limits
 from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.envelopes import find_envelopes
 
+#: kind of a finding, and errors that no generator is away from data that mean the same
+OUTSIDE, _ABSURD = "data outside the scan's envelope", 50.0
 #: how messages about what is left out begin
 _LEFT_OUT = "left out: "
 
@@ -99,7 +101,16 @@ def fit_findings(scan: Scan, measured: Measured, predicted: bool = False) -> tup
         "kept in the fit, and they raise chi2: widen the ranges of the parameters if they may be wider, else the "
         "generator cannot describe them; a weight of 0 leaves a bin out"
     )
-    return (Finding("data outside the scan's envelope", said, where, done),)
+    absurd = [(labels[i], float(gap[i])) for i in outside if abs(gap[i]) > _ABSURD]
+    if absurd:
+        named = ", ".join(f"{label} ({away:+.2g})" for label, away in absurd[:3])
+        done = f"is the value, the unit or the error wrong in {named}? {done[0].upper()}{done[1:]}"
+    return (Finding(OUTSIDE, said, where, done),)
+
+
+def farthest(found: tuple[Finding, ...]) -> str:
+    """Where to look first when a fit of data outside the envelope fails; nothing if no bin is far."""
+    return "".join(f"; first look at {one.where[0]} errors outside what the runs span" for one in found if one.where)
 
 
 def _file(loaded: LoadedCard) -> Path:

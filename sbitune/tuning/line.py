@@ -24,7 +24,8 @@ from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import check, need_reference, reference_of
 from sbitune.tuning.closure import closure
-from sbitune.tuning.found import fit_findings, scan_findings
+from sbitune.tuning.found import farthest, fit_findings, scan_findings
+from sbitune.tuning.judgement import as_before, with_warnings
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
@@ -143,19 +144,19 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         reporter.say(str(finding))
     try:
         answer = find_answer(make_problem(loaded, surrogate, matched), card.fit, reporter)
-    except ComputationError:
+    except ComputationError as error:
         _remove(loaded, "result.yaml", "tune.cmnd", "validation.yoda", "report.html")
-        raise
+        raise ComputationError(f"{error}{farthest(outside)}") from error
     tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
     record = _record(loaded, scan, surrogate, reference, matched, tune)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
-    record = records.with_warnings(records.with_findings(record, (*scan_findings(loaded, scan), *outside)))
+    record = with_warnings(records.with_findings(record, (*scan_findings(loaded, scan), *outside)))
     before = _record_before(loaded)
     if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):
-        record = before  # the same tune, perhaps validated
+        record = as_before(record, before)
     else:
         _remove(loaded, "validation.yoda", "report.html")
-        _write(loaded, record)
+    _write(loaded, record)
     used = answer.problem.measured
     write_arrays(loaded.work / "fit.npz", {"errors": used.errors, "weights": used.weights})
     reporter.say(str(tune))
@@ -265,7 +266,7 @@ def _with_validation(fitted: Fitted, runs: dict[str, Histograms]) -> ResultRecor
         surrogate_chi2=foretold.chi2,
         surrogate_p=foretold.p,
     )
-    return records.with_warnings(msgspec.structs.replace(fitted.record, observables=observables, validation=summary))
+    return with_warnings(msgspec.structs.replace(fitted.record, observables=observables, validation=summary))
 
 
 def keep_coverage(fitted: Fitted, found: Coverage) -> Fitted:
@@ -274,7 +275,7 @@ def keep_coverage(fitted: Fitted, found: Coverage) -> Fitted:
     if len(found.values) < known:
         return fitted
     answer = fitted.record.answer | {"coverage": found.figures()}
-    record = records.with_warnings(msgspec.structs.replace(fitted.record, answer=answer))
+    record = with_warnings(msgspec.structs.replace(fitted.record, answer=answer))
     records.write_record(fitted.loaded.output("result.yaml"), record)
     return replace(fitted, record=record)
 

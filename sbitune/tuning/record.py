@@ -112,6 +112,8 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     format: int
     title: str
     status: str
+    verdict: str = ""
+    """What the checks say of the tune, in a sentence."""
     warnings: list[str] = []
     """What a reader must know before the numbers: errors that are off, what disagrees with what."""
     chi2: float
@@ -193,68 +195,6 @@ def with_findings(record: ResultRecord, findings: Iterable[Finding]) -> ResultRe
     """Write down what was found in the input."""
     rows = [FindingRecord(f.kind, f.what, list(f.where), f.done) for f in findings]
     return msgspec.structs.replace(record, findings=rows)
-
-
-def with_warnings(record: ResultRecord) -> ResultRecord:
-    """Write down what a reader must know before the numbers."""
-    return msgspec.structs.replace(record, warnings=find_warnings(record))
-
-
-#: other minima that are higher than the tune by less are as good at 95 %
-_AS_GOOD = 4.0
-#: width of held-out pulls beyond which the surrogate's errors are called wrong; the kinds that fit stay well inside
-_WIDTHS = (0.8, 1.25)
-#: width of pulls at the tune, below which the surrogate's errors are worth a word
-_TOO_WIDE = 0.6
-#: times the chi2 of the fit, which counts the surrogate's errors: a generator beyond that describes the data less well
-_FAR_ABOVE = 1.5
-#: P values below this are called disagreement
-TELLING = 1e-3
-#: how a note begins that says that toys could not judge a tune
-UNJUDGED = "toys cannot judge this tune"
-
-
-def find_warnings(record: ResultRecord) -> list[str]:
-    """What a reader must know before the numbers, in words."""
-    said = [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
-    said += [note for note in record.notes if note.startswith(UNJUDGED)]
-    near = [minimum for minimum in record.other_minima if minimum.above < _AS_GOOD]
-    if near:
-        said.append(
-            f"{len(near)} other minima describe the data nearly as well, the first {near[0].above:.2f} above the tune "
-            "(see notes): the quoted intervals are those around the tune alone"
-        )
-    said += [f"errors are off on toys: {words}" for words in record.answer.get("coverage", {}).get("warnings", [])]
-    width = float(record.choice[0]["pull_width"]) if record.choice else 1.0
-    if not _WIDTHS[0] < width < _WIDTHS[1]:
-        said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
-    v = record.validation
-    if v is not None and v.surrogate_p < TELLING:
-        said.append(
-            "the surrogate is off at the tune: it differs from the generator there by "
-            f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
-            "narrower ranges around the tune, will mend that"
-        )
-    if v is not None and v.surrogate_pull < _TOO_WIDE:
-        said.append(
-            "the surrogate's errors are too large at the tune: its pulls against the generator have a width of "
-            f"{v.surrogate_pull:.2f} there, and errors of parameters are larger than they had to be; more runs, or "
-            "more events a run, make them smaller"
-        )
-    if v is not None and v.chi2_tuned - 3 * v.chi2_tuned_error > _FAR_ABOVE * record.chi2_unit:
-        said.append(
-            f"the generator describes the data less well than the fit says: with its own runs chi2 is "
-            f"{v.chi2_tuned:.0f} ± {v.chi2_tuned_error:.0f}, with the surrogate and its errors {record.chi2_unit:.0f}"
-        )
-    in_tension = record.answer.get("tension", {}).get("in_tension", [])
-    if in_tension:
-        some = ", ".join(in_tension[:6]) + (f" and {len(in_tension) - 6} more" if len(in_tension) > 6 else "")
-        many = len(in_tension) > 1
-        said.append(
-            f"{len(in_tension)} observable{'s' if many else ''} disagree{'' if many else 's'} with what a fit to the "
-            f"others predicts (P below {TELLING:g}): {some}"
-        )
-    return said
 
 
 def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:

@@ -15,6 +15,8 @@ from sbitune.tuning.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
 from sbitune.tuning.surrogates.inputs import make_features
 from sbitune.tuning.surrogates.kernels import kernel
+from sbitune.tuning.surrogates.noise import loudness
+from sbitune.tuning.surrogates.outputs import make_targets
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
 from sbitune.tuning.surrogates.training import train
 from sbitune.tuning.teaching import find_outputs, make_lever, surrogate_share
@@ -103,9 +105,14 @@ def test_gaussian_covariance_after_a_run_is_that_of_a_process_conditioned_on_it(
     inputs = make_features(theta, BOX, model.log_inputs, np)
     f = make_features(where, BOX, model.log_inputs, np)
     prior, between = (kernel(inputs, y, post.forms[0]) for y in (inputs, f))
+    errors = make_targets(scan, "log").errors
+    loud = loudness(errors)
+    typical = np.mean((errors / loud[:, None]) ** 2, axis=0)
     for o in range(12):
         scale = post.scale[o] ** 2
-        v = post.amplitude[o] * prior + outputs.noise[o] / scale * np.eye(31)
+        # the runs that were learnt from, each with its own noise, and the new one
+        noise = np.append(loud**2 * (typical[o] + post.extra[o] * scale), outputs.noise[o])
+        v = post.amplitude[o] * prior + np.diag(noise) / scale
         a = post.amplitude[o] * between
         exact = scale * (post.amplitude[o] * kernel(f, f, post.forms[0]) - a.T @ np.linalg.solve(v, a))
         np.testing.assert_allclose(after[o], exact, rtol=1e-3, atol=1e-3 * exact.max())

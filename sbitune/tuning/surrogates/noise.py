@@ -65,7 +65,7 @@ def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:
     used = variance.max(axis=0) > 0
     if not used.any():
         return smooth
-    order = _choose_order(*unit.shape, variance.shape[1])
+    order = _choose_order(len(unit), unit.shape[1], variance.shape[1])
     design = evaluate_basis(unit, list_exponents(unit.shape[1], order))
     given = variance[:, used]
     own = _of_their_own(design, given)

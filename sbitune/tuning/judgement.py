@@ -1,0 +1,147 @@
+"""What a reader must know of a tune before its numbers: a verdict, and warnings."""
+
+import msgspec
+from scipy import stats
+
+from sbitune.data.examination import Finding
+from sbitune.tuning.record import ResultRecord
+
+#: other minima that are higher than the tune by less are as good at 95 %
+_AS_GOOD = 4.0
+#: width of held-out pulls beyond which the surrogate's errors are called wrong; the kinds that fit stay well inside
+_WIDTHS = (0.8, 1.25)
+#: width of pulls at the tune, below which the surrogate's errors are worth a word
+_TOO_WIDE = 0.6
+#: times the chi2 of the fit, which counts the surrogate's errors: a generator beyond that describes the data less well
+_FAR_ABOVE = 1.5
+#: P values below this are called disagreement
+TELLING = 1e-3
+#: findings in the input that stand before the numbers
+TELLING_KINDS = ("outlying runs", "runs at one point that differ", "the same contents elsewhere")
+#: how a note begins that says that toys could not judge a tune
+UNJUDGED = "toys cannot judge this tune"
+
+
+def with_warnings(record: ResultRecord) -> ResultRecord:
+    """Write down what a reader must know before the numbers."""
+    return msgspec.structs.replace(record, warnings=find_warnings(record), verdict=find_verdict(record))
+
+
+def as_before(record: ResultRecord, before: ResultRecord) -> ResultRecord:
+    """The record of the same tune with what was found out about it since: validation, coverage by more toys."""
+    answer = dict(record.answer)
+    if before.answer.get("coverage", {}).get("fits", 0) > answer.get("coverage", {}).get("fits", 0):
+        answer["coverage"] = before.answer["coverage"]
+    kept = {"observables": before.observables, "validation": before.validation, "answer": answer}
+    return with_warnings(msgspec.structs.replace(record, **kept))
+
+
+def find_verdict(record: ResultRecord) -> str:
+    """What the checks say of the tune, in a sentence: the heaviest first."""
+    said = []
+    if record.other_minima and min(minimum.above for minimum in record.other_minima) < _AS_GOOD:
+        said.append("another minimum is as good")
+    held = [name for name, p in record.parameters.items() if p.status == "at limit"]
+    free = [name for name, p in record.parameters.items() if p.status != "fixed"]
+    if held:
+        said.append(f"{len(held)} of {len(free)} parameters end at a limit")
+    off = [what for what, figures in (("held-out runs", record.closure), ("toys", record.answer.get("coverage", {})))
+           if figures.get("warnings")]  # fmt: skip
+    if off:
+        said.append(f"errors are off on {' and '.join(off)}")
+    v = record.validation
+    if v is not None and v.surrogate_p < TELLING:
+        said.append("the surrogate is off at the tune")
+    if _is_bad(record):
+        per = record.chi2_unit / record.ndf
+        said.append(f"the data are not described within their errors (chi2/ndf = {per:.1f}: take the scaled errors)")
+    in_tension = record.answer.get("tension", {}).get("in_tension", [])
+    if in_tension:
+        said.append(
+            f"{len(in_tension)} observable{'s disagree' if len(in_tension) > 1 else ' disagrees'} with the others"
+        )
+    if any(f.kind in TELLING_KINDS for f in record.findings):
+        said.append("the input has something odd")
+    if not said:
+        return "no check speaks against this tune and its errors"
+    return f"to be read with care: {'; '.join(said)}"
+
+
+def _is_bad(record: ResultRecord) -> bool:
+    """Whether the data are described worse than chance has it, by toys or else by the distribution of chi2."""
+    if "goodness" in record.answer:
+        g = record.answer["goodness"]
+        return g["p_value"] <= max(2 / (g["toys"] + 1), TELLING) and record.chi2_unit > record.ndf
+    return record.ndf > 0 and bool(stats.chi2.sf(record.chi2_unit, record.ndf) < TELLING)
+
+
+def find_warnings(record: ResultRecord) -> list[str]:
+    """What a reader must know before the numbers, in words."""
+    return [*_of_errors(record), *_of_surrogate(record), *_of_data(record)]
+
+
+def _of_errors(record: ResultRecord) -> list[str]:
+    said = [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
+    said += [note for note in record.notes if note.startswith(UNJUDGED)]
+    near = [minimum for minimum in record.other_minima if minimum.above < _AS_GOOD]
+    if near:
+        many = len(near) > 1
+        said.append(
+            f"{len(near)} other minim{'a describe' if many else 'um describes'} the data nearly as well, the first "
+            f"{near[0].above:.2f} above the tune (see notes): the quoted intervals are those around the tune alone"
+        )
+    said += [f"errors are off on toys: {words}" for words in record.answer.get("coverage", {}).get("warnings", [])]
+    held = [name for name, p in record.parameters.items() if p.status == "at limit"]
+    if held:
+        said.append(
+            f"at the end of {'their ranges' if len(held) > 1 else 'its range'}: {', '.join(held)}; what is quoted "
+            "there is how far into the range chi2 rises by 1, which a bend of the surrogate can make too short"
+        )
+    return said
+
+
+def _of_surrogate(record: ResultRecord) -> list[str]:
+    said = []
+    width = float(record.choice[0]["pull_width"]) if record.choice else 1.0
+    if not _WIDTHS[0] < width < _WIDTHS[1]:
+        said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
+    v = record.validation
+    if v is not None and v.surrogate_p < TELLING:
+        said.append(
+            "the surrogate is off at the tune: it differs from the generator there by "
+            f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
+            "narrower ranges around the tune, will mend that"
+        )
+    if v is not None and v.surrogate_pull < _TOO_WIDE:
+        said.append(
+            "the surrogate's errors are too large at the tune: its pulls against the generator have a width of "
+            f"{v.surrogate_pull:.2f} there, and errors of parameters are larger than they had to be; more runs, or "
+            "more events a run, make them smaller"
+        )
+    return said
+
+
+def _of_data(record: ResultRecord) -> list[str]:
+    said = [str(Finding(f.kind, f.what, tuple(f.where), f.done)) for f in record.findings if f.kind in TELLING_KINDS]
+    if _is_bad(record):
+        said.append(
+            f"the data are not described within their errors: chi2 = {record.chi2_unit:.0f} for {record.ndf} degrees "
+            "of freedom; errors are quoted with and without the factor by which that scales them"
+        )
+    v = record.validation
+    if v is not None and v.chi2_tuned - 3 * v.chi2_tuned_error > _FAR_ABOVE * record.chi2_unit:
+        said.append(
+            f"the generator describes the data less well than the fit says: with its own runs chi2 is "
+            f"{v.chi2_tuned:.0f} ± {v.chi2_tuned_error:.0f}, with the surrogate and its errors {record.chi2_unit:.0f}"
+        )
+    in_tension = record.answer.get("tension", {}).get("in_tension", [])
+    if in_tension:
+        given = {row["path"]: row["p_given_rest"] for row in record.answer["tension"]["observables"]}
+        worst = sorted(in_tension, key=lambda path: given[path])
+        some = ", ".join(worst[:6]) + (f" and {len(worst) - 6} more" if len(worst) > 6 else "")
+        many = len(in_tension) > 1
+        said.append(
+            f"{len(in_tension)} observable{'s' if many else ''} disagree{'' if many else 's'} with what a fit to the "
+            f"others predicts (P below {TELLING:g}): {some}"
+        )
+    return said
