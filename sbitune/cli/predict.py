@@ -23,10 +23,10 @@ def command(
     extrapolate: bool,
 ) -> Figures:
     """Predict the histograms of SURROGATE (surrogate.npz, Professor's ipol.dat, or a card) at POINT: NAME=VALUE for
-    every parameter, or files of them (params.dat, results.txt, result.yaml); later ones win. A card without POINT is
-    asked at its tune. Errors are those of the surrogate.
+    every parameter, or files of them (params.dat, results.txt, result.yaml); later ones win. Of a fitted card, what
+    POINT does not name is as in its tune. Errors are those of the surrogate.
 
-    Example: sbitune predict tunes/lep StringZ:aLund=0.6 tunes/lep/result.yaml -o prediction.yoda
+    Example: sbitune predict tunes/lep StringZ:aLund=0.6 -o prediction.yoda
     """
     from sbitune.data import yoda
     from sbitune.tuning.models import open_model, point_of, record_of, values_of_record, values_of_words
@@ -36,8 +36,10 @@ def command(
     check_suffix(output, (".yoda", ".yoda.gz"))
     opened = open_model(surrogate, reporter)
     parameters = opened.model.parameters
-    record = None if point else record_of(opened.card)
-    given = values_of_record(record) if record is not None else values_of_words(point, parameters, reporter)
+    record = record_of(opened.card)
+    given = {} if record is None else values_of_record(record)
+    if point or record is None:
+        given = given | values_of_words(point, parameters, reporter)
     theta = point_of(parameters, given, extrapolate)
     found = predict_histograms(opened.model, theta)
     for name in found.outside:

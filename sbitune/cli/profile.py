@@ -18,18 +18,26 @@ _REACH = 3.0
 @click.argument("name")
 @click.argument("other", required=False, metavar="[NAME2]")
 @click.option("--points", type=click.IntRange(min=3), help="Of the profile, or on every contour.  [default: 21 or 48]")
+@click.option("--range", "ends", type=(float, float), metavar="LOW HIGH", help="Of the profile; default: 3 errors.")
 @click.option(
     "-o", "--output", multiple=True, type=click.Path(dir_okay=False), help="Table (.csv) or picture (.svg), or both."
 )
 @reports
 def command(
-    reporter: TerminalReporter, card: str, name: str, other: str | None, points: int | None, output: tuple[str, ...]
+    reporter: TerminalReporter,
+    card: str,
+    name: str,
+    other: str | None,
+    points: int | None,
+    ends: tuple[float, float] | None,
+    output: tuple[str, ...],
 ) -> Figures:
     """Minimise the objective of CARD's fit over all other parameters: with NAME at points up to three errors from the
     tune (`delta` is 1 at one standard error), or, with NAME2, along the contours that hold 68 and 95 %.
 
     Example: sbitune profile tunes/lep StringZ:aLund -o profile.svg -o profile.csv
     """
+    from sbitune.data.errors import InputError
     from sbitune.tuning.card import load_card
     from sbitune.tuning.line import read_fitted
     from sbitune.tuning.record import tune_of
@@ -41,8 +49,10 @@ def command(
     problem = fitted.problem
     tune = tune_of(fitted.record, problem.parameters)
     if other is None:
-        figures, head, rows, figure = _profile(problem, tune, name, points or 21)
+        figures, head, rows, figure = _profile(problem, tune, name, points or 21, ends)
     else:
+        if ends:
+            raise InputError("--range: it is that of the profile of one parameter")
         figures, head, rows, figure = _contours(problem, tune, (name, other), points or 48)
     for note in figures["notes"]:
         reporter.say(note)
@@ -51,7 +61,9 @@ def command(
     return figures | {"output": list(output)}
 
 
-def _profile(problem: Any, tune: Any, name: str, n: int) -> tuple[Figures, list[str], list[Any], Any]:
+def _profile(
+    problem: Any, tune: Any, name: str, n: int, ends: tuple[float, float] | None
+) -> tuple[Figures, list[str], list[Any], Any]:
     import numpy as np
 
     from sbitune.data.errors import InputError
@@ -64,7 +76,10 @@ def _profile(problem: Any, tune: Any, name: str, n: int) -> tuple[Figures, list[
     value, error, parameter = tune.values[i], tune.quoted_errors[i], tune.parameters[i]
     low, high = problem.limits.get(name, (parameter.low, parameter.high))
     reach = _REACH * error if error > 0 else high - low
-    found = profile(problem, tune, name, np.linspace(max(low, value - reach), min(high, value + reach), n))
+    first, last = ends or (max(low, value - reach), min(high, value + reach))
+    if not low <= first < last <= high:
+        raise InputError(f"--range {first:g} {last:g}: choose ends within {low:g} and {high:g}")
+    found = profile(problem, tune, name, np.linspace(first, last, n))
     rows = [
         [*row, *others] for *row, others in zip(found.points.tolist(), found.delta.tolist(), found.values, strict=True)
     ]

@@ -1,5 +1,8 @@
 """`sbitune propose`: where to make the next runs."""
 
+import os
+from pathlib import Path
+
 import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
@@ -17,8 +20,11 @@ def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed:
     With `scan.extra: FILE` in the card, `sbitune tune CARD` makes these runs, too, and fits again; the finished ones
     are kept. If the card names such a file already, its points come first in the output, which can take its place.
 
-    share: the part of the parameters' variance that stems from the surrogate and that runs can lower, now and as it is
-    expected with the new runs.
+    Of a scan that was read from files, `sbitune sample FILE -o more -t run.in` makes run directories of these points.
+
+    share: what of the parameters' variance stems from the surrogate and can be lowered by runs, in units of the
+    variance that the fit quotes, now and as it is expected with the new runs. It may exceed 1 where the data are not
+    described: errors of slopes count there, which a fit does not.
 
     Example: sbitune propose tunes/lep -n 32 -o tunes/lep/extra.txt
     """
@@ -36,6 +42,12 @@ def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed:
             "may bring the tune as much, see analyses/sequential"
         )
     points = write_extra(fitted, output, found)
-    reporter.say(f"to make these runs: `extra: {output}` (relative to the card) in the section `scan` of {loaded.path}")
+    if loaded.card.scan.directory is None:
+        place = os.path.relpath(Path(output).resolve(), loaded.directory.resolve())
+        reporter.say(f"to make these runs: `extra: {place}` in the section `scan` of {loaded.path}")
+    else:
+        reporter.say(
+            f"to make these runs: `sbitune sample {output} -o DIRECTORY -t TEMPLATE`, and add them to the scan"
+        )
     shares = {"share": found.before, "share_expected": float(found.after[-1])}
     return {"runs": runs, "method": found.method} | shares | {"points": points, "output": output}

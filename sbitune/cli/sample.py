@@ -30,8 +30,9 @@ def command(
     events: int | None,
     template: tuple[str, ...],
 ) -> Figures:
-    """Write the runs of SOURCE, a card or a limits file (NAME low high, or NAME value), as directories with params.dat
-    and filled templates, for somebody else to run. Of a card there is run.sh (a command) or run.cmnd (Pythia), too.
+    """Write the runs of SOURCE, a card, a limits file (NAME low high, or NAME value) or a table of points as `sbitune
+    propose` writes it, as directories with params.dat and filled templates, for somebody else to run. Of a card there
+    is run.sh (a command) or run.cmnd (Pythia), too.
 
     {NAME} is replaced by a parameter's value, {SEED}, {EVENTS}, {RUN} as in a card. Histograms that the runs leave
     beside params.dat make the directory a scan.
@@ -40,7 +41,15 @@ def command(
     """
     from sbitune.data.errors import InputError
     from sbitune.tuning.models import card_at
-    from sbitune.tuning.sampling import check_templates, design_in_limits, design_of_card, read_templates, write_design
+    from sbitune.tuning.sampling import (
+        check_templates,
+        design_in_limits,
+        design_of_card,
+        design_of_table,
+        is_table,
+        read_templates,
+        write_design,
+    )
 
     loaded = card_at(source)
     own = read_templates(template)
@@ -49,6 +58,12 @@ def command(
             raise InputError("--runs, --design, --seed, --events: the card says them, in its section `scan`")
         points, templates, events = design_of_card(loaded)
         made = write_design(output, points, [*templates, *own], events, loaded.directory)
+    elif is_table(source):
+        if runs or design:
+            raise InputError("--runs, --design: the table has its points")
+        points = design_of_table(source, 1 if seed is None else seed)
+        check_templates(template, points.names)
+        made = write_design(output, points, own, events or 0, Path(source).parent)
     else:
         if runs is None:
             raise InputError("--runs: say how many runs to place in the limits")

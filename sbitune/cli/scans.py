@@ -150,7 +150,10 @@ def run_names(path: str, option: str = "--holdout") -> dict[str, str]:
             content = json.loads(text)
         except ValueError as error:
             raise InputError(f"{option}: {path}: not valid JSON: {error}") from error
-        names = [str(name) for name in (content.get("holdout", []) if isinstance(content, dict) else content)]
+        listed = content.get("holdout", []) if isinstance(content, dict) else content
+        if not isinstance(listed, list):
+            raise InputError(f"{option}: {path}: `holdout` must be a list of names of runs, not {listed!r}")
+        names = [str(name) for name in listed]
         found = {name: next((n for n, line in lines if f'"{name}"' in line), 1) for name in names}
     else:
         found = {word: n for n, line in reversed(lines) for word in line.split("#")[0].split()}

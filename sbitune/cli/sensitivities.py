@@ -70,7 +70,7 @@ def command(
         "bins": len(found.bins),
         **{
             what: {
-                row.path: {name: float(x) for name, x in zip(names, numbers, strict=True)}
+                row.path: {name: float(x) for name, x in zip(names, numbers, strict=True) if not np.isnan(x)}
                 for row, numbers in zip(rows, table, strict=True)
                 if not np.isnan(numbers).all()  # not measured, as the notes tell, or nowhere positive
             }
@@ -94,8 +94,11 @@ def _point(opened, words, reporter):
         theta = point_of(parameters, values_of_record(record))
     else:
         theta = parameter_box(parameters)[0]
-    fitted = None if record is None else np.array([record.parameters[p.name].error for p in parameters])
-    return theta, fitted
+    if record is None:
+        return theta, None
+    rows = [record.parameters[p.name] for p in parameters]
+    # at a limit the interval reaches far beyond where the response is a straight line
+    return theta, np.array([np.nan if row.status == "at limit" else row.error for row in rows])
 
 
 def _write_yoda(output, found) -> None:

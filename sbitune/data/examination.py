@@ -177,6 +177,10 @@ def _bins(scan: Scan) -> list[Finding]:
         if mask.any():
             found.append(Finding(kind, f"{mask.sum()} of {n} bins {words}", tuple(labels[mask].tolist()), done))
 
+    if len(values) > 1 and (empty | constant).all():
+        said = f"all {n} bins have the same content in every run"
+        done = "nothing can be learnt: are these the histograms, and the runs' own ones?"
+        return [Finding("nothing changes", said, (), done, fatal=True)]
     add("empty bins", empty, "are empty in every run", "learnt as 0, and left out of fits")
     silent = int((constant & without).sum())
     add(

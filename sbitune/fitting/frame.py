@@ -7,6 +7,9 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.fitting.problem import Problem
 
+#: ends of ranges are printed with six digits: what is outside by no more, in parts of the range, is the end
+ROUNDED = 1e-5
+
 
 class Frame:
     """Scaled coordinates u with limits and fixed parameters.
@@ -38,15 +41,16 @@ class Frame:
         for i, name in enumerate(self.names):
             if name in problem.fixed:
                 self.centre[i] = (problem.fixed[name] - self.low[i]) / self.half[i] - 1
-                if abs(self.centre[i]) > 1 + 1e-9:
+                if abs(self.centre[i]) > 1 + 2 * ROUNDED:
                     raise InputError(f"fit.fixed.{name}: {problem.fixed[name]:g} is outside the scan's range")
+                self.centre[i] = np.clip(self.centre[i], -1.0, 1.0)
 
     def _limits(self, problem: Problem, name: str, low: float, high: float) -> tuple[float, float]:
         a, b = problem.limits.get(name, (low, high))
-        slack = 1e-9 * (high - low)
+        slack = ROUNDED * (high - low)
         if not (low - slack <= a < b <= high + slack):
             raise InputError(f"fit.limits.{name}: [{a:g}, {b:g}] is not inside the scan's range [{low:g}, {high:g}]")
-        i = self.names.index(name)
+        i, a, b = self.names.index(name), max(a, low), min(b, high)
         return (a - self.low[i]) / self.half[i] - 1, (b - self.low[i]) / self.half[i] - 1
 
     def to_theta(self, u: Any) -> Any:

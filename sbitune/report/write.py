@@ -225,7 +225,7 @@ def _left_out(fitted: Fitted) -> str:
     parts = []
     if fitted.record.excluded:
         rows = [(e["bin"], e["reason"]) for e in fitted.record.excluded]
-        parts.append(html.table(["bin left out of the fit", "reason"], rows))
+        parts.append(html.table(["left out of the fit", "reason"], rows))
     else:
         parts.append(html.paragraph("Every selected bin entered the fit."))
     return html.section("left-out", "Left out of the fit", *parts)

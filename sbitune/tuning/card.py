@@ -12,6 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
+from sbitune.fitting.frame import ROUNDED
 from sbitune.generators.config import GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.tuning.yamlfile import Places, read_with_places
@@ -223,7 +224,7 @@ def _check_inside(where: str, name: str, values: tuple[float, ...], ranges: Mapp
     if not all(math.isfinite(value) for value in values):
         raise InputError(f"{where}: {words} is not finite")
     low, high = ranges.get(name, (-math.inf, math.inf))
-    slack = 1e-9 * (high - low)  # what the fit allows
+    slack = ROUNDED * (high - low)  # ends are printed with six digits
     if not low - slack <= min(values) <= max(values) <= high + slack:
         raise InputError(f"{where}: {words} is not inside the parameter's range [{low:g}, {high:g}]")
 

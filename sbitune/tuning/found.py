@@ -13,10 +13,12 @@ from sbitune.tuning.card import LoadedCard, check_limits
 from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.envelopes import find_envelopes
 
+#: kind of a finding: runs, bins or parameters that a reader left out
+LEFT_OUT = "left out of the scan"
 #: kind of a finding, and errors that no generator is away from data that mean the same
 OUTSIDE, _ABSURD = "data outside the scan's envelope", 50.0
 #: how messages about what is left out begin
-_LEFT_OUT = "left out: "
+_SAYS_LEFT_OUT = "left out: "
 
 
 class Noting(Reporter):
@@ -28,8 +30,8 @@ class Noting(Reporter):
 
     def say(self, text: str) -> None:
         """Hand a line on."""
-        if text.startswith(_LEFT_OUT):
-            self.left_out.append(text.removeprefix(_LEFT_OUT))
+        if text.startswith(_SAYS_LEFT_OUT):
+            self.left_out.append(text.removeprefix(_SAYS_LEFT_OUT))
         self.reporter.say(text)
 
     def progress(self, what: str, done: int, total: int, failed: int = 0) -> None:
@@ -51,7 +53,7 @@ def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
     settled, found = settle(scan, reporter.say, place)
     if before:
         said = f"{len(before)} faulty runs, bins or parameters were left out when the scan was read"
-        found = (Finding("left out of the scan", said, before, "as the card says: bad_runs, bad_bins"), *found)
+        found = (Finding(LEFT_OUT, said, before, "as the card says: bad_runs, bad_bins"), *found)
     left = [p.name for p in scan.parameters if p not in settled.parameters]
     if left and loaded.card.parameters:
         raise InputError(

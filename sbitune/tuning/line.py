@@ -24,7 +24,7 @@ from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import check, need_reference, reference_of
 from sbitune.tuning.closure import closure
-from sbitune.tuning.found import farthest, fit_findings, scan_findings
+from sbitune.tuning.found import LEFT_OUT, farthest, fit_findings, scan_findings
 from sbitune.tuning.judgement import as_before, with_warnings
 from sbitune.tuning.matching import Matched, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
@@ -204,6 +204,9 @@ def _record(
     )
     origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
     excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
+    for finding in scan_findings(loaded, scan):
+        if finding.kind == LEFT_OUT:
+            excluded += [{"bin": name, "reason": "left out when the scan was read"} for name in finding.where]
     return records.make_record(tune, card.title, excluded, _about(loaded), origin, card.fit.limits)
 
 

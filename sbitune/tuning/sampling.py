@@ -5,6 +5,7 @@ Every run gets `params.dat`, which Professor, Apprentice and sbitune read beside
 command there is `run.sh` too, of one with Pythia `run.cmnd`, which Pythia reads.
 """
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from sbitune.data.directories import whole_directory
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, write_text
-from sbitune.data.parameters import read_limits, write_values
+from sbitune.data.parameters import read_limits, read_points, write_values
 from sbitune.data.professor import PARAMETER_FILES
 from sbitune.generators.command import check_command, fill_places
 from sbitune.generators.config import CommandConfig, PythiaConfig
@@ -57,6 +58,29 @@ def design_in_limits(path: str | Path, runs: int, kind: str = "sobol", seed: int
     u = unit_points(kind, runs, len(ranges), seed)
     columns = [stretch(u[:, i], *ends) for i, ends in enumerate(ranges.values())]
     return Design(tuple(ranges), np.stack(columns, axis=1), fixed, seed)
+
+
+def design_of_table(path: str | Path, seed: int = 1) -> Design:
+    """The points of a table, as `sbitune propose` writes it. Raises `InputError` for one that cannot be read."""
+    table = read_points(path)
+    return Design(table.names, table.points, {}, seed)
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether a file is a table of points and no limits file: its first line names parameters alone."""
+    lines = (
+        re.sub(r"#.*", "", line).split() for line in read_text(path, "limits file or table of points").splitlines()
+    )
+    first = next((words for words in lines if words), [])
+    return bool(first) and not any(_is_number(word) for word in first)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def design_of_card(loaded: LoadedCard) -> tuple[Design, list[Template], int]:

@@ -13,7 +13,9 @@ import pytest
 import toyline
 import yaml
 from calling import call
+from click.testing import CliRunner
 
+from sbitune.cli.main import main
 from sbitune.data import yoda
 from sbitune.data.apprentice import write_data, write_scan
 from sbitune.data.bins import Bins
@@ -345,6 +347,8 @@ def test_what_a_card_drops_is_in_the_record_and_on_the_page(tmp_path):
     run, bin_ = row["where"]
     assert "0005/params.dat:1: nan is not finite" in run
     assert bin_ == "bin /TOY/d01#0, not finite in some run"
+    excluded = yaml.safe_load((dropping / "result.yaml").read_text())["excluded"]
+    assert [row["bin"] for row in excluded] == [run, bin_]
     section = (dropping / "report.html").read_text().split('<h2 id="found">')[1].split("<h2")[0]
     assert "2 faulty runs, bins or parameters were left out when the scan was read" in section
     assert "0005/params.dat:1: nan is not finite" in section
@@ -500,3 +504,56 @@ def test_bad_numbers_in_weight_files(tmp_path, line, said):
     SCAN.save(tmp_path / "scan.npz")
     (tmp_path / "weights.dat").write_text(line + "\n")
     assert said in refused("train", tmp_path / "scan.npz", *QUICK, "--weights", tmp_path / "weights.dat")
+
+
+def test_odd_lists_of_runs_are_refused_with_a_reason(tmp_path):
+    SCAN.save(tmp_path / "scan.npz")
+    for content in ('{"holdout": 5}', '{"holdout": "0003"}'):
+        (tmp_path / "runs.json").write_text(content)
+        said = refused("train", tmp_path / "scan.npz", "--holdout", tmp_path / "runs.json")
+        assert "`holdout` must be a list of names of runs" in said
+
+
+@pytest.mark.parametrize("kind", ["polynomial", "rational", "gaussian", "network"])
+@pytest.mark.parametrize("error", [0.0, 0.1])
+def test_a_scan_in_which_nothing_changes_is_refused(tmp_path, kind, error):
+    flat = replace(SCAN, values=np.full(SCAN.values.shape, 0.7), errors=np.full(SCAN.errors.shape, error))
+    flat.save(tmp_path / "scan.npz")
+    said = refused("train", tmp_path / "scan.npz", "--kind", kind)
+    assert "all 17 bins have the same content in every run; nothing can be learnt" in said
+
+
+def test_a_denominator_of_order_0_is_a_polynomial(tmp_path):
+    SCAN.save(tmp_path / "scan.npz")
+    call("train", tmp_path / "scan.npz", "--kind", "rational", "--order", "2/0", "-o", tmp_path / "s.npz")
+
+
+def test_data_far_out_of_reach_lead_to_the_bin(tmp_path):
+    """A datum in other units: it is asked for by name, whether the fit converges or not."""
+    objects = yoda.read(far_data(tmp_path))
+    path = next(iter(objects))
+    objects[path].values[2, 1] *= 1e4
+    yoda.write(tmp_path / "absurd.yoda", objects)
+    place = card(tmp_path / "card", tmp_path / "scan.npz", tmp_path / "absurd.yoda")
+    SCAN.save(tmp_path / "scan.npz")
+    result = CliRunner().invoke(main, ["fit", str(place)])
+    said = result.stderr + result.stdout
+    assert f"is the value, the unit or the error wrong in {path.removeprefix('/REF')}#2 (+" in said
+    assert result.exit_code in (0, 1)
+    if result.exit_code:
+        assert f"first look at {path.removeprefix('/REF')}#2" in said
+
+
+def test_a_value_as_it_was_printed_may_be_fixed(tmp_path):
+    scan = changed(theta=(np.s_[:, 0], SCAN.theta[:, 0] * 1.00000049 + 4.9e-7))
+    scan = replace(
+        scan, parameters=(replace(scan.parameters[0], low=float(scan.theta[:, 0].min())), *scan.parameters[1:])
+    )
+    scan.save(tmp_path / "scan.npz")
+    low = scan.parameters[0].low
+    printed = float(np.floor(low * 1e6) / 1e6)
+    assert printed < low
+    place = card(tmp_path / "card", tmp_path / "scan.npz", **{"fit: {": f"fit: {{fixed: {{a: {printed!r}}}, "})
+    call("fit", place)
+    kept = yaml.safe_load((place / "result.yaml").read_text())["parameters"]["a"]["value"]
+    assert kept == pytest.approx(low, abs=1e-9)

@@ -7,12 +7,13 @@ import h5py
 import numpy as np
 import pytest
 import toyline
+import yaml
 from calling import call
 
 from sbitune.data import yoda
 from sbitune.data.apprentice import write_data
 from sbitune.data.ipol_reader import read_ipol
-from sbitune.data.parameters import read_limits, read_values
+from sbitune.data.parameters import read_limits, read_points, read_values
 from sbitune.data.professor_results import read_result
 from sbitune.data.scan import Scan
 from sbitune.data.selection import read_weights
@@ -410,3 +411,37 @@ def test_one_combination_of_runs_is_learnt_from(toy, tmp_path):
     np.testing.assert_array_equal(one.mean, other.mean)
     for bad, said in (("rc.dat", "give a file and a line"), ("rc.dat:3", "has 3 combinations, 0 to 2")):
         assert said in call("train", place, "--combination", tmp_path / bad, code=2).stderr
+
+
+def test_of_a_card_what_is_not_named_is_as_in_its_tune(toy, tmp_path):
+    tuned = read_result_values(toy / "toy/result.yaml")
+    found = figures("predict", toy / "toy", "b=0.3", "-o", tmp_path / "p.yoda")["parameters"]
+    assert found == {"a": tuned["a"], "b": 0.3}
+
+
+def read_result_values(path) -> dict[str, float]:
+    return {name: row["value"] for name, row in yaml.safe_load(path.read_text())["parameters"].items()}
+
+
+def test_a_profile_over_a_range_that_is_asked_for(toy):
+    found = figures("profile", toy / "toy", "b", "--range", -0.9, 0.9, "--points", 7)["profile"]
+    np.testing.assert_allclose([float(x) for x in found], np.linspace(-0.9, 0.9, 7), atol=1e-9)
+    assert (
+        "--range -2 0.5: choose ends within -1 and 1"
+        in call("profile", toy / "toy", "b", "--range", -2, 0.5, code=2).stderr
+    )
+
+
+def test_points_that_were_proposed_become_runs(toy, tmp_path):
+    found = figures("propose", toy / "toy", "-n", 3, "-o", tmp_path / "extra.txt")
+    assert found["points"] == 3
+    (tmp_path / "run.in").write_text("{a} {b} {SEED}\n")
+    made = figures("sample", tmp_path / "extra.txt", "-o", tmp_path / "more", "-t", tmp_path / "run.in")
+    assert made["runs"] == 3
+    points = read_points(tmp_path / "extra.txt")
+    for name, row in zip(("0000", "0001", "0002"), points.points, strict=True):
+        assert list(read_values(tmp_path / "more" / name / "params.dat").values()) == row.tolist()
+    assert (
+        "the table has its points"
+        in call("sample", tmp_path / "extra.txt", "-o", tmp_path / "x", "-n", 3, code=2).stderr
+    )

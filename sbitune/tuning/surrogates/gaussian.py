@@ -158,6 +158,8 @@ def _find_groups(
     begin: list[Form] | None,
 ) -> tuple[np.ndarray, list[Form]]:
     """Deal the bins to groups and find the kernel of each: (n_bins,) group, and the kernels."""
+    if not runs.y.shape[1]:  # no bin changes
+        return np.zeros(0, int), [round_form(runs.x.shape[1], _FIRST_LENGTH)]
     rows = np.sort(random.permutation(len(runs.x))[: config.runs_for_lengths])
     some = Runs(runs.x[rows], runs.y[rows], runs.loud[rows])
     if begin is None:

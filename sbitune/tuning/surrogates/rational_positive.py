@@ -57,7 +57,7 @@ def _rows(n_parameters: int, order: int) -> np.ndarray:
     rows = np.ones((1, len(exponents)))
     for column in range(n_parameters):
         factor = table[exponents[:, column]].T
-        rows = (rows[:, None, :] * factor[None, :, :]).reshape(-1, len(exponents))
+        rows = (rows[:, None, :] * factor[None, :, :]).reshape(len(rows) * len(factor), len(exponents))
     rows.setflags(write=False)
     return rows
 

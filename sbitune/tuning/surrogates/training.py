@@ -87,7 +87,11 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
 
 
 def _check_size(scan: Scan) -> None:
-    """Raise `InputError` naming a run and a bin whose content is none: sums of squares would overflow."""
+    """Raise `InputError` naming a run and a bin whose content is none: sums of squares would overflow; or if no bin
+    changes.
+    """
+    if len(scan.runs) > 1 and not np.ptp(scan.values, axis=0).any() and not scan.errors.any():
+        raise InputError(f"scan: its {len(scan.bins)} bins are the same in all {len(scan.runs)} runs: nothing to learn")
     great = (np.abs(scan.values) > _GREATEST) | (scan.errors > _GREATEST)
     if great.any():
         described = describe_bad(great, scan.values, scan.errors, scan.bins, scan.runs)
