@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import click
 from rich.console import Console
@@ -131,13 +131,54 @@ def _show(figures: Figures) -> None:
             value = f"{value:.6g}"
         if isinstance(value, dict | list) and not value:
             value = "none"
-        if isinstance(value, dict | list):
+        if _is_table(value):
+            click.echo(f"{key}:")
+            for line in _table(value):
+                click.echo(f"  {line}")
+        elif isinstance(value, dict | list):
             click.echo(f"{key}:")
             items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
             for name, item in items:
                 click.echo("  " + (f"{name}: " if name is not None else "") + _short(item))
         else:
             click.echo(f"{key:<{width}}  {value}")
+
+
+def _is_table(value: Any) -> TypeGuard[dict[str, dict[str, Any]]]:
+    """Whether figures are rows of the same numbers: they are shown in columns."""
+    if not isinstance(value, dict) or len(value) < 2:
+        return False
+    rows = list(value.values())
+    if not all(isinstance(row, dict) and row and not isinstance(row, Said) for row in rows):
+        return False
+    first = set(rows[0])
+    cells = [cell for row in rows for cell in row.values()]
+    return all(set(row) <= first for row in rows) and all(_is_cell(cell) for cell in cells)
+
+
+def _is_cell(value: Any) -> bool:
+    return (
+        value is None or isinstance(value, str | int | float) or (isinstance(value, list | tuple) and len(value) == 2)
+    )
+
+
+def _table(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """Lines with the names of the rows flush left and everything else flush right."""
+    head = list(next(iter(rows.values())))
+    cells = [["", *head], *([str(name), *(_cell(row.get(key)) for key in head)] for name, row in rows.items())]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        f"{line[0]:<{widths[0]}}  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(line[1:], widths[1:], strict=True))
+        for line in cells
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, list | tuple):
+        return " ".join(_cell(part) for part in value)
+    return _short(value)
 
 
 def _short(item: Any) -> str:

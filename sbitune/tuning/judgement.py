@@ -32,7 +32,8 @@ def as_before(record: ResultRecord, before: ResultRecord) -> ResultRecord:
     answer = dict(record.answer)
     if before.answer.get("coverage", {}).get("fits", 0) > answer.get("coverage", {}).get("fits", 0):
         answer["coverage"] = before.answer["coverage"]
-    kept = {"observables": before.observables, "validation": before.validation, "answer": answer}
+    closure = max(record.closure, before.closure, key=lambda figures: figures.get("fits", 0))
+    kept = {"observables": before.observables, "validation": before.validation, "answer": answer, "closure": closure}
     return with_warnings(msgspec.structs.replace(record, **kept))
 
 

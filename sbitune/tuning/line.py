@@ -39,7 +39,7 @@ from sbitune.tuning.surrogates.training import Trained
 from sbitune.tuning.validation import POINTS, agreement, compare, merged_file, noise_of, read_on, run_points
 
 #: so many held-out runs are fitted as data after a training, at most
-_CLOSURE_RUNS = 12
+_CLOSURE_RUNS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,6 +279,15 @@ def keep_coverage(fitted: Fitted, found: Coverage) -> Fitted:
         return fitted
     answer = fitted.record.answer | {"coverage": found.figures()}
     record = with_warnings(msgspec.structs.replace(fitted.record, answer=answer))
+    records.write_record(fitted.loaded.output("result.yaml"), record)
+    return replace(fitted, record=record)
+
+
+def keep_closure(fitted: Fitted, found: Coverage) -> Fitted:
+    """Put closure of runs that were held out into `result.yaml`, in place of that of fewer runs."""
+    if len(found.values) < fitted.record.closure.get("fits", 0):
+        return fitted
+    record = with_warnings(msgspec.structs.replace(fitted.record, closure=found.figures()))
     records.write_record(fitted.loaded.output("result.yaml"), record)
     return replace(fitted, record=record)
 
