@@ -1,5 +1,6 @@
 """`sbitune ls`: what there is."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def _card_keys(pattern: str) -> Figures:
 def _content(place: str, pattern: str) -> Figures:
     from sbitune.data import measured
     from sbitune.data.errors import InputError
+    from sbitune.data.professor import Reading
     from sbitune.data.reference import read_reference
     from sbitune.tuning.scanning import load_scan
 
@@ -104,14 +106,22 @@ def _content(place: str, pattern: str) -> Figures:
         )
     if (other := _other_file(path, pattern) or _unmade(path, pattern)) is not None:
         return other
-    return _scan(load_scan(place), path, pattern)
+    try:
+        return _scan(load_scan(place), path, pattern)
+    except InputError as error:  # to look at a scan with faults is no fault: it is shown with what is wrong
+        told = [str(error)]
+        try:
+            scan = load_scan(place, Reading((), "drop", "drop", tell=told.append))
+        except InputError:
+            raise error from None
+    return _scan(scan, path, pattern, told)
 
 
-def _scan(scan: Any, path: Path, pattern: str) -> Figures:
+def _scan(scan: Any, path: Path, pattern: str, told: Sequence[str] = ()) -> Figures:
     """What a scan holds."""
     from sbitune.data.examination import examine
 
-    found = {"found": [str(finding) for finding in examine(scan)]}
+    found = {"found": [*told, *(str(finding) for finding in examine(scan))]}
     return {
         "runs": len(scan.runs),
         "parameters": range_rows(scan.parameters),

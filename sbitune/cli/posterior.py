@@ -11,7 +11,7 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.command("posterior")
 @click.argument("card")
 @click.option("--warmup", type=click.IntRange(min=20), default=150, show_default=True, help="Draws that are not kept.")
-@click.option("--samples", type=click.IntRange(min=4), default=400, show_default=True, help="Draws of each chain.")
+@click.option("--samples", type=click.IntRange(min=4), default=1000, show_default=True, help="Draws of each chain.")
 @click.option("--chains", type=click.IntRange(min=2), default=4, show_default=True)
 @click.option(
     "--predictions", type=click.IntRange(min=20),
@@ -39,7 +39,7 @@ def command(
     probability of a larger chi2. Writes the samples, and a page with their picture. The .json has groups of
     arviz: posterior, sample_stats, posterior_predictive (contents measured again), log_likelihood, observed_data.
 
-    Example: sbitune posterior tunes/lep --samples 1000 -o posterior.npz
+    Example: sbitune posterior tunes/lep --samples 3000 -o posterior.npz
     """
     import jax
 

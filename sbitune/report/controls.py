@@ -96,13 +96,28 @@ def _marks(parameter: Parameter, record: ParameterRecord) -> str:
     return "".join(marks)
 
 
+def _brief(titles: list[str]) -> list[str]:
+    """Titles without the words that all begin with, as those of paths do: the column is narrow.
+
+    >>> _brief(["PDG/d02-x01", "PDG/d13-x01"]), _brief(["Thrust", "Sphericity"])
+    (['d02-x01', 'd13-x01'], ['Thrust', 'Sphericity'])
+    """
+    if len(titles) < 2:
+        return titles
+    first, last = min(titles), max(titles)  # what these share, all do
+    alike = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    cut = first[:alike].rfind("/") + 1
+    return [title[cut:] for title in titles]
+
+
 def _table(panels: list[Panel]) -> str:
     rows = []
+    brief = _brief([plain(panel.title) for panel in panels])
     for i, panel in enumerate(panels):
         # observables of one bin share a figure, the first
         place, title = ("#move" if len(panel.low) == 1 else f"#live-{i}"), html.text(plain(panel.title))
         rows.append(
-            f'<tr data-line><td><a href="{place}" title="{title}">{title}</a></td>'
+            f'<tr data-line><td><a href="{place}" title="{title}">{html.text(brief[i])}</a></td>'
             '<td class="number"></td><td class="number"></td></tr>'
         )
     head = f'<tr><th>observable</th><th class="number">chi2</th>{_CHANGE}</tr>'

@@ -67,6 +67,14 @@ def _made_of(fitted: Fitted) -> str:
     return f"<!-- made of {' '.join(str(fitted.record.provenance[n]) for n in ('card', 'reference', 'scan'))} -->"
 
 
+def _fitted(tune: Tune, i: int) -> str:
+    """Value and error; of a parameter at a limit how far its interval goes to either side."""
+    name, value = tune.names[i], f"{tune.values[i]:.5g}"
+    if name in tune.at_limit and name in tune.minos:
+        return f"{value} {tune.minos[name][0]:+.2g} {tune.minos[name][1]:+.2g}"
+    return f"{value} ± {tune.errors[i]:.2g}" if tune.errors[i] > 0 else f"{value} (at its limit)"
+
+
 def _table(posterior: Posterior, tune: Tune) -> str:
     ratio = half_widths(posterior, tune)
     rows = []
@@ -76,7 +84,7 @@ def _table(posterior: Posterior, tune: Tune) -> str:
         low, high = posterior.intervals()[i]
         d = posterior.diagnoses[name]
         rows.append(
-            (name, f"{tune.values[i]:.5g} ± {tune.errors[i]:.2g}", f"{posterior.mean[i]:.5g}",
+            (name, _fitted(tune, i), f"{posterior.mean[i]:.5g}",
              f"{posterior.errors[i]:.2g}", f"{low:.5g} to {high:.5g}", f"{ratio[name]:.2f}", f"{d.r_hat:.3f}",
              f"{d.ess:.0f}")
         )  # fmt: skip

@@ -149,7 +149,8 @@ def _number(value: float, error: float) -> str:
     if error <= 0:
         return f"{value:.6g}"
     digits = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{min(digits, 8)}f}"
+    text = f"{value:.{min(digits, 8)}f}"
+    return text if float(text) != 0 or value == 0 else f"{value:.2g}"
 
 
 def _parameter_row(name: str, p: ParameterRecord) -> list[object]:

@@ -26,7 +26,7 @@ from sbitune.tuning.matching import Matched
 from sbitune.tuning.models import as_scan, matched_with, open_model
 from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, write_record
 from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.surrogates.ipol import IpolSurrogate
+from sbitune.tuning.surrogates.ipol import IpolSurrogate, told_of
 
 
 def within_limits(
@@ -84,6 +84,9 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     notes = [*tune.notes, *matched.notes]
     if isinstance(model, IpolSurrogate) and not model.interpolation.error:
         notes.append(f"{Path(wanted.source).name} holds no errors: predictions are taken to be exact")
+        reporter.say(notes[-1])
+    if isinstance(model, IpolSurrogate) and (told := told_of(model.interpolation)):
+        notes.append(f"{Path(wanted.source).name} stands for another surrogate: {told}")
         reporter.say(notes[-1])
     record = _record(replace(tune, notes=tuple(notes)), matched, wanted.source, recognise(wanted.source), config)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))

@@ -39,6 +39,7 @@ class InverseRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     high68: float
     fit: float
     fit_error: float
+    """At a limit how far into the range its interval goes."""
     difference: float | None
     """In errors of the fit; None where it has none or the parameter is fixed, as the next three."""
     difference_of_width: float | None
@@ -178,7 +179,7 @@ def _record(
             low68=float(low),
             high68=float(high),
             fit=float(tune.values[i]),
-            fit_error=float(tune.errors[i]),
+            fit_error=float(tune.quoted_errors[i]),
             **_compared(compared, name),
         )
     notes = [*([] if on_runs is None else (f"on runs held out, {n}" for n in on_runs.notes())), *summary.notes]

@@ -1,13 +1,14 @@
 """Closure: runs that a surrogate has not seen, fitted as data. Do quoted errors hold the truth as often as they claim?
 
-    python tests/benchmarks/bench_closure.py [--quick] [--pythia SCAN] [--card CARD] [--kinds PATTERN]
+    python tests/benchmarks/bench_closure.py [--quick] [--pythia SCAN] [--card CARD] [--scans PATTERN] [--kinds PATTERN]
 
 Scans are those of bench_surrogates.py that a generator made: with `--pythia` one that is there, of which a tenth is
 held out (`sbitune scan tests/benchmarks/three` makes one of 343 runs, 3 parameters and 235 bins), and `flavour`,
 450 + 50 runs of 8 parameters (shared/scans/flavour beside the checkout; left out where it is absent; two of the 50 lie
 outside the box of the 450 and are counted as failed), and the same 500 runs of which every fifth is held out. With
 `--card` the scan of a card that was run (tunes/lep), of which every fifth run is held out, three times with another
-first one. `--quick` leaves out networks and rational functions, `--kinds` all whose name does not match.
+first one. `--quick` leaves out networks and rational functions, `--kinds` and
+`--scans` all whose name does not match.
 
 For every kind: how often 68 % and 95 % intervals hold the truth, each with its standard error, as they should that know
 of limits within reach, and as they are quoted; width of (fitted - true)/error; mean of |fitted - true|/|true| in per
@@ -102,9 +103,12 @@ def main() -> None:
     parser.add_argument("--pythia", metavar="SCAN", help="a scan that is there")
     parser.add_argument("--card", help="a card whose scan was run")
     parser.add_argument("--kinds", default="", metavar="PATTERN", help="regular expression that names must match")
+    parser.add_argument("--scans", default="", metavar="PATTERN", help="the same of scans")
     options = parser.parse_args()
     slow = (NetworkConfig, RationalConfig)
     for name, splits in cases(options.pythia, options.card):
+        if not re.search(options.scans, name):
+            continue
         sizes = " and ".join(f"{len(used.runs)} + {len(held.runs)}" for used, held in splits)
         print(f"\n{name}: {sizes} runs, {len(splits[0].used.parameters)} parameters")
         print(

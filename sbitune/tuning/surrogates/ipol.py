@@ -31,6 +31,10 @@ from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 _POINTS_PER_TERM, _FEWEST_POINTS, _CHECKS = 4, 256, 512
 
 
+#: how the summary of a file begins
+WRITTEN = "written by sbitune: "
+
+
 class _Group(NamedTuple):
     """Bins whose polynomials have one order and one box."""
 
@@ -153,7 +157,9 @@ def to_ipol(surrogate: Surrogate, runs: tuple[str, ...] = (), seed: int = 1) -> 
     values = legendre_to_monomials(len(surrogate.parameters), order) @ legendre
     low, high = np.array([(p.low, p.high) for p in surrogate.parameters]).T
     named = runs if all(map(is_word, runs)) else ()
-    header = {"ProfVersion": "2.4.0", "Summary": "written by sbitune"}
+    note = _note(exact, order, off, error_off)
+    # a line of the format: who reads the file learns how good it is
+    header = {"ProfVersion": "2.4.0", "Summary": WRITTEN + note}
     interpolation = Interpolation(
         surrogate.parameters,
         surrogate.bins,
@@ -162,7 +168,13 @@ def to_ipol(surrogate: Surrogate, runs: tuple[str, ...] = (), seed: int = 1) -> 
         named,
         header | ({"NumInputs": str(len(runs))} if runs else {}),
     )
-    return interpolation, Accuracy(exact, order, *off, error_order, *error_off, _note(exact, order, off, error_off))
+    return interpolation, Accuracy(exact, order, *off, error_order, *error_off, note)
+
+
+def told_of(interpolation: Interpolation) -> str:
+    """What an `ipol.dat` of sbitune says of the surrogate that it was made from; nothing of others."""
+    summary = interpolation.header.get("Summary", "")
+    return summary.removeprefix(WRITTEN) if summary.startswith(WRITTEN) else ""
 
 
 def _note(exact: bool, order: int, off: tuple[float, float], error_off: tuple[float, float]) -> str:
