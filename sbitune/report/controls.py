@@ -1,5 +1,7 @@
 """Sliders, buttons and the table of chi2 beside the figures that move."""
 
+import re
+
 import numpy as np
 
 from sbitune.data.scan import Parameter
@@ -97,12 +99,12 @@ def _marks(parameter: Parameter, record: ParameterRecord) -> str:
 
 
 def _brief(titles: list[str]) -> list[str]:
-    """Titles without the words that all begin with, as those of paths do: the column is narrow.
+    """Titles that are paths without the directories that all have: the column is narrow.
 
     >>> _brief(["PDG/d02-x01", "PDG/d13-x01"]), _brief(["Thrust", "Sphericity"])
     (['d02-x01', 'd13-x01'], ['Thrust', 'Sphericity'])
     """
-    if len(titles) < 2:
+    if len(titles) < 2 or not all(re.fullmatch(r"[\w/.:#+-]+", title) for title in titles):
         return titles
     first, last = min(titles), max(titles)  # what these share, all do
     alike = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
