@@ -1,21 +1,29 @@
 """Training and fit of a large tune: 500 runs x 1000 bins x 8 parameters, made here.
 
-    python tests/benchmarks/bench_fits.py [--runs 500] [--bins 1000] [--parameters 8]
+    python tests/benchmarks/bench_fits.py [--runs 500] [--bins 1000] [--parameters 8] [--whole KIND ...]
 
-Prints seconds of the wall clock and of the CPU, imports not counted, and how far the fit is from the truth.
+Prints seconds of the wall clock and of the CPU, imports not counted, and how far the fit is from the truth. With
+`--whole` the command `sbitune tune` is timed on a card of such a scan, with surrogates of these kinds (auto, say):
+training, held-out runs, fit, tension, toys for goodness and coverage, and the report.
 """
 
 import argparse
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scatters import scatters_of
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Measured, Problem
@@ -50,6 +58,20 @@ def make(runs: int, bins: int, parameters: int) -> tuple[Scan, Measured]:
     return scan, Measured(np.arange(bins), places, values, 0.01 * base, none, one)
 
 
+def whole(directory: Path, scan: Scan, measured: Measured, kind: str) -> None:
+    """Run `sbitune tune` on a card of the scan."""
+    directory.mkdir()
+    scan.save(directory / "scan.npz")
+    data = scatters_of(measured.bins, measured.values, measured.errors)
+    yoda.write(directory / "data.yoda", data)
+    (directory / "card.yaml").write_text(
+        f"title: {kind}\nscan: {{directory: scan.npz}}\nreference: [data.yoda]\nobservables: {{/TOY: 1}}\n"
+        f"surrogate: {{kind: {kind}}}\n"
+    )
+    command = [str(Path(sys.executable).with_name("sbitune")), "tune", str(directory)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def timed(what: str, work: Callable[[], Any]) -> Any:
     """Do it and print how long it took."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -64,6 +86,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--bins", type=int, default=1000)
     parser.add_argument("--parameters", type=int, default=8)
+    parser.add_argument("--whole", nargs="+", default=[], metavar="KIND", help="kinds of surrogates of whole tunes")
     options = parser.parse_args()
     scan, measured = make(options.runs, options.bins, options.parameters)
     print(f"{options.runs} runs, {options.bins} bins, {options.parameters} parameters")
@@ -75,6 +98,9 @@ def main() -> None:
         tune = timed(f"{name}: fit, 8 starts, MINOS", lambda s=surrogate: fit(Problem(s, measured), FitConfig()))
         pulls = (tune.values - TRUTH) / tune.errors
         print(f"{'':4}rms of (fitted - true)/error {np.sqrt(np.mean(pulls**2)):.2f}, {tune.status}")
+    with tempfile.TemporaryDirectory() as place:
+        for kind in options.whole:
+            timed(f"sbitune tune, {kind}", lambda kind=kind: whole(Path(place) / kind, scan, measured, kind))
     print(f"largest memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
 
 
