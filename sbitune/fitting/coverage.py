@@ -232,7 +232,7 @@ def _minimise(quick: Quick, values: np.ndarray, true: np.ndarray, thorough: bool
     found = []
     for start in () if thorough else (quick.frame.centre, true):
         with contextlib.suppress(ComputationError):  # far away in a narrow valley
-            found.append(quick.minimise(values, start))
+            found.append(quick.minimise(values, start, held=quick.hold_for_toys(true)))
     if found:
         return min(found, key=lambda point: point.value)
     return quick.minimise(values, _thorough_fit(quick.problem, values))

@@ -14,7 +14,7 @@ from scipy.optimize import lsq_linear
 
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.frame import Frame
-from sbitune.fitting.objective import invert, is_likelihood
+from sbitune.fitting.objective import MOST_BINS, invert, is_likelihood
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.response import Response
 
@@ -78,6 +78,7 @@ class Quick:
         self._base = problem.measured.covariance(problem.correlation)
         self._weights = problem.measured.weights
         self._start: _Start | None = None
+        self._toys: tuple[bytes, Held] | None = None
 
     def total(self, u: np.ndarray) -> np.ndarray:
         """V (n_bins, n_bins) at u."""
@@ -86,6 +87,16 @@ class Quick:
     def hold(self, u: np.ndarray) -> Held:
         """V at u. Raises `ComputationError` if it cannot be inverted."""
         return Held(*invert(self.total(u), self.problem.measured.bins))
+
+    def hold_for_toys(self, u: np.ndarray) -> Held | None:
+        """V at u, for all toys that are thrown there, where there are so many bins that inverting it for every toy
+        takes longer than all else, and its change with a toy's minimum is of second order; None where it moves.
+        """
+        if len(self._base) <= MOST_BINS or self.is_likelihood:
+            return None
+        if self._toys is None or self._toys[0] != u.tobytes():
+            self._toys = (u.tobytes(), self.hold(u))
+        return self._toys[1]
 
     def point(self, values: np.ndarray, u: np.ndarray, held: Held | None = None) -> Point:
         """The objective for measured `values` (n_bins,): the likelihood, or the weighted chi2 with V held."""
@@ -132,9 +143,11 @@ class Quick:
 
     def _descend(self, values: np.ndarray, u: np.ndarray, fixed: frozenset[int], held: Held | None) -> Point:
         u, free = np.clip(np.where(self.frame.fixed, self.frame.centre, u), *self.frame.limits.T), self._free(fixed)
-        start = self._prepare(u)
-        point = self._point(values, u, start.mean, held or start.held)
-        curvature = start.curvature if held is None else self._curvature(u, held)
+        if held is None:
+            start = self._prepare(u)
+            point, curvature = self._point(values, u, start.mean, start.held), start.curvature
+        else:
+            point, curvature = self.point(values, u, held), self._curvature(u, held)
         gradient = self.gradient(point)
         for _ in range(_STEPS):
             low, high = self.frame.limits[free].T - point.u[free]

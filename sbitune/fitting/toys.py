@@ -186,7 +186,7 @@ def _fit_block(problem: Problem, frame: Frame, u: np.ndarray, errors: bool, bloc
 
 def _fit_one(quick: Quick, u: np.ndarray, values: np.ndarray, errors: bool) -> "_Row | str":
     try:
-        point = quick.minimise(values, u)
+        point = quick.minimise(values, u, held=quick.hold_for_toys(u))
         spread = np.sqrt(np.diag(quick.parabola(values, point).covariance)) if errors else None
         return _Row(point.u, spread, rise(quick, values, point, u), point.terms(quick.problem.measured.weights))
     except ComputationError as error:

@@ -181,3 +181,15 @@ def test_a_minimum_near_the_middle_is_not_taken_for_the_lowest() -> None:
     assert np.median(found.values) == pytest.approx(1.8, abs=0.05)  # from the middle alone: 0.23
     assert found.width[0] == pytest.approx(1, abs=4 / np.sqrt(400))
     assert found.inside(1.0).mean() == pytest.approx(0.683, abs=4 * np.sqrt(0.683 * 0.317 / 200))
+
+
+def test_of_very_many_bins_toys_share_the_covariance_of_their_truth() -> None:
+    model = linear_model(n_bins=620, error=0.2)
+    with jax.enable_x64(True):
+        problem = Problem(model, measure(model, TRUTH, np.full(620, 0.3)))
+    found = coverage(jax.random.key(2), problem, TRUTH, 60)
+    assert not found.failed
+    assert found.width == pytest.approx(np.ones(2), abs=4 / np.sqrt(120))
+    assert np.abs(found.bias).max() < 4 / np.sqrt(60)
+    # chi2 of data that scatter with V, in the covariance V
+    assert found.chi2_per_ndf == pytest.approx(1, abs=4 * np.sqrt(2 / 618 / 60))
