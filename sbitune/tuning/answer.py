@@ -48,6 +48,10 @@ _HELD = (
     "then no proof of the model"
 )
 
+_WEIGHTS_HELD = (
+    "weights were chosen from this data, and toys hold them: how they would change with other data is not seen"
+)
+
 
 def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET) -> Answer:
     """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do."""
@@ -64,6 +68,8 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
     except ComputationError as error:  # it takes more bins to judge a fit than to make one
         tune = replace(tune, notes=(*tune.notes, f"what disagrees with what cannot be told: {error}"))
     goodness = covered = None
+    if chosen is not None and config.toys:
+        tune = replace(tune, notes=(*tune.notes, _WEIGHTS_HELD))
     if any(row.fitted for row in extra.theory):
         tune = replace(tune, notes=(*tune.notes, _HELD))
     if config.toys:

@@ -58,3 +58,9 @@ def test_weights_that_are_chosen_are_told_beside_the_tune_without_them():
     plain = fitted()
     for name, value, error in zip(plain.names, plain.values, plain.errors, strict=True):
         assert about["as_given"][name] == {"value": pytest.approx(value), "error": pytest.approx(error)}
+
+
+def test_toys_that_hold_what_the_data_chose_are_noted():
+    problem = Problem(MODEL, MEASURED)
+    config = FitConfig(starts=1, minos=False, toys=2, automatic_weights=True, weight_fits=12)
+    assert any("toys hold them" in note for note in find_answer(problem, config).tune.notes)
