@@ -40,13 +40,13 @@ def command(
     Example: sbitune sample limits.dat -o scan -n 100 -t run.in
     """
     from sbitune.data.errors import InputError
+    from sbitune.data.parameters import is_table
     from sbitune.tuning.models import card_at
     from sbitune.tuning.sampling import (
         check_templates,
         design_in_limits,
         design_of_card,
         design_of_table,
-        is_table,
         read_templates,
         write_design,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text
 from sbitune.data.mcnntunes import SUFFIXES, TAG
+from sbitune.data.parameters import is_number
 from sbitune.data.professor import PARAMETER_FILES
 
 Kind = Literal[
@@ -122,17 +123,9 @@ def _text(path: Path) -> Kind:
     rows = [words for line in lines if (words := line.split(" #")[0].split()) and not words[0].startswith("#")]
     if rows and rows[0][0][0] in "/.^(":
         return "weights"
-    if rows and all(2 <= len(words) <= 3 and all(map(_is_number, words[1:])) for words in rows):
+    if rows and all(2 <= len(words) <= 3 and all(map(is_number, words[1:])) for words in rows):
         return "limits" if any(len(words) == 3 for words in rows) else "parameters"
     raise InputError(
         f"{path}: like no file that sbitune knows: ipol.dat, results.txt, a weight file (PATH WEIGHT), limits "
         "(NAME low high), parameters (NAME value), YODA, scan, surrogate.npz, result.yaml"
     )
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

@@ -106,6 +106,21 @@ def read_points(path: str | Path) -> Table:
     return Table(tuple(names), np.array(rows), tuple(number for number, _ in lines[1:]))
 
 
+def is_table(path: str | Path) -> bool:
+    """Whether a file is a table of points and no limits file: its first line names parameters alone."""
+    lines = _lines(path, "limits file or table of points")
+    return bool(lines) and not any(is_number(word) for word in lines[0][1])
+
+
+def is_number(word: str) -> bool:
+    """Whether a word can be read as a number."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def write_points(path: str | Path, names: Sequence[str], points: np.ndarray, comments: Sequence[str] = ()) -> None:
     """Write a table of points (n_points, n_parameters) whole or not at all; the numbers are read back exactly."""
     rows = [" ".join(names), *(" ".join(repr(float(x)) for x in point) for point in points)]

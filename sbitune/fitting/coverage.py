@@ -88,6 +88,11 @@ class Coverage:
         return np.sqrt(np.mean(self.roots**2, axis=0))
 
     @property
+    def total_width(self) -> float:
+        """The rms of all roots."""
+        return float(np.sqrt(np.mean(self.roots**2)))
+
+    @property
     def width_error(self) -> float:
         """Standard error of the rms of all roots: fits are independent, the parameters of one fit need not be."""
         squares = np.mean(self.roots**2, axis=1)
@@ -133,7 +138,7 @@ class Coverage:
             "coverage68_error": _error(of68, CLAIM68),
             "coverage95": float(of95.mean()),
             "coverage95_error": _error(of95, CLAIM95),
-            "pull_width": float(np.sqrt(np.mean(self.roots**2))),
+            "pull_width": self.total_width,
             "pull_width_error": self.width_error,
             "quoted68": float(np.mean(self.quoted**2 < 1.0)),
             "quoted95": float(np.mean(self.quoted**2 < _RISE95)),
@@ -158,7 +163,7 @@ class Coverage:
                 said.append(
                     f"{words} intervals hold the truth in {100 * inside.mean():.1f} % of cases: errors are {size}"
                 )
-        width = float(np.sqrt(np.mean(self.roots**2)))
+        width = self.total_width
         if abs(width - 1) > _TOLERATED * self.width_error and not said:
             said.append(f"errors are too {_size(width > 1)}: the width of all pulls is {width:.2f}")
         for i, (name, bias) in enumerate(zip(self.names, self.bias, strict=True)):

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from sbitune.plots.observables import step_line
+from sbitune.plots.observables import set_along, step_line
 from sbitune.plots.parameters import short
 from sbitune.plots.style import COLOURS, drawing, new_figure, set_title
 
@@ -37,7 +36,7 @@ def plot_responses(
         for i, name in enumerate(short(list(names))):
             colour, dashes = _CYCLE[i % len(_CYCLE)], "-" if i < len(_CYCLE) else "--"
             axes.plot(*step_line(low, high, responses[:, i]), dashes, color=colour, lw=1.2, label=name)
-        _along(axes, low, high)
+        set_along(axes, low, high)
         axes.set_ylabel(label)
         set_title(axes, title)
         figure.legend(loc="outside lower center", ncols=3, fontsize=7)
@@ -97,16 +96,10 @@ def plot_pulls_of_bins(low: np.ndarray, high: np.ndarray, mean: np.ndarray, widt
         axes.plot(*step_line(low, high, mean), color=COLOURS["tuned"], lw=1.2, label="mean")
         for height in (-1.0, 0.0, 1.0):
             axes.axhline(height, color="black", lw=0.6, ls="-" if height == 0 else ":")
-        _along(axes, low, high)
+        set_along(axes, low, high)
         reach = max(1.5, 1.2 * float(np.nanmax(width, initial=0.0)))
         axes.set_ylim(-reach, reach)
         axes.set_ylabel("pull, all errors")
         set_title(axes, title)
         axes.legend(ncols=2)
         return figure
-
-
-def _along(axes: Axes, low: np.ndarray, high: np.ndarray) -> None:
-    axes.set_xlim(low.min(), high.max())
-    if low.min() > 0 and high.max() > 50 * low.min():
-        axes.set_xscale("log")

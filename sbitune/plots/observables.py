@@ -80,8 +80,13 @@ def set_scales(axes: Axes, panel: Panel) -> None:
     if values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
         axes.set_ylim(0.4 * values.min(), 3 * values.max())
-    axes.set_xlim(panel.low.min(), panel.high.max())
-    if panel.low.min() > 0 and panel.high.max() > 50 * panel.low.min():
+    set_along(axes, panel.low, panel.high)
+
+
+def set_along(axes: Axes, low: np.ndarray, high: np.ndarray) -> None:
+    """Set the range of x to that of bins with edges low and high (n_bins,), logarithmic where it asks to be."""
+    axes.set_xlim(low.min(), high.max())
+    if low.min() > 0 and high.max() > 50 * low.min():
         axes.set_xscale("log")
 
 

@@ -213,7 +213,7 @@ def _drawn(
     """Where things are drawn."""
     observables = []
     for (path, panel), frame in zip(shown, frames, strict=True):
-        one: dict[str, Any] = {"bins": bins_of(fitted.measured, path).tolist()}
+        one: dict[str, Any] = {"bins": bins_of(fitted.measured.bins, path).tolist()}
         if frame is not None:
             one |= {"low": panel.low.tolist(), "high": panel.high.tolist(), "data_errors": panel.data.errors.tolist()}
             one["boxes"] = [asdict(box) for box in frame.boxes]

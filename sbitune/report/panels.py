@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sbitune.data.bins import Bins
 from sbitune.data.paths import analysis_of, reference_key
-from sbitune.fitting.problem import Measured
 from sbitune.plots.observables import Curve, Panel
 from sbitune.tuning.line import Fitted, validation_files
 from sbitune.tuning.validation import read_on
 
 
-def bins_of(measured: Measured, path: str) -> np.ndarray:
-    """(n_bins,) which of the measured bins a figure of `path` shows, from low to high."""
-    mine = measured.bins.of(path)
-    return mine[np.argsort(measured.bins.low[mine])]
+def bins_of(bins: Bins, path: str) -> np.ndarray:
+    """(n,) which of the bins a figure of `path` shows, from low to high."""
+    mine = bins.of(path)
+    return mine[np.argsort(bins.low[mine])]
 
 
 def panels(fitted: Fitted) -> Iterator[tuple[str, Panel]]:
@@ -23,7 +23,7 @@ def panels(fitted: Fitted) -> Iterator[tuple[str, Panel]]:
     runs = {name: read_on(path, measured.bins) for name, path in validation_files(fitted.loaded).items()}
     mean, error = (np.asarray(part)[0] for part in fitted.surrogate.predict_many(fitted.theta[None]))
     for path in measured.bins.paths():
-        mine = bins_of(measured, path)
+        mine = bins_of(measured.bins, path)
         inside = measured.indices[mine]
         scan = fitted.scan.values[:, inside]
         curves = {name: Curve(run.values[mine], run.errors[mine]) for name, run in runs.items()}

@@ -12,6 +12,7 @@ from sbitune.plots.posterior import plot_corner, plot_predictive
 from sbitune.plots.style import to_svg
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
+from sbitune.tuning.record import made_of
 
 #: stands beside the card
 PAGE = "posterior.html"
@@ -64,7 +65,7 @@ def link_to_posterior(fitted: Fitted) -> str:
 
 def _made_of(fitted: Fitted) -> str:
     """A comment that tells pages of different fits apart."""
-    return f"<!-- made of {' '.join(str(fitted.record.provenance[n]) for n in ('card', 'reference', 'scan'))} -->"
+    return f"<!-- made of {' '.join(made_of(fitted.record).values())} -->"
 
 
 def _fitted(tune: Tune, i: int) -> str:

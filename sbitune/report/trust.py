@@ -96,7 +96,7 @@ def _inverse(inverse: InverseRecord | None) -> list[str]:
     if inverse is None:
         return []
     rows = [
-        (name, f"{row.fit:.5g} ± {row.fit_error:.2g}" if row.fit_error > 0 else f"{row.fit:.5g}",
+        (name, _spell(row.fit, row.fit_error),
          f"{row.mean:.5g} ± {row.sd:.2g}", f"{row.low68:.5g} to {row.high68:.5g}",
          "" if row.difference is None else f"{row.difference:+.2f}", "" if row.width is None else f"{row.width:.2f}")
         for name, row in inverse.parameters.items()
@@ -177,11 +177,12 @@ def _weights(record: ResultRecord) -> list[str]:
 
 
 def _both_tunes(record: ResultRecord, given: dict[str, Any]) -> list[tuple[str, str, str]]:
-    def spell(value: float, error: float) -> str:
-        return f"{value:.5g} ± {error:.2g}" if error > 0 else f"{value:.5g}"
-
     rows = record.parameters.items()
-    return [(name, spell(p.value, p.error), spell(given[name]["value"], given[name]["error"])) for name, p in rows]
+    return [(name, _spell(p.value, p.error), _spell(given[name]["value"], given[name]["error"])) for name, p in rows]
+
+
+def _spell(value: float, error: float) -> str:
+    return f"{value:.5g} ± {error:.2g}" if error > 0 else f"{value:.5g}"
 
 
 def _of_the_others(p: float | None) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from sbitune.plots.bins import plot_matrix, plot_pulls, plot_pulls_of_bins, plot
 from sbitune.plots.observables import Curve, Panel, plot_observable, plot_single_bins
 from sbitune.plots.style import to_svg
 from sbitune.report import html
+from sbitune.report.panels import bins_of
 from sbitune.tuning.envelopes import Envelopes, reach_of_observables
 from sbitune.tuning.residuals import Group, Residuals, by_observable, by_run, columns_of, overall, worst
 from sbitune.tuning.sensitivities import Sensitivities, sensitivities_of_observables
@@ -117,8 +118,7 @@ def _row(group: Group) -> tuple[object, ...]:
 def _observables(bins: Bins) -> Iterator[tuple[str, np.ndarray]]:
     """(path, its bins from low to high) of every observable."""
     for path in bins.paths():
-        mine = bins.of(path)
-        yield path, mine[np.argsort(bins.low[mine])]
+        yield path, bins_of(bins, path)
 
 
 def _write(path: str | Path, title: str, top: list[str], figures: list[str]) -> None:

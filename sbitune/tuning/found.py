@@ -16,7 +16,7 @@ from sbitune.tuning.envelopes import find_envelopes
 #: kind of a finding: runs, bins or parameters that a reader left out
 LEFT_OUT = "left out of the scan"
 #: kind of a finding, and errors that no generator is away from data that mean the same
-OUTSIDE, _ABSURD = "data outside the scan's envelope", 50.0
+_OUTSIDE, _ABSURD = "data outside the scan's envelope", 50.0
 #: how messages about what is left out begin
 _SAYS_LEFT_OUT = "left out: "
 
@@ -107,7 +107,7 @@ def fit_findings(scan: Scan, measured: Measured, predicted: bool = False) -> tup
     if absurd:
         named = ", ".join(f"{label} ({away:+.2g})" for label, away in absurd[:3])
         done = f"is the value, the unit or the error wrong in {named}? {done[0].upper()}{done[1:]}"
-    return (Finding(OUTSIDE, said, where, done),)
+    return (Finding(_OUTSIDE, said, where, done),)
 
 
 def farthest(found: tuple[Finding, ...]) -> str:

@@ -19,7 +19,7 @@ from sbitune.tuning.inverse.storage import save_inverse
 from sbitune.tuning.inverse.summary import Comparison, InverseSummary, compare
 from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.record import ResultRecord, tune_of
+from sbitune.tuning.record import made_of, tune_of
 from sbitune.tuning.scanning import need_scan
 from sbitune.tuning.surrogates.choice import train_chosen
 from sbitune.tuning.yamlfile import read_card
@@ -158,11 +158,7 @@ def read_inverse(fitted: Fitted) -> InverseRecord | None:
         raise InputError(
             f"{error}; run `sbitune inverse {fitted.loaded.directory}` again, or take the file away"
         ) from error
-    return record if record.made_of == _made_of(fitted.record) else None
-
-
-def _made_of(record: ResultRecord) -> dict[str, str]:
-    return {name: str(record.provenance[name]) for name in ("card", "reference", "scan")}
+    return record if record.made_of == made_of(fitted.record) else None
 
 
 def _record(
@@ -203,7 +199,7 @@ def _record(
         calibration_on_runs=None if on_runs is None else _calibration(on_runs),
         config=model.config,
         seed=seed,
-        made_of=_made_of(fitted.record),
+        made_of=made_of(fitted.record),
     )
 
 

@@ -1,7 +1,7 @@
 """The whole line, from a card to a tune: each stage is a function, each leaves a file, each resumes."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, replacing, write_arrays, write_text
 from sbitune.data.histograms import Histograms
 from sbitune.data.reference import Reference
@@ -148,9 +149,10 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         _remove(loaded, "result.yaml", "tune.cmnd", "validation.yoda", "report.html")
         raise ComputationError(f"{error}{farthest(outside)}") from error
     tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
-    record = _record(loaded, scan, surrogate, reference, matched, tune)
+    found = scan_findings(loaded, scan)
+    record = _record(loaded, scan, surrogate, reference, matched, tune, found)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
-    record = with_warnings(records.with_findings(record, (*scan_findings(loaded, scan), *outside)))
+    record = with_warnings(records.with_findings(record, (*found, *outside)))
     before = _record_before(loaded)
     if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):
         record = as_before(record, before)
@@ -195,7 +197,13 @@ def _remove(loaded: LoadedCard, *names: str) -> None:
 
 
 def _record(
-    loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reference: Reference, matched: Matched, tune: Tune
+    loaded: LoadedCard,
+    scan: Scan,
+    surrogate: Surrogate,
+    reference: Reference,
+    matched: Matched,
+    tune: Tune,
+    found: Sequence[Finding],
 ) -> ResultRecord:
     card = loaded.card
     data = np.concatenate([reference.values, reference.errors])
@@ -204,7 +212,7 @@ def _record(
     )
     origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
     excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
-    for finding in scan_findings(loaded, scan):
+    for finding in found:
         if finding.kind == LEFT_OUT:
             excluded += [{"bin": name, "reason": "left out when the scan was read"} for name in finding.where]
     return records.make_record(tune, card.title, excluded, _about(loaded), origin, card.fit.limits)
@@ -277,17 +285,19 @@ def keep_coverage(fitted: Fitted, found: Coverage) -> Fitted:
     known = fitted.record.answer.get("coverage", {}).get("fits", 0)
     if len(found.values) < known:
         return fitted
-    answer = fitted.record.answer | {"coverage": found.figures()}
-    record = with_warnings(msgspec.structs.replace(fitted.record, answer=answer))
-    records.write_record(fitted.loaded.output("result.yaml"), record)
-    return replace(fitted, record=record)
+    return _rewrite(fitted, answer=fitted.record.answer | {"coverage": found.figures()})
 
 
 def keep_closure(fitted: Fitted, found: Coverage) -> Fitted:
     """Put closure of runs that were held out into `result.yaml`, in place of that of fewer runs."""
     if len(found.values) < fitted.record.closure.get("fits", 0):
         return fitted
-    record = with_warnings(msgspec.structs.replace(fitted.record, closure=found.figures()))
+    return _rewrite(fitted, closure=found.figures())
+
+
+def _rewrite(fitted: Fitted, **parts: Any) -> Fitted:
+    """Put what was found out since the fit into `result.yaml`, and what it says of the tune."""
+    record = with_warnings(msgspec.structs.replace(fitted.record, **parts))
     records.write_record(fitted.loaded.output("result.yaml"), record)
     return replace(fitted, record=record)
 

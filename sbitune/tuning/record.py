@@ -197,6 +197,11 @@ def with_findings(record: ResultRecord, findings: Iterable[Finding]) -> ResultRe
     return msgspec.structs.replace(record, findings=rows)
 
 
+def made_of(record: ResultRecord) -> dict[str, str]:
+    """Hashes of the card, the reference and the scan: what belongs to another fit has others."""
+    return {name: str(record.provenance[name]) for name in ("card", "reference", "scan")}
+
+
 def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
     """The fit that was written down, of the same parameters; what the minimiser said of its work is not kept.
 

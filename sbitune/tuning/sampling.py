@@ -5,7 +5,6 @@ Every run gets `params.dat`, which Professor, Apprentice and sbitune read beside
 command there is `run.sh` too, of one with Pythia `run.cmnd`, which Pythia reads.
 """
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,23 +63,6 @@ def design_of_table(path: str | Path, seed: int = 1) -> Design:
     """The points of a table, as `sbitune propose` writes it. Raises `InputError` for one that cannot be read."""
     table = read_points(path)
     return Design(table.names, table.points, {}, seed)
-
-
-def is_table(path: str | Path) -> bool:
-    """Whether a file is a table of points and no limits file: its first line names parameters alone."""
-    lines = (
-        re.sub(r"#.*", "", line).split() for line in read_text(path, "limits file or table of points").splitlines()
-    )
-    first = next((words for words in lines if words), [])
-    return bool(first) and not any(_is_number(word) for word in first)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def design_of_card(loaded: LoadedCard) -> tuple[Design, list[Template], int]:

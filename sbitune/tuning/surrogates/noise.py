@@ -98,8 +98,8 @@ def _of_their_own(design: np.ndarray, variance: np.ndarray) -> np.ndarray:
     positive = (variance > 0).sum(axis=1) > n_bins / 2
     if n_bins < 2 or not positive.all():
         return np.zeros(n_runs, bool)
-    relative = variance / np.median(variance, axis=0, keepdims=True).clip(1e-300)
-    relative = relative[:, np.median(variance, axis=0) > 0]
+    typical = np.median(variance, axis=0)
+    relative = variance[:, typical > 0] / typical[typical > 0]
     mean = relative.mean(axis=1)
     if relative.shape[1] < 2 or not (mean > 0).all():
         return np.zeros(n_runs, bool)
