@@ -49,12 +49,14 @@ def range_rows(parameters: Iterable["Parameter"]) -> dict[str, Said]:
 
 
 def observable_rows(bins: "Bins", pattern: str, titles: Mapping[str, str]) -> dict[str, Said]:
-    """Observables with the number of their bins and, if it is known, their title."""
+    """Observables with the number of their bins and, if it is known, their title; and where what an analysis fills is
+    not what was measured, a note.
+    """
     rows = {}
     for path in matching({path: path for path in bins.paths()}, pattern, "observable"):
-        n, title = len(bins.of(path)), title_of(path, titles)
-        words = f"{n} bin{'s' if n > 1 else ''}{f', {title}' if title else ''}"
-        rows[path] = Said(words, bins=n, title=title)
+        n, title, note = len(bins.of(path)), title_of(path, titles), _annotation(path, "Note")
+        words = f"{n} bin{'s' if n > 1 else ''}{f', {title}' if title else ''}{f' ({note})' if note else ''}"
+        rows[path] = Said(words, bins=n, title=title, **({"note": note} if note else {}))
     return rows
 
 
@@ -78,12 +80,19 @@ def titles_in(reference: Any) -> dict[str, str]:
 
 def title_of(path: str, titles: Mapping[str, str] = {}) -> str | None:
     """The title of an observable: the one given, else that of the embedded measurement; None if there is none."""
+    from sbitune.data.paths import reference_key
+
+    title = titles.get(path) or titles.get(reference_key(path)) or _annotation(path, "Title")
+    return " ".join(title.split()) if title else None
+
+
+def _annotation(path: str, key: str) -> str:
+    """What the embedded measurement of an observable says under `key`; nothing if there is none."""
     from sbitune.data import measured
     from sbitune.data.paths import analysis_of, reference_key
 
-    key, analysis = reference_key(path), analysis_of(path)
-    title = titles.get(path) or titles.get(key)
-    if not title and analysis in measured.names() and not path.startswith("/RAW"):
-        item = measured.load(analysis).get(f"/REF{key}")
-        title = str(item.annotations.get("Title") or "") if item is not None else ""
-    return " ".join(title.split()) if title else None
+    analysis = analysis_of(path)
+    if analysis not in measured.names() or path.startswith("/RAW"):
+        return ""
+    item = measured.load(analysis).get(f"/REF{reference_key(path)}")
+    return "" if item is None else str(item.annotations.get(key) or "")

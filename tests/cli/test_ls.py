@@ -40,6 +40,16 @@ def test_ls_shows_titles(tmp_path):
     )
 
 
+def test_ls_says_where_rivet_fills_something_else_than_was_measured():
+    rows = json.loads(call("ls", "ATLAS_2010_S8894728", "--json").stdout)["observables"]
+    noted = {path for path, row in rows.items() if "note" in row}
+    assert noted == {f"/ATLAS_2010_S8894728/{table}-x01-y01" for table in ("d21", "d22")}
+    text = call("ls", "ATLAS_2010_S8894728", "d21").stdout
+    assert "(filled at the signed eta of the leading track as Rivet 3.1.7 does" in text
+    assert "/ATLAS_2010_S8894728_ABSETA/d21-x01-y01 is filled at |eta|" in text
+    assert "/ATLAS_2010_S8894728_ABSETA/d21-x01-y01: 50 bins" in call("ls", "ATLAS_2010_S8894728_ABSETA").stdout
+
+
 def test_ls_card_describes_every_key_of_a_card():
     sections, text = json.loads(call("ls", "card", "--json").stdout), call("ls", "card").stdout
     assert "\n  title: text, required. What is tuned to what, in one line.\n" in text

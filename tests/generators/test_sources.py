@@ -10,11 +10,14 @@ import pytest
 
 import sbitune
 
-#: the fingerprint of a run of OPAL_1998_S3780481, and of one that a command makes
+#: the fingerprints of a run of OPAL_1998_S3780481, of one that a command makes, and of one of an analysis that imports
+#: from another's module
 ASKING = """
 from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.runs import Task, fingerprint
-for config in (PythiaConfig(("Beams:eCM = 91.2",), ("OPAL_1998_S3780481",)), CommandConfig("true", "out.yoda")):
+names = ("OPAL_1998_S3780481", "ATLAS_2010_S8894728_ABSETA")
+opal, atlas = (PythiaConfig(("Beams:eCM = 91.2",), (name,)) for name in names)
+for config in (opal, CommandConfig("true", "out.yoda"), atlas):
     print(fingerprint(Task("0", config, {"a": 1.0}, 1, 1, ".")))
 """
 
@@ -49,8 +52,8 @@ DOES_NOT = [
 
 
 def test_what_fills_the_histograms_counts_and_nothing_else(package):
-    pythia, command = fingerprints(package)
-    assert fingerprints(package) == [pythia, command]
+    pythia, command, derived = fingerprints(package)
+    assert fingerprints(package) == [pythia, command, derived]
     for name in (*COUNTS, *DOES_NOT):
         before = (package / name).read_bytes()
         (package / name).write_bytes(before + b"\n# changed\n")
@@ -58,3 +61,14 @@ def test_what_fills_the_histograms_counts_and_nothing_else(package):
         (package / name).write_bytes(before)
         assert (now[0] != pythia) == (name in COUNTS), name
         assert now[1] == command
+        assert (now[2] != derived) == ("framework" in name or "kernels" in name), name
+
+
+def test_an_analysis_that_imports_from_another_counts_that_too(package):
+    before, source = fingerprints(package), package / "generators/observables/atlas_2010_s8894728.py"
+    content = source.read_bytes()
+    source.write_bytes(content + b"\n# changed\n")
+    now = fingerprints(package)
+    source.write_bytes(content)
+    assert now[:2] == before[:2]
+    assert now[2] != before[2]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sbitune.data import measured
 from sbitune.generators.observables import AnalysisRun
 
 
@@ -75,6 +76,37 @@ def test_regions_of_the_underlying_event(analyse_tracks):
     assert objects["d10-x01-y02"].mean()[k] == pytest.approx(3.5)
     eta = objects["d21-x01-y01"]
     assert eta.mean()[filled_index(eta, 1.2)] * area == pytest.approx(3)
+
+
+def test_leading_particles_on_both_sides(analyse_tracks):
+    # one event for each eta of the leading particle, with a transverse track; the fourth leads with 5 GeV only
+    etas, pts = [1.22, -1.22, -0.31, 0.31, 2.42, -2.42], [6.0, 7.0, 5.5, 4.9, 6.0, 9.0]
+    events = [[track(pt, eta, 0.1), track(0.2, -0.5, 1.7)] for eta, pt in zip(etas, pts, strict=True)]
+    area = 5 * 2 * np.pi / 3
+    for name, filled, below in (
+        # Rivet 3.1.7 fills the signed eta: three of the five events fall below the axis
+        ("ATLAS_2010_S8894728", {1.22: 1, 2.42: 1}, 3),
+        ("ATLAS_2010_S8894728_ABSETA", {1.22: 2, 0.31: 1, 2.42: 2}, 0),
+    ):
+        objects = analyse_tracks(name, *events)
+        for table, y in (("d21-x01-y01", 1.0), ("d22-x01-y01", 0.2)):
+            profile = objects[table]
+            entries = np.zeros(len(profile.low))
+            for eta, n in filled.items():
+                entries[filled_index(profile, eta)] = n
+            np.testing.assert_array_equal(profile.sums[:, 6], entries)
+            np.testing.assert_allclose(profile.mean()[entries > 0] * area, y)
+            assert profile.underflow[6] == below
+            assert profile.total[6] == 5
+
+
+def test_the_measured_definition_has_the_measured_bins_and_nothing_else():
+    ours, rivets = measured.load("ATLAS_2010_S8894728_ABSETA"), measured.load("ATLAS_2010_S8894728")
+    assert [path.rsplit("/", 1)[1] for path in ours] == ["d21-x01-y01", "d22-x01-y01"]
+    for path, scatter in ours.items():
+        other = rivets[path.replace("_ABSETA", "")]
+        np.testing.assert_array_equal(scatter.values, other.values)
+        np.testing.assert_array_equal(scatter.plus, other.plus)
 
 
 def test_turning_all_tracks_changes_nothing(analyse_tracks, equal):

@@ -10,7 +10,7 @@ def test_every_module_of_the_folder_is_an_analysis():
     folder = Path(observables.__file__).parent
     stems = sorted(path.stem.upper() for path in folder.glob("*.py") if path.stem != "__init__")
     assert list(observables.available()) == stems
-    assert len(stems) == 9
+    assert len(stems) == 10
 
 
 def test_naming_analyses_imports_none_of_them():

@@ -3,6 +3,10 @@
 ATLAS Collaboration (G. Aad et al.), Phys. Rev. D 83 (2011) 112001. Charged particles with |eta| < 2.5; the one with the
 largest p_T, at least 1 GeV, leads. The others lie at an angle dphi in azimuth from it, in the regions toward
 (dphi < pi/3, the leading one included), transverse (pi/3 to 2 pi/3) and away. Densities are per unit of eta and phi.
+
+Everything is filled as Rivet 3.1.7 fills it, so that scans of both can be joined. That is what was measured but for d21
+and d22, tables against |eta| of the leading particle: Rivet fills its signed eta, and half of the events fall below the
+axis. ATLAS_2010_S8894728_ABSETA fills |eta|.
 """
 
 import numpy as np
@@ -28,7 +32,7 @@ NUMBER, SUM_PT, MEAN_PT, MEAN_PT_OF_NUMBER, NUMBER_LOW, SUM_PT_LOW = 1, 3, 9, 11
 NUMBER_DPHI, PT_DPHI = 13, 15
 #: first table and profiles of the higher powers of the standard deviations in the transverse region
 SPREADS = {5: (NUMBER, "TMP/nch"), 7: (SUM_PT, "TMP/ptsum")}
-#: 7 TeV only, against |eta| of a leading particle of more than 5 GeV: number and sum of p_T
+#: 7 TeV only, against eta of a leading particle of more than 5 GeV: number and sum of p_T
 NUMBER_ETA, SUM_PT_ETA, LEADING_PT_OF_ETA = "d21-x01-y01", "d22-x01-y01", 5.0
 
 
@@ -53,8 +57,8 @@ def _book(booking: Booking) -> None:
         booking.profile(SUM_PT_ETA)
 
 
-class _Leading:
-    """Events that have a leading particle: its p_T and |eta| (n_events,), and all particles seen from it."""
+class Leading:
+    """Events that have a leading particle: its p_T and eta (n_events,), and all particles seen from it."""
 
     def __init__(self, tracks: Selection):
         first = tracks.offsets[:-1]
@@ -64,7 +68,7 @@ class _Leading:
         difference = np.abs(phi - phi[index][tracks.event])
         self.tracks = tracks
         self.weight = tracks.event_weight
-        self.pt, self.abs_eta = tracks.pt[index], np.abs(tracks.eta[index])
+        self.pt, self.eta = tracks.pt[index], tracks.eta[index]
         self.dphi = np.minimum(difference, 2 * np.pi - difference)  #: (n,) 0 to pi
         self.region = np.minimum((self.dphi / (np.pi / 3)).astype(int), AWAY)  #: (n,)
         self.is_leading = np.zeros(len(tracks.pt), bool)
@@ -80,27 +84,35 @@ class _Leading:
         return number.reshape(-1, 3), sum_pt.reshape(-1, 3)
 
 
-def _fill(events: Projections, booking: Booking) -> None:
+def leading_in(events: Projections) -> Leading | None:
+    """Find the events with a leading particle; None if there is no such event."""
     tracks = events.charged.where(np.abs(events.charged.eta) < ETA_MAX)
     hard = np.bincount(tracks.event[tracks.pt >= LEADING_PT], minlength=len(events)) > 0
-    if not hard.any():
+    return Leading(tracks.of_events(hard)) if hard.any() else None
+
+
+def fill_against_eta(leading: Leading, eta: np.ndarray, booking: Booking) -> None:
+    """Fill d21 and d22 at `eta` (n_events,) of the leading particles."""
+    far = leading.pt > LEADING_PT_OF_ETA
+    for name, sums in zip((NUMBER_ETA, SUM_PT_ETA), leading.sums(PT_MIN_LOW), strict=True):
+        booking[name].fill(eta[far], sums[far, TRANSVERSE] / REGION_AREA, leading.weight[far])
+
+
+def _fill(events: Projections, booking: Booking) -> None:
+    leading = leading_in(events)
+    if leading is None:
         return
-    leading = _Leading(tracks.of_events(hard))
-    number, sum_pt = leading.sums(PT_MIN)
-    number_low, sum_pt_low = leading.sums(PT_MIN_LOW)
-    _fill_regions(leading, number, sum_pt, booking)
-    for y, region in enumerate(REGIONS, start=1):
-        for table, sums in ((NUMBER_LOW, number_low), (SUM_PT_LOW, sum_pt_low)):
+    _fill_regions(leading, *leading.sums(PT_MIN), booking)
+    for table, sums in zip((NUMBER_LOW, SUM_PT_LOW), leading.sums(PT_MIN_LOW), strict=True):
+        for y, region in enumerate(REGIONS, start=1):
             profile = booking[_name(table, booking.energy, y)]
             profile.fill(leading.pt, sums[:, region] / REGION_AREA, leading.weight)
     _fill_dphi(leading, booking)
     if NUMBER_ETA in booking:
-        far = leading.pt > LEADING_PT_OF_ETA
-        for name, sums in ((NUMBER_ETA, number_low), (SUM_PT_ETA, sum_pt_low)):
-            booking[name].fill(leading.abs_eta[far], sums[far, TRANSVERSE] / REGION_AREA, leading.weight[far])
+        fill_against_eta(leading, leading.eta, booking)
 
 
-def _fill_regions(leading: _Leading, number: np.ndarray, sum_pt: np.ndarray, booking: Booking) -> None:
+def _fill_regions(leading: Leading, number: np.ndarray, sum_pt: np.ndarray, booking: Booking) -> None:
     energy, weight, tracks = booking.energy, leading.weight, leading.tracks
     for y, region in enumerate(REGIONS, start=1):
         n, pt = number[:, region], sum_pt[:, region]
@@ -117,7 +129,7 @@ def _fill_regions(leading: _Leading, number: np.ndarray, sum_pt: np.ndarray, boo
             booking[f"{moment}{order}"].fill(leading.pt, density ** (order + 1), weight)
 
 
-def _fill_dphi(leading: _Leading, booking: Booking) -> None:
+def _fill_dphi(leading: Leading, booking: Booking) -> None:
     """Fill the densities of the particles other than the leading one, in every event and bin of dphi.
 
     An event is filled at the mean dphi of its particles in the bin, or at the centre of an empty one.
