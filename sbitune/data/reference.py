@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from sbitune.data import apprentice, measured, yoda
 from sbitune.data.bins import Bins
+from sbitune.data.error_sources import NO_OPINION, Decision, Opinion, check_opinion, decide
 from sbitune.data.errors import InputError
 from sbitune.data.formats import is_data
 from sbitune.data.histograms import Histograms, flatten
@@ -15,8 +17,12 @@ from sbitune.data.names import nearest
 from sbitune.data.paths import reference_key
 from sbitune.data.variances import negative_variances
 
-#: error sources whose name begins so are independent from bin to bin; every other moves all bins of its object together
-UNCORRELATED = ("stat", "uncor", "error", "total")
+
+class Source(NamedTuple):
+    """Where measured data are, with what is known of their error sources beyond the labels."""
+
+    place: str | Path  #: a YODA file, a directory of them, Apprentice's data JSON, or the name of a measurement
+    opinion: Opinion = NO_OPINION
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +35,9 @@ class Reference:
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     #: path -> {"Title", "XLabel", "YLabel", "Citation"} as far as the file gives them
     negative: np.ndarray | None = None  #: (n_bins,) True where the file has a negative error; its magnitude is taken
+    #: path -> label of a source -> whether it is independent from bin to bin; sources that are missing here are judged
+    #: by their label alone
+    decided: dict[str, dict[str, Decision]] = field(default_factory=dict)
 
     @property
     def bins(self) -> Bins:
@@ -65,8 +74,24 @@ class Reference:
         squares = sum((column**2 for column in self._moving().values()), np.zeros(len(self.values)))
         return self.bins.take(np.flatnonzero(np.sqrt(squares) > 1.05 * self.errors)).paths()
 
+    def decisions(self) -> dict[str, dict[str, Decision]]:
+        """Path -> label -> what the source is taken for, of all sources that move a bin of the path."""
+        found: dict[str, dict[str, Decision]] = {}
+        for path in self.bins.paths():
+            where = self.bins.of(path)
+            labels = [name for name, column in self.sources.items() if name and np.any(column[where])]
+            given = self.decided.get(path, {})
+            found[path] = decide(labels) | {label: given[label] for label in labels if label in given}
+        return found
+
     def _moving(self) -> dict[str, np.ndarray]:
-        return {n: c for n, c in self.sources.items() if n and not n.lower().startswith(UNCORRELATED)}
+        """The shifts of sources where these are shared by the bins of their object."""
+        shared: dict[str, np.ndarray] = {}
+        for path, labels in self.decisions().items():
+            where = self.bins.of(path)
+            for label in (label for label, decision in labels.items() if not decision.independent):
+                shared.setdefault(label, np.zeros(len(self.values)))[where] = self.sources[label][where]
+        return {label: shared[label] for label in self.sources if label in shared}
 
     def take(self, indices: np.ndarray) -> "Reference":
         """Return the reference of the chosen bins, in their order."""
@@ -75,23 +100,26 @@ class Reference:
             {name: s[indices] for name, s in self.sources.items()},
             self.labels,
             None if self.negative is None else self.negative[indices],
+            self.decided,
         )
 
 
 _LABELS = ("Title", "XLabel", "YLabel", "Citation", "InspireID")
 
 
-def read_reference(sources: Sequence[str | Path], base: str | Path = ".") -> Reference:
+def read_reference(sources: Sequence[str | Path | Source], base: str | Path = ".") -> Reference:
     """Read measured data: YODA files, directories of them, Apprentice's data JSON, names of embedded measurements.
+    Which of their error sources are shared by bins is told by labels (`error_sources.decide`), or by a `Source`.
 
     What several sources hold is taken from the first. The JSON has no edges of bins: they reach from -inf to inf, and
     are found by their numbers (`Bins.locate`).
 
-    Raises `InputError` for what is neither a file, a directory nor an embedded name.
+    Raises `InputError` for what is neither a file, a directory nor an embedded name, and for an opinion on a label that
+    no source has.
     """
     parts: list[Reference] = []
     for source in sources:
-        part = _read(source, Path(base))
+        part = _read(source if isinstance(source, Source) else Source(source), Path(base))
         before = {path for other in parts for path in other.bins.paths()}
         parts.append(part.take(np.flatnonzero([path not in before for path in part.bins.path])))
     if not any(len(part.values) for part in parts):
@@ -102,14 +130,17 @@ def read_reference(sources: Sequence[str | Path], base: str | Path = ".") -> Ref
     return _join(parts)
 
 
-def _read(source: str | Path, base: Path) -> Reference:
-    path = base / source
+def _read(source: Source, base: Path) -> Reference:
+    path = base / source.place
     if path.is_file() and is_data(path):
-        return _from_json(path)
-    objects: dict[str, yoda.Object] = {}
-    for name, item in _objects(source, base).items():
-        objects.setdefault(reference_key(name), item)
-    return from_objects(objects.values())
+        part = _from_json(path)
+    else:
+        objects: dict[str, yoda.Object] = {}
+        for name, item in _objects(source.place, base).items():
+            objects.setdefault(reference_key(name), item)
+        part = from_objects(objects.values(), source.opinion)
+    check_opinion(source.opinion, (label for label in part.sources if label), f"reference {source.place}")
+    return part
 
 
 def _from_json(path: Path) -> Reference:
@@ -133,11 +164,13 @@ def _join(parts: Sequence[Reference]) -> Reference:
         for name in dict.fromkeys(name for part in parts for name in part.sources)
     }
     labels: dict[str, dict[str, str]] = {}
+    decided: dict[str, dict[str, Decision]] = {}
     for part in parts:
         labels = part.labels | labels
+        decided = part.decided | decided
     negative = [part.negative if part.negative is not None else np.zeros(len(part.values), bool) for part in parts]
     bins = Bins.concatenate(part.bins for part in parts)
-    return Reference(Histograms(bins, *joined), sources, labels, np.concatenate(negative))
+    return Reference(Histograms(bins, *joined), sources, labels, np.concatenate(negative), decided)
 
 
 def _objects(source: str | Path, base: Path) -> Mapping[str, yoda.Object]:
@@ -162,18 +195,26 @@ def as_measured(bins: Bins) -> Bins:
     return Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high)
 
 
-def from_objects(objects: Iterable[yoda.Object]) -> Reference:
+def from_objects(objects: Iterable[yoda.Object], opinion: Opinion = NO_OPINION) -> Reference:
     """Make a reference of YODA objects; counters and objects of more than one dimension are passed over."""
     items = list(objects)
     histograms = flatten(items, reference_key)
     by_path = {reference_key(item.path): item for item in items}
     sources: dict[str, np.ndarray] = {}
-    labels = {}
+    labels, decided = {}, {}
     for path in histograms.bins.paths():
         where = histograms.bins.of(path)
         item = by_path[path]
         labels[path] = {key: str(item.annotations[key]) for key in _LABELS if item.annotations.get(key)}
-        for name, shifts in yoda.points(item).sources.items():
+        points = yoda.points(item)
+        decided[path] = decide([name for name in points.sources if name], opinion)
+        down = 1.0 if isinstance(item, yoda.Scatter) and _unsigned(points.sources) else -1.0
+        for name, shifts in points.sources.items():
             column = sources.setdefault(name, np.zeros(len(histograms.bins)))
-            column[where] = np.nan_to_num(0.5 * (shifts[:, 1] - shifts[:, 0]))
-    return Reference(histograms, sources, labels, negative_variances(items))
+            column[where] = np.nan_to_num(0.5 * (shifts[:, 1] + down * shifts[:, 0]))
+    return Reference(histograms, sources, labels, negative_variances(items), decided)
+
+
+def _unsigned(sources: Mapping[str, np.ndarray]) -> bool:
+    """Whether downward shifts are given as magnitudes, as YODA 1 writes what its own interface was given."""
+    return not any(np.any(shifts < 0) for shifts in sources.values())

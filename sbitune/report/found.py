@@ -1,4 +1,4 @@
-"""What was found in the input of a tune, and what was done about it."""
+"""What was found in the input of a tune and what was done about it; what errors of the data are taken for."""
 
 from sbitune.report import html
 from sbitune.tuning.record import FindingRecord, ResultRecord
@@ -14,6 +14,20 @@ def found_in_the_input(record: ResultRecord) -> str:
     rows = [(f.what[:1].upper() + f.what[1:], _places(f), f.done) for f in record.findings]
     table = html.table(["what", "where", "what was done about it"], rows)
     return html.section("found", "What was found in the input", table)
+
+
+def error_sources(record: ResultRecord) -> str:
+    """The section that says which errors of the data are correlated, and how that is known; nothing without sources."""
+    if not record.error_sources:
+        return ""
+    said = {"independent": "independent from bin to bin", "shared": "shared by all bins of an observable"}
+    rows = [(row.label, said[row.bins], row.why, row.observables) for row in record.error_sources]
+    words = (
+        "Labels alone say which error sources of the data are correlated (sbitune/data/error_sources.py has the rule). "
+        "Where they are wrong the card can say it: reference: [{file: NAME, independent: [LABEL], shared: [LABEL]}]."
+    )
+    head = ["error source", "taken to be", "because", "observables"]
+    return html.section("errors", "Errors of the data", html.paragraph(words, "quiet"), html.table(head, rows, (3,)))
 
 
 def _places(finding: FindingRecord) -> str:

@@ -11,7 +11,7 @@ from sbitune.plots.observables import Panel, plot_observable, plot_single_bins
 from sbitune.plots.parameters import plot_correlation, plot_parameters
 from sbitune.plots.style import to_svg
 from sbitune.report import html
-from sbitune.report.found import found_in_the_input
+from sbitune.report.found import error_sources, found_in_the_input
 from sbitune.report.live import live_section
 from sbitune.report.panels import panels
 from sbitune.report.posterior import link_to_posterior
@@ -40,6 +40,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         _observables(fitted),
         live_section(fitted, shown),
         _figures(shown),
+        error_sources(record),
         _left_out(fitted),
         found_in_the_input(record),
         how_it_was_made(fitted),
@@ -67,6 +68,8 @@ _OF_A_TUNE = (
 
 def _navigation(record: ResultRecord) -> str:
     names = ["parameters", "correlations", "sure", "observables", "move", "figures", "left-out", "made", "settings"]
+    if record.error_sources:
+        names.insert(names.index("left-out"), "errors")
     if record.findings:
         names.insert(names.index("made"), "found")
     return "<nav>" + "".join(f'<a href="#{n}">{n.replace("-", " ")}</a>' for n in names) + "</nav>"

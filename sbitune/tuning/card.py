@@ -39,14 +39,26 @@ class FileConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_fi
         return "file"
 
 
+class ReferenceConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Measured data with what is known of their error sources; labels of sources may hold `*`, which is anything."""
+
+    file: str
+    """A YODA file, a directory of them, or the name of an embedded measurement."""
+    independent: tuple[str, ...] = ()
+    """Labels of the error sources that are independent from bin to bin; `["*"]` is all of them."""
+    shared: tuple[str, ...] = ()
+    """Labels of the error sources that move all bins of an observable together."""
+
+
 class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A tuning card."""
 
     title: str
     """What is tuned to what, in one line."""
-    reference: tuple[str, ...] = ()
+    reference: tuple[str | ReferenceConfig, ...] = ()
     """YODA files (relative to the card), directories of them, Apprentice's data JSON, or names of embedded
-    measurements; `sbitune scan` and `sbitune train` need none."""
+    measurements, or sections that also say which of their error sources are correlated; `sbitune scan` and `sbitune
+    train` need none."""
     scan: ScanConfig = ScanConfig()
     """How the parameters are sampled, or a scan that exists; needed unless the surrogate is one that exists."""
     generator: GeneratorConfig | None = None

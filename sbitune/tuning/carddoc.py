@@ -61,6 +61,8 @@ def _structs(name: str, info: Any) -> list[tuple[str, Any]]:
         return [(name if info.tag is None else f"{name} (kind: {info.tag})", info)]
     if isinstance(info, types.DictType):
         return _structs(f"{name}.NAME", info.value_type)
+    if isinstance(info, types.VarTupleType):
+        return _structs(name, info.item_type)
     if isinstance(info, types.UnionType):
         return [pair for part in info.types for pair in _structs(name, part)]
     return []

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.bins import Bins
+from sbitune.data.error_sources import Opinion
 from sbitune.data.errors import InputError
 from sbitune.data.parameters import read_points
-from sbitune.data.reference import Reference, read_reference
+from sbitune.data.reference import Reference, Source, read_reference
 from sbitune.data.scan import Parameter
 from sbitune.data.selection import weights_of
 from sbitune.generators.catalogue import Beams, Catalogue, check_ranges, check_settings
@@ -98,7 +99,7 @@ def naming(place: str, remedy: str = "") -> Iterator[None]:
 def reference_of(loaded: LoadedCard) -> Reference:
     """Read the measured data of a card. Raises `InputError` with the place in the card of the source that is wrong."""
     need_reference(loaded)
-    sources = loaded.card.reference
+    sources = [_source(loaded, number) for number in range(len(loaded.card.reference))]
     try:
         return read_reference(sources, loaded.directory)
     except InputError as error:
@@ -106,6 +107,14 @@ def reference_of(loaded: LoadedCard) -> Reference:
             with naming(loaded.place("reference", number)):
                 read_reference([source], loaded.directory)
         raise InputError(f"{loaded.place('reference')}: {error}") from error
+
+
+def _source(loaded: LoadedCard, number: int) -> Source:
+    """One entry of `reference`."""
+    entry = loaded.card.reference[number]
+    if isinstance(entry, str):
+        return Source(entry)
+    return Source(entry.file, Opinion(entry.independent, entry.shared, f"the card says so: reference[{number}]"))
 
 
 def _check_generator(loaded: LoadedCard) -> tuple[dict[str, float], Booked | None]:

@@ -27,7 +27,7 @@ from sbitune.tuning.checking import check, need_reference, reference_of
 from sbitune.tuning.closure import closure
 from sbitune.tuning.found import LEFT_OUT, farthest, fit_findings, scan_findings
 from sbitune.tuning.judgement import as_before, with_warnings
-from sbitune.tuning.matching import Matched, match
+from sbitune.tuning.matching import Matched, describe_sources, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan
 from sbitune.tuning.settings import command_file
@@ -140,6 +140,8 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
         reporter.say(note)
+    for words in describe_sources(matched.sources):
+        reporter.say(words)
     outside = fit_findings(scan, matched.measured, predicted=loaded.stored is not None)
     for finding in outside:
         reporter.say(str(finding))
@@ -152,6 +154,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
     found = scan_findings(loaded, scan)
     record = _record(loaded, scan, surrogate, reference, matched, tune, found)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
+    record = records.with_sources(record, matched.sources)
     record = with_warnings(records.with_findings(record, (*found, *outside)))
     before = _record_before(loaded)
     if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):

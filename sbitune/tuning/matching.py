@@ -1,11 +1,13 @@
 """Bringing measured bins and the generator's bins together, with nothing dropped in silence."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sbitune.data.bins import Bins
+from sbitune.data.error_sources import Decision
 from sbitune.data.errors import InputError
 from sbitune.data.reference import Reference, as_measured
 from sbitune.data.scan import Scan
@@ -20,6 +22,14 @@ class Excluded(NamedTuple):
     reason: str
 
 
+class SourceUse(NamedTuple):
+    """What an error source is taken for in some observables."""
+
+    label: str
+    decision: Decision
+    observables: int  #: in how many
+
+
 class Matched(NamedTuple):
     """What enters the fit, and what does not and why."""
 
@@ -28,6 +38,7 @@ class Matched(NamedTuple):
     correlation: np.ndarray | None = None  #: (n_bins, n_bins) of Monte Carlo errors in the measured bins, if known
     notes: tuple[str, ...] = ()  #: what was done about data that do not fit together
     scaling: np.ndarray | float = 1.0  #: (n_bins,) what Monte Carlo errors that a run quotes are multiplied by
+    sources: tuple["SourceUse", ...] = ()  #: what error sources of the data are taken for
 
     def take(self, rows: np.ndarray) -> "Matched":
         """The same with these of the measured bins alone."""
@@ -97,10 +108,39 @@ def match(
     if small:
         notes.append(
             f"in {small} bins nearly all of the error is of sources that move the bins of an observable together; if "
-            "they do not in truth, set `fit.correlations: false`"
+            "they do not in truth, say so in the card (`reference: [{file: ..., independent: [LABEL]}]`)"
         )
     scaling = 1.0 if scan.scaling is None else scan.scaling[measured.indices]
-    return Matched(measured, excluded, matrix, tuple(notes), scaling)
+    return Matched(measured, excluded, matrix, tuple(notes), scaling, _sources(mine, correlations))
+
+
+#: error sources that a line names, at most
+_SHOWN = 8
+#: what every source is taken for where a fit knows no correlations
+_WITHOUT = Decision(True, "fit.correlations is false")
+
+
+def _sources(reference: Reference, correlations: bool) -> tuple[SourceUse, ...]:
+    """What the error sources of the data are taken for, and from what, in the order of the reference."""
+    taken = Counter(
+        (label, decision if correlations else _WITHOUT)
+        for labels in reference.decisions().values()
+        for label, decision in labels.items()
+    )
+    return tuple(SourceUse(label, decision, n) for (label, decision), n in taken.items())
+
+
+def describe_sources(sources: Sequence[SourceUse]) -> list[str]:
+    """What error sources are taken for, in a line for those of either kind."""
+    said = []
+    for independent, words in ((True, "independent from bin to bin"), (False, "shared by all bins of an observable")):
+        labels = list(dict.fromkeys(use.label for use in sources if use.decision.independent == independent))
+        more = f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
+        if labels:
+            said.append(
+                f"error sources taken to be {words}: {', '.join(label[:60] for label in labels[:_SHOWN])}{more}"
+            )
+    return said
 
 
 def locate(bins: Bins, reference: Reference) -> np.ndarray:

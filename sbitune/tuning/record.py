@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from sbitune import __version__
+from sbitune.data.error_sources import Decision
 from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, write_text
@@ -98,6 +99,18 @@ class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What sbitune did about it, and what the user can do."""
 
 
+class ErrorSourceRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An error source of the data, see `sbitune.data.error_sources`."""
+
+    label: str
+    bins: str
+    """independent: of one another; shared: all bins of an observable move together."""
+    why: str
+    """What of the label, or of the card, says so."""
+    observables: int
+    """In how many it is taken so."""
+
+
 class MinimumRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A minimum that is not the tune."""
 
@@ -142,6 +155,8 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     """These runs fitted as data: coverage and widths of the errors, see `sbitune.fitting.coverage`."""
     findings: list[FindingRecord] = []
     """What was found in the scan and in the data."""
+    error_sources: list[ErrorSourceRecord] = []
+    """What error sources of the data are taken for, and from what."""
 
 
 def make_record(
@@ -195,6 +210,15 @@ def with_findings(record: ResultRecord, findings: Iterable[Finding]) -> ResultRe
     """Write down what was found in the input."""
     rows = [FindingRecord(f.kind, f.what, list(f.where), f.done) for f in findings]
     return msgspec.structs.replace(record, findings=rows)
+
+
+def with_sources(record: ResultRecord, sources: Iterable[tuple[str, Decision, int]]) -> ResultRecord:
+    """Write down what error sources of the data are taken for, as `matching.SourceUse` has it."""
+    rows = [
+        ErrorSourceRecord(label, "independent" if decision.independent else "shared", decision.why, observables)
+        for label, decision, observables in sources
+    ]
+    return msgspec.structs.replace(record, error_sources=rows)
 
 
 def made_of(record: ResultRecord) -> dict[str, str]:
