@@ -45,7 +45,8 @@ def settle(
 ) -> tuple[Scan, tuple[Finding, ...]]:
     """Examine a scan, tell every finding, and put right what can be.
 
-    Parameters that do not vary and runs that are there twice are left out; `where` names the scan in messages.
+    Parameters that do not vary and runs that are there twice are left out; `where` names the scan in messages. Of bins
+    that several runs have from one measurement the scan that is returned knows it (`Scan.copies`).
 
     Returns:
         the scan that is fit to learn from, and what was found in the one that was given.
@@ -66,7 +67,7 @@ def settle(
     once = np.ones(len(scan.runs), bool)
     for rows in same_content(scan).repeated:
         once[list(rows[1:])] = False
-    return (scan if once.all() else scan.take_runs(once)), found
+    return (scan if once.all() else replace(scan.take_runs(once), known_copies=None)), found
 
 
 def _parameters(scan: Scan) -> list[Finding]:
@@ -118,14 +119,16 @@ def _runs(scan: Scan) -> list[Finding]:
         said = f"{len(outside)} of {len(scan.runs)} runs lie outside the box"
         found.append(Finding("runs outside the box", said, tuple(outside), done))
     same = same_content(scan)
+    found += _copied(scan)
     if same.repeated:
         said = "runs are there more than once, the same in every bin"
         done = "only the first of each is kept: a run that counts twice makes errors too small"
         found.append(Finding("the same run twice", said, _named(scan, same.repeated, " = "), done))
-    if same.elsewhere:
+    elsewhere = tuple(rows for rows in same.elsewhere if not _explained(scan, rows))
+    if elsewhere:
         said = "runs at different points have the same contents in all bins"
         done = "kept; are the files those of these points?"
-        found.append(Finding("the same contents elsewhere", said, _named(scan, same.elsewhere, " = "), done))
+        found.append(Finding("the same contents elsewhere", said, _named(scan, elsewhere, " = "), done))
     odd = find_outlying(scan)
     if odd:
         said = (
@@ -145,6 +148,35 @@ def _runs(scan: Scan) -> list[Finding]:
         found.append(Finding("runs at one point", said, where, done))
         found += _far_apart(scan, [point for point in points if point.far])
     return found
+
+
+def _copied(scan: Scan) -> list[Finding]:
+    """Bins that several runs have from one measurement; where all bins are, at one point, the run is there twice."""
+    found = []
+    for block in scan.copies:
+        without = [p.name for p, depends in zip(scan.parameters, block.depends, strict=True) if not depends]
+        if not without and len(block.bins) == len(scan.bins):
+            continue
+        n = len(np.unique(block.measurement))
+        differ = f"that differ in {' and '.join(without)} alone" if without else "at one point"
+        said = (
+            f"{len(block.bins)} of {len(scan.bins)} bins are equal to the last digit in runs {differ}: {n} "
+            f"measurements in {len(scan.runs)} runs, of the observables"
+        )
+        done = (
+            "each counts once, with one noise; "
+            + (f"they are learnt as independent of {' and '.join(without)}; " if without else "")
+            + "runs that are held out take their copies with them"
+        )
+        found.append(Finding("copied bins", said, tuple(scan.bins.take(block.bins).paths()), done))
+    return found
+
+
+def _explained(scan: Scan, rows: tuple[int, ...]) -> bool:
+    """Whether runs at different points are equal in all bins since they have all of them from one measurement."""
+    together = sum(len(block.bins) for block in scan.copies)
+    same = all(len(set(block.measurement[list(rows)].tolist())) == 1 for block in scan.copies)
+    return same and together == len(scan.bins)
 
 
 def _far_apart(scan: Scan, points: list) -> list[Finding]:

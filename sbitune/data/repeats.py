@@ -5,15 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sbitune.data.copies import DIGITS, scatter
 from sbitune.data.scan import Scan
 
 #: bins with content that must all agree before two runs are taken to be one: counts of a few bins may agree by chance
 _TELLING = 5
-#: digits of a coordinate of the box to which two points are the same
-_DIGITS = 9
-#: runs at one point differ by far more than their errors if chi2 exceeds its expectation by so many standard deviations
-#: and by this factor
-_DEVIATIONS, _FACTOR = 6.0, 4.0
 
 Rows = tuple[int, ...]
 
@@ -59,19 +55,12 @@ def repeated_points(scan: Scan, without: Container[int] = ()) -> tuple[Point, ..
 
 
 def _point(scan: Scan, rows: Rows, pairs: float) -> Point:
-    values, errors = scan.values[list(rows)], scan.errors[list(rows)]
-    variance = np.mean(errors**2, axis=0)
-    known = variance > 0
-    square = np.sum((values - values.mean(axis=0))[:, known] ** 2, axis=0)
-    chi2, freedom = float(np.sum(square / variance[known])), len(rows) - 1
-    ndf = freedom * int(known.sum())
-    far = chi2 > _FACTOR * ndf and chi2 > ndf + _DEVIATIONS * np.sqrt(2 * freedom * pairs)
-    return Point(rows, chi2, ndf, bool(far))
+    return Point(rows, *scatter(scan.values[list(rows)], scan.errors[list(rows)], pairs))
 
 
 def _point_numbers(scan: Scan) -> np.ndarray:
     """(n_runs,) number of the point that each run is at."""
-    return np.unique(np.round(scan.unit(), _DIGITS), axis=0, return_inverse=True)[1].reshape(-1)
+    return np.unique(np.round(scan.unit(), DIGITS), axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _groups(keys: list) -> list[Rows]:

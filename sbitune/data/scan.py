@@ -6,12 +6,14 @@ import math
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from sbitune.data.bins import Bins
+from sbitune.data.copies import Copies, find_copies
 from sbitune.data.errors import InputError
 from sbitune.data.files import write_arrays
 
@@ -63,6 +65,7 @@ class Scan:
     runs: tuple[str, ...]  #: (n_runs,) names, each once
     correlation: np.ndarray | None = None  #: (n_bins, n_bins) of the Monte Carlo errors; None: independent bins
     scaling: np.ndarray | None = None  #: (n_bins,) what the errors that runs quote were multiplied by; None: by 1
+    known_copies: tuple[Copies, ...] | None = None  #: bins that runs share; None: found when `copies` is asked for
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
@@ -77,6 +80,15 @@ class Scan:
         self._check_shapes()
         self._check_names()
         self._check_numbers()
+        for block in self.known_copies or ():
+            block.check(self.values, self.errors, len(self.parameters))
+
+    @cached_property
+    def copies(self) -> tuple[Copies, ...]:
+        """Blocks of bins that several runs have from one measurement, see `sbitune.data.copies`; mostly none."""
+        if self.known_copies is not None:
+            return self.known_copies
+        return find_copies(self.unit(), self.values, self.errors, self.bins.path)
 
     def unit(self) -> np.ndarray:
         """Return theta (n_runs, n_parameters) with the box mapped to [-1, 1]."""
@@ -100,6 +112,7 @@ class Scan:
             values=self.values[rows],
             errors=self.errors[rows],
             runs=tuple(self.runs[row] for row in rows),
+            known_copies=tuple(block.take_runs(rows) for block in self.copies),
         )
 
     def take_bins(self, chosen: Any) -> "Scan":
@@ -112,10 +125,15 @@ class Scan:
             bins=self.bins.take(chosen),
             correlation=None if self.correlation is None else self.correlation[np.ix_(indices, indices)],
             scaling=None if self.scaling is None else self.scaling[indices],
+            known_copies=tuple(
+                block for block in (known.take_bins(indices) for known in self.copies) if len(block.bins)
+            ),
         )
 
     def split(self, holdout: Iterable[str]) -> tuple["Scan", "Scan"]:
         """Return (train, holdout) by the names of the held-out runs; both keep the order of the scan.
+
+        What a held-out run shares with others is not to be learnt from these either: their `copies` know it.
 
         Raises `InputError` for an unknown name, and if one of the two were empty.
         """
@@ -123,12 +141,15 @@ class Scan:
         held[self._rows(list(holdout))] = True
         if held.all() or not held.any():
             raise InputError(f"scan: holding out {held.sum()} of {len(held)} runs leaves one part empty")
-        return self.take_runs(~held), self.take_runs(held)
+        copies = tuple(block.hold_out(held) for block in self.copies)
+        return replace(self, known_copies=copies).take_runs(~held), self.take_runs(held)
 
     def save(self, path: str | Path) -> None:
         """Write the scan to an .npz file, whole or not at all. `load` gives back every bit."""
         # runs are no array: NumPy strings lose trailing NULs
-        meta = {"parameters": [astuple(p) for p in self.parameters], "runs": self.runs}
+        meta: dict[str, Any] = {"parameters": [astuple(p) for p in self.parameters], "runs": self.runs}
+        if self.known_copies:
+            meta["copies"] = [{name: a.tolist() for name, a in vars(block).items()} for block in self.known_copies]
         arrays = {"theta": self.theta, "values": self.values, "errors": self.errors, **self.bins.to_arrays()}
         for name in ("correlation", "scaling"):
             if getattr(self, name) is not None:
@@ -149,6 +170,7 @@ class Scan:
                 runs=tuple(meta["runs"]),
                 correlation=arrays.get("correlation"),
                 scaling=arrays.get("scaling"),
+                known_copies=_stored_copies(meta),
             )
 
     def _rows(self, chosen: Any) -> np.ndarray:
@@ -226,6 +248,17 @@ def join_scans(scans: Sequence[Scan]) -> Scan:
         values=np.concatenate([scan.values for scan in scans]),
         errors=np.concatenate([scan.errors for scan in scans]),
         runs=tuple(names),
+        known_copies=None,
+    )
+
+
+def _stored_copies(meta: dict[str, Any]) -> tuple[Copies, ...] | None:
+    """None where there were none, or the file is older than they are: they are found again."""
+    if "copies" not in meta:
+        return None
+    kinds = {"bins": np.int64, "depends": np.bool_, "measurement": np.int64, "left_out": np.bool_}
+    return tuple(
+        Copies(**{name: np.array(block[name], kind) for name, kind in kinds.items()}) for block in meta["copies"]
     )
 
 
