@@ -29,7 +29,8 @@ if mode == "crash": os.kill(os.getsid(0), 9)
 if mode == "slow": time.sleep(0.15)
 rows = "".join("%d %d 1 %g %g %g %g\\n" % (i, i + 1, value + i + seed % 3, 0.1, i, i) for i in range(3))
 open("out.yoda", "w").write("BEGIN YODA_PROFILE1D_V2 /TOY/h\\nPath: /TOY/h\\nType: Profile1D\\n---\\n"
-  "Total Total 1 1 1 1 1 1 1\\n" "END YODA_PROFILE1D_V2\\n" if mode == "empty" else
+  "Total Total 1 1 1 1 1 1 1\\nUnderflow Underflow 0 0 0 0 0 0 0\\nOverflow Overflow 0 0 0 0 0 0 0\\n"
+  "END YODA_PROFILE1D_V2\\n" if mode == "empty" else
   "BEGIN YODA_SCATTER2D_V2 /TOY/h\\nPath: /TOY/h\\nType: Scatter2D\\n---\\n" +
   "".join("%g 0.5 0.5 %r 0.1 0.1\\n" % (i + .5, value * (i + 1) + seed % 7) for i in range(3)) +
   "END YODA_SCATTER2D_V2\\n")

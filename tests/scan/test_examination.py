@@ -254,6 +254,9 @@ HISTO = """BEGIN YODA_HISTO1D_V2 /h
 Path: /h
 Type: Histo1D
 ---
+Total Total 0 0 0 0 0
+Underflow Underflow 0 0 0 0 0
+Overflow Overflow 0 0 0 0 0
 0 1 5 {} 1 1 10
 1 2 7 3 1 1 10
 END YODA_HISTO1D_V2
@@ -263,6 +266,9 @@ PROFILE = """BEGIN YODA_PROFILE1D_V2 /p
 Path: /p
 Type: Profile1D
 ---
+Total Total 0 0 0 0 0 0 0
+Underflow Underflow 0 0 0 0 0 0 0
+Overflow Overflow 0 0 0 0 0 0 0
 0 1 10 {} 5 5 10 {} 10
 1 2 7 3 1 1 10 20 10
 END YODA_PROFILE1D_V2
@@ -290,8 +296,6 @@ END YODA_SCATTER2D_V2
         (PROFILE.format(-8, 15), True),
         (PROFILE.format(8, 5), True),
         (SCATTER.format(0, 0), False),
-        (SCATTER.format(-0.1, 0.1), True),
-        (SCATTER.format(0.1, -0.1), True),
     ],
 )
 def test_negative_variances_are_found(text, negative):
@@ -304,6 +308,16 @@ def test_negative_variances_are_found(text, negative):
     assert reference.negative.tolist() == [negative, False]
     np.testing.assert_array_equal(reference.take(np.array([1])).negative, [False])
     np.testing.assert_array_equal(reference.errors, flatten(objects).errors)
+
+
+@pytest.mark.parametrize("errors", [(-0.1, 0.1), (0.1, -0.1)])
+def test_negative_errors_of_points_are_refused_and_those_of_objects_found(errors):
+    with pytest.raises(InputError, match=r"<string>:5: SCATTER2D /s: point 0 .* has an error below 0"):
+        yoda.loads(SCATTER.format(*errors))
+    (sound,) = yoda.loads(SCATTER.format(0.1, 0.1)).values()
+    assert isinstance(sound, yoda.Scatter)
+    made = yoda.Scatter("/s", sound.values, sound.minus - 0.2, sound.plus)
+    assert negative_variances([made]).tolist() == [True, True]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,10 +1,13 @@
 """Annotations: YAML where it is YAML, robust where it is not, and always YAML when we write."""
 
+import re
+
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sbitune.data.errors import InputError
 from sbitune.data.yoda import annotations
 
 texts = st.text(max_size=20) | st.sampled_from(["*star", "a: b", "x # y", "~", "[1, {a: b}]", "$\\pi$", "---", "a:"])
@@ -35,11 +38,35 @@ texts = st.text(max_size=20) | st.sampled_from(["*star", "a: b", "x # y", "~", "
         ('Title: "a" and "b"', '"a" and "b"'),
         ("Title: {a: 1, b: [x, y]}", "{a: 1, b: [x, y]}"),
         ("Title: one\n  two", "one two"),
-        ("Title: one\ntwo", "one two"),
     ],
 )
 def test_values(line, value):
     assert annotations.parse(line) == {"Title": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Title: one\ntwo", "'two' is no annotation"),
+        ("Title: one\nIsRef 1", "'IsRef 1' is no annotation"),
+        ("Title: one\n 1.0 0.5 0.5", "'1.0 0.5 0.5' is no annotation"),
+        ("ErrorBreakdown {0: {a: 1}}", "'ErrorBreakdown {0: {a: 1}}' is no annotation"),
+        ("ScaledBy: 1\nScaledBy: 1", "ScaledBy is given twice"),
+    ],
+)
+def test_lines_out_of_their_place_are_refused(text, word):
+    with pytest.raises(InputError, match=re.escape(word)):
+        annotations.parse(text)
+
+
+def test_depth_and_length_cost_nothing():
+    deep = "[" * 100_000
+    assert annotations.parse(annotations.dump({"K": deep})) == {"K": deep}
+    nested = "[" * 30 + "]" * 30
+    assert annotations.parse(annotations.dump({"K": nested})) == {"K": nested}
+    with pytest.raises(InputError, match="is no annotation"):
+        annotations.parse("a" + " " * 1_000_000)
+    assert annotations.scalar(r'"\U99999999\ud800"') == r"\U99999999\ud800"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,13 @@ def shifts(draw, rows):
 @st.composite
 def scatters(draw):
     n_points, dimension = draw(st.integers(1, 5)), draw(st.integers(1, 3))
-    values, minus, plus = (draw(table(n_points, dimension, numbers)) for _ in range(3))
+    values, minus, plus = (draw(table(n_points, dimension, finite)) for _ in range(3))
+    if dimension > 1:
+        values[:, 0] = np.arange(n_points)  # no point twice, to seven digits
+    values[:, -1] = draw(arrays(float, n_points, elements=numbers))
+    errors = numbers.map(abs)
+    minus, plus = np.abs(minus), np.abs(plus)
+    minus[:, -1], plus[:, -1] = (draw(arrays(float, n_points, elements=errors)) for _ in range(2))
     return yoda.Scatter(draw(paths), values, minus, plus, draw(shifts(n_points)), draw(annotations))
 
 

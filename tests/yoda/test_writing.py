@@ -156,7 +156,8 @@ def test_block_heads_are_yaml_even_with_odd_names():
     names = ["stat", "sys,lumi", "it's", 'a "b"', "null", "a: {b}", "é \\pi", ""]
     sources = {name: np.array([[-1e-5, 2e-7], [np.nan, np.nan], [k, 1e22]]) for k, name in enumerate(names)}
     path = "/REF/ANA/d01-x01-y01[muR = 2: #1]"
-    scatter = yoda.Scatter(path, np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 2)), sources, {"IsRef": 1, "a: b": "*x"})
+    places = np.arange(6.0).reshape(3, 2)
+    scatter = yoda.Scatter(path, places, np.ones((3, 2)), np.ones((3, 2)), sources, {"IsRef": 1, "a: b": "*x"})
     for version in (1, 2):
         head = yoda.dumps([scatter], version=version).split("\n", 1)[1].split("\n---\n")[0]
         loaded = yaml.safe_load(head)

@@ -7,9 +7,13 @@ is kept as it stands. Writing quotes whatever a YAML reader could take for somet
 
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-_LINE = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\S.*?)\s*:(?:\s+(.*))?""")
+from sbitune.data.errors import InputError
+
+_QUOTED_KEY = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*:(?=\s|$)""")
+_COLON = re.compile(r":(?=\s|$)")
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"(?:\s+#.*)?')
 _SINGLE = re.compile(r"'((?:[^']|'')*)'(?:\s+#.*)?")
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
@@ -21,6 +25,8 @@ _COMMENT = re.compile(r"\s#")
 NULLS = ("~", "null", "Null", "NULL")
 # one plain word or line that no YAML reader takes for anything but text or a number
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`=<]|-(?=[\d.]))(?:.*\S)?")
+#: lists in lists: what is nested more deeply stands in quotes, which mean the same to a reader of text
+_DEEPEST = 20
 _FLOW_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'|[\w.+\-/()$]+(?: [\w.+\-/()$]+)*|: |, |[\[\]{}]')
 
 
@@ -30,30 +36,60 @@ class Raw(str):
     __slots__ = ()
 
 
-def parse(text: str) -> dict[str, str]:
+def _refuse(message: str, offset: int) -> NoReturn:
+    raise InputError(f"annotations: {message}")
+
+
+def parse(text: str, fail: Callable[[str, int], NoReturn] = _refuse) -> dict[str, str]:
     r"""Read the annotation lines of a block (version 2 or 3). Values are text; empty for YAML's null.
+
+    Args:
+        text: The lines.
+        fail: Raises the error for a line that is no annotation, or one that is given twice, and its place in the text.
 
     >>> parse('Title: "a: b" # note\nIsRef: 1\nStar: *x')
     {'Title': 'a: b', 'IsRef': '1', 'Star': '*x'}
     """
-    pairs: list[list[str]] = []
+    found: dict[str, list[str]] = {}
+    lines: list[str] | None = None
+    offset = 0
     for line in text.split("\n"):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        match = None if line[0] in " \t" else _LINE.fullmatch(line.rstrip())
-        if match:
-            pairs.append([match[1], match[2] or ""])
-        elif pairs:  # a value that goes on in the next line
-            pairs[-1][1] = f"{pairs[-1][1]} {line.strip()}"
-    return {scalar(key): scalar(value) for key, value in pairs}
+        if line.strip() and not line.lstrip().startswith("#"):
+            pair = None if line[0] in " \t" else _split(line.rstrip())
+            if pair is None:  # a value that goes on in the next line
+                if lines is None or line[0] not in " \t" or _is_row(line):
+                    fail(f"'{line.strip()[:60]}' is no annotation KEY: VALUE; is a line out of its place?", offset)
+                lines.append(line.strip())
+            else:
+                key = scalar(pair[0])
+                if key in found:
+                    fail(f"the annotation {key[:60]} is given twice; keep one of the two", offset)
+                lines = found[key] = [pair[1]]
+        offset += len(line) + 1
+    return {key: scalar(" ".join(lines)) for key, lines in found.items()}
 
 
-def parse_old(line: str) -> tuple[str, str] | None:
-    """Read one annotation `Key=Value` or `Key: Value` of version 1; None if the line is not one."""
-    places = [place for place in (line.find("="), line.find(":")) if place >= 0]
-    if not places:
+def _split(line: str) -> tuple[str, str] | None:
+    """Key and value as they stand; None for a line without, and for a key with braces, which is a map that was cut."""
+    match = _QUOTED_KEY.match(line)
+    if match:
+        return match[1], line[match.end() :]
+    colon = _COLON.search(line)
+    if not colon or not line[: colon.start()].strip() or "{" in line[: colon.start()]:
         return None
-    return line[: min(places)].strip(), scalar(line[min(places) + 1 :])
+    return line[: colon.start()].rstrip(), line[colon.end() :]
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line is one of data: all of its words are numbers."""
+    words = line.split()
+    return len(words) > 1 and all(word[0] in "+-.0123456789" for word in words)
+
+
+def parse_old(line: str) -> tuple[str, str]:
+    """Read one annotation `Key=Value` or `Key: Value` of version 1, a line with one of the two signs."""
+    place = min(place for place in (line.find("="), line.find(":")) if place >= 0)
+    return line[:place].strip(), scalar(line[place + 1 :])
 
 
 def scalar(text: str) -> str:
@@ -73,7 +109,10 @@ def scalar(text: str) -> str:
 
 def _unescape(match: re.Match[str]) -> str:
     code = match[1]
-    return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
+    if len(code) == 1:
+        return _ESCAPES.get(code, code)
+    number = int(code[1:], 16)
+    return chr(number) if number < 0xD800 or 0xDFFF < number <= 0x10FFFF else match[0]  # what no text can hold stays
 
 
 def dump(annotations: dict[str, Any]) -> str:
@@ -95,7 +134,7 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text.isprintable() and text not in NULLS
+    plain = _PLAIN.fullmatch(text) and text.isprintable() and text not in NULLS and "{" not in text
     if plain and ": " not in text and not text.endswith(":") and " #" not in text:
         return text
     return quoted(text)
@@ -124,9 +163,9 @@ def _is_flow(text: str) -> bool:
     return _flow_end(tokens, 0) == len(tokens)
 
 
-def _flow_end(tokens: list[str], at: int) -> int:
-    """Index after the value that begins at token `at`; -1 if it is no value."""
-    if at >= len(tokens) or tokens[at] in (": ", ", ", "]", "}"):
+def _flow_end(tokens: list[str], at: int, depth: int = 0) -> int:
+    """Index after the value that begins at token `at`; -1 if it is no value, or nested too deeply."""
+    if depth > _DEEPEST or at >= len(tokens) or tokens[at] in (": ", ", ", "]", "}"):
         return -1
     if tokens[at] not in "[{":
         return at + 1
@@ -139,7 +178,7 @@ def _flow_end(tokens: list[str], at: int) -> int:
             if at + 1 >= len(tokens) or tokens[at][0] in "[{]}:," or tokens[at + 1] != ": ":
                 return -1
             at += 2
-        at = _flow_end(tokens, at)
+        at = _flow_end(tokens, at, depth + 1)
         if at < 0 or at >= len(tokens):
             return -1
         if tokens[at] == close:

@@ -1,7 +1,12 @@
-"""The container of YODA text: blocks from `BEGIN YODA_<TYPE>_V<n> <path>` to `END`, found without reading rows."""
+"""The container of YODA text: blocks from `BEGIN YODA_<TYPE>_V<n> <path>` to `END`, found without reading rows.
+
+The libraries fill short rows up with zeros and do not look at the type behind END. Here a block is what its writer
+meant, or it is refused with its line: a number is missing where a row is short. What is wrong inside of one object is
+the fault of that object (`FaultyObjectError`), so that others can be read without it.
+"""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -10,13 +15,26 @@ from typing import NoReturn
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import number, numbers, quoted
 from sbitune.data.yoda import annotations
 
 _FENCE = re.compile(r"^[# \t]*(BEGIN|END)[ \t]+YODA_(\S+)[ \t]*(.*)$", re.MULTILINE)
-_TYPE = re.compile(r"(.+?)(?:_V(\d+))?")
+_TYPE = re.compile(r"(.+?)(?:_V([0-9]{1,3}))?")
 _RULE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _PATH = re.compile(r"^Path[ \t]*[:=](.*)$", re.MULTILINE)
 _HEADER = re.compile(r"\s*([A-Za-z]\w*(?:\([^)]*\))?):\s*(\[.*\])\s*")
+#: no line of numbers has these: Python would take some of them for blanks
+_ODD = re.compile(r"[^\t\n\r\x20-\x7e]")
+#: longer paths are damage
+_LONGEST_PATH = 1000
+
+
+class FaultyObjectError(InputError):
+    """One object of a file cannot be read; `paths` are those that it may have: as in its first line, as annotated."""
+
+    def __init__(self, message: str, paths: Sequence[str]):
+        super().__init__(message)
+        self.paths = tuple(paths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +52,24 @@ class Block:
     path: str
 
     def fail(self, message: str, position: int | None = None) -> NoReturn:
-        """Raise `InputError` with file and line."""
+        """Raise `FaultyObjectError` with file and line."""
         line = line_number(self.text, self.begin if position is None else position)
-        raise InputError(f"{self.source}:{line}: {self.kind} {self.path}: {message}")
+        raise FaultyObjectError(f"{self.source}:{line}: {self.kind} {shortened(self.path)}: {message}", (self.path,))
 
     @cached_property
     def annotations(self) -> dict[str, str]:
         """All annotations, as text."""
         if self.version > 1:
-            return annotations.parse(self.text[self.start : self.rule])
-        pairs = (annotations.parse_old(line) for line in self._old_lines() if _is_old_annotation(line))
-        return dict(pair for pair in pairs if pair)
+            return annotations.parse(self.text[self.start : self.rule], self._fail_at)
+        found: dict[str, str] = {}
+        for key, value in map(annotations.parse_old, filter(_is_old_annotation, self._old_lines())):
+            if key in found:
+                self.fail(f"the annotation {shortened(key)} is given twice; keep one of the two")
+            found[key] = value
+        return found
+
+    def _fail_at(self, message: str, offset: int) -> NoReturn:
+        self.fail(message, self.start + offset)
 
     def _old_lines(self) -> Iterator[str]:
         lines = self.text[self.start : self.end].split("\n")
@@ -52,6 +77,7 @@ class Block:
 
     @cached_property
     def _data(self) -> tuple[dict[str, str], list[list[str]]]:
+        self._check_characters()
         if self.version == 1:
             return {}, [line.split() for line in self._old_lines() if not _is_old_annotation(line)]
         header, rows = {}, []
@@ -60,11 +86,21 @@ class Block:
             if not words or words[0][0] == "#":
                 continue
             match = _HEADER.fullmatch(line) if self.version == 3 else None
-            if match:
-                header[match[1]] = match[2]
-            else:
+            if not match:
                 rows.append(words)
+            elif match[1] in header or rows:
+                self.fail(f"{match[1]} is given twice, or behind rows", self.text.rfind(line, self.rule, self.end))
+            else:
+                header[match[1]] = match[2]
         return header, rows
+
+    def _check_characters(self) -> None:
+        """Refuse rows with characters that no number has."""
+        for odd in _ODD.finditer(self.text, self.rule, self.end):
+            line = self.text[self.text.rfind("\n", 0, odd.start()) + 1 :].split("\n", 1)[0]
+            named = _is_old_annotation(line) if self.version == 1 else self.version == 3 and _HEADER.fullmatch(line)
+            if not named and line.lstrip()[:1] != "#":
+                self.fail(f"a row has the character {odd[0]!r}; correct the row", odd.start())
 
     @property
     def header(self) -> dict[str, str]:
@@ -76,40 +112,31 @@ class Block:
         """The rows of data, split into words."""
         return self._data[1]
 
-    def numbers(self, rows: list[list[str]], columns: int, extra: bool = False) -> np.ndarray:
-        """Rows of words as an array (n_rows, columns). Columns missing at the end of a row are 0.
-
-        Args:
-            rows: Words of the rows.
-            columns: Number of columns.
-            extra: Whether to ignore columns behind the last; otherwise they are an error.
+    def numbers(self, rows: list[list[str]], columns: int) -> np.ndarray:
+        """Rows of words as an array (n_rows, columns).
 
         Raises:
-            InputError: A word is not a number, or a row is too long.
+            FaultyObjectError: A word is not a number, or a row has more or fewer columns.
         """
-        if any(len(row) != columns for row in rows):
-            rows = [self._fitted(row, columns, extra) for row in rows]
+        for row in rows:
+            if len(row) != columns:
+                self.fail(f"a row has {len(row)} columns instead of {columns}; is it whole?", self.position(row))
+        words = list(chain.from_iterable(rows))
         try:
-            values = np.array(list(map(float, chain.from_iterable(rows))))
+            return numbers(words).reshape(len(rows), columns)
         except ValueError:
             self._find_bad_number(rows)
-        return values.reshape(len(rows), columns)
-
-    def _fitted(self, row: list[str], columns: int, extra: bool) -> list[str]:
-        if len(row) > columns and not extra:
-            self.fail(f"a row has {len(row)} columns instead of {columns}", self._position(row))
-        return row[:columns] + ["0"] * (columns - len(row))
 
     def _find_bad_number(self, rows: list[list[str]]) -> NoReturn:
         for row in rows:
             for word in row:
                 try:
-                    float(word)
-                except ValueError:
-                    self.fail(f"'{word}' is not a number; correct the row", self._position(row, word))
+                    number(word)
+                except ValueError as error:
+                    self.fail(f"{error}; correct the row", self.position(row, word))
         raise AssertionError("every word is a number")
 
-    def _position(self, row: list[str], word: str | None = None) -> int:
+    def position(self, row: list[str], word: str | None = None) -> int:
         """Where a row of words stands: the first line inside that has those words (behind its edges or ids)."""
         wanted = row if word is None else [word]
         offset = self.rule
@@ -122,7 +149,13 @@ class Block:
 
 
 def _is_old_annotation(line: str) -> bool:
-    return "=" in line or ":" in line
+    """Whether a line of version 1 is an annotation: a row begins with a number, or with the name of a special row."""
+    first = line.split(maxsplit=1)[0]
+    return ("=" in line or ":" in line) and not (first[0] in "+-.0123456789" or first in SPECIAL)
+
+
+#: rows that are no bins
+SPECIAL = ("Total", "Underflow", "Overflow")
 
 
 def line_number(text: str, position: int) -> int:
@@ -130,36 +163,61 @@ def line_number(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
-def find(text: str, source: str, select: Callable[[str], bool] | None = None) -> Iterator[Block]:
+def shortened(text: str) -> str:
+    """A word of the file in a message, cut at 60 letters."""
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def find(
+    text: str,
+    source: str,
+    select: Callable[[str], bool] | None = None,
+    fault: Callable[[FaultyObjectError], None] | None = None,
+) -> Iterator[Block]:
     """Blocks of a file in order.
 
     Args:
         text: The file, lines ending in newlines.
         source: Its name, for messages.
         select: Only blocks whose path satisfies it.
+        fault: Receives the error of a block that does not end, or ends as another; by default it is raised.
 
     Raises:
-        InputError: A block does not end, an END has no BEGIN, or there is text between blocks.
+        InputError: An END has no BEGIN, a block has no path, or there is text between blocks.
+        FaultyObjectError: Without `fault`.
     """
     begin: re.Match[str] | None = None
     behind = 0
     for fence in _FENCE.finditer(text):
         if fence[1] == "BEGIN":
             if begin:
-                _unfinished(text, source, begin)
-            _check_between(text, source, behind, fence.start())
+                _report(_unfinished(text, source, begin, fence.start()), fault)
+            else:
+                _check_between(text, source, behind, fence.start())
             begin = fence
         elif begin is None:
             at = line_number(text, fence.start())
-            raise InputError(f"{source}:{at}: END YODA_{fence[2]} has no BEGIN; is the start of the file missing?")
+            raise InputError(
+                f"{source}:{at}: END YODA_{shortened(fence[2])} has no BEGIN; is the start of the file missing?"
+            )
         else:
-            block = _block(text, source, begin, fence)
-            if select is None or select(block.path):
-                yield block
+            try:
+                block = _block(text, source, begin, fence)
+                if select is None or select(block.path):
+                    yield block
+            except FaultyObjectError as error:
+                _report(error, fault)
             begin, behind = None, fence.end()
     if begin:
-        _unfinished(text, source, begin)
-    _check_between(text, source, behind, len(text))
+        _report(_unfinished(text, source, begin, len(text)), fault)
+    else:
+        _check_between(text, source, behind, len(text))
+
+
+def _report(error: FaultyObjectError, fault: Callable[[FaultyObjectError], None] | None) -> None:
+    if fault is None:
+        raise error
+    fault(error)
 
 
 def _block(text: str, source: str, begin: re.Match[str], end: re.Match[str]) -> Block:
@@ -169,23 +227,39 @@ def _block(text: str, source: str, begin: re.Match[str], end: re.Match[str]) -> 
     version = int(match[2] or 1)
     rule = _RULE.search(text, start, end.start())
     head = rule.start() if rule and version > 1 else end.start()
-    given = _PATH.search(text, start, head)
-    path = annotations.scalar(given[1]) if given else ""
-    path = path or begin[3].strip()
+    paths = _paths(text, source, begin, head)
     inside = rule.start() if rule and version > 1 else start
-    block = Block(source, text, match[1], version, begin.start(), start, inside, end.start(), path)
+    block = Block(source, text, match[1], version, begin.start(), start, inside, end.start(), paths[-1])
+    if len(paths) == 2 and paths[0] not in (paths[1], paths[1].split()[0]):
+        at = line_number(text, begin.start())
+        told = f"{match[1]} {shortened(paths[0])}: the annotation says Path: {shortened(paths[1])}"
+        raise FaultyObjectError(f"{source}:{at}: {told}; which of the two is it?", paths)
     if version > 3:
         block.fail(f"version {version} of the format is not known; known are 1, 2 and 3")
+    if end[2] != begin[2] or end[3].strip():
+        ending = shortened(f"{end[2]} {end[3]}".strip())
+        block.fail(f"it ends as YODA_{ending}, which is no end of YODA_{shortened(begin[2])}", end.start())
     if version > 1 and not rule:
         block.fail("the line '---' between annotations and rows is missing; is the file damaged?")
     return block
 
 
-def _unfinished(text: str, source: str, begin: re.Match[str]) -> NoReturn:
+def _paths(text: str, source: str, begin: re.Match[str], head: int) -> list[str]:
+    """The path in the line BEGIN, which the library cuts at blanks, and the annotated one, as far as they are given."""
+    given = _PATH.search(text, begin.end(), head)
+    paths = [path for path in (begin[3].strip(), annotations.scalar(given[1]) if given else "") if path]
+    if not paths or max(map(len, paths)) > _LONGEST_PATH:
+        found = f"{quoted(max(paths, key=len))} is too long for a path" if paths else "this block has no path"
+        at = line_number(text, begin.start())
+        raise InputError(f"{source}:{at}: {found}; expected BEGIN YODA_{shortened(begin[2])} /PATH")
+    return paths
+
+
+def _unfinished(text: str, source: str, begin: re.Match[str], end: int) -> FaultyObjectError:
     at = line_number(text, begin.start())
-    raise InputError(
-        f"{source}:{at}: the block of YODA_{begin[2]} {begin[3].strip()} has no END; the file is cut short"
-    )
+    paths = _paths(text, source, begin, end)
+    told = shortened(f"YODA_{begin[2]} {paths[0]}")
+    return FaultyObjectError(f"{source}:{at}: the block of {told} has no END; the file is cut short", paths)
 
 
 def _check_between(text: str, source: str, start: int, end: int) -> None:

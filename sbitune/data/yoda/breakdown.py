@@ -4,17 +4,25 @@ It is one line of YAML, `{0: {stat: {dn: -0.1, up: 0.1}, "sys,lumi": {...}}, 1: 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sbitune.data.yoda.annotations import NULLS, quoted, scalar
+from sbitune.data.numbers import natural, numbers, quoted
+from sbitune.data.yoda.annotations import NULLS, scalar
+from sbitune.data.yoda.annotations import quoted as in_quotes
 from sbitune.data.yoda.estimates import total_error
 
-_NAME = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s{}\[\]"',][^{}"',]*?)"""
+_NAME = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s{}\[\]"',][^{}"',]*)"""
 _SIDE = r"(up|dn)\s*:\s*([^,}\s]+)\s*"
-_ENTRY = re.compile(rf"(?:(\d+)\s*:\s*{{\s*)?{_NAME}\s*:\s*{{\s*{_SIDE},\s*{_SIDE}}}")
-_INNERMOST = re.compile(r"{\s*(?:up|dn)\s*:\s*[^{\s]")
+_ENTRY = re.compile(rf"\s*{_NAME}\s*:\s*{{\s*{_SIDE},\s*{_SIDE}}}\s*(,?)")
+_POINT = re.compile(r"\s*([0-9]+)\s*:\s*{")
+#: the end of a point: another follows, or it was the last
+_CLOSED = re.compile(r"\s*}\s*([,}])")
+_EMPTY = re.compile(r"{\s*}")
+_FORM = "is not of the form {0: {source: {dn: -0.1, up: 0.1}}, 1: ...}"
+#: numbers of YAML that are none of C
+_YAML = re.compile(r"([+-]?)\.(inf|Inf|INF|nan|NaN|NAN)")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w.+\-]*")
 
 
@@ -30,24 +38,63 @@ def parse(text: str, n_points: int) -> tuple[dict[str, np.ndarray], bool]:
         points beyond the last are named, which are ignored.
 
     Raises:
-        ValueError: The text is not a breakdown.
+        ValueError: The text is not a breakdown, a number is none, or a point or a source of it is given twice.
     """
-    entries = _ENTRY.findall(text)
-    if len(entries) != len(_INNERMOST.findall(text)) or not text.startswith("{"):
-        raise ValueError("is not of the form {0: {source: {dn: -0.1, up: 0.1}}, 1: ...}")
-    sources: dict[str, np.ndarray] = {}
-    raw: dict[str, np.ndarray] = {}
-    point, beyond = -1, False
-    for index, name, side, first, _, second in entries:
-        point = int(index) if index else point
-        if point >= n_points:
-            beyond = True
-            continue
-        if name not in raw:
-            raw[name] = sources.setdefault(scalar(name), np.full((n_points, 2), np.nan))
-        down, up = (first, second) if side == "dn" else (second, first)
-        raw[name][point] = _number(down), _number(up)
-    return sources, beyond
+    names: dict[str, str] = {}
+    seen: set[int] = set()
+    places: dict[str, list[int]] = {}
+    words: dict[str, list[str]] = {}
+    for index, entries in _points(text):
+        if index in seen:
+            raise ValueError(f"gives point {index} twice")
+        seen.add(index)
+        for raw, side, first, other, second, _ in entries:
+            name = names[raw] if raw in names else names.setdefault(raw, scalar(raw))
+            where = places.setdefault(name, [])
+            if side == other or where[-1:] == [index]:
+                raise ValueError(_FORM if side == other else f"gives {quoted(name)} of point {index} twice")
+            where.append(index)
+            words.setdefault(name, []).extend((first, second) if side == "dn" else (second, first))
+    sources = {name: _column(places[name], words[name], n_points) for name in places}
+    known = {name: shifts for name, shifts in sources.items() if min(places[name]) < n_points}
+    return known, max(seen, default=-1) >= n_points
+
+
+def _column(places: list[int], words: list[str], n_points: int) -> np.ndarray:
+    """(n_points, 2) of the numbers down and up at the places of points, of which those beyond the last are ignored."""
+    if any(word[-3:].lower() in ("inf", "nan") for word in words):
+        words = [_YAML.sub(r"\1\2", word) for word in words]
+    shifts = numbers(words).reshape(-1, 2)
+    column = np.full((n_points, 2), np.nan)
+    where = np.array(places)
+    column[where[where < n_points]] = shifts[where < n_points]
+    return column
+
+
+def _points(text: str) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
+    """Every point: its index and its entries, each a name and twice a side and its number. Raises `ValueError`."""
+    if _EMPTY.fullmatch(text):
+        return
+    at, more = 1, text[:1] == "{"
+    while more:
+        point = _POINT.match(text, at)
+        if not point:
+            raise ValueError(_FORM)
+        entries: list[tuple[str, ...]] = []
+        at, another = point.end(), not _CLOSED.match(text, point.end())
+        while another:
+            entry = _ENTRY.match(text, at)
+            if not entry:
+                raise ValueError(_FORM)
+            entries.append(entry.groups())
+            at, another = entry.end(), entry[6] == ","
+        closed = _CLOSED.match(text, at)
+        if not closed:
+            raise ValueError(_FORM)
+        yield natural(point[1]), entries
+        at, more = closed.end(), closed[1] == ","
+    if text[at - 1 :] != "}":
+        raise ValueError(_FORM)
 
 
 def fits(sources: Mapping[str, np.ndarray], minus: np.ndarray, plus: np.ndarray) -> bool:
@@ -63,13 +110,6 @@ def fits(sources: Mapping[str, np.ndarray], minus: np.ndarray, plus: np.ndarray)
     return np.allclose(total[given], np.stack([minus, plus], axis=1)[given], rtol=0.03, atol=0)
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float(text.replace(".inf", "inf").replace(".nan", "nan").replace(".NaN", "nan"))
-
-
 def dump(sources: Mapping[str, np.ndarray]) -> str:
     """Write a breakdown; a source is left out of the points where both its sides are nan."""
     if not sources:
@@ -77,7 +117,7 @@ def dump(sources: Mapping[str, np.ndarray]) -> str:
     n_points = len(next(iter(sources.values())))
     points: list[list[str]] = [[] for _ in range(n_points)]
     for name, shifts in sources.items():
-        label = name if _PLAIN_NAME.fullmatch(name) and name not in NULLS else quoted(name)
+        label = name if _PLAIN_NAME.fullmatch(name) and name not in NULLS else in_quotes(name)
         for entry, (down, up) in zip(points, shifts.tolist(), strict=True):
             if down == down or up == up:
                 entry.append(f"{label}: {{up: {_text(up)}, dn: {_text(down)}}}")

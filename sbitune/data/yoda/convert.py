@@ -10,13 +10,11 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.yoda.estimates import Estimate, Scatter
-from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D, bin_rows, moment_columns
+from sbitune.data.yoda.grids import TOUCHING, Axis, BinnedFillable, Histo2D, Profile2D, bin_rows, moment_columns
 from sbitune.data.yoda.model import Histo1D, Profile1D, add_up
 from sbitune.data.yoda.points import points
 from sbitune.data.yoda.read_yoda2 import PROFILE1D_PICK, PROFILE2D_PICK
 
-#: bins whose distance is less than this part of the width touch; the YODA library uses the same number
-TOUCHING = 1e-3
 #: totals carry seven digits: a smaller part of the content than this is rounding and no fill
 ROUNDING = 1e-5
 

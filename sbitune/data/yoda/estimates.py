@@ -59,6 +59,25 @@ class Estimate:
         return total_error(self.sources, len(self.values))
 
 
+def faulty_point(values: np.ndarray, minus: np.ndarray, plus: np.ndarray) -> tuple[int, str] | None:
+    """The number of the first point that no scatter can have, and what is wrong with it; arrays as in `Scatter`.
+
+    Bins may overlap, as they do in measurements of several ranges; but no point is there twice.
+    """
+    places = np.hstack([array[:, :-1] for array in (values, minus, plus)])
+    wrong = ~np.isfinite(places).all(axis=1) | (np.hstack([minus, plus]) < 0).any(axis=1)
+    if wrong.any():
+        return int(np.argmax(wrong)), "has an error below 0, or no finite place"
+    if values.shape[1] == 1 or len(set(values[:, 0].tolist())) == len(values):
+        return None
+    seen: set[bytes] = set()
+    for number, row in enumerate(np.hstack([values, minus, plus])):
+        if row.tobytes() in seen:
+            return number, "is there twice"
+        seen.add(row.tobytes())
+    return None
+
+
 def total_error(sources: Mapping[str, np.ndarray], n_rows: int) -> np.ndarray:
     """Total of signed shifts by source: the source "" where a row has it, else the sum in quadrature.
 

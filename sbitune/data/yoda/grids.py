@@ -17,6 +17,10 @@ from sbitune.data.yoda.model import (
 HISTO2D_COLUMNS = 8
 #: columns of the sums of a Profile2D: w, w^2, w x, w x^2, w y, w y^2, w z, w z^2, w x y, number of fills
 PROFILE2D_COLUMNS = 10
+#: bins whose distance is less than this part of the width touch; the YODA library uses the same number
+TOUCHING = 1e-3
+#: cells of the grid through all edges, beyond which overlaps of bins that form no grid are not looked for
+_MOST_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,34 @@ def same_bins(low: np.ndarray, high: np.ndarray, other_low: np.ndarray, other_hi
     width = 1e-5 * np.abs(high - low)
     pairs = ((low, other_low), (high, other_high))
     return all(bool(np.all(np.abs(mine - other) <= width + 1e-6 * np.abs(mine))) for mine, other in pairs)
+
+
+def first_overlap(low: np.ndarray, high: np.ndarray) -> int | None:
+    """The second of two bins of the plane that overlap, None if no two do; low and high edges (n_bins, 2).
+
+    Bins are made smaller by the width that touching ones may share, and painted on the grid through all of their edges.
+    """
+    shrink = 0.5 * TOUCHING * (high - low)
+    first, last = [], []
+    shape = []
+    for axis in range(2):
+        edges, places = np.unique(
+            np.concatenate([low[:, axis] + shrink[:, axis], high[:, axis] - shrink[:, axis]]), return_inverse=True
+        )
+        first.append(places[: len(low)])
+        last.append(places[len(low) :])
+        shape.append(len(edges))
+    if np.prod(shape, dtype=float) > _MOST_CELLS + 16.0 * len(low):
+        _, where = np.unique(np.hstack([low, high]), axis=0, return_index=True)
+        again = np.setdiff1d(np.arange(len(low)), where)
+        return int(again[0]) if len(again) else None
+    painted = np.zeros(shape, bool)
+    for bin_, (x, y, x_end, y_end) in enumerate(zip(*first, *last, strict=True)):
+        cells = painted[x:x_end, y:y_end]
+        if cells.any():
+            return bin_
+        cells[...] = True
+    return None
 
 
 def bin_rows(axes: tuple[Axis, ...]) -> np.ndarray:

@@ -4,19 +4,24 @@ A row stands for every bin and outflow of the product of the axes, the first axi
 """
 
 import json
+import math
 import re
 from typing import Any
 
 import numpy as np
 
+from sbitune.data.numbers import finite, natural
 from sbitune.data.yoda.blocks import Block
 from sbitune.data.yoda.estimates import Estimate
 from sbitune.data.yoda.grids import Axis, BinnedFillable, Histo2D, Profile2D, bin_rows, moment_columns
 from sbitune.data.yoda.model import Histo1D, Profile1D, add_up
 from sbitune.data.yoda.read_yoda1 import counter, scatter, user_annotations
 
-_KIND = re.compile(r"(?:(HISTO|PROFILE|ESTIMATE)(\d)D|BINNED(HISTO|PROFILE|ESTIMATE)<([dis](?:,[dis])*)>)", re.I)
+_KIND = re.compile(r"(?:(HISTO|PROFILE|ESTIMATE)([0-9])D|BINNED(HISTO|PROFILE|ESTIMATE)<([dis](?:,[dis])*)>)", re.I)
 _EDGE_WORDS = {"d": "numbers", "i": "integers", "s": "strings"}
+_KINDS = {"d": float, "i": np.int64}
+_EDGES = re.compile(r"Edges\(A[0-9]+\)")
+_STRINGS = re.compile(r"\[\s*(?:\"(?:[^\"\\]|\\.)*\"\s*(?:,\s*(?!\])|(?=\])))*\]")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 #: places of a profile's columns in YODA 1 (without the products of x and y with the profiled variable)
 PROFILE1D_PICK = (0, 1, 2, 3, 4, 5, 7)
@@ -41,54 +46,87 @@ def read_block(block: Block) -> Any:
 
 
 def _axis(block: Block, number: int, kind: str) -> Axis:
-    text = block.header.get(f"Edges(A{number})", "[]")
-    try:
-        if kind == "s":
-            return Axis(kind, tuple(_strings(text)))
-        words = text.strip("[] ").replace(",", " ").split()
-        edges = np.array(words, float if kind == "d" else int)
-    except ValueError:
-        block.fail(f"Edges(A{number}): {text[:80]} is not a list of {_EDGE_WORDS[kind]}")
+    name = f"Edges(A{number})"
+    words = _listed(block, name, strings=kind == "s")
+    if kind == "s":
+        edges: Any = tuple(words)
+    else:
+        try:
+            edges = np.array([finite(word) if kind == "d" else _integer(word) for word in words], _KINDS[kind])
+        except ValueError as error:
+            block.fail(f"{name} {block.header[name][:60]} is not a list of {_EDGE_WORDS[kind]}: {error}")
     if kind == "d" and not np.all(edges[1:] > edges[:-1]):
-        block.fail(f"Edges(A{number}): {text[:80]} must increase")
+        block.fail(f"{name} {block.header[name][:60]} must increase")
+    if kind != "d" and len(set(words)) < len(words):
+        block.fail(f"{name} {block.header[name][:60]} has a value twice")
     return Axis(kind, edges)
 
 
-def _strings(text: str) -> list[str]:
+def _integer(word: str) -> int:
+    return -natural(word[1:]) if word[0] == "-" else natural(word)
+
+
+def _listed(block: Block, name: str, strings: bool) -> list[str]:
+    """The words of a line `Name: [...]`, none where there is no such line."""
+    text = block.header.get(name, "[]")
+    inside = text.strip()[1:-1].strip()
+    if strings and not _STRINGS.fullmatch(text.strip()):
+        block.fail(f"{name} {text[:60]} is not a list of {_EDGE_WORDS['s']}")
+    if strings:
+        return [_string(word) for word in _STRING.findall(text)]
+    return [word.strip() or "''" for word in inside.split(",")] if inside else []
+
+
+def _string(inside: str) -> str:
+    """What stands in quotes; LaTeX has backslashes that are no escapes."""
     try:
-        return [str(value) for value in json.loads(text)]
-    except ValueError:  # LaTeX in a name: backslashes that are no escapes
-        return _STRING.findall(text)
+        return json.loads(f'"{inside}"')
+    except ValueError:
+        return inside
 
 
-def _masked(block: Block) -> tuple[int, ...]:
+def _masked(block: Block, n_rows: int) -> tuple[int, ...]:
     try:
-        return tuple(int(index) for index in json.loads(block.header.get("MaskedBins", "[]")))
-    except (ValueError, TypeError):
-        block.fail(f"MaskedBins: {block.header['MaskedBins'][:80]} is not a list of integers")
+        masked = tuple(natural(word) for word in _listed(block, "MaskedBins", strings=False))
+    except ValueError as error:
+        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]} is not a list of integers: {error}")
+    if len(set(masked)) < len(masked) or max(masked, default=-1) >= n_rows:
+        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]}: a number is given twice, or there is no such row")
+    return masked
 
 
-def _check_rows(block: Block, axes: tuple[Axis, ...]) -> None:
-    wanted = int(np.prod([axis.rows for axis in axes]))
-    if len(block.rows) != wanted and any(len(axis.edges) for axis in axes):
+def _check_rows(block: Block, axes: tuple[Axis, ...], labelled: bool) -> None:
+    known = [f"Edges(A{k + 1})" for k in range(len(axes))] + ["MaskedBins"] + ["ErrorLabels"] * labelled
+    unknown = [name for name in block.header if name not in known]
+    unknown += [name for name in block.annotations if name in ("MaskedBins", "ErrorLabels") or _EDGES.fullmatch(name)]
+    if unknown:
+        block.fail(f"the line {unknown[0]}: [...] is not known here; known are {', '.join(known)}, behind '---'")
+    wanted = math.prod(axis.rows for axis in axes)
+    if len(block.rows) != wanted and not any(len(axis.edges) for axis in axes) and axes:
+        block.fail(f"{len(block.rows)} rows and no line Edges(A1): [...]; are the edges missing?")
+    if len(block.rows) != wanted and axes:
         block.fail(f"{len(block.rows)} rows do not fit the edges, which make {wanted} with outflows; is a row missing?")
     if not axes and len(block.rows) != 1:
         block.fail(f"a value without axes has one row, not {len(block.rows)}")
 
 
 def _estimate(block: Block, axes: tuple[Axis, ...]) -> Estimate:
-    _check_rows(block, axes)
-    labels = _strings(block.header.get("ErrorLabels", "[]"))
+    _check_rows(block, axes, labelled=True)
+    labels = _listed(block, "ErrorLabels", strings=True)
+    if len(set(labels)) < len(labels):
+        block.fail(f"ErrorLabels {block.header['ErrorLabels'][:60]} has a label twice")
     rows = [["nan" if word == "---" else word for word in row] for row in block.rows]
     table = block.numbers(rows, 1 + 2 * len(labels))
     sources = {label: table[:, 1 + 2 * k : 3 + 2 * k].copy() for k, label in enumerate(labels)}
-    return Estimate(block.path, axes, table[:, 0].copy(), sources, _masked(block), user_annotations(block))
+    masked = _masked(block, len(rows))
+    return Estimate(block.path, axes, table[:, 0].copy(), sources, masked, user_annotations(block))
 
 
 def _fillable(block: Block, axes: tuple[Axis, ...], profile: bool) -> Any:
-    _check_rows(block, axes)
+    _check_rows(block, axes, labelled=False)
     table = block.numbers(block.rows, moment_columns(len(axes) + profile))
-    return simplest(BinnedFillable(block.path, axes, table, profile, _masked(block), user_annotations(block)))
+    masked = _masked(block, len(table))
+    return simplest(BinnedFillable(block.path, axes, table, profile, masked, user_annotations(block)))
 
 
 def simplest(general: BinnedFillable) -> BinnedFillable | Histo1D | Profile1D | Histo2D | Profile2D:

@@ -6,7 +6,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.yoda import breakdown
 from sbitune.data.yoda.annotations import Raw, dump
 from sbitune.data.yoda.convert import to_scatter
-from sbitune.data.yoda.estimates import Estimate, Scatter
+from sbitune.data.yoda.estimates import Estimate, Scatter, faulty_point
 from sbitune.data.yoda.grids import BinnedFillable, Histo2D, Profile2D
 from sbitune.data.yoda.model import Counter, Histo1D, Profile1D
 from sbitune.data.yoda.objects import Object
@@ -92,5 +92,8 @@ def _scatter(obj: Scatter, numbers: Numbers) -> str:
 
 
 def scatter_table(obj: Scatter) -> np.ndarray:
-    """Columns value, minus, plus of every coordinate (n_points, 3 d)."""
+    """Columns value, minus, plus of every coordinate (n_points, 3 d). Raises `InputError` for what is not read back."""
+    fault = faulty_point(obj.values, obj.minus, obj.plus)
+    if fault:
+        raise InputError(f"{obj.path}: point {fault[0]} (counted from 0) {fault[1]}; it cannot be written")
     return np.stack([obj.values, obj.minus, obj.plus], axis=2).reshape(len(obj.values), 3 * obj.dimension)
