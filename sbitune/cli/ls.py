@@ -142,7 +142,8 @@ def _unmade(path: Path, pattern: str) -> Figures | None:
     card = loaded.card
     if loaded.unread:
         reading = Reading(loaded.rules(), card.scan.bad_runs, card.scan.bad_bins)
-        return _scan(load_scan(loaded.directory / str(card.scan.directory), reading), path, pattern)
+        scan = load_scan(loaded.directory / str(card.scan.directory), reading, asked_by=loaded.path)
+        return _scan(scan, path, pattern)
     if loaded.stored is None and (loaded.work / "scan.npz").is_file():
         return None
     checked = check_scan(loaded)

@@ -1,5 +1,9 @@
 """The two ways in which sbitune fails. The command line turns them into exit codes 2 and 1."""
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 
 class SbituneError(Exception):
     """Base of every error that sbitune raises on purpose; `exit_code` is what the command line returns."""
@@ -15,6 +19,17 @@ class InputError(SbituneError):
 
 class EmptySelectionError(InputError):
     """A selector finds no bin: the fault is the selector's, not that of what was read."""
+
+
+@contextlib.contextmanager
+def naming_file(path: str | Path) -> Iterator[None]:
+    """Put a file before the message of an `InputError` of what is read from it, unless the message has it already."""
+    try:
+        yield
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
 
 
 class ComputationError(SbituneError):

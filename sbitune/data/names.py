@@ -1,13 +1,20 @@
-"""Names that were meant: those spelt most like a word that fits none."""
+"""Names in messages: those spelt most like a word that fits none, long ones cut."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+
+from sbitune.data.errors import InputError
 
 #: a name less like the word than this was not meant
 _ALIKE = 0.6
 #: names that a message holds
 _MOST = 3
+#: letters of a quoted word: a damaged file is one word
+_MOST_LETTERS = 60
+#: categories of Unicode that a name may not have: control, format, half of a pair, separators of lines
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -30,6 +37,38 @@ def nearest(word: str, known: Iterable[str]) -> str:
         return f"; the nearest are {', '.join(near[:_MOST])}"
     more = ", ..." if len(names) > _MOST else ""
     return f"; there are {', '.join(names[:_MOST])}{more}" if names else "; there is none"
+
+
+def is_name(word: object) -> bool:
+    r"""Whether something read from a file is text without line breaks and other characters that are not seen.
+
+    >>> is_name("StringZ:aLund"), is_name("a\nb"), is_name(5)
+    (True, False, False)
+    """
+    return isinstance(word, str) and not any(unicodedata.category(letter) in _UNSEEN for letter in word)
+
+
+def check_name(name: str, what: str = "parameter") -> None:
+    """Refuse a name that is empty, or whose line breaks or control characters would write lines of their own.
+
+    Raises `InputError` with the name.
+    """
+    if not name:
+        raise InputError(f"a {what} needs a name")
+    if not is_name(name):
+        raise InputError(
+            f"{what} {shorten(repr(name))}: a line break, or another character that is not seen, in a name; rename it"
+        )
+
+
+def shorten(word: object, most: int = _MOST_LETTERS) -> str:
+    r"""A word of the input for a message, on one line: of a long one the first letters.
+
+    >>> shorten("a" * 100, 5), shorten("two\nlines")
+    ('aaaaa...', 'two lines')
+    """
+    line = " ".join(str(word).split())
+    return line if len(line) <= most else line[:most] + "..."
 
 
 def _likeness(word: str, name: str) -> float:

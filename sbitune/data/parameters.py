@@ -10,6 +10,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, write_text
+from sbitune.data.names import check_name
 
 
 def read_values(path: str | Path) -> dict[str, float]:
@@ -32,6 +33,8 @@ def read_values(path: str | Path) -> dict[str, float]:
 
 def write_values(path: str | Path, values: Mapping[str, float]) -> None:
     """Write a run's parameters; the numbers are read back exactly."""
+    for name in values:
+        check_name(name)
     width = max(len(name) for name in values)
     write_text(path, "".join(f"{name:<{width}} {float(value)!r}\n" for name, value in values.items()))
 
@@ -123,6 +126,8 @@ def is_number(word: str) -> bool:
 
 def write_points(path: str | Path, names: Sequence[str], points: np.ndarray, comments: Sequence[str] = ()) -> None:
     """Write a table of points (n_points, n_parameters) whole or not at all; the numbers are read back exactly."""
+    for name in names:
+        check_name(name)
     rows = [" ".join(names), *(" ".join(repr(float(x)) for x in point) for point in points)]
     write_text(path, "".join([*(f"# {line}\n" for line in comments), *(f"{row}\n" for row in rows)]))
 

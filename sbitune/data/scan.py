@@ -16,6 +16,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.copies import Copies, find_copies
 from sbitune.data.errors import InputError
 from sbitune.data.files import write_arrays
+from sbitune.data.names import check_name
 
 FORMAT = "sbitune scan"
 FORMAT_VERSION = 1
@@ -35,8 +36,7 @@ class Parameter:
     unit: str = ""  #: unit for axes and tables, such as GeV
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise InputError("a parameter needs a name")
+        check_name(self.name)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise InputError(f"parameter {self.name}: need finite low < high, got {self.low} and {self.high}")
         if self.default is not None and not math.isfinite(self.default):

@@ -1,6 +1,7 @@
 """Small pieces of a page, every text escaped."""
 
 import html
+import json
 from collections.abc import Iterable, Sequence
 
 STYLE = """
@@ -55,6 +56,15 @@ def decimal(value: float) -> str:
 def text(value: object) -> str:
     """Escape."""
     return html.escape(str(value))
+
+
+def script_data(value: object) -> str:
+    r"""JSON inside a `<script>` element, which no text in it can end.
+
+    >>> script_data({"title": "</script>"})
+    '{"title": "\\u003c/script\\u003e"}'
+    """
+    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def section(name: str, title: str, *parts: str) -> str:

@@ -6,7 +6,6 @@ without predictions, into which `live_view.js` draws what `live_model.js` comput
 """
 
 import base64
-import json
 from dataclasses import asdict, replace
 from importlib import resources
 from typing import Any
@@ -71,7 +70,7 @@ def live_section(fitted: Fitted, shown: list[tuple[str, Panel]]) -> str:
         f'<div class="live" id="live" style="{colours}--data-error: {COLOURS["data error"]}">',
         controls(fitted, [panel for _, panel in shown]),
         f'<div class="figures">{_figures(shown, frames, rows)}</div></div>',
-        f'<script type="application/json" id="live-data">{json.dumps(numbers)}</script>',
+        f'<script type="application/json" id="live-data">{html.script_data(numbers)}</script>',
         '<script>"use strict";\n(() => {\n' + "\n".join(_file(name) for name in _FILES) + "})();</script>",
     )
 

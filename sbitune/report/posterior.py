@@ -65,7 +65,7 @@ def link_to_posterior(fitted: Fitted) -> str:
 
 def _made_of(fitted: Fitted) -> str:
     """A comment that tells pages of different fits apart."""
-    return f"<!-- made of {' '.join(made_of(fitted.record).values())} -->"
+    return f"<!-- made of {html.text(' '.join(made_of(fitted.record).values()))} -->"
 
 
 def _fitted(tune: Tune, i: int) -> str:

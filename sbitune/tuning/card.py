@@ -2,13 +2,14 @@
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from sbitune.data.errors import InputError
+from sbitune.data.names import is_name, shorten
 from sbitune.data.scan import Parameter
 from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
@@ -16,6 +17,9 @@ from sbitune.fitting.frame import ROUNDED
 from sbitune.generators.config import GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.tuning.yamlfile import Places, read_with_places
+
+#: entries of a card, at most: a thousand analyses have fewer, and these are read in a second
+MOST_ENTRIES = 50_000
 
 
 class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -155,7 +159,7 @@ def load_card(place: str | Path) -> LoadedCard:
         path = path / "card.yaml"
     if not path.is_file():
         raise InputError(f"{path}: no such card; give a card or a directory with a card.yaml")
-    card, places = read_with_places(path.resolve(), Card)
+    card, places = read_with_places(path.resolve(), Card, most=MOST_ENTRIES)
     loaded = LoadedCard(card, places.path, dict(places.lines))
     _check(loaded)
     return loaded
@@ -177,14 +181,28 @@ def _check(loaded: LoadedCard) -> None:
         raise InputError(f"{place('weights')}: give either observables or weights, not both")
     if not card.observables and card.weights is None and card.reference:
         raise InputError(f"{loaded.path}: give either observables or weights: an empty selection leaves nothing to fit")
+    if isinstance(card.generator, PythiaConfig):
+        _check_lines(loaded, card.generator.settings)
     if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
         raise InputError(f"{place('generator', 'analyses')}: name at least one analysis (`sbitune ls analyses`)")
     _check_fit(loaded)
 
 
+def _check_lines(loaded: LoadedCard, settings: Sequence[str]) -> None:
+    """Refuse a setting that is more than a line: in files of settings it would write lines of its own."""
+    for number, line in enumerate(settings):
+        if not is_name(line.strip()):
+            raise InputError(
+                f"{loaded.place('generator', 'settings', number)}: {shorten(repr(line))}: a line break, or another "
+                "character that is not seen, in a setting; write one line for each"
+            )
+
+
 def _check_parameter(loaded: LoadedCard, name: str, parameter: ParameterConfig) -> None:
     low, high = parameter.low, parameter.high
     where = loaded.place("parameters", name)
+    if not name:
+        raise InputError(f"{loaded.place('parameters')}: a parameter needs a name")
     if not low < high:
         raise InputError(f"{where}: low {low:g} is not below high {high:g}")
     for key in ("low", "high", "default"):

@@ -1,7 +1,7 @@
 """What can be known of a card before the first event: whatever cannot work is refused here, with its place."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
         InputError: as `check_scan`, and for a card without a reference.
     """
     need_reference(loaded)
-    checked = check_scan(loaded)
+    checked = check_scan(loaded, own_analyses=True)
     assert checked.reference is not None
     return checked.parameters, checked.reference
 
@@ -52,16 +52,21 @@ def need_reference(loaded: LoadedCard) -> None:
         )
 
 
-def check_scan(loaded: LoadedCard) -> Checked:
+def check_scan(loaded: LoadedCard, own_analyses: bool = False) -> Checked:
     """Check all that can be checked before the first event of a scan. It may be made without measured data, to see what
     an analysis gives, and then have any number of runs.
+
+    Args:
+        loaded: the card.
+        own_analyses: import the Python files that the card names as `generator.analysis_files`: only for a card that
+            the user has named, and where events are made or analysed. Else what they fill is not known.
 
     Raises:
         InputError: for settings, ranges, templates, analyses, references or observables that cannot work, and for
             fewer runs than the surrogate needs.
     """
     reference = reference_of(loaded) if loaded.card.reference else None
-    before, booked = _check_generator(loaded)
+    before, booked = _check_generator(loaded, own_analyses)
     if reference is not None:
         check_rules(loaded, reference.bins, booked)
         _check_theory(loaded, reference.bins)
@@ -117,7 +122,7 @@ def _source(loaded: LoadedCard, number: int) -> Source:
     return Source(entry.file, Opinion(entry.independent, entry.shared, f"the card says so: reference[{number}]"))
 
 
-def _check_generator(loaded: LoadedCard) -> tuple[dict[str, float], Booked | None]:
+def _check_generator(loaded: LoadedCard, own_analyses: bool) -> tuple[dict[str, float], Booked | None]:
     """Check what is to be run; gives the parameters' values before tuning and, if that can be known, the bins."""
     card = loaded.card
     ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
@@ -130,7 +135,7 @@ def _check_generator(loaded: LoadedCard) -> tuple[dict[str, float], Booked | Non
         catalogue = check_settings(card.generator.settings, loaded.place)
         defaults = {name: p.default for name, p in card.parameters.items() if p.default is not None}
         before = check_ranges(ranges, catalogue, _place(loaded), defaults)
-        return before, _check_analyses(loaded, catalogue)
+        return before, _check_analyses(loaded, catalogue, own_analyses)
     if card.generator is not None and card.scan.directory is None:
         check_command(card.generator, ranges, loaded.directory, _place(loaded))
     return {}, None
@@ -160,41 +165,56 @@ def _place(loaded: LoadedCard) -> Place:
     return spell
 
 
-def _check_analyses(loaded: LoadedCard, catalogue: Catalogue) -> Booked | None:
+def _check_analyses(loaded: LoadedCard, catalogue: Catalogue, own_analyses: bool) -> Booked | None:
     """Compare the analyses with the beams at both ends of the ranges; book what they fill at the settings' energy."""
-    from sbitune.generators.observables import load, register
+    generator = loaded.card.generator
+    assert isinstance(generator, PythiaConfig)
+    names = _known_analyses(loaded, own_analyses)
+    beams = catalogue.beams()
+    if beams is None:
+        return None
+    _check_beams(loaded, names, beams)
+    for end in ("low", "high"):  # an energy may be varied, too
+        for name, parameter in loaded.card.parameters.items():
+            if name.lower().startswith("beams:"):
+                catalogue.read(f"{name} = {getattr(parameter, end)!r}", loaded.place("parameters", name, end))
+        _check_beams(loaded, names, catalogue.beams() or beams)
+    if len(names) < len(generator.analyses):
+        return None
+    booked = Booked.nothing(beams)
+    for number, name in names.items():
+        with naming(loaded.place("generator", "analyses", number)):
+            booked = booked.joined(book(name, beams))
+    return booked
+
+
+def _known_analyses(loaded: LoadedCard, own_analyses: bool) -> dict[int, str]:
+    """Number in the card -> name of the analyses that can be looked at: without those of the user's own files, unless
+    these may be imported.
+    """
+    from sbitune.generators.observables import available, load, register
 
     generator, place = loaded.card.generator, loaded.place
     assert isinstance(generator, PythiaConfig)
     for number, name in enumerate(generator.analysis_files):
         with naming(place("generator", "analysis_files", number)):
-            register(loaded.directory / name)
-    for number, name in enumerate(generator.analyses):
+            if own_analyses:
+                register(loaded.directory / name)
+            elif not (loaded.directory / name).is_file():
+                raise InputError(f"analysis file {loaded.directory / name}: no such Python file")
+    of_files = bool(generator.analysis_files) and not own_analyses
+    names = {i: name for i, name in enumerate(generator.analyses) if not (of_files and name not in available())}
+    for number, name in names.items():
         with naming(place("generator", "analyses", number)):
             load(name)
-    beams = catalogue.beams()
-    if beams is None:
-        return None
-    _check_beams(loaded, beams)
-    for end in ("low", "high"):  # an energy may be varied, too
-        for name, parameter in loaded.card.parameters.items():
-            if name.lower().startswith("beams:"):
-                catalogue.read(f"{name} = {getattr(parameter, end)!r}", place("parameters", name, end))
-        _check_beams(loaded, catalogue.beams() or beams)
-    booked = Booked.nothing(beams)
-    for number, name in enumerate(generator.analyses):
-        with naming(place("generator", "analyses", number)):
-            booked = booked.joined(book(name, beams))
-    return booked
+    return names
 
 
-def _check_beams(loaded: LoadedCard, beams: Beams) -> None:
+def _check_beams(loaded: LoadedCard, names: Mapping[int, str], beams: Beams) -> None:
     from sbitune.generators.observables import load
 
-    generator = loaded.card.generator
-    assert isinstance(generator, PythiaConfig)
     remedy = "; change Beams:idA, Beams:idB and Beams:eCM in generator.settings, or take the analysis away"
-    for number, name in enumerate(generator.analyses):
+    for number, name in names.items():
         with naming(loaded.place("generator", "analyses", number), remedy):
             load(name).window(beams.codes, beams.energy)
 

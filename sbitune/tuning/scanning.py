@@ -10,9 +10,9 @@ import numpy as np
 
 from sbitune.data import mcnntunes
 from sbitune.data.apprentice import read_scan as read_apprentice
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.formats import HDF5, layout_of
-from sbitune.data.names import nearest
+from sbitune.data.names import nearest, shorten
 from sbitune.data.professor import RECORD, Reading, collect, read_runs
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
@@ -23,7 +23,7 @@ from sbitune.generators.command import check_command
 from sbitune.generators.config import CommandConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
-from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card
+from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card, parameters_of
 from sbitune.tuning.checking import check_scan, extra_points, naming, with_defaults
 from sbitune.tuning.coverage import check_measured
 from sbitune.tuning.found import Noting, settle_scan
@@ -71,8 +71,14 @@ def means(card: Card) -> Means:
     return Means(scan.workers, scan.time_limit, scan.scheduler, scan.bad_runs == "drop")
 
 
-def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
+def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool = True) -> Scan:
     """Make (or complete) the scan of a card and write it to `work/scan.npz`.
+
+    Args:
+        loaded: the card, which the user has named: it may import the Python files of its own analyses.
+        reporter: receives what is done.
+        own_analyses: of a scan that is read, whether these files are imported for checks; where events are made they
+            must be.
 
     Raises:
         InputError: for a card that cannot work, before anything is run.
@@ -80,7 +86,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     """
     card = loaded.card
     need_scan(loaded)
-    parameters, reference, _ = check_scan(loaded)
+    parameters, reference, _ = check_scan(loaded, own_analyses or card.scan.directory is None)
     reporter = Noting(reporter)
     if card.scan.directory is not None:
         if card.scan.extra is not None:
@@ -109,7 +115,7 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
     scan = loaded.card.scan
     reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
     with naming(loaded.place("scan", "directory")):
-        found = load_scan(loaded.directory / str(scan.directory), reading)
+        found = load_scan(loaded.directory / str(scan.directory), reading, asked_by=loaded.path)
     names = [p.name for p in found.parameters]
     named = {p.name: p for p in parameters}
     for name in named:
@@ -125,6 +131,26 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
     if isinstance(loaded.card.generator, CommandConfig):
         check_command(loaded.card.generator, names, loaded.directory, loaded.place)
     return replace(found, parameters=settled, theta=found.theta[:, order])
+
+
+def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
+    """The scan of a card that another card names, as it is or as it is read from the card's own directory.
+
+    Raises:
+        InputError: if the card is the one that asks, or names files outside its directory.
+    """
+    if loaded.path.samefile(asked_by):
+        raise InputError(f"{loaded.directory} is the card's own directory; name one that holds a scan")
+    if not loaded.unread:
+        return stored_scan(loaded)
+    card = loaded.card
+    for key, name in (("scan.directory", card.scan.directory), ("weights", card.weights)):
+        if name is not None and loaded.directory not in (loaded.directory / name).resolve().parents:
+            raise InputError(
+                f"{loaded.path}: {key}: {shorten(name)!r} is not inside the directory of this card, which is read here "
+                "as a scan: name the files themselves, or read them first with `sbitune scan` of that card"
+            )
+    return _existing(loaded, parameters_of(card, {}), QUIET)
 
 
 def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: int) -> None:
@@ -172,7 +198,7 @@ def stored_scan(loaded: LoadedCard) -> Scan:
 
 def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     """The scan of `stored_scan`; one that the card names is read first if it was not yet. Raises as both do."""
-    return make_scan(loaded, reporter) if loaded.unread else stored_scan(loaded)
+    return make_scan(loaded, reporter, own_analyses=False) if loaded.unread else stored_scan(loaded)
 
 
 def scan_with_runs(loaded: LoadedCard) -> Scan:
@@ -215,36 +241,44 @@ def _selected(scan: Scan, reading: Reading) -> Scan:
     return scan.take_bins(weights_of(scan.bins, reading.rules) > 0) if reading.rules else scan
 
 
-def load_scan(place: str | Path, reading: Reading = Reading()) -> Scan:
+def load_scan(place: str | Path, reading: Reading = Reading(), asked_by: Path | None = None) -> Scan:
     """Read a scan from what there is: `scan.npz`, an Apprentice HDF5 file, or a directory: of a card, of runs, of
     MCNNTunes' files, or one that holds one of the files.
+
+    Args:
+        place: named by the user, or by a card.
+        reading: which bins, and what is done about faults.
+        asked_by: the card that names the place. The scan of another card there is data: nothing of it is run or
+            imported, it leads to nothing outside its own directory, and nothing is written there.
 
     Raises:
         InputError: if the place holds none of these.
     """
     path = Path(place)
     if path.is_dir():
-        return _load_directory(path, reading)
+        return _load_directory(path, reading, asked_by)
     if not path.is_file():
         raise InputError(f"scan {path}: no such file or directory")
-    if path.suffix == ".npz":
-        return _selected(Scan.load(path), reading)
-    if path.suffix in HDF5:
-        drop = "bins" if reading.bad_bins == "drop" else "runs" if reading.bad_runs == "drop" else None
-        return _selected(read_apprentice(path, drop_bad=drop, tell=reading.tell), reading)
+    with naming_file(path):
+        if path.suffix == ".npz":
+            return _selected(Scan.load(path), reading)
+        if path.suffix in HDF5:
+            drop = "bins" if reading.bad_bins == "drop" else "runs" if reading.bad_runs == "drop" else None
+            return _selected(read_apprentice(path, drop_bad=drop, tell=reading.tell), reading)
     raise InputError(
         f"scan {path}: expected a scan.npz, an Apprentice .h5 file, or a directory of runs or of MCNNTunes' YODA files"
     )
 
 
-def _load_directory(path: Path, reading: Reading) -> Scan:
+def _load_directory(path: Path, reading: Reading, asked_by: Path | None) -> Scan:
     layout = layout_of(path)
     if layout == "card":
         loaded = load_card(path)
         need_scan(loaded)
-        return _selected(scan_at_hand(loaded), reading)
-    if layout == "runs":
-        return read_runs(path, reading=reading)
-    if layout == "mcnntunes":
-        return mcnntunes.read_scan(path, reading=reading)
+        return _selected(scan_at_hand(loaded) if asked_by is None else _scan_of_data(loaded, asked_by), reading)
+    with naming_file(path):
+        if layout == "runs":
+            return read_runs(path, reading=reading)
+        if layout == "mcnntunes":
+            return mcnntunes.read_scan(path, reading=reading)
     return load_scan(layout, reading)

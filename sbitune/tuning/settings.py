@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from sbitune.data.names import check_name
 from sbitune.generators.config import PythiaConfig
 from sbitune.tuning.card import Card
 from sbitune.tuning.record import ResultRecord
@@ -28,11 +29,13 @@ def command_file(card: Card, record: ResultRecord) -> str:
 
 def settings_file(card: Card, head: Sequence[str], values: Mapping[str, tuple[float, str]]) -> str:
     """Settings file with the lines `head`, which are comments, and every parameter with its (value, remark)."""
-    lines = list(head)
+    for name in values:
+        check_name(name)
+    lines = [" ".join(line.splitlines()) for line in head]
     width = max(len(name) for name in values)
     for name, (value, remark) in values.items():
         lines.append(f"{name:<{width}} = {value:.10g}" + (f"   ! {remark}" if remark else ""))
     if isinstance(card.generator, PythiaConfig):
         lines += ["", "! the process and beams of the tune; take out the '!' to run it as it was tuned"]
-        lines += [f"! {setting}" for setting in card.generator.settings]
+        lines += [f"! {line}" for setting in card.generator.settings for line in setting.splitlines()]
     return "\n".join(lines) + "\n"

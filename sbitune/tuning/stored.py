@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.formats import recognise
 from sbitune.data.ipol_reader import read_ipol
 from sbitune.data.scan import Scan
@@ -31,11 +31,12 @@ class Stored(NamedTuple):
 def read_surrogate(place: str | Path) -> Stored:
     """Read a surrogate.npz or an `ipol.dat`. Raises `InputError` if the file is neither, or cannot be read."""
     kind = recognise(place)
-    if kind == "surrogate":
-        return Stored(*load_with_runs(place))
-    if kind == "ipol":
-        interpolation = read_ipol(place)
-        return Stored(IpolSurrogate(interpolation), interpolation.runs)
+    with naming_file(place):
+        if kind == "surrogate":
+            return Stored(*load_with_runs(place))
+        if kind == "ipol":
+            interpolation = read_ipol(place)
+            return Stored(IpolSurrogate(interpolation), interpolation.runs)
     raise InputError(f"{place}: expected a surrogate.npz, an ipol.dat or a card; this is of the kind `{kind}`")
 
 

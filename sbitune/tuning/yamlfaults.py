@@ -9,6 +9,8 @@ import msgspec
 import yaml
 from msgspec import inspect as types
 
+from sbitune.data.names import shorten
+
 #: what msgspec calls types -> what a card's author does
 _WORDS = {
     "object": "section",
@@ -36,7 +38,7 @@ def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path:
     words = _in_words(words, kind, steps)
     if place and place["key"]:
         words = f"a key in this section: {words}; put it into quotes"
-    return f"{path}:{node.start_mark.line + 1}: {key or 'card'}: {words}"
+    return f"{path}:{node.start_mark.line + 1}: {shorten(key) or 'card'}: {words}"
 
 
 def _follow(root: yaml.Node, place: str) -> tuple[yaml.Node, list[str | int]]:
@@ -64,9 +66,14 @@ def _in_words(words: str, kind: type, steps: list[str | int]) -> str:
     """Say `list` for what msgspec calls `array`, and so on: the words of `sbitune ls card`."""
     if re.match(r"Invalid (?:enum )?value", words):
         allowed = dict.fromkeys(str(value) for value in _values_at(types.type_info(kind), steps))
-        return f"{words.replace(' enum', '')}; choose {' or '.join(allowed)}"
+        return f"{_cut(words.replace(' enum', ''))}; choose {' or '.join(allowed)}"
     words = re.sub(r"Object missing required field (`[^`]*`)", r"the key \1 is missing", words)
     return re.sub(r"`([\w |]+)`", lambda m: f"`{' | '.join(_WORDS.get(w, w) for w in m[1].split(' | '))}`", words)
+
+
+def _cut(words: str) -> str:
+    """Shorten what a message quotes."""
+    return re.sub(r"'(.{61,})'", lambda m: repr(shorten(m[1])), words, flags=re.DOTALL)
 
 
 def _values_at(info: Any, steps: list[str | int]) -> Iterator[Any]:
@@ -107,7 +114,7 @@ def _explain_unknown(name: str, node: yaml.Node, path: str, key: str, kind: type
         line = next((k.start_mark.line + 1 for k, _ in node.value if k.value == name), line)
     near = difflib.get_close_matches(name, sorted(set(_all_fields(types.type_info(kind)))), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{path}:{line}: unknown key {f'{key}.{name}'.lstrip('.')!r}{hint}"
+    return f"{path}:{line}: unknown key {shorten(f'{key}.{name}'.lstrip('.'))!r}{hint}"
 
 
 def _all_fields(info: Any) -> Iterator[str]:

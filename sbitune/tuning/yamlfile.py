@@ -1,33 +1,22 @@
 """YAML cards: read into typed records, every fault with its file, line and key."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import yaml
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text
+from sbitune.data.names import is_name, shorten
 from sbitune.generators.config import spell_key
 from sbitune.tuning.yamlfaults import explain
+from sbitune.tuning.yamlstrict import StrictLoader
 
 T = TypeVar("T")
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe loader that reads `1e-3` as a number (YAML 1.1 takes it for text) and dates as text: no card has any."""
-
-
-_TIMESTAMP = "tag:yaml.org,2002:timestamp"
-_Loader.yaml_implicit_resolvers = {
-    key: [rule for rule in rules if rule[0] != _TIMESTAMP]
-    for key, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+#: of a file whose entries are counted, bytes for each: a line of a card has some 40
+_BYTES_OF_AN_ENTRY = 40
 
 
 class Places(NamedTuple):
@@ -52,31 +41,41 @@ def read_card(path: str | Path, kind: type[T], what: str = "card") -> T:
     return read_with_places(path, kind, what)[0]
 
 
-def read_with_places(path: str | Path, kind: type[T], what: str = "card") -> tuple[T, Places]:
-    """Read a YAML file as `read_card` does, and remember where its keys stand."""
+def read_with_places(path: str | Path, kind: type[T], what: str = "card", most: int | None = None) -> tuple[T, Places]:
+    """Read a YAML file as `read_card` does, and remember where its keys stand.
+
+    Args:
+        path: the file.
+        kind: what it holds.
+        what: that in words, for messages.
+        most: entries that it may have, with those that aliases stand for, if they are counted; its size is limited too.
+    """
+    if most is not None and Path(path).stat().st_size > most * _BYTES_OF_AN_ENTRY:
+        raise InputError(
+            f"{path}: {Path(path).stat().st_size / 1e6:.3g} MB are too much for a {what} that a person writes; at most "
+            f"{most * _BYTES_OF_AN_ENTRY / 1e6:g} MB are read"
+        )
     text = read_text(path, what)
+    loader = None
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        loader = StrictLoader(text, most)
+        root = loader.get_single_node()
         if root is None:
             raise InputError(f"{path}: the {what} is empty")
-        _refuse_faulty_keys(root, str(path))
-        content = _construct(root)
+        _refuse_faulty_keys(root, str(path), _Counted(most))
+        content = loader.construct_document(root)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise InputError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+        line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0)) + 1
+        words = getattr(error, "problem", None) or getattr(error, "reason", error)
+        raise InputError(f"{path}:{line}: not valid YAML: {words}") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
     try:
         return msgspec.convert(content, kind), Places(Path(path), dict(_lines(root)))
     except msgspec.ValidationError as error:
         raise InputError(explain(error, content, root, str(path), kind)) from error
-
-
-def _construct(root: yaml.Node) -> Any:
-    loader = _Loader("")
-    try:
-        return loader.construct_document(root)
-    finally:
-        loader.dispose()
 
 
 def _lines(node: yaml.Node, above: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], int]]:
@@ -91,9 +90,23 @@ def _lines(node: yaml.Node, above: tuple[str | int, ...] = ()) -> Iterator[tuple
             yield from _lines(item, (*above, number))
 
 
-def _refuse_faulty_keys(node: yaml.Node, path: str, above: tuple[yaml.Node, ...] = ()) -> None:
+class _Counted:
+    """Counts entries, those that aliases stand for every time that they do."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most, self._seen = most, 0
+
+    def add(self, path: str, line: int) -> None:
+        """Count one. Raises `InputError` if these are more than a file may have."""
+        self._seen += 1
+        if self._most is not None and self._seen > self._most:
+            raise InputError(f"{path}:{line}: more than {self._most} entries, with what its aliases (*) stand for")
+
+
+def _refuse_faulty_keys(node: yaml.Node, path: str, counted: _Counted, above: tuple[yaml.Node, ...] = ()) -> None:
     """Refuse a key given twice, one that is no word, and an alias that stands for what it is in."""
     line = node.start_mark.line + 1
+    counted.add(path, line)
     if any(node is other for other in above):
         raise InputError(f"{path}:{line}: an alias (*) refers to the section that it stands in")
     if isinstance(node, yaml.MappingNode):
@@ -102,10 +115,17 @@ def _refuse_faulty_keys(node: yaml.Node, path: str, above: tuple[yaml.Node, ...]
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise InputError(f"{path}:{line}: a key must be a word; put text with braces or brackets into quotes")
+            if not is_name(key.value):
+                raise InputError(
+                    f"{path}:{line}: {shorten(repr(key.value))}: a line break, or another character that is not seen, "
+                    "in a key"
+                )
             if key.value in seen:
-                raise InputError(f"{path}:{line}: {key.value!r} is given twice, first in line {seen[key.value]}")
+                raise InputError(
+                    f"{path}:{line}: {shorten(key.value)!r} is given twice, first in line {seen[key.value]}"
+                )
             seen[key.value] = line
-            _refuse_faulty_keys(value, path, (*above, node))
+            _refuse_faulty_keys(value, path, counted, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_faulty_keys(item, path, (*above, node))
+            _refuse_faulty_keys(item, path, counted, (*above, node))

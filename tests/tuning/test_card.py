@@ -76,7 +76,7 @@ FAULTS = [
         r"card.yaml:4: fit.theory_error: no error can be fitted to /TOY/d03: it has 1 bin .* such as `/TOY/d03: 0.05`",
     ),
     ("title: toy", "title: toy\nfit: {theory_error: {/TAY: 0.1}}", r"card.yaml:3: fit.theory_error: '/TAY' matches no"),
-    ("title: toy", "title: !new toy", r"card.yaml:2: not valid YAML: could not determine a constructor"),
+    ("title: toy", "title: !new toy", r"card.yaml:2: not valid YAML: the tag !new"),
     ("title: toy", "title: toy\n{a: 1}: 2", r"card.yaml:3: a key must be a word"),
     ("title: toy", "title: &all [*all]", r"card.yaml:2: an alias \(\*\) refers to the section that it stands in"),
     ("title: toy", "title: 12", r"card.yaml:2: title: Expected `text`, got `whole number`"),
