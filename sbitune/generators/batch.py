@@ -1,6 +1,6 @@
 """A batch of generated events as flat arrays: what the generator gives and the observables read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -29,3 +29,7 @@ class EventBatch:
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.offsets) - 1
+
+    def content(self) -> list[bytes]:
+        """The bytes of all arrays: equal for equal events only."""
+        return [getattr(self, field.name).tobytes() for field in fields(self)]

@@ -63,6 +63,9 @@ class ParameterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Unit for plots and tables."""
     bias: str | None = None
     """Formula f(x), monotonic in the range: points are spread evenly in f, for example `log(x)` or `1/x`."""
+    check_effect: bool = True
+    """Whether the scan is refused if this parameter changes none of 500 events (Pythia alone). `false` scans it all the
+    same."""
 
 
 class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -42,8 +42,11 @@ class Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, task: Task, directory: Path | None, time_limit: float) -> Failure | None:
-        """Make a run in `directory`; without one only start the generator. Gives what went wrong, None if nothing did.
+    def run(
+        self, task: Task, directory: Path | None, time_limit: float, job: Literal["run", "probe"] = "run"
+    ) -> Failure | None:
+        """Make a run in `directory`, or leave the hash of its events there (`probe`); without a directory only start
+        the generator. Gives what went wrong, None if nothing did.
 
         After `time_limit` seconds it is killed.
         """
@@ -51,7 +54,8 @@ class Worker:
         timer = threading.Timer(time_limit, self.kill)
         timer.start()
         try:
-            request = {"task": msgspec.to_builtins(task), "directory": None if directory is None else str(directory)}
+            where = None if directory is None else str(directory)
+            request = {"task": msgspec.to_builtins(task), "directory": where, "job": job}
             answer = _exchange(process, json.dumps(request) + "\n")
         finally:
             expired = not timer.is_alive()

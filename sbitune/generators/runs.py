@@ -25,6 +25,8 @@ from sbitune.generators.sources import hash_observables
 #: observables are seen by themselves
 FORMAT = 3
 HISTOGRAMS = "histograms.yoda"
+#: what `probe` leaves
+DIGEST = "events.digest"
 #: into how many parts the events of a run are dealt
 N_PARTS = 16
 
@@ -94,6 +96,20 @@ def try_start(task: Task) -> None:
         from sbitune.generators.pythia import PythiaRun
 
         PythiaRun(_lines(task.generator, task), task.seed)
+
+
+def probe(task: Task, directory: Path) -> None:
+    """Make the events of a task of Pythia's, fill nothing, and leave the hash of all that is in them in `directory`.
+
+    Raises `ComputationError` if Pythia refuses or makes no events.
+    """
+    from sbitune.generators.pythia import BATCH, PythiaRun
+
+    assert isinstance(task.generator, PythiaConfig)
+    run = PythiaRun(_lines(task.generator, task), task.seed)
+    parts = [part for batch in run.batches(task.events, min(BATCH, task.events)) for part in batch.content()]
+    section = np.array(run.cross_section()).tobytes()
+    (directory / DIGEST).write_text(hash_bytes(*parts, section))
 
 
 def _lines(config: PythiaConfig, task: Task) -> list[str]:

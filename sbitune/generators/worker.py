@@ -1,5 +1,5 @@
-"""A worker process: reads one task a line on standard input, makes the run or only tries to start the generator, and
-answers with one line.
+"""A worker process: reads one task a line on standard input, makes the run, or only tries to start the generator or
+looks at its events, and answers with one line.
 
 Started by `pool.Worker` as `python -m sbitune.generators.worker`. It has the standard output of the protocol to itself:
 whatever C++ code prints goes elsewhere. It ends when its parent does, even in the middle of a run.
@@ -18,7 +18,7 @@ from typing import TextIO
 import msgspec
 
 from sbitune.data.errors import SbituneError
-from sbitune.generators.runs import Task, execute, try_start
+from sbitune.generators.runs import Task, execute, probe, try_start
 
 
 def main() -> None:
@@ -47,6 +47,8 @@ def _serve(request: dict[str, object]) -> dict[str, object]:
         task = msgspec.convert(request["task"], Task)
         if request["directory"] is None:
             try_start(task)
+        elif request["job"] == "probe":
+            probe(task, Path(str(request["directory"])))
         else:
             execute(task, Path(str(request["directory"])))
     except SbituneError as error:

@@ -26,6 +26,7 @@ from sbitune.generators.runs import Task
 from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card, parameters_of
 from sbitune.tuning.checking import check_scan, extra_points, naming, with_defaults
 from sbitune.tuning.coverage import check_measured
+from sbitune.tuning.effects import check_effects
 from sbitune.tuning.found import Noting, settle_scan
 
 
@@ -81,7 +82,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
             must be.
 
     Raises:
-        InputError: for a card that cannot work, before anything is run.
+        InputError: for a card that cannot work, before anything is run, and for a parameter that changes no event.
         ComputationError: if runs failed and the card does not say to drop them.
     """
     card = loaded.card
@@ -93,6 +94,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
         return _settled(loaded, _existing(loaded, parameters, reporter), reference, reporter)
     points = design(loaded)
+    check_effects(loaded, reporter)
     tasks = tasks_at(loaded, list(card.parameters), points, list(run_names(len(points))), card.scan.events)
     how = means(card)._replace(place=loaded.place("generator", "settings"))
     made = run_campaign(tasks, loaded.work / "scan", how, partial(reporter.progress, "runs"))

@@ -71,6 +71,30 @@ def test_settings_that_cannot_start_are_code_2_with_their_line(tmp_path, lep_car
     assert "runs: " not in said
 
 
+def test_a_parameter_that_changes_no_event_is_refused_before_the_first_run(tmp_path, lep_card):
+    text = lep_card.read_text().replace("runs: 128", "runs: 1").replace("events: 4500", "events: 20")
+    head, tail = text.split("parameters:")
+    idle = "  MultipartonInteractions:pT0Ref: {low: 2, high: 3}\n"
+    card, scan = tmp_path / "card.yaml", "scan:\n  bad_bins: drop" + tail.split("scan:")[1].split("\n\n")[0] + "\n"
+    parameters = f"parameters:\n{idle}  StringPT:sigma: {{low: 0.3, high: 0.35}}\n"
+    card.write_text(head + parameters + scan)
+    line = card.read_text().splitlines().index(idle.rstrip()) + 1
+    for tried in (True, False):  # what was found is kept
+        said = call("scan", card, code=2).stderr
+        assert ("parameters tried: " in said) == tried
+        assert (
+            f"card.yaml:{line}: parameters.MultipartonInteractions:pT0Ref: MultipartonInteractions:pT0Ref changes "
+            "nothing: 500 events of one seed are equal at 2, in the middle and at 3; no hadrons collide"
+        ) in said
+        assert said.endswith("Take it away, or tune it all the same with `check_effect: false`\n")
+    assert not (tmp_path / "work/scan").exists()
+    card.write_text(card.read_text().replace("high: 3}", "high: 3, check_effect: false}"))
+    for tried in (True, False):
+        found = call("scan", "--json", card)
+        assert json.loads(found.stdout)["runs"] == 1
+        assert ("parameters tried: " in found.stderr) == tried
+
+
 def test_runs_that_fail_are_counted_and_a_program_that_is_not_there_is_not_called_for_every_run(tmp_path):
     toyline.make(tmp_path, runs=20)
     good = (tmp_path / "generator.py").read_text()

@@ -1,0 +1,78 @@
+"""Before a scan: parameters that change no event of Pythia are refused, since a fit would quote values of them.
+
+What was found is kept in `work/effects.json` under a key of all that it depends on, so that it is found once.
+"""
+
+import contextlib
+import json
+from functools import partial
+
+from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes, write_text
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.generators.catalogue import check_settings
+from sbitune.generators.config import PythiaConfig
+from sbitune.generators.effects import ALL, FIRST, Effects, find_effects
+from sbitune.generators.inactive import reason_inactive
+from sbitune.generators.printed import pythia_version
+from sbitune.tuning.card import LoadedCard
+
+#: raised when it is found in another way
+_FORMAT = 1
+
+
+def check_effects(loaded: LoadedCard, reporter: Reporter = QUIET) -> None:
+    """Compare events of one seed at the ends of every range with those in the middle.
+
+    Of other generators than Pythia nothing can be said; there the bins judge.
+
+    Raises:
+        InputError: with file and line, for parameters that change none of 500 events and that the card does not except.
+    """
+    card = loaded.card
+    if not isinstance(card.generator, PythiaConfig):
+        return
+    ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
+    tried = [name for name, p in card.parameters.items() if p.check_effect]
+    found = _find(loaded, card.generator, ranges, tried, reporter)
+    for name, reason in found.unknown.items():
+        reporter.say(f"whether {name} has an effect could not be tried: {reason}")
+    if found.without:
+        raise _refusal(loaded, card.generator, found.without)
+
+
+def _find(
+    loaded: LoadedCard,
+    generator: PythiaConfig,
+    ranges: dict[str, tuple[float, float]],
+    tried: list[str],
+    reporter: Reporter,
+) -> Effects:
+    """What is known of these parameters from before, or is found now."""
+    made_of = [_FORMAT, FIRST, ALL, pythia_version(), generator.settings, ranges, tried]
+    key, path = hash_bytes(json.dumps(made_of).encode()), loaded.work / "effects.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # what cannot be read is found again
+        noted = json.loads(path.read_text())
+        if noted["key"] == key:
+            return Effects(tuple(map(str, noted["without"])), {str(k): str(v) for k, v in noted["unknown"].items()})
+    if not tried:
+        return Effects((), {})
+    found = find_effects(
+        generator, ranges, tried, loaded.card.scan.time_limit, partial(reporter.progress, "parameters tried")
+    )
+    write_text(path, json.dumps({"key": key, **found._asdict()}, indent=1) + "\n")
+    return found
+
+
+def _refusal(loaded: LoadedCard, generator: PythiaConfig, without: tuple[str, ...]) -> InputError:
+    """The error that names the parameters and, where they are known, the reasons."""
+    catalogue = check_settings(generator.settings, loaded.place)
+    lines = []
+    for name in without:
+        p, reason = loaded.card.parameters[name], reason_inactive(name, catalogue)
+        lines.append(
+            f"{loaded.place('parameters', name)}: {name} changes nothing: {ALL} events of one seed are equal at "
+            f"{p.low:g}, in the middle and at {p.high:g}" + (f"; {reason}" if reason else "")
+        )
+    what = "it" if len(without) == 1 else "them"
+    return InputError("\n".join(lines) + f"\nTake {what} away, or tune {what} all the same with `check_effect: false`")
