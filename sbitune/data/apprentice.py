@@ -12,17 +12,36 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
+from sbitune.data.arrays import import_h5py, naming_file, read_hdf5
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, replacing, write_text
-from sbitune.data.scan import Parameter, Scan, build_scan
+from sbitune.data.layout import ArraySpec, check_arrays
+from sbitune.data.names import shorten
+from sbitune.data.scan import Parameter, Scan, build_scan, read_words
 
 logger = logging.getLogger(__name__)
+_LAYOUT = {
+    "params": ArraySpec(("n_runs", "n_parameters"), finite=False),
+    "values": ArraySpec(("n_bins", "n_runs"), finite=False),
+    "errors": ArraySpec(("n_bins", "n_runs"), finite=False),
+    "index": ArraySpec(("n_bins",), np.str_),
+    "xmin": ArraySpec(("n_bins",)),
+    "xmax": ArraySpec(("n_bins",)),
+    "runs": ArraySpec(("n_runs",), np.str_, needed=False),
+}
+#: those of params
+_ATTRIBUTES = {
+    "names": ArraySpec(("n_parameters",), np.str_),
+    "low": ArraySpec(("n_parameters",), needed=False),
+    "high": ArraySpec(("n_parameters",), needed=False),
+    "default": ArraySpec(("n_parameters",), finite=False, needed=False),
+    "unit": ArraySpec((), np.str_, needed=False),
+}
 
 
 def read_scan(
@@ -45,15 +64,13 @@ def read_scan(
             given), a parameter is missing, or h5py is not installed.
     """
     arrays, attributes = _read_arrays(Path(path))
-    names = [_text(name) for name in np.atleast_1d(attributes["names"])]
-    theta = _theta(path, arrays["params"], names)
-    runs = arrays.get("runs")
-    named = [_text(run) for run in runs] if runs is not None else [f"{i:04d}" for i in range(len(theta))]
-    _check_shapes(path, arrays, theta, names)
+    names, theta = list(map(str, attributes["names"])), arrays["params"]
+    named = list(map(str, arrays["runs"])) if "runs" in arrays else [f"{i:04d}" for i in range(len(theta))]
+    _check_names(path, names)
     columns = _columns(path, names, parameters)
     theta = theta[:, columns]
     box = tuple(parameters) if parameters else _box(path, names, theta, attributes)
-    values, errors = arrays["values"].T.astype(float), arrays["errors"].T.astype(float)
+    values, errors = arrays["values"].T, arrays["errors"].T
     bins = _bins(path, arrays)
     try:
         scan, dropped = build_scan(box, theta, values, errors, bins, tuple(named), drop_bad)
@@ -72,7 +89,7 @@ def write_scan(path: str | Path, scan: Scan) -> None:
     The box and the defaults, for which the format has no place, become attributes of `params` that
     `read_scan` understands and Apprentice ignores. Raises `InputError` if h5py is not installed.
     """
-    h5py = _import_h5py()
+    h5py = import_h5py()
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         params = file.create_dataset("params", data=scan.theta)
         params.attrs["names"] = np.char.encode([p.name for p in scan.parameters])
@@ -144,47 +161,33 @@ def write_data(path: str | Path, labels: Sequence[str], values: np.ndarray, erro
     write_text(path, json.dumps(table, indent=1) + "\n")
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    h5py = _import_h5py()
-    try:
-        with h5py.File(path, "r") as file:
-            arrays = {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
-            attributes = dict(file["params"].attrs)
-    except (OSError, KeyError) as error:
-        raise InputError(f"scan {path}: cannot be read as Apprentice's HDF5 ({error})") from error
+def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Datasets and attributes of `params`, compared with their layouts; runs and parameters may hold bad numbers."""
+    arrays, attributes = read_hdf5(path, "scan in Apprentice's HDF5", _LAYOUT, "params")
+    where = f"scan {path}"
     if "errors" not in arrays and "values" in arrays:
         logger.warning("%s: no dataset `errors`; Monte Carlo errors are taken to be 0, as Apprentice does", path)
         arrays["errors"] = np.zeros(arrays["values"].shape)
-    needed = ("params", "values", "errors", "index", "xmin", "xmax")
-    missing = [name for name in needed if name not in arrays]
+    missing = [name for name, spec in _LAYOUT.items() if spec.needed and name not in arrays]
     if missing or "names" not in attributes:
         missing = missing or ["the attribute `names` of params"]
-        raise InputError(f"scan {path}: not Apprentice's layout, lacks {', '.join(missing)}")
-    return arrays, attributes
+        raise InputError(f"{where}: not Apprentice's layout, lacks {', '.join(missing)}")
+    attributes["names"] = np.atleast_1d(attributes["names"])
+    known = {"n_parameters": attributes["names"].size}
+    attributes = check_arrays(f"{where}: attributes of params", attributes, _ATTRIBUTES, known)
+    if arrays["params"].ndim == 1 and known["n_parameters"] == 1:  # a file of one parameter may have the runs alone
+        arrays["params"] = arrays["params"][:, None]
+    shape = arrays["params"].shape[:1] + arrays["index"].shape
+    if len(shape) == 2 and shape[0] != shape[1] and arrays["values"].shape == shape:
+        turned = f"expected {shape[::-1]}: it has runs and bins the wrong way round"
+        raise InputError(f"{where}: 'values' has the shape {shape}, {turned}")
+    return check_arrays(where, arrays, _LAYOUT, known), attributes
 
 
-def _theta(path: Any, params: np.ndarray, names: list[str]) -> np.ndarray:
-    """(n_runs, n_parameters); a file of one parameter may have the runs alone."""
-    theta = np.asarray(params, dtype=float)
-    if theta.ndim == 1 and len(names) == 1:
-        theta = theta[:, None]
-    if theta.ndim != 2 or theta.shape[1] != len(names):
-        raise InputError(f"scan {path}: params has shape {theta.shape}, expected (n_runs, {len(names)}) for its names")
-    return theta
-
-
-def _check_shapes(path: Any, arrays: dict[str, np.ndarray], theta: np.ndarray, names: list[str]) -> None:
+def _check_names(path: Any, names: list[str]) -> None:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
-        raise InputError(f"scan {path}: parameter {twice[0]} is named twice")
-    n_runs, n_bins = len(theta), len(arrays["index"])
-    expected = {"values": (n_bins, n_runs), "errors": (n_bins, n_runs), "xmin": (n_bins,), "xmax": (n_bins,)}
-    if "runs" in arrays:
-        expected["runs"] = (n_runs,)
-    for name, shape in expected.items():
-        if arrays[name].shape != shape:
-            turned = "; it has runs and bins the wrong way round" if arrays[name].shape == shape[::-1] else ""
-            raise InputError(f"scan {path}: {name} has shape {arrays[name].shape}, expected {shape}{turned}")
+        raise InputError(f"scan {path}: parameter {shorten(twice[0])} is named twice")
 
 
 def _columns(path: Any, names: list[str], parameters: Sequence[Parameter] | None) -> list[int]:
@@ -200,15 +203,23 @@ def _box(path: Any, names: list[str], theta: np.ndarray, attributes: dict[str, A
     if flat:
         raise InputError(f"scan {path}: parameter {flat[0]} is the same in all runs; give its range with `parameters`")
     default = attributes.get("default", np.full(len(names), np.nan))
-    units = json.loads(attributes["unit"]) if "unit" in attributes else [""] * len(names)
+    units = _units(path, str(attributes["unit"]), len(names)) if "unit" in attributes else [""] * len(names)
     return tuple(
         Parameter(name, float(lo), float(hi), float(at) if np.isfinite(at) else None, unit)
         for name, lo, hi, at, unit in zip(names, low, high, default, units, strict=True)
     )
 
 
+def _units(path: Any, stored: str, n: int) -> list[str]:
+    with naming_file(path, "scan in Apprentice's HDF5"):
+        units = read_words("the attribute `unit` of params", json.loads(stored))
+    if len(units) != n:
+        raise InputError(f"scan {path}: the attribute `unit` of params has {len(units)} units, expected {n}")
+    return list(units)
+
+
 def _bins(path: Any, arrays: dict[str, np.ndarray]) -> Bins:
-    labels = [_text(label) for label in arrays["index"]]
+    labels = list(map(str, arrays["index"]))
     names, numbers = split_labels(f"scan {path}: index holds", labels)
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
@@ -217,15 +228,3 @@ def _bins(path: Any, arrays: dict[str, np.ndarray]) -> Bins:
         return Bins(np.array(names, dtype=np.str_), np.array(numbers), arrays["xmin"], arrays["xmax"])
     except InputError as error:
         raise InputError(f"scan {path}: {error}") from error
-
-
-def _text(raw: Any) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)
-
-
-def _import_h5py() -> ModuleType:
-    try:
-        import h5py
-    except ImportError as error:
-        raise InputError('HDF5 files need h5py: pip install "sbitune[hdf5]"') from error
-    return h5py

@@ -7,9 +7,17 @@ from typing import Any, Self
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.layout import ArraySpec
 
 #: edges are the same if they differ by less than this fraction of the bin's width: files print six digits
 EDGE_TOLERANCE = 1e-5
+#: the arrays by which files store bins
+BINS = {
+    "bin_path": ArraySpec(("n_bins",), np.str_),
+    "bin_index": ArraySpec(("n_bins",), np.int64, low=0),
+    "bin_low": ArraySpec(("n_bins",), finite=False),
+    "bin_high": ArraySpec(("n_bins",), finite=False),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +52,19 @@ class Bins:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Bins":
-        """Rebuild bins from `to_arrays` among other arrays. Raises KeyError if one is missing."""
-        return cls(*(arrays[f"bin_{name}"] for name in ("path", "index", "low", "high")))
+        """Rebuild bins from `to_arrays` among other arrays, which were compared with `BINS`.
+
+        Raises `InputError` for a bin that is there twice, or has one finite edge.
+        """
+        bins = cls(*(arrays[f"bin_{name}"] for name in ("path", "index", "low", "high")))
+        half = ~((np.isfinite(bins.low) & np.isfinite(bins.high)) | (np.isneginf(bins.low) & np.isposinf(bins.high)))
+        if half.any():
+            at = int(np.argmax(half))
+            raise InputError(f"bin {bins._label(at)}: the edges {bins.low[at]} and {bins.high[at]} are not finite")
+        labels = bins.labels()
+        if len(set(labels)) < len(labels):
+            raise InputError(f"bin {next(label for label in labels if labels.count(label) > 1)} is there twice")
+        return bins
 
     def __len__(self) -> int:
         return len(self.path)

@@ -6,9 +6,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from sbitune.data.errors import InputError
 
@@ -43,12 +40,6 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     write_bytes(path, text.encode())
-
-
-def write_arrays(path: str | Path, arrays: dict[str, Any]) -> None:
-    """Write named arrays to an .npz file, whole or not at all. Object arrays are refused (no pickles)."""
-    with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 def read_text(path: str | Path, what: str = "file") -> str:

@@ -2,19 +2,17 @@
 
 import contextlib
 import gzip
-import json
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text
 from sbitune.data.mcnntunes import SUFFIXES, TAG
+from sbitune.data.names import shorten
 from sbitune.data.parameters import is_number
 from sbitune.data.professor import PARAMETER_FILES
+from sbitune.data.store import kind_of
 
 Kind = Literal[
     "yoda",  # YODA 1 or 2
@@ -107,11 +105,10 @@ def _is_scan(path: Path) -> bool:
 
 
 def _stored(path: Path) -> Kind:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return _STORED[json.loads(str(stored["meta"]))["format"]]
-    except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: neither a scan nor a surrogate written by sbitune, or not whole") from error
+    kind = kind_of(path)
+    if kind not in _STORED:
+        raise InputError(f"{path}: neither a scan nor a surrogate written by sbitune, it holds a {shorten(kind)}")
+    return _STORED[kind]
 
 
 def _text(path: Path) -> Kind:

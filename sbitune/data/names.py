@@ -11,8 +11,8 @@ from sbitune.data.errors import InputError
 _ALIKE = 0.6
 #: names that a message holds
 _MOST = 3
-#: letters of a quoted word: a damaged file is one word
-_MOST_LETTERS = 60
+#: letters of a quoted word: a damaged file is one word; and names of what a file has
+_MOST_LETTERS, _MOST_LISTED = 60, 12
 #: categories of Unicode that a name may not have: control, format, half of a pair, separators of lines
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -69,6 +69,16 @@ def shorten(word: object, most: int = _MOST_LETTERS) -> str:
     """
     line = " ".join(str(word).split())
     return line if len(line) <= most else line[:most] + "..."
+
+
+def list_names(names: Iterable[str]) -> str:
+    """Names for a message, the first of many, long ones cut.
+
+    >>> list_names(["theta", "values"]), list_names([])
+    ('theta, values', 'none')
+    """
+    short = [shorten(name) for name in names]
+    return ", ".join(short[:_MOST_LISTED]) + (", ..." if len(short) > _MOST_LISTED else "") or "none"
 
 
 def _likeness(word: str, name: str) -> float:

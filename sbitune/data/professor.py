@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
 from sbitune.data import yoda
+from sbitune.data.arrays import read_arrays
 from sbitune.data.bins import Bins
 from sbitune.data.correlation import MOST_BINS, Parts, measure_errors, pool_correlation
 from sbitune.data.errors import EmptySelectionError, InputError
 from sbitune.data.histograms import Histograms
+from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import is_final
 from sbitune.data.scan import Parameter, Scan
@@ -24,6 +25,12 @@ from sbitune.data.selection import Rule, weights_of
 OnBad = Literal["stop", "drop"]
 #: beside the YODA file of a run that sbitune made
 PARTS = "parts.npz"
+PARTS_LAYOUT = {
+    "values": ArraySpec(("n_parts", "n_bins"), np.floating, finite=False),  # a bin of a profile may be empty in a part
+    "events": ArraySpec(("n_parts",), low=1, needed=False),
+    "path": ArraySpec(("n_bins",), np.str_),
+    "index": ArraySpec(("n_bins",), np.int64, low=0),
+}
 #: what sbitune writes down of a run that it made
 RECORD = "run.json"
 PARAMETER_FILES = ("params.dat", "used_params")
@@ -188,13 +195,17 @@ def _read_parts(path: Path, bins: Bins) -> Parts | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            place = {key: i for i, key in enumerate(zip(stored["path"], stored["index"], strict=True))}
-            columns = [place[key] for key in zip(bins.path, bins.index, strict=True)]
-            values = stored["values"][:, columns]
-            return Parts(values, stored["events"] if "events" in stored.files else np.ones(len(values)))
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise DamagedRunError(f"run {path.parent}: {path.name} cannot be read ({error})") from error
+        stored = check_arrays(str(path), read_arrays(path, "file of parts"), PARTS_LAYOUT)
+        place = {key: i for i, key in enumerate(zip(stored["path"], stored["index"], strict=True))}
+        if len(place) < len(stored["path"]):
+            raise InputError(f"{path}: a bin is there twice")
+        absent = [key for key in zip(bins.path, bins.index, strict=True) if key not in place]
+        if absent:
+            raise InputError(f"{path}: the bin {absent[0][0]}#{absent[0][1]} is not in it")
+        values = stored["values"][:, [place[key] for key in zip(bins.path, bins.index, strict=True)]]
+        return Parts(values, stored["events"] if "events" in stored else np.ones(len(values)))
+    except InputError as error:
+        raise DamagedRunError(f"run {path.parent}: {error}") from error
 
 
 def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None, reading: Reading = Reading()) -> Scan:

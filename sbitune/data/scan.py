@@ -1,10 +1,7 @@
 """`Scan`: what a generator gave at many parameter points, the input of every surrogate."""
 
-import contextlib
-import json
 import math
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +9,31 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sbitune.data.bins import Bins
+from sbitune.data.arrays import naming_file
+from sbitune.data.bins import BINS, Bins
 from sbitune.data.copies import Copies, find_copies
 from sbitune.data.errors import InputError
-from sbitune.data.files import write_arrays
-from sbitune.data.names import check_name
+from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
+from sbitune.data.names import check_name, is_name, shorten
+from sbitune.data.store import read_stored, write_stored
 
 FORMAT = "sbitune scan"
 FORMAT_VERSION = 1
+LAYOUT = {
+    **BINS,
+    "theta": ArraySpec(("n_runs", "n_parameters")),
+    "values": ArraySpec(("n_runs", "n_bins")),
+    "errors": ArraySpec(("n_runs", "n_bins"), low=0),
+    "correlation": ArraySpec(("n_bins", "n_bins"), needed=False),
+    "scaling": ArraySpec(("n_bins",), low=0, needed=False),
+}
+#: of one block of copies, in the header
+_COPIES = {
+    "bins": ArraySpec(("n_copied",), np.int64, low=0),
+    "depends": ArraySpec(("n_parameters",), np.bool_),
+    "measurement": ArraySpec(("n_runs",), np.int64, low=0),
+    "left_out": ArraySpec(("n_runs",), np.bool_),
+}
 
 #: a run is outside the box if it is so by more than this part of the half width
 EDGE = 1e-6
@@ -47,6 +61,35 @@ def parameter_box(parameters: Iterable[Parameter]) -> tuple[np.ndarray, np.ndarr
     """Return centre and half width of the box, each (n_parameters,): unit = (theta - centre) / half width."""
     low, high = np.array([(p.low, p.high) for p in parameters], dtype=np.float64).T
     return (low + high) / 2, (high - low) / 2
+
+
+def read_parameters(stored: Any) -> tuple[Parameter, ...]:
+    """Parameters from the header of a file, [name, low, high, default, unit] of each. Raises `InputError`."""
+    if not isinstance(stored, list) or not stored:
+        raise InputError("it names no parameters")
+    parameters = tuple(_read_parameter(fields) for fields in stored)
+    names = [parameter.name for parameter in parameters]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"the parameter {shorten(twice)} is there twice")
+    return parameters
+
+
+def read_words(what: str, stored: Any) -> tuple[str, ...]:
+    """A list of words from the header of a file. Raises `InputError` naming `what` they are for anything else."""
+    if not isinstance(stored, list) or not all(map(is_name, stored)):
+        raise InputError(f"{what}: expected a list of words, found {shorten(str(stored))}")
+    return tuple(stored)
+
+
+def _read_parameter(fields: Any) -> Parameter:
+    if isinstance(fields, list) and 3 <= len(fields) <= 5:
+        fields = [*fields, *(None, "")[len(fields) - 3 :]]
+        name, low, high, default, unit = fields
+        numbers = [low, high] if default is None else [low, high, default]
+        if is_name(name) and is_name(unit) and all(type(number) in (int, float) for number in numbers):
+            return Parameter(name, float(low), float(high), None if default is None else float(default), unit)
+    raise InputError(f"a parameter is [name, low, high, default, unit], found {shorten(str(fields))}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,18 +202,22 @@ class Scan:
     @classmethod
     def load(cls, path: str | Path) -> "Scan":
         """Read what `save` wrote. Raises `InputError` if the file is absent, damaged or something else."""
-        meta, arrays = read_stored(path, FORMAT, FORMAT_VERSION)
+        meta, stored = read_stored(path, FORMAT, FORMAT_VERSION)
         with naming_file(path, FORMAT):
+            parameters, runs = read_parameters(meta["parameters"]), read_words("runs", meta["runs"])
+            sizes = {"n_runs": len(runs), "n_parameters": len(parameters)}
+            arrays = check_arrays(str(path), stored, LAYOUT, sizes)
+            check_correlation(str(path), arrays.get("correlation"))
             return cls(
-                parameters=tuple(Parameter(*fields) for fields in meta["parameters"]),
+                parameters=parameters,
                 theta=arrays["theta"],
                 values=arrays["values"],
                 errors=arrays["errors"],
                 bins=Bins.from_arrays(arrays),
-                runs=tuple(meta["runs"]),
+                runs=runs,
                 correlation=arrays.get("correlation"),
                 scaling=arrays.get("scaling"),
-                known_copies=_stored_copies(meta),
+                known_copies=_stored_copies(meta, sizes | {"n_bins": len(arrays["bin_path"])}),
             )
 
     def _rows(self, chosen: Any) -> np.ndarray:
@@ -203,6 +250,9 @@ class Scan:
                 raise InputError(f"scan: {name} has shape {array.shape}, expected {shape}")
 
     def _check_names(self) -> None:
+        odd = next((run for run in self.runs if not is_name(run)), None)
+        if odd is not None:
+            raise InputError(f"scan: the run {shorten(repr(odd))} has a line break or another control character")
         for what, names in (("run", self.runs), ("parameter", [p.name for p in self.parameters])):
             twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
             if twice:
@@ -252,52 +302,13 @@ def join_scans(scans: Sequence[Scan]) -> Scan:
     )
 
 
-def _stored_copies(meta: dict[str, Any]) -> tuple[Copies, ...] | None:
+def _stored_copies(meta: dict[str, Any], sizes: dict[str, int]) -> tuple[Copies, ...] | None:
     """None where there were none, or the file is older than they are: they are found again."""
     if "copies" not in meta:
         return None
-    kinds = {"bins": np.int64, "depends": np.bool_, "measurement": np.int64, "left_out": np.bool_}
-    return tuple(
-        Copies(**{name: np.array(block[name], kind) for name, kind in kinds.items()}) for block in meta["copies"]
-    )
-
-
-def write_stored(
-    path: str | Path, kind: str, version: int, meta: dict[str, Any], arrays: dict[str, np.ndarray]
-) -> None:
-    """Write arrays and JSON-like `meta` to an .npz file that names its kind and format version; no pickles."""
-    header = json.dumps({"format": kind, "version": version, **meta})
-    write_arrays(path, {"meta": np.array(header), **arrays})
-
-
-def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read meta and arrays from `write_stored`. Raises `InputError` for another kind, version, or no such file."""
-    if Path(path).is_file() and not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not a {kind} written by sbitune")
-    with naming_file(path, kind):
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        meta = json.loads(str(arrays.pop("meta")))
-        found = (meta.pop("format"), meta.pop("version"))
-    if found[0] != kind:
-        raise InputError(f"{path}: expected a {kind}, this file holds a {found[0]}")
-    if found[1] != version:
-        raise InputError(
-            f"{path}: {kind} of format version {found[1]}, this sbitune reads {version}; "
-            "update sbitune or make the file again"
-        )
-    return meta, arrays
-
-
-@contextlib.contextmanager
-def naming_file(path: str | Path, kind: str) -> Iterator[None]:
-    """Turn whatever goes wrong with a stored file inside the block into an `InputError` that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{kind} {path}: {error.strerror or error}") from error
-    except (ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a whole {kind} ({error})") from error
+    layout = _COPIES | {"bins": _COPIES["bins"]._replace(high=sizes["n_bins"] - 1)}
+    blocks = [{name: np.array(numbers) for name, numbers in block.items()} for block in meta["copies"]]
+    return tuple(Copies(**check_arrays(f"copies {i}", block, layout, sizes)) for i, block in enumerate(blocks))
 
 
 def find_bad(values: np.ndarray, errors: np.ndarray) -> np.ndarray:

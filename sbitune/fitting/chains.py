@@ -13,15 +13,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from sbitune.data.arrays import naming_file, read_arrays, write_arrays
 from sbitune.data.errors import InputError
-from sbitune.data.files import write_arrays
-from sbitune.data.scan import Parameter
+from sbitune.data.layout import ArraySpec, check_arrays
+from sbitune.data.names import shorten
+from sbitune.data.scan import Parameter, read_parameters, read_words
 
 #: limits of Vehtari et al.: 4 chains of 100 effective draws each
 MOST_R_HAT, LEAST_ESS = 1.01, 400.0
 ONE_SIGMA = 0.6826894921370859
 _FORMAT = 1
 _STATISTICS = ("minus_two_log", "diverging", "acceptance", "steps")
+LAYOUT = {
+    "samples": ArraySpec(("n_chains", "n_draws", "n_parameters"), np.floating),
+    "minus_two_log": ArraySpec(("n_chains", "n_draws"), np.floating),
+    "diverging": ArraySpec(("n_chains", "n_draws"), np.bool_),
+    "acceptance": ArraySpec(("n_chains", "n_draws"), np.floating, low=0, high=1),
+    "steps": ArraySpec(("n_chains", "n_draws"), np.int64, low=0),
+}
 
 
 class Diagnosis(NamedTuple):
@@ -117,17 +126,21 @@ class Posterior:
 
 def load_posterior(path: str | Path) -> Posterior:
     """Read what `Posterior.save` wrote as `.npz`. Raises `InputError` if it is no such file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("samples", *_STATISTICS)}
-            head = json.loads(str(file["head"]))
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a posterior that sbitune wrote ({error})") from error
-    if head.get("format") != _FORMAT:
-        raise InputError(f"{path}: format {head.get('format')} of a posterior; this version reads {_FORMAT}")
-    diagnoses = {name: Diagnosis(*numbers) for name, numbers in head["diagnoses"].items()}
-    parameters = tuple(Parameter(*about) for about in head["parameters"])
-    return Posterior(parameters, tuple(head["free"]), **arrays, diagnoses=diagnoses, notes=tuple(head["notes"]))
+    kind = "posterior that sbitune wrote"
+    with naming_file(path, kind):
+        stored = read_arrays(path, kind)
+        check_arrays(str(path), stored, {"head": ArraySpec((), np.str_)})
+        head = json.loads(str(stored["head"]))
+        if head["format"] != _FORMAT:
+            found = shorten(str(head["format"]))
+            raise InputError(f"{path}: format {found} of a posterior; this version reads {_FORMAT}")
+        parameters = read_parameters(head["parameters"])
+        arrays = check_arrays(str(path), stored, LAYOUT, {"n_parameters": len(parameters)})
+        free, notes = (read_words(name, head[name]) for name in ("free", "notes"))
+        diagnoses = {name: Diagnosis(*map(float, numbers)) for name, numbers in head["diagnoses"].items()}
+        if set(diagnoses) != set(free) or not set(free) <= {parameter.name for parameter in parameters}:
+            raise InputError("its diagnoses are not those of its free parameters")
+    return Posterior(parameters, free, **arrays, diagnoses=diagnoses, notes=notes)
 
 
 def diagnose(x: np.ndarray) -> Diagnosis:

@@ -1,13 +1,17 @@
 """Events on disk, read as batches: NumPy archives with Pythia's record, and HepMC."""
 
+import difflib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from sbitune.data.arrays import read_arrays
 from sbitune.data.errors import InputError
+from sbitune.data.layout import ArraySpec, check_arrays
+from sbitune.data.names import list_names, shorten
 from sbitune.generators.batch import EventBatch
 from sbitune.generators.hepmcfiles import MOMENTA, join, read_events
 
@@ -17,6 +21,18 @@ if TYPE_CHECKING:
 
 #: arrays of an archive, one entry per particle record: EventBatch's name for each
 _COLUMNS = {"id": "id", "m1": "mother1", "m2": "mother2", "d1": "daughter1", "d2": "daughter2"}
+_LAYOUT = {
+    **{name: ArraySpec(("n_records",), np.int32) for name in _COLUMNS},
+    "sthep": ArraySpec(("n_records",), np.int32, needed=False),
+    "st": ArraySpec(("n_records",), np.int32, needed=False),
+    "p": ArraySpec(("n_records", 5), finite=False),  # what is not finite is named with its event
+    "offsets": ArraySpec(("n_offsets",), np.int64),
+    "weights": ArraySpec(("n_events",), finite=False, needed=False),
+    "cross_section": ArraySpec((2,), low=0, needed=False),
+}
+#: the name of an array is misspelt if it is so much like one that is absent
+_ALIKE = 0.8
+logger = logging.getLogger(__name__)
 
 
 class EventFile:
@@ -57,52 +73,39 @@ class EventFile:
 
     def _load_archive(self) -> dict[str, np.ndarray]:
         """Return the arrays under EventBatch's names, with `p`, `offsets` and `weights`, all checked."""
-        stored = self._stored_arrays()
-        for name in (*_COLUMNS, "p", "offsets"):
-            if name not in stored:
-                raise InputError(f"{self.path}: the array {name!r} is missing; it has {', '.join(stored) or 'none'}")
-        offsets = self._numbers(stored, "offsets", np.int64)
-        self._check_offsets(offsets, len(stored["id"]))
-        arrays: dict[str, Any] = {name: self._numbers(stored, key, np.int32) for key, name in _COLUMNS.items()}
-        arrays["status"] = self._numbers(stored, "sthep" if "sthep" in stored else "st", np.int32)
-        arrays["p"] = self._numbers(stored, "p", np.float64)
-        stored.setdefault("weights", np.ones(len(offsets) - 1))
-        arrays["weights"] = self._numbers(stored, "weights", np.float64)
-        self._check_shapes(arrays, len(offsets) - 1)
-        arrays["offsets"] = offsets
+        stored = read_arrays(self.path, "file of events")
+        self._check_known(stored)
+        offsets = check_arrays(str(self.path), stored, {"offsets": _LAYOUT["offsets"]})["offsets"]
+        self._check_offsets(offsets, np.size(stored.get("id", 0)))
+        found = check_arrays(str(self.path), stored, _LAYOUT, {"n_events": len(offsets) - 1})
+        arrays: dict[str, Any] = {name: found[key] for key, name in _COLUMNS.items()}
+        if "sthep" not in found and "st" not in found:
+            raise InputError(f"{self.path}: neither 'sthep' (HepMC status) nor 'st' (Pythia's status) is there")
+        arrays["status"] = found["sthep"] if "sthep" in found else found["st"]
+        arrays |= {"p": found["p"], "weights": found.get("weights", np.ones(len(offsets) - 1)), "offsets": offsets}
         self._check_values(arrays)
-        if "sthep" not in stored:
+        if "sthep" not in found:
             arrays["status"] = _status_from_pythia(arrays)
-        if "cross_section" in stored:
-            value, error = np.broadcast_to(self._numbers(stored, "cross_section", np.float64), 2)
-            self.cross_section = float(value), float(error)
+        if "cross_section" in found:
+            value, error = map(float, found["cross_section"])
+            self.cross_section = value, error
         return arrays
 
-    def _stored_arrays(self) -> dict[str, np.ndarray]:
-        try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (ValueError, OSError, EOFError, BadZipFile) as error:
-            raise InputError(f"{self.path}: not a NumPy archive ({error})") from error
-
-    def _numbers(self, stored: dict[str, np.ndarray], name: str, type_: type) -> np.ndarray:
-        if name not in stored:
-            raise InputError(f"{self.path}: neither 'sthep' (HepMC status) nor 'st' (Pythia's status) is there")
-        try:
-            return np.ascontiguousarray(stored[name], type_)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{self.path}: the array {name!r} does not hold numbers ({error})") from error
+    def _check_known(self, stored: dict[str, np.ndarray]) -> None:
+        """Say which arrays are passed over; one that is misspelt is refused."""
+        others = [name for name in stored if name not in _LAYOUT]
+        absent = [name for name in _LAYOUT if name not in stored]
+        for name in others:
+            if meant := difflib.get_close_matches(name, absent, n=1, cutoff=_ALIKE):
+                raise InputError(
+                    f"{self.path}: the array {shorten(name)!r} is unknown; call it {meant[0]!r} if it is that"
+                )
+        if others:
+            logger.warning("%s: passed over: the arrays %s", self.path, list_names(others))
 
     def _check_offsets(self, offsets: np.ndarray, n: int) -> None:
-        if offsets.ndim != 1 or len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
+        if len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
             raise InputError(f"{self.path}: 'offsets' must rise from 0 to the number of particle records, {n}")
-
-    def _check_shapes(self, arrays: dict[str, np.ndarray], n_events: int) -> None:
-        n = len(arrays["id"])
-        expected = dict.fromkeys((*_COLUMNS.values(), "status"), (n,)) | {"p": (n, 5), "weights": (n_events,)}
-        for name, shape in expected.items():
-            if arrays[name].shape != shape:
-                raise InputError(f"{self.path}: {name!r} has the shape {arrays[name].shape}, expected {shape}")
 
     def _check_values(self, arrays: dict[str, np.ndarray]) -> None:
         offsets = arrays["offsets"]

@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 
 from sbitune.data import yoda
+from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.files import hash_bytes, write_arrays, write_text
+from sbitune.data.files import hash_bytes, write_text
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
 from sbitune.data.paths import is_final

@@ -10,10 +10,12 @@ import jax
 import msgspec
 import numpy as np
 
+from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.examination import Finding
-from sbitune.data.files import hash_bytes, replacing, write_arrays, write_text
+from sbitune.data.files import hash_bytes, replacing, write_text
 from sbitune.data.histograms import Histograms
+from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
@@ -41,6 +43,8 @@ from sbitune.tuning.validation import POINTS, agreement, compare, merged_file, n
 
 #: so many held-out runs are fitted as data after a training, at most
 _CLOSURE_RUNS = 24
+#: what `fit.npz` holds: of the measured bins
+_FIT = {"errors": ArraySpec(("n_bins",), low=0), "weights": ArraySpec(("n_bins",), low=0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,8 +321,9 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
     taught = loaded.work / "fit.npz"
     if not taught.is_file():
         raise InputError(f"{taught}: not made yet; run `sbitune fit {loaded.directory}` first")
-    with np.load(taught) as arrays:  # errors and weights as the fit found them
-        used = replace(matched.measured, errors=arrays["errors"], weights=arrays["weights"])
+    sizes = {"n_bins": len(matched.measured.bins)}
+    arrays = check_arrays(str(taught), read_arrays(taught, "file of a fit"), _FIT, sizes)
+    used = replace(matched.measured, **arrays)  # errors and weights as the fit found them
     return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
 
 

@@ -109,7 +109,7 @@ def test_missing_files(tmp_path):
     with pytest.raises(InputError, match=r"events are read from \.npz"):
         EventFile(tmp_path / "events.root")
     (tmp_path / "text.npz").write_text("no archive")
-    with pytest.raises(InputError, match="not a NumPy archive"):
+    with pytest.raises(InputError, match=r"text\.npz: not a file of events"):
         next(EventFile(tmp_path / "text.npz").batches())
     with pytest.raises(InputError, match="no events in"):
         analyse([], ["OPAL_1998_S3780481"])
@@ -121,7 +121,7 @@ def test_missing_and_misshapen_arrays(save, stored):
         "the array 'd1' is missing; it has": {"d1": None},
         "neither 'sthep'": {"st": None, "sthep": None},
         r"'p' has the shape \(\d+, 4\), expected": {"p": stored["p"][:, :4]},
-        r"'mother1' has the shape": {"m1": stored["m1"][:-1]},
+        r"'m1' has the shape": {"m1": stored["m1"][:-1]},
         r"'weights' has the shape \(3,\)": {"weights": np.ones(3)},
         f"must rise from 0 to the number of particle records, {n}": {"offsets": stored["offsets"][:-1]},
         "'offsets' must rise": {"offsets": stored["offsets"][::-1]},

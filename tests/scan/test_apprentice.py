@@ -83,7 +83,7 @@ def test_bad_numbers_are_named_and_dropped_on_demand(
 def test_other_files_are_refused(scan: Scan, tmp_path: Path) -> None:
     text = tmp_path / "text.h5"
     text.write_text("hello")
-    with pytest.raises(InputError, match=r"text.h5: cannot be read"):
+    with pytest.raises(InputError, match=r"text.h5: not a whole scan in Apprentice's HDF5"):
         read_scan(text)
     path = tmp_path / "scan.h5"
     write_scan(path, scan)

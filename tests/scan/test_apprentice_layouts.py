@@ -88,11 +88,15 @@ def test_errors_may_be_absent_and_that_is_said(scan: Scan, tmp_path, caplog):
         (
             "values",
             np.zeros((4, 3)),
-            r"values has shape \(4, 3\), expected \(3, 4\); it has runs and bins the wrong way",
+            r"'values' has the shape \(4, 3\), expected \(3, 4\): it has runs and bins the wrong way",
         ),
-        ("errors", np.zeros((3, 5)), r"errors has shape \(3, 5\), expected \(3, 4\)$"),
-        ("xmin", np.zeros(2), r"xmin has shape \(2,\), expected \(3,\)"),
-        ("runs", np.array([b"a"]), r"runs has shape \(1,\), expected \(4,\)"),
+        (
+            "errors",
+            np.zeros((3, 5)),
+            r"'errors' has the shape \(3, 5\), expected \(3, 4\), that is \(n_bins, n_runs\)$",
+        ),
+        ("xmin", np.zeros(2), r"'xmin' has the shape \(2,\), expected \(3,\)"),
+        ("runs", np.array([b"a"]), r"'runs' has the shape \(1,\), expected \(4,\)"),
         ("index", np.array([b"/x#0", b"/x", b"/y#0"]), r"index holds '/x', expected /PATH#n"),
         ("index", np.array([b"/x#0", b"/x#0", b"/y#0"]), r"bin /x#0 is in index twice"),
     ],
@@ -115,7 +119,7 @@ def test_parameters_that_do_not_fit_are_named(scan: Scan, tmp_path):
         read_scan(path)
     with h5py.File(path, "a") as file:
         file["params"].attrs["names"] = [b"a"]
-    with pytest.raises(InputError, match=r"params has shape \(4, 2\), expected \(n_runs, 1\)"):
+    with pytest.raises(InputError, match=r"'params' has the shape \(4, 2\), expected \(4, 1\)"):
         read_scan(path)
     with h5py.File(path, "a") as file:
         file["params"].attrs["names"] = [b"a", b"b"]

@@ -8,8 +8,8 @@ import pytest
 from scan_strategies import same
 
 from sbitune.data import apprentice, mcnntunes, yoda
+from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import InputError
-from sbitune.data.files import write_arrays
 from sbitune.data.formats import layout_of
 from sbitune.data.professor import Reading
 from sbitune.data.professor_writer import write_runs

@@ -1,14 +1,21 @@
 """Inverse models on disk: an .npz file of arrays with a JSON header. A model read back draws the same bits."""
 
+import math
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import jax
 import msgspec
 import numpy as np
 
-from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, naming_file, read_stored, write_stored
+from sbitune.data.arrays import naming_file
+from sbitune.data.bins import BINS, Bins
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.layout import ArraySpec, check_arrays
+from sbitune.data.names import shorten
+from sbitune.data.scan import read_parameters, read_words
+from sbitune.data.store import read_stored, write_stored
 from sbitune.learning.flows import LinearGaussian
 from sbitune.tuning.inverse.calibration import Calibration
 from sbitune.tuning.inverse.compression import Compression
@@ -17,9 +24,32 @@ from sbitune.tuning.inverse.inside import Cloud, look_inside
 from sbitune.tuning.inverse.members import Member, Reading, build_members
 from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.model import InverseModel
+from sbitune.tuning.surrogates.storage import load_weights
 
 FORMAT = "sbitune inverse model"
 FORMAT_VERSION = 1
+LAYOUT = {
+    **BINS,
+    "values": ArraySpec(("n_bins",)),
+    "errors": ArraySpec(("n_bins",), low=0),
+    "reached": ArraySpec((2, "n_bins")),
+    "products": ArraySpec((2, "n_products"), np.int32, low=0),
+    "compression_centre": ArraySpec(("n_bins",)),
+    "compression_whitening": ArraySpec(("n_bins", "n_bins")),
+    "compression_directions": ArraySpec(("n_bins", "n_directions")),
+    "compression_jitter": ArraySpec(("n_directions", "n_directions")),
+    "cloud_mean": ArraySpec(("n_directions",)),
+    "cloud_inverse": ArraySpec(("n_directions", "n_directions")),
+    "cloud_distances": ArraySpec(("n_measurements",), low=0),
+    "cloud_remainders": ArraySpec(("n_measurements",), low=0),
+    "calibration_ranks": ArraySpec(("n_pairs", "n_parameters"), low=0, high=1),
+    "calibration_joint": ArraySpec(("n_pairs",), low=0, high=1),
+    "calibration_coverage": ArraySpec((2, "n_parameters"), low=0, high=1),
+    "calibration_coverage_error": ArraySpec((2,), low=0, high=1),
+    "calibration_joint_coverage": ArraySpec((2,), low=0, high=1),
+    "calibration_shift": ArraySpec(("n_parameters",)),
+    "calibration_width": ArraySpec(("n_parameters",)),
+}
 _COMPRESSION = ("centre", "whitening", "directions", "jitter")
 _CALIBRATION = tuple(name for name in Calibration._fields if name not in ("names", "p_value"))
 
@@ -39,27 +69,33 @@ def save_inverse(path: str | Path, model: InverseModel) -> None:
     arrays |= {f"cloud_{name}": array for name, array in model.cloud._asdict().items()}
     arrays["products"] = np.asarray(model.mixture.members.reading.value.products[0])
     arrays |= {"values": model.values, "errors": model.errors, "reached": model.reached}
-    write_stored(path, FORMAT, FORMAT_VERSION, meta, arrays | model.bins.to_arrays())
+    arrays |= model.bins.to_arrays()
+    check_arrays(f"{path}: not written", arrays, LAYOUT, {"n_parameters": len(model.parameters)}, ComputationError)
+    write_stored(path, FORMAT, FORMAT_VERSION, meta, arrays)
 
 
 def load_inverse(path: str | Path) -> InverseModel:
     """Read what `save_inverse` wrote. Raises `InputError` if the file is absent, damaged or something else."""
-    meta, arrays = read_stored(path, FORMAT, FORMAT_VERSION)
+    meta, stored = read_stored(path, FORMAT, FORMAT_VERSION)
     with naming_file(path, FORMAT):
-        parameters = tuple(Parameter(*fields) for fields in meta["parameters"])
+        parameters = read_parameters(meta["parameters"])
         config = msgspec.convert(meta["config"], InverseConfig)
+        arrays = check_arrays(str(path), stored, LAYOUT, {"n_parameters": len(parameters)})
         of_compression = {name: arrays[f"compression_{name}"] for name in _COMPRESSION}
-        compression = Compression(**of_compression, left_out=meta["left_out"])
+        compression = Compression(**of_compression, left_out=_number("left_out", meta))
+        if arrays["products"].max(initial=-1) >= compression.directions.shape[1]:
+            raise InputError("'products' are not pairs of the directions")
         cloud = Cloud(*(arrays[f"cloud_{name}"] for name in Cloud._fields))
         calibration = Calibration(
             names=tuple(p.name for p in parameters),
-            p_value=meta["p_value"],
+            p_value=_number("p_value", meta),
             **{name: arrays[f"calibration_{name}"] for name in _CALIBRATION},
         )
         bins, values, errors, reached = (
             Bins.from_arrays(arrays),
             *(arrays[n] for n in ("values", "errors", "reached")),
         )
+        template = _template(config, len(parameters), compression, arrays["products"].shape[1])
         return InverseModel(
             parameters=parameters,
             bins=bins,
@@ -68,27 +104,25 @@ def load_inverse(path: str | Path) -> InverseModel:
             reached=reached,
             config=config,
             compression=compression,
-            mixture=Mixture(_load_members(config, len(parameters), compression, arrays), config.members),
+            mixture=Mixture(load_weights(str(path), template, stored), config.members),
             cloud=cloud,
             calibration=calibration,
             inside=look_inside(cloud, compression, values, reached, errors, bins),
-            notes=tuple(meta["notes"]),
+            notes=read_words("notes", meta["notes"]),
         )
 
 
-def _load_members(
-    config: InverseConfig, n_parameters: int, compression: Compression, arrays: dict[str, np.ndarray]
-) -> Member:
-    """Put the stored weights into the graph that the config describes."""
+def _number(name: str, meta: dict[str, Any]) -> float:
+    if type(meta[name]) not in (int, float) or not math.isfinite(meta[name]):
+        raise InputError(f"{name} is {shorten(repr(meta[name]))}, expected a number")
+    return float(meta[name])
+
+
+def _template(config: InverseConfig, n_parameters: int, compression: Compression, n_products: int) -> Member:
+    """The graph that the config describes, with the shapes of its weights."""
     k = compression.directions.shape[1]
-    n_products = len(arrays["products"][0])
     shapes = Reading((k, k), (k,), (2, n_products), (k + n_products, n_parameters), (n_parameters,))
     reading = Reading(*(np.zeros(shape, np.float32) for shape in shapes))
     linear = LinearGaussian(np.zeros((k + n_parameters, n_parameters)), np.zeros(n_parameters), np.eye(n_parameters))
     keys = jax.random.split(jax.random.key(0), config.members)  # for the shapes; no number is drawn
-    template = jax.eval_shape(lambda: build_members(keys, config, reading, linear))
-    expected, structure = jax.tree.flatten(template)
-    weights = [arrays[f"weights_{i}"] for i in range(len(expected))]
-    if any(array.shape != shape.shape for array, shape in zip(weights, expected, strict=True)):
-        raise ValueError("the stored weights do not fit the stored config")
-    return jax.tree.unflatten(structure, weights)
+    return jax.eval_shape(lambda: build_members(keys, config, reading, linear))

@@ -9,14 +9,18 @@ import jax
 import msgspec
 import numpy as np
 
+from sbitune.data.arrays import naming_file
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, naming_file, read_stored, write_stored
-from sbitune.learning.networks import Network
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
+from sbitune.data.scan import Parameter, read_parameters, read_words
+from sbitune.data.store import read_stored, write_stored
 from sbitune.tuning.surrogates.calibration import Calibration
 from sbitune.tuning.surrogates.components import Components
 from sbitune.tuning.surrogates.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.config import NetworkConfig
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, Posterior
+from sbitune.tuning.surrogates.layouts import POLYNOMIAL, RATIONAL, layout_of, sizes_of, whole
 from sbitune.tuning.surrogates.neural import NeuralSurrogate, Scaling, build_networks, count_networks
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 from sbitune.tuning.surrogates.rational import RationalSurrogate
@@ -25,14 +29,12 @@ from sbitune.tuning.surrogates.training import Trained
 FORMAT = "sbitune surrogate"
 FORMAT_VERSION = 3
 
-POLYNOMIAL_ARRAYS = ("coefficients", "factor", "tau", "chi2", "log")
-RATIONAL_ARRAYS = ("log_inputs", "numerators", "denominators", "factor", "shift", "unit", "tau", "chi2", "ndf", "log")
 Stored = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 def save_surrogate(path: str | Path, surrogate: Trained, runs: Sequence[str] = ()) -> None:
     """Write a surrogate, whole or not at all, with the names of the runs that it learnt from."""
-    meta, arrays = _pack(surrogate)
+    meta, arrays = _pack(surrogate, str(path))
     write_stored(path, FORMAT, FORMAT_VERSION, meta | {"runs": list(runs)}, arrays)
 
 
@@ -45,20 +47,20 @@ def load_with_runs(path: str | Path) -> tuple[Trained, tuple[str, ...]]:
     """Read a surrogate and the names of its runs, none where the file does not tell. Raises as `load_surrogate`."""
     meta, arrays = read_stored(path, FORMAT, FORMAT_VERSION)
     with naming_file(path, FORMAT):
-        return _unpack(meta, arrays), tuple(map(str, meta.get("runs", ())))
+        return _unpack(meta, arrays, str(path)), read_words("runs", meta.get("runs", []))
 
 
-def _pack(surrogate: Trained) -> Stored:
+def _pack(surrogate: Trained, path: str) -> Stored:
     """The surrogate as JSON-like meta and arrays; parts of a compound carry their name before a slash."""
     meta: dict[str, Any]
     if isinstance(surrogate, ComponentSurrogate):
-        meta, arrays = _pack_components(surrogate)
+        meta, arrays = _pack_components(surrogate, path)
     elif isinstance(surrogate, PolynomialSurrogate):
         meta = {"kind": "polynomial", "order": surrogate.order, "ndf": surrogate.ndf}
-        arrays = {name: getattr(surrogate, name) for name in POLYNOMIAL_ARRAYS}
+        arrays = {name: getattr(surrogate, name) for name in POLYNOMIAL}
     elif isinstance(surrogate, RationalSurrogate):
         meta = {"kind": "rational", "order": list(surrogate.order)}
-        arrays = {name: getattr(surrogate, name) for name in RATIONAL_ARRAYS}
+        arrays = {name: getattr(surrogate, name) for name in RATIONAL}
     elif isinstance(surrogate, GaussianSurrogate):
         meta, arrays = {"kind": "gaussian"}, surrogate.posterior._asdict()
         arrays |= {"inputs": surrogate.inputs, "log_inputs": surrogate.log_inputs}
@@ -70,20 +72,22 @@ def _pack(surrogate: Trained) -> Stored:
     if surrogate.correlation is not None:
         arrays["correlation"] = surrogate.correlation
     meta["parameters"] = [astuple(parameter) for parameter in surrogate.parameters]
-    return meta, arrays | surrogate.bins.to_arrays()
+    arrays |= surrogate.bins.to_arrays()
+    check_arrays(f"{path}: not written", arrays, layout_of(meta), sizes_of(meta, arrays), ComputationError)
+    return meta, arrays
 
 
-def _pack_components(surrogate: ComponentSurrogate) -> Stored:
+def _pack_components(surrogate: ComponentSurrogate, path: str) -> Stored:
     meta: dict[str, Any] = {"kind": "components"}
     arrays: dict[str, np.ndarray] = surrogate.components._asdict() | {"left_bins": surrogate.left_bins}
     for name, part in (("inner", surrogate.inner), ("left", surrogate.left)):
         if part is not None:
-            meta[name], packed = _pack(part)
+            meta[name], packed = _pack(part, path)
             arrays |= {f"{name}/{key}": array for key, array in packed.items()}
     return meta, arrays
 
 
-def _unpack(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
+def _unpack(meta: dict[str, Any], stored: dict[str, np.ndarray], path: str) -> Any:
     builders = {
         "polynomial": _load_polynomial,
         "gaussian": _load_gaussian,
@@ -91,69 +95,75 @@ def _unpack(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
         "network": _load_network,
         "components": _load_components,
     }
-    if meta["kind"] not in builders:
-        raise ValueError(f"unknown kind of surrogate {meta['kind']!r}; update sbitune")
-    parameters = tuple(Parameter(*fields) for fields in meta["parameters"])
-    surrogate = builders[meta["kind"]](parameters, Bins.from_arrays(arrays), meta, arrays)
+    arrays = check_arrays(path, stored, layout_of(meta), sizes_of(meta, stored))
+    check_correlation(path, arrays.get("correlation"))
+    parts = {name: array for name, array in stored.items() if name not in arrays}
+    parameters, bins = read_parameters(meta["parameters"]), Bins.from_arrays(arrays)
+    surrogate = builders[meta["kind"]](parameters, bins, meta, arrays | parts, path)
     return replace(surrogate, correlation=arrays.get("correlation"))
 
 
 def _load_components(
-    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray]
+    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray], path: str
 ) -> ComponentSurrogate:
-    def part(name: str) -> Any:
-        if name not in meta:
-            return None
-        mine = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
-        return _unpack(meta[name], mine)
-
     components = Components(*(arrays[name] for name in Components._fields))
-    return ComponentSurrogate(bins, components, part("inner"), part("left"), arrays["left_bins"])
+    left_bins = arrays["left_bins"]
+    if len(np.unique(left_bins)) < len(left_bins) or left_bins.max(initial=-1) >= len(bins):
+        raise InputError(f"{path}: 'left_bins' are not places of {len(bins)} bins, each once")
+    parts = {}
+    for name, n_bins in (("inner", len(components.loadings)), ("left", len(left_bins))):
+        mine = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
+        parts[name] = part = _unpack(meta[name], mine, path) if name in meta else None
+        if len(part.bins if part is not None else ()) != n_bins or (part and part.parameters != parameters):
+            raise InputError(f"{path}: the part {name!r} is not that of {n_bins} bins and of these parameters")
+    return ComponentSurrogate(bins, components, parts["inner"], parts["left"], left_bins)
 
 
 def _load_gaussian(
-    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray]
+    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray], path: str
 ) -> GaussianSurrogate:
+    if arrays["group"].max(initial=-1) >= len(arrays["metric"]):
+        raise InputError(f"{path}: 'group' is {arrays['group'].max()}, there are {len(arrays['metric'])} kernels")
     posterior = Posterior(*(arrays[name] for name in Posterior._fields))
     return GaussianSurrogate(parameters, bins, arrays["log_inputs"], arrays["inputs"], posterior)
 
 
 def _load_polynomial(
-    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray]
+    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray], path: str
 ) -> PolynomialSurrogate:
-    chosen = {name: arrays[name] for name in POLYNOMIAL_ARRAYS}
-    return PolynomialSurrogate(parameters, bins, order=meta["order"], ndf=meta["ndf"], **chosen)
+    chosen = {name: arrays[name] for name in POLYNOMIAL}
+    return PolynomialSurrogate(parameters, bins, order=meta["order"], ndf=whole("ndf", meta["ndf"]), **chosen)
 
 
 def _load_rational(
-    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray]
+    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray], path: str
 ) -> RationalSurrogate:
     above, below = meta["order"]
-    chosen = {name: arrays[name] for name in RATIONAL_ARRAYS}
-    return RationalSurrogate(parameters, bins, order=(above, below), **chosen)
+    return RationalSurrogate(parameters, bins, order=(above, below), **{name: arrays[name] for name in RATIONAL})
 
 
 def _load_network(
-    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray]
+    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray], path: str
 ) -> NeuralSurrogate:
     config = msgspec.convert(meta["config"], NetworkConfig)
     scaling = Scaling(*(arrays[name] for name in Scaling._fields))
+    keys = jax.random.split(jax.random.key(0), count_networks(config, len(bins)))  # for shapes; no number is drawn
+    template = jax.eval_shape(lambda: build_networks(keys, config, len(scaling.input_shift), len(bins)))
     return NeuralSurrogate(
         parameters=parameters,
         bins=bins,
         config=config,
-        networks=_load_networks(config, len(scaling.input_shift), len(bins), arrays),
+        networks=load_weights(path, template, arrays),
         scaling=scaling,
         calibration=Calibration(*(arrays[name] for name in Calibration._fields)),
     )
 
 
-def _load_networks(config: NetworkConfig, n_features: int, n_bins: int, arrays: dict[str, np.ndarray]) -> Network:
-    """Put the stored weights into the graph that the config describes."""
-    keys = jax.random.split(jax.random.key(0), count_networks(config, n_bins))  # for the shapes; no number is drawn
-    template = jax.eval_shape(lambda: build_networks(keys, config, n_features, n_bins))
+def load_weights(path: str, template: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Put the stored weights `weights_0` and so on into the graph of their shapes that a config describes.
+
+    Raises `InputError` if they do not fit.
+    """
     shapes, structure = jax.tree.flatten(template)
-    weights = [arrays[f"weights_{i}"] for i in range(len(shapes))]
-    if any(array.shape != shape.shape for array, shape in zip(weights, shapes, strict=True)):
-        raise ValueError("the stored weights do not fit the stored config")
-    return jax.tree.unflatten(structure, weights)
+    layout = {f"weights_{i}": ArraySpec(shape.shape, shape.dtype) for i, shape in enumerate(shapes)}
+    return jax.tree.unflatten(structure, list(check_arrays(path, arrays, layout).values()))
