@@ -298,7 +298,7 @@ def test_nothing_but_the_file_itself_is_opened(tmp_path):
 
 
 def test_numbers_of_ones_own_are_compared_before_they_are_written(tmp_path, scan):
-    with pytest.raises(InputError, match="the run 'a\\\\nb' a line break"):
+    with pytest.raises(InputError, match="the run 'a\\\\nb' has a line break"):
         replace(scan, runs=("a\nb", "0001", "0002", "0003"))
     with pytest.raises(InputError, match="a line break, or another character that is not seen"):
         Parameter("a\n[b]", 0, 1)
