@@ -1,6 +1,5 @@
 """Any other generator: a shell command with `{NAME}` replaced, whose output is a YODA file."""
 
-import difflib
 import os
 import re
 import shlex
@@ -8,19 +7,83 @@ import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.files import read_text, write_text
 from sbitune.generators.config import CommandConfig, Place, spell_key
+from sbitune.generators.templates import BUILT_IN, RUN_NUMBER, Piece, Rule, fill, rule_of, split
 
-#: what may stand in braces beside the parameters
-BUILT_IN = ("SEED", "EVENTS", "RUN", "CARD")
-#: `${HOME}` is the shell's
-_PLACE = re.compile(r"(?<!\$)\{([A-Za-z_][\w:.\-]*)\}")
+#: characters of a directory's name that a shell would take for its own, were they pasted into a file that it reads
+_SHELLS = re.compile(r"[$`\"'\\;&|<>\n]")
 
 
-def check_command(config: CommandConfig, parameters: Iterable[str], card: Path, place: Place = spell_key) -> None:
-    """Check the places in the command and its templates before anything runs.
+class Template(NamedTuple):
+    """A file that every run gets, with values in its places."""
+
+    name: str  #: in the run's directory
+    pieces: tuple[Piece, ...]  #: its text
+    rule: Rule  #: by which it is filled
+    executable: int = 0  #: its bits of permission to execute
+
+    def write(self, directory: Path, values: Mapping[str, object]) -> None:
+        """Fill it and write it into the directory of a run. Raises `InputError` for values that it cannot have."""
+        if any(piece.name == "CARD" for piece in self.pieces):
+            check_directory(str(values["CARD"]), self.name)
+        path = directory / self.name
+        write_text(path, fill(self.pieces, {RUN_NUMBER: values["RUN"]} | dict(values)))
+        path.chmod(path.stat().st_mode | self.executable)
+
+
+def check_directory(card: str, where: str) -> None:
+    """Refuse a directory whose name a shell script could run. Raises `InputError`."""
+    odd = _SHELLS.search(card)
+    if odd:
+        raise InputError(
+            f"{where}: {{CARD}} stands for a directory with {odd[0]!r} in its name, which a shell would take for its "
+            "own; rename the directory, or use the variable CARD of the environment"
+        )
+
+
+def read_template(path: Path, names: Iterable[str], rule: str, where: str, remedy: str) -> Template:
+    """Read a template.
+
+    Args:
+        path: the file.
+        names: parameters that may stand in it.
+        rule: by which it is filled; `auto`: as its braces tell.
+        where: its place, for messages.
+        remedy: where the rule can be said, for messages.
+
+    Raises:
+        InputError: for a file that cannot be read, a place that names no parameter, or braces of two tools.
+    """
+    text = read_text(path, f"{where}:")
+    known = [*names, *BUILT_IN, RUN_NUMBER]
+    chosen: Rule = rule_of(text, known, where, remedy) if rule == "auto" else rule  # type: ignore[assignment]
+    return Template(path.name, tuple(split(text, known, chosen, where)), chosen, path.stat().st_mode & 0o111)
+
+
+def read_templates(
+    config: CommandConfig, names: Iterable[str], card: Path, place: Place = spell_key, remedy: str = ""
+) -> list[Template]:
+    """Read the templates of a command. Raises `InputError` as `read_template`, and for two files of one name."""
+    names, found = list(names), []
+    copied: dict[str, str] = {}
+    remedy = remedy or f"as generator.template_rule in {card}"
+    for number, name in enumerate(config.templates):
+        where = place("generator", "templates", number)
+        found.append(read_template(card / name, names, config.template_rule, where, remedy))
+        other = copied.setdefault(Path(name).name, name)
+        if other != name:
+            raise InputError(f"{where}: {name} would overwrite {other} in the run's directory; rename one of them")
+    return found
+
+
+def check_command(
+    config: CommandConfig, parameters: Iterable[str], card: Path, place: Place = spell_key, remedy: str = ""
+) -> list[Template]:
+    """Check the places in the command and its templates before anything runs; gives the templates.
 
     Raises:
         InputError: for a missing template, a place that names no parameter, or a parameter that has no place.
@@ -30,56 +93,99 @@ def check_command(config: CommandConfig, parameters: Iterable[str], card: Path, 
             f"{place('generator', 'output')}: {config.output!r} must be the name of a file in the run's own directory, "
             "without a folder: runs are made side by side"
         )
-    texts = {place("generator", "command"): config.command}
-    copied: dict[str, str] = {}
-    for number, name in enumerate(config.templates):
-        where = place("generator", "templates", number)
-        texts[where] = read_text(card / name, f"{where}:")
-        other = copied.setdefault(Path(name).name, name)
-        if other != name:
-            raise InputError(f"{where}: {name} would overwrite {other} in the run's directory; rename one of them")
-    names, used = list(parameters), set()
-    known = [*names, *BUILT_IN]
+    names = list(parameters)
     for name in names:
         if name in BUILT_IN:
             raise InputError(
                 f"{place('parameters', name)}: {{{name}}} stands for something else; give the parameter another name"
             )
-    for where, text in texts.items():
-        for found in _PLACE.findall(text):
-            # braces are the shell's and the generator's, too: only what looks like a misspelt name is refused
-            if found not in known and difflib.get_close_matches(found, known, n=1, cutoff=0.5):
-                raise InputError(f"{where}: {{{found}}} names no parameter; there are {', '.join(known)}")
-            used.add(found)
+    where = place("generator", "command")
+    _command_text(config.command, names, str(card), where)
+    templates = read_templates(config, names, card, place, remedy)
+    pieces = [*split(config.command, [*names, *BUILT_IN], "plain", where), *(p for t in templates for p in t.pieces)]
+    used = {piece.name for piece in pieces}
+    for number, template in enumerate(templates):
+        if any(piece.name == "CARD" for piece in template.pieces):
+            check_directory(str(card), place("generator", "templates", number))
     for name in names:
         if name not in used:
             raise InputError(
                 f"{place('parameters', name)}: {{{name}}} stands neither in generator.command nor in a template"
             )
+    return templates
 
 
-def fill_places(text: str, values: Mapping[str, object]) -> str:
-    """Replace every `{NAME}` whose name is known; other braces stay, as shells and generators use them too.
+def fill_command(command: str, values: Mapping[str, object], card: str) -> str:
+    """What the shell is given: values in their places, the card's directory so that nothing in its name is run.
 
-    >>> fill_places("run --alpha={TimeShower:alphaSvalue} ${HOME}", {"TimeShower:alphaSvalue": 0.13})
+    The shell must have the directory as its variable CARD. Raises `InputError` for `{CARD}` in single quotes where the
+    name has characters that mean something to a shell.
+
+    >>> fill_command("run --alpha={TimeShower:alphaSvalue} ${HOME}", {"TimeShower:alphaSvalue": 0.13}, "/tmp")
     'run --alpha=0.13 ${HOME}'
+    >>> fill_command('{CARD}/run "{CARD}/in"', {}, "/my cards")
+    '"$CARD"/run "${CARD}/in"'
     """
-    return _PLACE.sub(lambda m: str(values[m[1]]) if m[1] in values else m[0], text)
+    return _command_text(command, list(values), card, "the command", values)
+
+
+def _command_text(
+    command: str, names: Iterable[str], card: str, where: str, values: Mapping[str, object] | None = None
+) -> str:
+    known = [*names, *BUILT_IN]
+    doubled = re.search(r"\{\{([^{}]*)\}\}", command)
+    if doubled and doubled[1] in known:
+        raise InputError(f"{where}: {doubled[0]} stands in double braces; write {{{doubled[1]}}} in a command")
+    text = ""
+    for piece in split(command, known, "plain", where):
+        if piece.name == "CARD":
+            text += _directory(text, card, where)
+        else:
+            text += fill([piece], {piece.name: ""} if values is None and piece.name else values or {})
+    return text
+
+
+def _directory(before: str, card: str, where: str) -> str:
+    """How a shell is told the card's directory after the text `before`, which may have opened quotes."""
+    if shlex.quote(card) == card:
+        return card  # nothing in it means anything to a shell
+    quote = _open_quote(before)
+    if quote == "'":
+        raise InputError(
+            f"{where}: {{CARD}} stands in single quotes, and the directory has characters in its name that mean "
+            'something to a shell; take the quotes away, or write "$CARD"'
+        )
+    return "${CARD}" if quote else '"$CARD"'
+
+
+def _open_quote(text: str) -> str:
+    """The quote that a shell's text leaves open, if any."""
+    quote, letters = "", iter(text)
+    for letter in letters:
+        if letter == "\\" and quote != "'":
+            next(letters, "")
+        elif letter == quote:
+            quote = ""
+        elif letter in "'\"" and not quote:
+            quote = letter
+    return quote
 
 
 def run_command(config: CommandConfig, directory: Path, values: Mapping[str, object], card: Path) -> Path:
     """Run the command in `directory` and give the YODA file it left.
 
-    What it prints goes to `command.log`. Raises `ComputationError` with the end of the log if it fails or leaves no
-    file.
+    What it prints goes to `command.log`; in its environment CARD is the card's directory. Raises `ComputationError`
+    with the end of the log if it fails or leaves no file.
     """
-    for name in config.templates:
-        write_text(directory / Path(name).name, fill_places(read_text(card / name, "template"), values))
+    own = [name for name in values if name not in BUILT_IN]
+    for template in read_templates(config, own, card):
+        template.write(directory, values)
     log = directory / "command.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", fill_places(config.command, dict(values) | {"CARD": shlex.quote(str(card))})],
+            ["/bin/sh", "-c", fill_command(config.command, values, str(card))],
             cwd=directory,
+            env=os.environ | {"CARD": str(card)},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -40,11 +40,16 @@ class CommandConfig(
 
     command: str
     """Command run by /bin/sh in the run's own directory. `{NAME}` is replaced by a parameter's value, `{SEED}`,
-    `{EVENTS}` and `{RUN}` by the run's seed, number of events and name, `{CARD}` by the directory of the card."""
+    `{EVENTS}` and `{RUN}` by the run's seed, number of events and name, `{CARD}` by the directory of the card, which
+    the command has as its variable `$CARD`, too."""
     output: str
     """Name of the YODA file that the command leaves in the run's directory."""
     templates: tuple[str, ...] = ()
     """Files, relative to the card, that are copied into the run's directory with the same replacements."""
+    template_rule: Literal["auto", "plain", "professor", "mcnntunes"] = "auto"
+    """Whose templates these are. `plain`: `{NAME}` is replaced, other braces stay. `professor`, Apprentice's too: as
+    Python's str.format does, with `{{` and `}}` for braces. `mcnntunes`: `{{NAME}}` is replaced. `auto`: as their
+    braces tell."""
 
 
 GeneratorConfig = PythiaConfig | CommandConfig

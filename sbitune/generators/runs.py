@@ -17,7 +17,7 @@ from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
 from sbitune.data.paths import is_final
 from sbitune.data.professor import PARTS, RECORD
-from sbitune.generators.command import run_command
+from sbitune.generators.command import read_templates, run_command
 from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
 from sbitune.generators.printed import pythia_version
 from sbitune.generators.sources import hash_observables
@@ -59,6 +59,10 @@ def fingerprint(task: Task) -> str:
     else:
         files = task.generator.templates
     parts += [(Path(task.card) / name).read_bytes() for name in files]
+    if isinstance(task.generator, CommandConfig):
+        # of the rule that every template was filled by once nothing is said, so that older runs of it stay valid
+        rules = [t.rule for t in read_templates(task.generator, list(task.values), Path(task.card))]
+        parts += [f"filled as {rule}".encode() for rule in rules if rule != "plain"]
     return hash_bytes(*parts)
 
 

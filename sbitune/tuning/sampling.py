@@ -1,10 +1,12 @@
 """Points of a design as run directories with filled templates, for runs that somebody else makes: `prof2-sample`.
 
 Every run gets `params.dat`, which Professor, Apprentice and sbitune read beside its histograms, and its templates with
-`{NAME}` replaced by the value of a parameter and `{SEED}`, `{EVENTS}`, `{RUN}`, `{CARD}` as in a card. Of a card with a
-command there is `run.sh` too, of one with Pythia `run.cmnd`, which Pythia reads.
+values of the parameters and `{SEED}`, `{EVENTS}`, `{RUN}`, `{CARD}` in their places, by the rule of the tool that they
+were written for (`generators.templates`). Of a card with a command there is `run.sh` too, of one with Pythia
+`run.cmnd`, which Pythia reads.
 """
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,12 +19,16 @@ from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, write_text
 from sbitune.data.parameters import read_limits, read_points, write_values
 from sbitune.data.professor import PARAMETER_FILES
-from sbitune.generators.command import check_command, fill_places
+from sbitune.generators.command import Template, check_command, fill_command, read_template
 from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
+from sbitune.generators.templates import BUILT_IN, Piece, split
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import check_scan
 from sbitune.tuning.scanning import design
+
+#: the command of a card in the directory of a run
+_SCRIPT = "run.sh"
 
 
 class Design(NamedTuple):
@@ -38,13 +44,6 @@ class Design(NamedTuple):
         return {name: float(x) for name, x in zip(self.names, self.points[run], strict=True)} | dict(self.fixed)
 
 
-class Template(NamedTuple):
-    """A file of every run."""
-
-    name: str  #: in the run's directory
-    text: str  #: with `{NAME}` where values go
-
-
 def design_in_limits(path: str | Path, runs: int, kind: str = "sobol", seed: int = 1) -> Design:
     """Place runs in the ranges of a limits file; its fixed parameters get their value in every run.
 
@@ -57,6 +56,18 @@ def design_in_limits(path: str | Path, runs: int, kind: str = "sobol", seed: int
     u = unit_points(kind, runs, len(ranges), seed)
     columns = [stretch(u[:, i], *ends) for i, ends in enumerate(ranges.values())]
     return Design(tuple(ranges), np.stack(columns, axis=1), fixed, seed)
+
+
+def refuse_ranges_of_others(path: str | Path) -> None:
+    """Say what is expected in place of the ranges of Apprentice (JSON) and of MCNNTunes (YAML). Raises `InputError`."""
+    suffix = Path(path).suffix
+    if suffix not in (".json", ".yaml", ".yml") or not Path(path).is_file():
+        return
+    lines = [line for line in read_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if suffix == ".json" or all(re.match(r"[^\s\[]+\s*:\s*\[", line) for line in lines):
+        raise InputError(
+            f"{path}: ranges are read from a card or from a limits file, with a line 'NAME low high' for each parameter"
+        )
 
 
 def design_of_table(path: str | Path, seed: int = 1) -> Design:
@@ -80,37 +91,42 @@ def design_of_card(loaded: LoadedCard) -> tuple[Design, list[Template], int]:
 
 
 def _templates_of(loaded: LoadedCard) -> list[Template]:
-    generator = loaded.card.generator
+    generator, names = loaded.card.generator, list(loaded.card.parameters)
     if isinstance(generator, PythiaConfig):
-        varied = [f"{name} = {{{name}}}" for name in loaded.card.parameters]
+        varied = [f"{name} = {{{name}}}" for name in names]
         events = ["Main:numberOfEvents = {EVENTS}", "Random:setSeed = on", "Random:seed = {SEED}"]
-        return [Template("run.cmnd", "\n".join([*generator.settings, *varied, *events]) + "\n")]
+        lines = [Piece("".join(f"{setting}\n" for setting in generator.settings))]
+        pieces = split("\n".join([*varied, *events]) + "\n", [*names, *BUILT_IN], "plain", "run.cmnd")
+        return [Template("run.cmnd", (*lines, *pieces), "plain")]
     assert isinstance(generator, CommandConfig)
-    files = read_templates([loaded.directory / name for name in generator.templates])
-    return [*files, Template("run.sh", f"#!/bin/sh\n{generator.command}\n")]
+    return check_command(generator, names, loaded.directory, loaded.place)
 
 
-def read_templates(paths: Sequence[str | Path]) -> list[Template]:
-    """Read template files; each goes into every run under its own name."""
-    return [Template(Path(path).name, read_text(path, "template")) for path in paths]
+def read_own(paths: Sequence[str | Path], names: Sequence[str], rule: str = "auto") -> list[Template]:
+    """Read template files, filled by a rule of `generators.templates`, or as their braces tell; each goes into every
+    run under its own name.
+
+    Raises:
+        InputError: for a file that cannot be read, or a place that names no parameter.
+    """
+    return [read_template(Path(path), names, rule, f"--template {path}", "with --template-rule") for path in paths]
 
 
-def check_templates(paths: Sequence[str | Path], names: Sequence[str]) -> None:
-    """Raise `InputError` for a place that names no parameter, or a parameter that stands in no template."""
-    if paths:
-        config = CommandConfig(command="", output="", templates=tuple(str(path) for path in paths))
-        check_command(config, names, Path("."), lambda *steps: _spell(paths, *steps))
-
-
-def _spell(paths: Sequence[str | Path], *steps: str | int) -> str:
-    """Where a fault is, in the words of the command line."""
-    if steps[:2] == ("generator", "templates"):
-        return f"--template {paths[int(steps[2])]}"
-    return f"parameter {steps[1]}" if steps[0] == "parameters" else "--template"
+def check_own(templates: Sequence[Template], names: Sequence[str]) -> None:
+    """Raise `InputError` for a parameter that stands in no template, if there are any."""
+    used = {piece.name for template in templates for piece in template.pieces}
+    for name in names:
+        if templates and name not in used:
+            raise InputError(f"parameter {name}: {{{name}}} stands in no template")
 
 
 def write_design(
-    directory: str | Path, design: Design, templates: Sequence[Template] = (), events: int = 0, card: str | Path = "."
+    directory: str | Path,
+    design: Design,
+    templates: Sequence[Template] = (),
+    events: int = 0,
+    card: str | Path = ".",
+    command: str | None = None,
 ) -> list[str]:
     """Write the run directories, all or nothing; gives their names.
 
@@ -120,11 +136,13 @@ def write_design(
         templates: files of every run.
         events: for `{EVENTS}`.
         card: for `{CARD}`.
+        command: of a card, for `run.sh`.
 
     Raises:
         InputError: the directory is not empty, or two files of a run have one name.
     """
-    files = [PARAMETER_FILES[0], *(template.name for template in templates)]
+    place = str(Path(card).resolve())
+    files = [PARAMETER_FILES[0], *(template.name for template in templates), *([_SCRIPT] if command else [])]
     twice = [name for name in dict.fromkeys(files) if files.count(name) > 1]
     if twice:
         raise InputError(f"two files of a run would be called {twice[0]}; rename a template")
@@ -133,8 +151,18 @@ def write_design(
         for number, name in enumerate(names):
             values = design.values(number)
             seed = run_seed(design.seed, number)
-            places = values | {"SEED": seed, "EVENTS": events, "RUN": name, "CARD": shlex.quote(str(card))}
+            places = values | {"SEED": seed, "EVENTS": events, "RUN": name, "CARD": place}
             write_values(temporary / name / PARAMETER_FILES[0], values)
             for template in templates:
-                write_text(temporary / name / template.name, fill_places(template.text, places))
+                template.write(temporary / name, places)
+            if command is not None:
+                _write_script(temporary / name / _SCRIPT, command, places)
     return list(names)
+
+
+def _write_script(path: Path, command: str, places: Mapping[str, object]) -> None:
+    """The command of a run, to be started in its directory."""
+    card = str(places["CARD"])
+    head = f"#!/bin/sh\nCARD={shlex.quote(card)}\nexport CARD\n"
+    write_text(path, f"{head}{fill_command(command, places, card)}\n")
+    path.chmod(path.stat().st_mode | 0o111)

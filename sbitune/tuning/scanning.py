@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from sbitune.data import mcnntunes
@@ -19,10 +20,11 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import weights_of
 from sbitune.generators.campaign import Means, run_campaign
-from sbitune.generators.command import check_command
+from sbitune.generators.command import check_command, read_templates
 from sbitune.generators.config import CommandConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
+from sbitune.generators.templates import RULES
 from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card, parameters_of
 from sbitune.tuning.checking import check_scan, extra_points, naming, with_defaults
 from sbitune.tuning.coverage import check_measured
@@ -93,6 +95,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
         if card.scan.extra is not None:
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
         return _settled(loaded, _existing(loaded, parameters, reporter), reference, reporter)
+    _tell_rules(loaded, reporter)
     points = design(loaded)
     check_effects(loaded, reporter)
     tasks = tasks_at(loaded, list(card.parameters), points, list(run_names(len(points))), card.scan.events)
@@ -101,6 +104,15 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
     for name, reason in made.failures.items():
         reporter.say(f"left out: run {name} failed: {reason}")
     return _settled(loaded, _collect(loaded, made.runs, parameters, reporter), reference, reporter)
+
+
+def _tell_rules(loaded: LoadedCard, reporter: Reporter) -> None:
+    """Say by which tool's rule templates are filled, if that is not sbitune's own."""
+    generator = loaded.card.generator
+    if isinstance(generator, CommandConfig):
+        for one in read_templates(generator, list(loaded.card.parameters), loaded.directory, loaded.place):
+            if one.rule != "plain":
+                reporter.say(f"template {one.name}: {RULES[one.rule]}; `generator.template_rule` says another")
 
 
 def _settled(loaded: LoadedCard, scan: Scan, reference: Reference | None, reporter: Noting) -> Scan:
@@ -152,6 +164,8 @@ def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
                 f"{loaded.path}: {key}: {shorten(name)!r} is not inside the directory of this card, which is read here "
                 "as a scan: name the files themselves, or read them first with `sbitune scan` of that card"
             )
+    if isinstance(card.generator, CommandConfig):  # its files are none of the scan
+        loaded = msgspec.structs.replace(loaded, card=msgspec.structs.replace(card, generator=None))
     return _existing(loaded, parameters_of(card, {}), QUIET)
 
 
