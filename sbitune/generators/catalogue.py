@@ -1,42 +1,38 @@
-"""Pythia's own tables: settings and parameter ranges are compared with them before the first event.
+"""Pythia's own tables of settings and particles, with which parameter ranges are compared before the first event.
 
-Pythia's Python interface prints its refusals on the C standard output and returns False; some nonsense it accepts in
-silence.
+Pythia's Python interface prints its refusals on the C standard output and returns False.
 """
 
 import difflib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import quoted
 from sbitune.generators.config import Place, spell_key
 from sbitune.generators.printed import caught_output, import_pythia, refusal_in
 
-_FLAGS = {"true": True, "on": True, "yes": True, "ok": True, "1": True}
-_FLAGS |= {"false": False, "off": False, "no": False, "0": False}
-_ONMODES = {"on", "off", "true", "false", "0", "1", "2", "3"}
-_PARTICLE = re.compile(r"^-?\d+:(?:\d+:)?(\w+)$")
-#: settings that every run is given its own value of
-_OF_RUNS = {"random:seed", "random:setseed"}
-#: properties of particles that are lists of codes of particles
-_CODES = re.compile(r"(?:on|off)(?:Pos|Neg)?If(?:Any|All|Match)", re.IGNORECASE)
-#: properties of particles that are numbers
-_NUMBERS = {"m0", "mwidth", "mmin", "mmax", "tau0", "bratio", "rescalebr"}
-_WHOLE = {"spintype", "chargetype", "coltype", "memode"}
-_SWITCHES = {"isresonance", "maydecay", "taucalc", "doexternaldecay", "varwidth", "isvisible", "doforcewidth"}
-#: files that Pythia takes although they belong to other values of the parameters
-_OF_ANOTHER_RUN = {"multipartoninteractions:reuseinit", "multipartoninteractions:initfile"}
+#: kinds of settings, as Pythia's methods are called
+_KINDS = {"flag": "Flag", "mode": "Mode", "parm": "Parm"}
+_LISTS = {"word": "Word", "fvec": "FVec", "mvec": "MVec", "pvec": "PVec", "wvec": "WVec"}
+#: properties of particles that can be asked for, in small letters -> Pythia's method
+_ASKED = {
+    name.lower(): name
+    for name in (
+        "m0", "mWidth", "mMin", "mMax", "tau0", "spinType", "chargeType", "colType", "isResonance", "mayDecay",
+        "tauCalc", "doExternalDecay", "varWidth", "isVisible", "doForceWidth", "name",
+    )
+}  # fmt: skip
 
 
 class Setting(NamedTuple):
     """One line of Pythia's tables."""
 
     name: str
-    kind: str  #: flag, mode, parm or other
-    default: Any
+    kind: str  #: flag, mode, parm, word, fvec, mvec, pvec or wvec
+    default: Any  #: what a fresh Pythia has; its tunes, which are read first, differ from the table in a few places
     low: float | None  #: None: no limit
     high: float | None
     now: Any = None  #: value after the lines that were read
@@ -55,26 +51,53 @@ class Catalogue:
     def __init__(self) -> None:
         self._pythia = import_pythia().Pythia("", False)
         self._settings = self._pythia.settings
+        self._fresh = self.values()
 
     def read(self, line: str, where: str) -> None:
-        """Let Pythia read a line. Raises `InputError` naming `where` with what it prints if it refuses."""
+        """Let Pythia read a line. Raises `InputError` naming `where` with what it prints if it refuses, and for a brace
+        that is left open: Pythia would take the next lines for what is in it.
+        """
         with caught_output() as printed:
             if not self._pythia.readString(line):
-                raise InputError(f"{where}: Pythia refuses {line!r}: {refusal_in(printed)}")
+                raise InputError(f"{where}: Pythia refuses {quoted(line)}: {refusal_in(printed)}")
+        if self._settings.unfinishedInput():
+            raise InputError(f"{where}: {quoted(line)} leaves a brace open")
+
+    def values(self) -> dict[str, Any]:
+        """All flags, modes and real numbers as they are now, by their names in small letters."""
+        found = {}
+        for kind in _KINDS.values():
+            table = dict(getattr(self._settings, f"get{kind}Map")(""))
+            found |= {key: entry.valNow for key, entry in table.items()}
+        return found
 
     def find(self, name: str, where: str) -> Setting:
         """Look a setting up by name, in any case. Raises `InputError` naming `where` and the nearest names."""
         key = name.lower()
-        for kind, table in (("parm", "getParmMap"), ("mode", "getModeMap"), ("flag", "getFlagMap")):
-            entry = dict(getattr(self._settings, table)(key)).get(key)
-            if entry is not None:
-                low = entry.valMin if getattr(entry, "hasMin", False) else None
-                high = entry.valMax if getattr(entry, "hasMax", False) else None
-                return Setting(entry.name, kind, entry.valDefault, low, high, entry.valNow)
-        for kind in ("Word", "FVec", "MVec", "PVec", "WVec"):
-            if getattr(self._settings, f"is{kind}")(key):
-                return Setting(name, "other", None, None, None)
+        for kind, method in (_KINDS | _LISTS).items():
+            entry = dict(getattr(self._settings, f"get{method}Map")(key)).get(key)
+            if entry is None:
+                continue
+            now, default = entry.valNow, self._fresh.get(key, entry.valDefault)
+            if kind in _LISTS:
+                now, default = (value if kind == "word" else list(value) for value in (now, default))
+                return Setting(entry.name, kind, default, None, None, now)
+            low = entry.valMin if getattr(entry, "hasMin", False) else None
+            high = entry.valMax if getattr(entry, "hasMax", False) else None
+            return Setting(entry.name, kind, default, low, high, now)
         raise InputError(f"{where}: Pythia has no setting {name!r}{self._nearest(key)}")
+
+    def property_of(self, code: int, channel: int | None, key: str) -> Any:
+        """A property of a particle or of one of its decays, in any case; None if Pythia cannot be asked for it."""
+        data = self._pythia.particleData
+        if channel is None:
+            method = _ASKED.get(key.lower())
+            return None if method is None else getattr(data, method)(code)
+        decay = data.particleDataEntryPtr(code).channel(channel)
+        method = {"bratio": "bRatio", "memode": "meMode"}.get(key.lower())
+        if key.lower() == "products":
+            return [decay.product(k) for k in range(decay.multiplicity())]
+        return None if method is None else getattr(decay, method)()
 
     def beginning_with(self, start: str) -> list[Setting]:
         """All flags, modes and real numbers whose name begins so, in Pythia's order."""
@@ -117,78 +140,8 @@ class Catalogue:
         return f"; did you mean {', '.join(known[k] for k in near)}?" if near else ""
 
 
-def check_settings(settings: Sequence[str], place: Place = spell_key) -> Catalogue:
-    """Check lines such as `Beams:eCM = 91.2` against Pythia's tables; gives the tables after they were read.
-
-    Raises:
-        InputError: naming the line, for an unknown name, a value of the wrong kind or outside Pythia's range, and for
-            the seed, of which every run has its own.
-    """
-    catalogue = Catalogue()
-    for number, line in enumerate(settings):
-        where = place("generator", "settings", number)
-        name, value = _split_setting(line, where)
-        if name.lower() in _OF_RUNS:
-            raise InputError(
-                f"{where}: every run has a seed of its own, which would take the place of {line!r}; take this line "
-                "away, and set `scan.seed` for other random numbers"
-            )
-        if name.lower() in _OF_ANOTHER_RUN:
-            raise InputError(
-                f"{where}: {name} takes what was initialised with other values of the parameters, without a word; take "
-                "this line away"
-            )
-        particle = _PARTICLE.match(name)
-        if particle:
-            _check_property(name, particle[1], value, where)
-        else:
-            _check_value(catalogue.find(name, where), value, where)
-        catalogue.read(line, where)
-    return catalogue
-
-
-def _check_property(name: str, key: str, value: str, where: str) -> None:
-    """Refuse values of a particle's property that Pythia takes in silence."""
-    if key.lower() == "onmode" and value.lower() not in _ONMODES:
-        raise InputError(f"{where}: {name} must be on, off or 0 to 3, not {value!r}")
-    if key.lower() in _NUMBERS and not _is_number(value):
-        raise InputError(f"{where}: {name} needs a number, not {value!r}")
-    if key.lower() in _WHOLE and not re.fullmatch(r"[-+]?\d+", value):
-        raise InputError(f"{where}: {name} needs a whole number, not {value!r}")
-    if key.lower() in _SWITCHES and value.lower() not in _FLAGS:
-        raise InputError(f"{where}: {name} is a flag; write on or off, not {value!r}")
-    if _CODES.fullmatch(key) and not re.fullmatch(r"[-+]?\d+(\s+[-+]?\d+)*", value):
-        raise InputError(f"{where}: {name} needs codes of particles with blanks between them, not {value!r}")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
-
-
-def _split_setting(line: str, where: str) -> tuple[str, str]:
-    name, sign, value = line.partition("=")
-    if not sign or not name.strip() or not value.strip():
-        raise InputError(f"{where}: expected 'NAME = VALUE', found {line!r}")
-    return name.strip(), value.strip()
-
-
-def _check_value(setting: Setting, value: str, where: str) -> None:
-    if setting.kind == "flag" and value.lower() not in _FLAGS:
-        raise InputError(f"{where}: {setting.name} is a flag; write on or off, not {value!r}")
-    if setting.kind not in ("mode", "parm"):
-        return
-    try:
-        number = int(value) if setting.kind == "mode" else float(value)
-    except ValueError:
-        kind = "a whole number" if setting.kind == "mode" else "a number"
-        raise InputError(f"{where}: {setting.name} needs {kind}, not {value!r}") from None
-    _check_range(setting, number, where)
-
-
-def _check_range(setting: Setting, number: float, where: str) -> None:
+def check_range(setting: Setting, number: float, where: str) -> None:
+    """Raise `InputError` naming `where` for a number outside Pythia's range of a setting."""
     below = setting.low is not None and number < setting.low
     above = setting.high is not None and number > setting.high
     if below or above or not np.isfinite(number):
@@ -221,9 +174,9 @@ def check_ranges(
         if setting.name in seen:
             raise InputError(f"{where}: the same setting as {seen[setting.name]}; keep one of them")
         seen[setting.name] = name
-        _check_range(setting, low, place("parameters", name, "low"))
-        _check_range(setting, high, place("parameters", name, "high"))
+        check_range(setting, low, place("parameters", name, "low"))
+        check_range(setting, high, place("parameters", name, "high"))
         if name in defaults:
-            _check_range(setting, defaults[name], place("parameters", name, "default"))
+            check_range(setting, defaults[name], place("parameters", name, "default"))
         values[name] = float(defaults.get(name, setting.now))
     return values

@@ -10,13 +10,15 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.error_sources import Opinion
 from sbitune.data.errors import InputError
+from sbitune.data.examination import Finding
 from sbitune.data.parameters import read_points
 from sbitune.data.reference import Reference, Source, read_reference
 from sbitune.data.scan import Parameter
 from sbitune.data.selection import weights_of
-from sbitune.generators.catalogue import Beams, Catalogue, check_ranges, check_settings
+from sbitune.generators.catalogue import Beams, Catalogue, check_ranges
 from sbitune.generators.command import check_command
 from sbitune.generators.config import Place, PythiaConfig
+from sbitune.generators.lines import check_settings, find_undone
 from sbitune.tuning.booked import Booked, book
 from sbitune.tuning.card import LoadedCard, parameters_of
 from sbitune.tuning.coverage import check_coverage, check_rules, check_rules_of_scan
@@ -139,6 +141,16 @@ def _check_generator(loaded: LoadedCard, own_analyses: bool) -> tuple[dict[str, 
     if card.generator is not None and card.scan.directory is None:
         check_command(card.generator, ranges, loaded.directory, _place(loaded))
     return {}, None
+
+
+def undone_settings(loaded: LoadedCard) -> list[Finding]:
+    """Lines of Pythia's settings that later ones undo."""
+    generator = loaded.card.generator
+    if not isinstance(generator, PythiaConfig):
+        return []
+    kind = "settings undone by later ones"
+    done = "Pythia takes lines in their order: put it behind, or take it away"
+    return [Finding(kind, words, (), done) for words in find_undone(generator.settings, loaded.place)]
 
 
 def with_defaults(loaded: LoadedCard, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:

@@ -10,10 +10,10 @@ from functools import partial
 from sbitune.data.errors import InputError
 from sbitune.data.files import hash_bytes, write_text
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.generators.catalogue import check_settings
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.effects import ALL, FIRST, Effects, find_effects
 from sbitune.generators.inactive import reason_inactive
+from sbitune.generators.lines import check_settings
 from sbitune.generators.printed import pythia_version
 from sbitune.tuning.card import LoadedCard
 

@@ -1,6 +1,7 @@
 """What was found in the input of a tune: noted where the scan is made, completed where it is fitted."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from sbitune.data.errors import InputError
@@ -22,11 +23,18 @@ _SAYS_LEFT_OUT = "left out: "
 
 
 class Noting(Reporter):
-    """Hands everything on, and remembers what was left out on the way to a scan."""
+    """Hands everything on, and remembers what was left out or noted on the way to a scan."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
         self.left_out: list[str] = []
+        self.noted: list[Finding] = []
+
+    def note(self, findings: Iterable[Finding]) -> None:
+        """Say what was found before there was a scan, and remember it."""
+        for finding in findings:
+            self.noted.append(finding)
+            self.say(str(finding))
 
     def say(self, text: str) -> None:
         """Hand a line on."""
@@ -54,6 +62,7 @@ def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
     if before:
         said = f"{len(before)} faulty runs, bins or parameters were left out when the scan was read"
         found = (Finding(LEFT_OUT, said, before, "as the card says: bad_runs, bad_bins"), *found)
+    found = (*reporter.noted, *found)
     left = [p.name for p in scan.parameters if p not in settled.parameters]
     if left and loaded.card.parameters:
         raise InputError(

@@ -17,7 +17,9 @@ _FAR_ABOVE = 1.5
 #: P values below this are called disagreement
 TELLING = 1e-3
 #: findings in the input that stand before the numbers
-TELLING_KINDS = ("outlying runs", "runs at one point that differ", "the same contents elsewhere")
+TELLING_KINDS = (
+    "settings undone by later ones", "outlying runs", "runs at one point that differ", "the same contents elsewhere",
+)  # fmt: skip
 #: how a note begins that says that toys could not judge a tune
 UNJUDGED = "toys cannot judge this tune"
 

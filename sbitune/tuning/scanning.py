@@ -26,7 +26,7 @@ from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.runs import Task
 from sbitune.generators.templates import RULES
 from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card, parameters_of
-from sbitune.tuning.checking import check_scan, extra_points, naming, with_defaults
+from sbitune.tuning.checking import check_scan, extra_points, naming, undone_settings, with_defaults
 from sbitune.tuning.coverage import check_measured
 from sbitune.tuning.effects import check_effects
 from sbitune.tuning.found import Noting, settle_scan
@@ -91,6 +91,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
     need_scan(loaded)
     parameters, reference, _ = check_scan(loaded, own_analyses or card.scan.directory is None)
     reporter = Noting(reporter)
+    reporter.note(undone_settings(loaded))
     if card.scan.directory is not None:
         if card.scan.extra is not None:
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")

@@ -73,7 +73,7 @@ def test_settings_that_cannot_start_are_code_2_with_their_line(tmp_path, lep_car
 
 def test_a_parameter_that_changes_no_event_is_refused_before_the_first_run(tmp_path, lep_card):
     text = lep_card.read_text().replace("runs: 128", "runs: 1").replace("events: 4500", "events: 20")
-    head, tail = text.split("parameters:")
+    head, tail = text.replace("settings:\n", "settings:\n    - Tune:ee = 3\n    - Tune:pp = 14\n").split("parameters:")
     idle = "  MultipartonInteractions:pT0Ref: {low: 2, high: 3}\n"
     card, scan = tmp_path / "card.yaml", "scan:\n  bad_bins: drop" + tail.split("scan:")[1].split("\n\n")[0] + "\n"
     parameters = f"parameters:\n{idle}  StringPT:sigma: {{low: 0.3, high: 0.35}}\n"
@@ -93,6 +93,9 @@ def test_a_parameter_that_changes_no_event_is_refused_before_the_first_run(tmp_p
         found = call("scan", "--json", card)
         assert json.loads(found.stdout)["runs"] == 1
         assert ("parameters tried: " in found.stderr) == tried
+        assert "Tune:ee = 3 is undone by Tune:pp = 14 (" in found.stderr
+    (finding, *_) = json.loads((tmp_path / "work/findings.json").read_text())
+    assert finding["kind"] == "settings undone by later ones"
 
 
 def test_runs_that_fail_are_counted_and_a_program_that_is_not_there_is_not_called_for_every_run(tmp_path):

@@ -2,10 +2,11 @@
 
 import pytest
 
-from sbitune.generators.catalogue import Catalogue, check_settings
+from sbitune.generators.catalogue import Catalogue
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.effects import find_effects
 from sbitune.generators.inactive import reason_inactive, switches
+from sbitune.generators.lines import check_settings
 
 LEP = (
     "Beams:idA = 11",

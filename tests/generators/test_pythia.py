@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pythia8mc
 
 import sbitune
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.generators.catalogue import Catalogue, check_ranges, check_settings
+from sbitune.generators.catalogue import Catalogue, check_ranges
+from sbitune.generators.lines import check_settings
 from sbitune.generators.pythia import PythiaRun
 
 LEP = (
@@ -54,7 +56,7 @@ def test_good_settings_pass():
             "other values of the parameters, without a word; take this line",
         ),
         ("StringZ:aLund", "expected 'NAME = VALUE'"),
-        ("StringZ:aLund = nan", "outside Pythia's range"),
+        ("StringZ:aLund = nan", "needs a number, not 'nan'"),
         (
             "Random:seed = 5",
             "every run has a seed of its own, .* 'Random:seed = 5'; take this line away, .*`scan.seed`",
@@ -143,6 +145,17 @@ def test_catalogue_lists_a_group():
     names = {s.name: s for s in Catalogue().beginning_with("StringZ:")}
     assert names["StringZ:bLund"].default == pytest.approx(0.98)
     assert (names["StringZ:bLund"].low, names["StringZ:bLund"].high) == (0.2, 2.0)
+
+
+def test_a_default_is_what_a_fresh_pythia_has():
+    # the table of 8.317 says off, and the tune that every instance reads first switches it on
+    fresh = pythia8mc.Pythia("", False)
+    assert fresh.settings.flag("StringZ:useOldAExtra")
+    catalogue = check_settings([*LEP, "StringZ:aLund = 0.4"])
+    assert catalogue.find("StringZ:useOldAExtra", "").default is True
+    found = catalogue.find("StringZ:aLund", "")
+    assert (found.default, found.now) == (0.68, 0.4)
+    assert all(s.default == s.now for s in Catalogue().beginning_with(""))
 
 
 def test_events_conserve_momentum_and_are_reproducible_alone():
