@@ -200,7 +200,7 @@ def _about(opened: Any) -> Figures:
         value, error = model.interpolation.orders.max(axis=0).tolist()
         about = {"order": value} | ({"error_order": error} if error >= 0 else {})
         given = str(model.interpolation.header.get("NumInputs", ""))  # where names have no place in the file
-        runs = runs or (int(given) if given.isdigit() else 0)
+        runs = runs or (int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0)
     return about | ({"runs": runs} if runs else {})
 
 

@@ -116,7 +116,7 @@ def _orders(text: str | None, count: int) -> list[Any]:
     if text in (None, "auto"):
         return ["auto"] * count
     parts = str(text).split("/")
-    if len(parts) != count or not all(part.isdigit() for part in parts):
+    if len(parts) != count or not all(part.isascii() and part.isdigit() for part in parts):
         wanted = "a whole number" if count == 1 else "numerator/denominator as whole numbers, 3/1 say,"
         raise InputError(f"--order {text}: give {wanted} or `auto`")
     return [int(part) for part in parts]
@@ -139,21 +139,23 @@ def run_names(path: str, option: str = "--holdout") -> dict[str, str]:
     import json
 
     from sbitune.data.errors import InputError
-    from sbitune.data.files import read_text
+    from sbitune.data.files import read_lines, read_text
+    from sbitune.data.names import shorten
     from sbitune.tuning.checking import naming
 
     with naming(option):
+        lines = read_lines(path, "run list")
         text = read_text(path, "run list")
-    lines = list(enumerate(text.splitlines(), start=1))
     if text.lstrip()[:1] in ("[", "{"):
         try:
             content = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{option}: {path}: not valid JSON: {error}") from error
         listed = content.get("holdout", []) if isinstance(content, dict) else content
-        if not isinstance(listed, list):
-            raise InputError(f"{option}: {path}: `holdout` must be a list of names of runs, not {listed!r}")
-        names = [str(name) for name in listed]
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            found = shorten(json.dumps(listed))
+            raise InputError(f"{option}: {path}: expected a list of names of runs, not {found}")
+        names = list(listed)
         found = {name: next((n for n, line in lines if f'"{name}"' in line), 1) for name in names}
     else:
         found = {word: n for n, line in reversed(lines) for word in line.split("#")[0].split()}
@@ -165,12 +167,14 @@ def run_names(path: str, option: str = "--holdout") -> dict[str, str]:
 def known_runs(scan: "Scan", named: dict[str, str]) -> list[str]:
     """The names of `run_names`. Raises `InputError` with file and line for one that the scan has not."""
     from sbitune.data.errors import InputError
+    from sbitune.data.names import shorten
 
     unknown = [name for name in named if name not in scan.runs]
     if unknown:
         others = f" (nor {len(unknown) - 1} others of this file)" if len(unknown) > 1 else ""
         few = ", ".join(scan.runs[:5]) + (f", ... ({len(scan.runs)} in all)" if len(scan.runs) > 5 else "")
-        raise InputError(f"{named[unknown[0]]}: the scan has no run {unknown[0]}{others}; the runs are {few}")
+        told = f"the scan has no run {shorten(unknown[0])}{others}"
+        raise InputError(f"{named[unknown[0]]}: {told}; the runs are {few}")
     return list(named)
 
 
@@ -204,7 +208,7 @@ def of_combination(scan: "Scan", place: str, config: Any) -> "Scan":
     from sbitune.tuning.enough import check_enough_runs
 
     path, _, number = place.rpartition(":")
-    if not path or not number.isdigit():
+    if not path or not (number.isascii() and number.isdigit() and len(number) < 10):
         raise InputError(f"--combination {place}: give a file and a line, counted from 0: runcombs.dat:0")
     with naming("--combination"):
         lines = read_combinations(path, set(scan.runs))

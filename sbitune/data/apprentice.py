@@ -10,6 +10,7 @@ Source: github.com/HEPonHPC/apprentice, `apprentice/io.py` (readH5, writeInputDa
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, replacing, write_text
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.names import shorten
+from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.scan import Parameter, Scan, build_scan, read_words
 
 logger = logging.getLogger(__name__)
@@ -112,32 +114,48 @@ def read_data(path: str | Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     bin for a number that is not finite or a negative error.
     """
     try:
-        content = json.loads(read_text(path, "data file"), object_pairs_hook=_distinct)
-        pairs = np.array([[float(number) for number in pair] for pair in content.values()])
-        if pairs.ndim != 2 or pairs.shape[1] != 2:
-            raise ValueError("not a [value, error] for every bin")
-    except (ValueError, TypeError, AttributeError) as error:
+        content = json.loads(
+            read_text(path, "data file"),
+            object_pairs_hook=_distinct,
+            parse_int=finite,
+            parse_float=finite,
+            parse_constant=finite,
+        )
+        if not isinstance(content, dict) or not content:
+            raise ValueError("no bin in it")
+        for label, pair in content.items():
+            if not isinstance(pair, list) or list(map(type, pair)) != [float, float]:
+                raise ValueError(f"not a [value, error] for every bin: {quoted(label)}")
+    except (ValueError, RecursionError) as error:
         raise InputError(f"data file {path}: not Apprentice's JSON of measured values ({error})") from error
+    pairs = np.array(list(content.values()), float)
     for label, (value, error) in zip(content, pairs, strict=True):
         if not (np.isfinite(value) and np.isfinite(error) and error >= 0):
-            raise InputError(f"data file {path}: bin {label} is {value:g} +- {error:g}; correct it or take it out")
+            told = f"bin {shorten(label)} is {value:g} +- {error:g}"
+            raise InputError(f"data file {path}: {told}; correct it or take it out")
     return list(content), pairs[:, 0], pairs[:, 1]
 
 
 def split_labels(where: str, labels: Sequence[str]) -> tuple[list[str], list[int]]:
     """Paths and numbers of bins of labels `/PATH#n`. Raises `InputError`, which begins with `where`, for others."""
-    split = [label.rpartition("#") for label in labels]
-    bad = [label for label, (name, _, number) in zip(labels, split, strict=True) if not (number.isdigit() and name)]
-    if bad:
-        raise InputError(f"{where} {bad[0]!r}, expected /PATH#n")
-    return [name for name, _, _ in split], [int(number) for _, _, number in split]
+    names, numbers = [], []
+    for label in labels:
+        name, _, number = label.rpartition("#")
+        try:
+            numbers.append(natural(number))
+        except ValueError:
+            name = ""
+        if not name:
+            raise InputError(f"{where} {quoted(label)}, expected /PATH#n")
+        names.append(name)
+    return names, numbers
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"bin {next(name for name in names if names.count(name) > 1)} is given twice")
+        twice = next(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
+        raise ValueError(f"bin {shorten(twice)} is given twice")
     return content
 
 

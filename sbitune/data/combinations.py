@@ -5,6 +5,7 @@ Source: Professor 2, github.com/iamholger/professor, `pyext/professor2/sampling.
 `bin/prof2-runcombs`.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import combinations
 from math import comb
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import read_text, write_text
+from sbitune.data.files import read_lines, write_text
+from sbitune.data.names import shorten
 
 #: a combination is drawn again if it was drawn before, unless that many of all combinations are wanted
 FEW = 4
@@ -70,14 +72,14 @@ def read_combinations(path: str | Path, runs: Collection[str] | None = None) -> 
     of them.
     """
     found = []
-    for number, line in enumerate(read_text(path, "run combinations").splitlines(), start=1):
+    for number, line in read_lines(path, "run combinations"):
         names = tuple(line.split("#")[0].split())
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        twice = [name for name, n in Counter(names).items() if n > 1]
         if twice:
-            raise InputError(f"{path}:{number}: run {twice[0]} is named twice")
+            raise InputError(f"{path}:{number}: run {shorten(twice[0])} is named twice")
         unknown = [name for name in names if runs is not None and name not in runs]
         if unknown:
-            raise InputError(f"{path}:{number}: no run {unknown[0]} among the {len(runs or ())} runs at hand")
+            raise InputError(f"{path}:{number}: no run {shorten(unknown[0])} among the {len(runs or ())} runs at hand")
         if names:
             found.append(names)
     if not found:

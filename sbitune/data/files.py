@@ -3,11 +3,15 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from sbitune.data.errors import InputError
+
+#: control characters but tabs and ends of lines and pages, separators of Unicode, and marks of byte order in the middle
+_ODD = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 @contextlib.contextmanager
@@ -43,13 +47,28 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def read_text(path: str | Path, what: str = "file") -> str:
-    """Read a UTF-8 text file. Raises `InputError` naming `what` and the path if it cannot be read."""
+    """Read a UTF-8 text file, without a byte order mark. Raises `InputError` naming `what` and the path if it cannot be
+    read.
+    """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{what} {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{what} {path}: not a text file (byte {error.start})") from error
+
+
+def read_lines(path: str | Path, what: str = "file") -> list[tuple[int, str]]:
+    """The lines of a text file with their numbers, from 1. Raises `InputError` as `read_text` does, and with the line
+    for characters that no text of numbers and names has: Python takes some of them for blanks or ends of lines.
+    """
+    text = read_text(path, what)
+    odd = _ODD.search(text)
+    if odd:
+        line = text.count("\n", 0, odd.start()) + 1
+        raise InputError(f"{path}:{line}: the character {odd[0]!r} does not belong into a {what}; is it damaged?")
+    lines = text.split("\n")
+    return list(enumerate(lines if lines[-1] else lines[:-1], start=1))
 
 
 def hash_bytes(*parts: bytes) -> str:

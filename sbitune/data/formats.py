@@ -1,5 +1,6 @@
 """Which of the field's files a file is: by its name where names are fixed, else by its first lines."""
 
+import codecs
 import contextlib
 import gzip
 import zlib
@@ -60,7 +61,7 @@ def is_data(path: str | Path) -> bool:
     if path.suffix == ".json" or path.name.endswith(YODA):
         return path.suffix == ".json"
     with path.open("rb") as stream:
-        return stream.read(80).lstrip().startswith(b"{")
+        return stream.read(80).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
 
 
 def layout_of(directory: str | Path) -> Literal["card", "runs", "mcnntunes"] | Path:
@@ -112,7 +113,7 @@ def _stored(path: Path) -> Kind:
 
 
 def _text(path: Path) -> Kind:
-    lines = read_text(path).splitlines()
+    lines = read_text(path).split("\n")
     if any(line.strip() == "---" for line in lines) and any(line.startswith(("DataFormat", "/")) for line in lines):
         return "ipol"
     if any(line.startswith(("# Minimisation result", "# GOF")) for line in lines):
@@ -120,7 +121,8 @@ def _text(path: Path) -> Kind:
     rows = [words for line in lines if (words := line.split(" #")[0].split()) and not words[0].startswith("#")]
     if rows and rows[0][0][0] in "/.^(":
         return "weights"
-    if rows and all(2 <= len(words) <= 3 and all(map(is_number, words[1:])) for words in rows):
+    # a number that is none is named by the reader
+    if rows and all(2 <= len(words) <= 3 for words in rows) and any(is_number(words[1]) for words in rows):
         return "limits" if any(len(words) == 3 for words in rows) else "parameters"
     raise InputError(
         f"{path}: like no file that sbitune knows: ipol.dat, results.txt, a weight file (PATH WEIGHT), limits "

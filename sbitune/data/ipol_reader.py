@@ -1,5 +1,6 @@
 """Reading `ipol.dat`; its grammar is told in `sbitune.data.ipol`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
@@ -9,10 +10,14 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.files import read_text
+from sbitune.data.files import read_lines, read_text
 from sbitune.data.ipol import OWN_KEYS, Interpolation, Polynomial
+from sbitune.data.names import shorten
+from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.scan import Parameter
 
+#: parameters and orders: what is more is damage, and would take all memory before the coefficients are counted
+_MOST = 1000
 #: (number of the line, its text)
 Line = tuple[int, str]
 
@@ -24,9 +29,8 @@ def read_ipol(path: str | Path) -> Interpolation:
         InputError: naming file and line, for a file that is cut short, lines that are no part of the format, a wrong
             number of coefficients or parameters, numbers that are not finite.
     """
-    text = read_text(path, "ipol file")
-    numbered = list(enumerate(text.splitlines(), start=1))
-    if text and not text.endswith("\n"):
+    numbered = read_lines(path, "ipol file")
+    if numbered and not read_text(path).endswith("\n"):
         raise InputError(f"{path}:{len(numbered)}: the last line does not end: was the file cut short?")
     header, body = _read_header(path, iter(numbered))
     bins, polynomials = _read_bins(path, header, body)
@@ -35,20 +39,24 @@ def read_ipol(path: str | Path) -> Interpolation:
     without = [label for (label, _, _), found in zip(bins, polynomials, strict=True) if "err" not in found]
     if without and len(without) < len(bins):
         raise InputError(f"{path}: bin {without[0]} has no `err:` line, others have one; was the file cut short?")
-    split = [label.rpartition("#") for label, _, _ in bins]
     value = tuple(found["val"] for found in polynomials)
     return Interpolation(
         parameters=header.parameters(value),
-        bins=Bins(
-            np.array([name for name, _, _ in split], dtype=np.str_),
-            np.array([int(number) for _, _, number in split]),
-            np.array([low for _, low, _ in bins]),
-            np.array([high for _, _, high in bins]),
-        ),
+        bins=_bins(bins),
         value=value,
         error=() if without else tuple(found["err"] for found in polynomials),
         runs=tuple(header.entries.get("Runs", "").split()),
         header={key: text for key, text in header.entries.items() if key not in OWN_KEYS},
+    )
+
+
+def _bins(rows: list[tuple[str, float, float]]) -> Bins:
+    split = [label.rpartition("#") for label, _, _ in rows]
+    return Bins(
+        np.array([name for name, _, _ in split], dtype=np.str_),
+        np.array([natural(number) for _, _, number in split]),
+        np.array([low for _, low, _ in rows]),
+        np.array([high for _, _, high in rows]),
     )
 
 
@@ -63,7 +71,7 @@ class _Header:
 
     @property
     def scaled(self) -> bool:
-        return self.entries.get("DoParamScaling", "0") not in ("0", "")
+        return self.entries.get("DoParamScaling", "0") == "1"
 
     def parameters(self, polynomials: tuple[Polynomial, ...]) -> tuple[Parameter, ...]:
         """The parameters with their box: the header's, where six decimals do not make it empty."""
@@ -83,7 +91,9 @@ def _read_header(path: str | Path, lines: Iterator[Line]) -> tuple[_Header, Iter
             return _checked_header(path, entries), lines
         key, colon, value = content.partition(":")
         if content and (not colon or " " in key.strip()):
-            raise InputError(f"{path}:{number}: expected 'Key: value' or '---', found {content!r}")
+            raise InputError(f"{path}:{number}: expected 'Key: value' or '---', found {quoted(content)}")
+        if content and key.strip() in entries:
+            raise InputError(f"{path}:{number}: {shorten(key.strip())} is given twice")
         if content:
             entries[key.strip()] = value.strip()
     raise InputError(f"{path}: no line '---' behind a header: not an ipol file, or cut short")
@@ -92,14 +102,11 @@ def _read_header(path: str | Path, lines: Iterator[Line]) -> tuple[_Header, Iter
 def _checked_header(path: str | Path, entries: dict[str, str]) -> _Header:
     form = entries.get("DataFormat", "")
     if form not in ("binned 2", "binned 3"):
-        raise InputError(
-            f"{path}: DataFormat is {form!r}, not 'binned 2' or 'binned 3'; make the file again with Professor 2.4"
-        )
-    names = tuple(entries.get("ParamNames", "").split())
-    dimension = entries.get("Dimension", str(len(names)))
-    if not dimension.isdigit() or int(dimension) == 0 or (names and len(names) != int(dimension)):
-        raise InputError(f"{path}: {len(names)} names in ParamNames, and Dimension {dimension!r}")
-    names = names or tuple(f"A{i:03d}" for i in range(int(dimension)))  # as prof2-tune calls them
+        told = f"DataFormat is {quoted(form)}, not 'binned 2' or 'binned 3'"
+        raise InputError(f"{path}: {told}; make the file again with Professor 2.4")
+    names = _names(path, entries)
+    if entries.get("DoParamScaling", "0") not in ("0", "1"):
+        raise InputError(f"{path}: DoParamScaling is {quoted(entries['DoParamScaling'])}, neither 0 nor 1")
     limits = [
         _floats(entries[key].split(), f"{path}: {key}") if key in entries else None
         for key in ("MinParamVals", "MaxParamVals")
@@ -113,11 +120,27 @@ def _checked_header(path: str | Path, entries: dict[str, str]) -> _Header:
     return header
 
 
+def _names(path: str | Path, entries: dict[str, str]) -> tuple[str, ...]:
+    """Names of the parameters, each once; without names those that prof2-tune gives them."""
+    names = tuple(entries.get("ParamNames", "").split())
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise InputError(f"{path}: parameter {shorten(twice[0])} is named twice in ParamNames")
+    try:
+        dimension = natural(entries["Dimension"], _MOST) if "Dimension" in entries else len(names)
+    except ValueError as error:
+        raise InputError(f"{path}: Dimension: {error}") from None
+    if dimension == 0 or (names and len(names) != dimension):
+        raise InputError(f"{path}: {len(names)} names in ParamNames, and Dimension {dimension}")
+    return names or tuple(f"A{i:03d}" for i in range(dimension))
+
+
 def _read_bins(
     path: str | Path, header: _Header, lines: Iterator[Line]
 ) -> tuple[list[tuple[str, float, float]], list[dict[str, Polynomial]]]:
     bins: list[tuple[str, float, float]] = []
     polynomials: list[dict[str, Polynomial]] = []
+    seen: set[str] = set()
     for number, line in lines:
         content, where = line.strip(), f"{path}:{number}"
         if not content:
@@ -125,11 +148,16 @@ def _read_bins(
         if content.startswith("/"):
             _require_value(path, bins, polynomials)
             bins.append(_bin(content, where))
+            if bins[-1][0] in seen:
+                raise InputError(f"{where}: bin {shorten(bins[-1][0])} is given twice")
+            seen.add(bins[-1][0])
             polynomials.append({})
             continue
         key, _, rest = content.partition(":")
         if key not in ("val", "err") or not bins or key in polynomials[-1]:
-            raise InputError(f"{where}: expected '/PATH#n XMIN XMAX', then 'val: ...' and 'err: ...', found {key!r}")
+            raise InputError(
+                f"{where}: expected '/PATH#n XMIN XMAX', then 'val: ...' and 'err: ...', found {quoted(key)}"
+            )
         polynomials[-1][key] = _polynomial(rest.split(), header, where)
     _require_value(path, bins, polynomials)
     return bins, polynomials
@@ -143,17 +171,24 @@ def _require_value(path: str | Path, bins: list[tuple[str, float, float]], polyn
 def _bin(content: str, where: str) -> tuple[str, float, float]:
     words = content.split()
     name, _, number = words[0].rpartition("#")
-    if len(words) != 3 or not name or not number.isdigit():
-        raise InputError(f"{where}: expected '/PATH#n XMIN XMAX', found {content!r}")
+    try:
+        natural(number)
+    except ValueError:
+        name = ""
+    if len(words) != 3 or not name:
+        raise InputError(f"{where}: expected '/PATH#n XMIN XMAX', found {quoted(content)}")
     low, high = _floats(words[1:], where)
+    if not low <= high:
+        raise InputError(f"{where}: the edges {words[1]} and {words[2]} are not in order")
     return words[0], float(low), float(high)
 
 
 def _polynomial(words: list[str], header: _Header, where: str) -> Polynomial:
     n = len(header.names)
-    if len(words) < 2 or not (words[0].isdigit() and words[1].isdigit()):
-        raise InputError(f"{where}: expected 'DIM ORDER coefficients ...'")
-    dimension, order = int(words[0]), int(words[1])
+    try:
+        dimension, order = (natural(word, _MOST) for word in words[:2])
+    except ValueError as error:
+        raise InputError(f"{where}: expected 'DIM ORDER coefficients ...': {error}") from None
     if dimension != n:
         raise InputError(f"{where}: a polynomial of {dimension} parameters, the header names {n}")
     numbers, terms = _floats(words[2:], where), comb(n + order, order)
@@ -178,9 +213,6 @@ def _polynomial(words: list[str], header: _Header, where: str) -> Polynomial:
 
 def _floats(words: list[str], where: str) -> np.ndarray:
     try:
-        values = np.array([float(word) for word in words])
+        return np.array([finite(word) for word in words])
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
-    if not np.isfinite(values).all():
-        raise InputError(f"{where}: a number is not finite: {words[int(np.flatnonzero(~np.isfinite(values))[0])]}")
-    return values

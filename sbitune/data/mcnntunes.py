@@ -8,7 +8,6 @@ Source: github.com/N3PDF/mcnntunes, `src/mcnntunes/yodaio.py` (Data) and `script
 arXiv:2010.02213.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,8 @@ from typing import Any, Literal
 from sbitune.data import yoda
 from sbitune.data.directories import check_names, whole_directory
 from sbitune.data.errors import InputError
+from sbitune.data.names import shorten
+from sbitune.data.numbers import finite
 from sbitune.data.professor import Reading, Row, assemble, check_like, make_row
 from sbitune.data.professor_writer import DIGITS
 from sbitune.data.scan import Parameter, Scan
@@ -133,9 +134,7 @@ def _noted(file: Path, item: Any) -> dict[str, float]:
         if not key.startswith(TAG) or key == TAG:
             continue
         try:
-            values[key.removeprefix(TAG)] = float(text)
-        except ValueError:
-            raise InputError(f"run {file}: {item.path}: {key} is {text!r}, not a number") from None
-        if not math.isfinite(values[key.removeprefix(TAG)]):
-            raise InputError(f"run {file}: {item.path}: {key} is {text!r}, not finite")
+            values[key.removeprefix(TAG)] = finite(str(text))
+        except ValueError as error:
+            raise InputError(f"run {file}: {item.path}: {shorten(key)}: {error}") from None
     return values

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import read_text, write_text
-from sbitune.data.names import check_name
+from sbitune.data.files import read_lines, write_text
+from sbitune.data.names import check_name, shorten
+from sbitune.data.numbers import finite, quoted
 
 
 def read_values(path: str | Path) -> dict[str, float]:
@@ -19,13 +21,14 @@ def read_values(path: str | Path) -> dict[str, float]:
     Raises `InputError` naming the file and the line.
     """
     values: dict[str, float] = {}
-    for number, words in _lines(path, "parameter file"):
-        name, text = (f"PARAM{len(values)}", words[0]) if len(words) == 1 else (words[0], words[-1])
-        if len(words) > 2:
-            raise InputError(f"{path}:{number}: expected 'NAME value', found {len(words)} words")
+    lines = _lines(path, "parameter file")
+    for number, words in lines:
+        if len(words) != len(lines[0][1]) or len(words) > 2:
+            raise InputError(f"{path}:{number}: expected 'NAME value' in every line, found {len(words)} words")
+        name = f"PARAM{len(values)}" if len(words) == 1 else _name(words[0], f"{path}:{number}")
         if name in values:
-            raise InputError(f"{path}:{number}: parameter {name} is given twice")
-        values[name] = _number(text, f"{path}:{number}")
+            raise InputError(f"{path}:{number}: parameter {shorten(name)} is given twice")
+        values[name] = _number(words[-1], f"{path}:{number}")
     if not values:
         raise InputError(f"{path}: no parameter in this file; write lines such as 'TimeShower:alphaSvalue 0.1365'")
     return values
@@ -45,14 +48,14 @@ def read_limits(path: str | Path) -> tuple[dict[str, tuple[float, float]], dict[
     fixed: dict[str, float] = {}
     for number, words in _lines(path, "limits file"):
         where = f"{path}:{number}"
-        if words[0] in ranges or words[0] in fixed:
-            raise InputError(f"{where}: parameter {words[0]} is given twice")
+        if _name(words[0], where) in ranges or words[0] in fixed:
+            raise InputError(f"{where}: parameter {shorten(words[0])} is given twice")
         if len(words) == 2:
             fixed[words[0]] = _number(words[1], where)
         elif len(words) == 3:
             ranges[words[0]] = (_number(words[1], where), _number(words[2], where))
             if not ranges[words[0]][0] < ranges[words[0]][1]:
-                raise InputError(f"{where}: the limits of {words[0]} are not in order")
+                raise InputError(f"{where}: the limits of {shorten(words[0])} are not in order")
         else:
             raise InputError(f"{where}: expected 'NAME low high' or 'NAME value'")
     return ranges, fixed
@@ -74,8 +77,14 @@ def write_limits(
             raise InputError(f"limits file: {name} has limits and is fixed; keep one of the two")
         table[name] = (value,)
     for name, numbers in table.items():
-        if not re.fullmatch(r"[^\s#]+", name) or not all(math.isfinite(number) for number in numbers):
-            raise InputError(f"limits file: {name!r} {numbers} cannot be written: a blank, a `#`, or not finite")
+        if (
+            not re.fullmatch(r"[^\s#]+", name)
+            or is_number(name)
+            or not all(math.isfinite(number) for number in numbers)
+        ):
+            raise InputError(
+                f"limits file: {name!r} {numbers} cannot be written: a blank, a `#`, a number for a name, or not finite"
+            )
     width = max((len(name) for name in table), default=0)
     rows = (f"{name:<{width}} {' '.join(repr(float(n)) for n in numbers)}\n" for name, numbers in table.items())
     write_text(path, "".join(rows))
@@ -98,9 +107,11 @@ def read_points(path: str | Path) -> Table:
     if len(lines) < 2:
         raise InputError(f"{path}: expected a line with the names of the parameters, then one point a line")
     head, names = lines[0]
-    twice = [name for name in names if names.count(name) > 1]
+    twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
-        raise InputError(f"{path}:{head}: parameter {twice[0]} is named twice")
+        raise InputError(f"{path}:{head}: parameter {shorten(twice[0])} is named twice")
+    for name in names:
+        _name(name, f"{path}:{head}")
     rows = []
     for number, words in lines[1:]:
         if len(words) != len(names):
@@ -116,9 +127,9 @@ def is_table(path: str | Path) -> bool:
 
 
 def is_number(word: str) -> bool:
-    """Whether a word can be read as a number."""
+    """Whether a word is a number."""
     try:
-        float(word)
+        finite(word)
     except ValueError:
         return False
     return True
@@ -133,15 +144,18 @@ def write_points(path: str | Path, names: Sequence[str], points: np.ndarray, com
 
 
 def _lines(path: str | Path, what: str) -> list[tuple[int, list[str]]]:
-    lines = enumerate(read_text(path, what).splitlines(), start=1)
-    return [(number, words) for number, line in lines if (words := re.sub(r"#.*", "", line).split())]
+    lines = read_lines(path, what)
+    return [(number, words) for number, line in lines if (words := line.split("#", 1)[0].split())]
+
+
+def _name(word: str, where: str) -> str:
+    if is_number(word):
+        raise InputError(f"{where}: expected the name of a parameter, found the number {quoted(word)}")
+    return word
 
 
 def _number(text: str, where: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        raise InputError(f"{where}: {text!r} is not a number") from None
-    if value - value != 0:
-        raise InputError(f"{where}: {text} is not finite")
-    return value
+        return finite(text)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None

@@ -15,15 +15,17 @@ Source: Professor 2, github.com/iamholger/professor, `bin/prof2-tune` (writing),
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import read_text, write_text
-from sbitune.data.parameters import read_values
+from sbitune.data.files import read_lines, write_text
+from sbitune.data.names import shorten
+from sbitune.data.numbers import finite
+from sbitune.data.parameters import is_number, read_values
 
 _TITLES = {
     "Limits:": "limits", "Fixed:": "fixed", "Minimisation result:": "", "MIGRAD errors:": "errors",
@@ -34,6 +36,15 @@ _HEADER = re.compile(r"(\w+):\s(.*)")
 _FIGURES = {"GOF": "gof", "UNITGOF": "unit_gof", "NDOF": "ndof"}
 #: in place of a number that a fixed parameter does not have
 _NONE = "---"
+
+#: what no numbers of a block are; `---` is nan, which compares as neither
+_FAULTS: dict[str, Callable[..., bool]] = {
+    "errors": lambda error: error < 0,
+    "minos": lambda lower, upper: lower > 0 or upper < 0,
+    "limits": lambda low, high: low >= high,
+}
+#: the two halves of a matrix are the same numbers, printed alike
+_DIGITS = 1e-4
 
 #: (number of the line, its words)
 Row = tuple[int, list[str]]
@@ -96,8 +107,8 @@ def write_result(path: str | Path, result: ProfessorResult) -> None:
     """
     names = list(result.values)
     for name in (*names, *result.contributions):
-        if not name or "#" in name or any(c.isspace() for c in name):
-            raise InputError(f"results.txt: the name {name!r} is empty or has a blank or `#`")
+        if not name or "#" in name or any(c.isspace() for c in name) or is_number(name):
+            raise InputError(f"results.txt: the name {name!r} is empty, a number, or has a blank or `#`")
     if not names:
         raise InputError("results.txt: a result without parameters cannot be written")
     width = max(map(len, names))
@@ -137,7 +148,7 @@ def _read_comments(path: str | Path) -> tuple[dict[str, str], dict[str, float], 
     figures: dict[str, float] = {}
     blocks: dict[str, list[Row]] = {}
     block = ""
-    for number, line in enumerate(read_text(path, "results file").splitlines(), start=1):
+    for number, line in read_lines(path, "results file"):
         content = line[1:].strip() if line.startswith("#") else ""
         if not line.startswith("#"):
             block = ""
@@ -149,11 +160,14 @@ def _read_comments(path: str | Path) -> tuple[dict[str, str], dict[str, float], 
         elif block:
             blocks[block].append((number, content.split()))
         else:
-            words = content.split()
-            if words[0] in _FIGURES and len(words) == 2:
-                figures[_FIGURES[words[0]]] = _numbers(words[1:], f"{path}:{number}")[0]
-            elif match := _HEADER.fullmatch(content):
-                header[match[1]] = match[2].strip()
+            words, match = content.split(), _HEADER.fullmatch(content)
+            name = words[0] if words[0] in _FIGURES and len(words) == 2 else match[1] if match else ""
+            if name in header or _FIGURES.get(name) in figures:
+                raise InputError(f"{path}:{number}: {shorten(name)} is given twice")
+            if name in _FIGURES:
+                figures[_FIGURES[name]] = _numbers(words[1:], f"{path}:{number}")[0]
+            elif match:
+                header[name] = match[2].strip()
     return header, figures, blocks
 
 
@@ -166,8 +180,10 @@ def _named_numbers(
         if len(words) != count + 1:
             raise InputError(f"{where}: expected a name and {count} numbers among the {block}")
         if words[0] in table or (names is not None and words[0] not in names):
-            raise InputError(f"{where}: {words[0]} is given twice, or is no parameter of this file")
+            raise InputError(f"{where}: {shorten(words[0])} is given twice, or is no parameter of this file")
         table[words[0]] = _numbers(words[1:], where)
+        if block in _FAULTS and _FAULTS[block](*table[words[0]]):
+            raise InputError(f"{where}: the {block} of {shorten(words[0])} have the wrong sign or order; correct them")
     return table
 
 
@@ -180,15 +196,15 @@ def _matrix(path: str | Path, name: str, blocks: dict[str, list[Row]], names: li
     for number, words in rows:
         if len(words) != len(names) + 1:
             raise InputError(f"{path}:{number}: {len(words) - 1} numbers in a row of the {name} matrix of {len(names)}")
-    return np.array([_numbers(words[1:], f"{path}:{number}") for number, words in rows])
+    matrix = np.array([_numbers(words[1:], f"{path}:{number}") for number, words in rows])
+    if not np.allclose(matrix, matrix.T, rtol=_DIGITS, atol=0, equal_nan=True):
+        raise InputError(f"{path}:{rows[0][0]}: the {name} matrix is not symmetric; is a number damaged?")
+    return matrix
 
 
 def _numbers(words: list[str], where: str) -> list[float]:
     """The numbers of a row; nan for `---`."""
     try:
-        values = [np.nan if word == _NONE else float(word) for word in words]
+        return [np.nan if word == _NONE else finite(word) for word in words]
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
-    if any(word != _NONE and not np.isfinite(value) for word, value in zip(words, values, strict=True)):
-        raise InputError(f"{where}: a number is not finite")
-    return values

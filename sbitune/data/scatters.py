@@ -1,6 +1,5 @@
 """The bins of one run as YODA scatters, for programs that read histograms, and back."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +9,8 @@ from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms, flatten
+from sbitune.data.names import shorten
+from sbitune.data.numbers import natural
 from sbitune.data.paths import is_final
 from sbitune.data.variances import negative_variances
 
@@ -86,10 +87,12 @@ def _scatter(
 
 
 def _bin_numbers(path: str, text: str, count: int) -> list[int]:
+    inside = text.strip().removeprefix("[").removesuffix("]").split(",")
     try:
-        numbers = json.loads(text)
+        numbers = [natural(word.strip()) for word in inside]
     except ValueError:
-        numbers = None
-    if not isinstance(numbers, list) or len(numbers) != count or not all(type(n) is int and n >= 0 for n in numbers):
-        raise InputError(f"{path}: the annotation {BIN_NUMBERS} does not list the numbers of {count} bins: {text}")
+        numbers = []
+    if text.strip()[:1] + text.strip()[-1:] != "[]" or len(numbers) != count or len(set(numbers)) < count:
+        told = f"does not list the numbers of {count} bins, each once: {shorten(text)}"
+        raise InputError(f"{path}: the annotation {BIN_NUMBERS} {told}")
     return numbers

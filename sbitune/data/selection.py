@@ -26,12 +26,17 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import EmptySelectionError, InputError
-from sbitune.data.files import read_text
+from sbitune.data.files import read_lines
+from sbitune.data.names import shorten
+from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.paths import reference_key
+from sbitune.data.patterns import compile_pattern
 
 _RULE = re.compile(r"^(?P<path>[^#@\s]+)(?:#(?P<bins>[^@\s]+)|@(?P<range>[^#\s]+))?$")
 #: a selector of Professor 1 with a range; an option in a path, `:KEY=VALUE`, is none
 _OLD_RULE = re.compile(r"^(?P<path>[^#@\s]*?)(?P<range>:[-+.\deE]*(?::[-+.\deE]*)?)$")
+#: letters of a line
+_LONGEST_LINE = 2000
 _OLD_KEYS = ("weight", "extraerr")
 
 
@@ -74,11 +79,8 @@ def parse_rule(selector: str, weight: float, where: str) -> Rule:
     """Read one selector in Professor 2's grammar. Raises `InputError` that names `where`."""
     match = _RULE.match(selector)
     if match is None:
-        raise InputError(f"{where}: cannot read the selector {selector!r}; write PATH, PATH#a:b or PATH@lo:hi")
-    try:
-        re.compile(match["path"])
-    except re.error as error:
-        raise InputError(f"{where}: {match['path']!r} is not a regular expression: {error}") from error
+        raise InputError(f"{where}: cannot read the selector {quoted(selector)}; write PATH, PATH#a:b or PATH@lo:hi")
+    compile_pattern(match["path"], where)
     _check_weight(selector, weight, where)
     by_index = match["bins"] is not None
     first, last = _interval(match["bins"] or match["range"], by_index, where)
@@ -87,7 +89,7 @@ def parse_rule(selector: str, weight: float, where: str) -> Rule:
 
 def _check_weight(selector: str, weight: float, where: str) -> None:
     if not np.isfinite(weight) or weight < 0:
-        raise InputError(f"{where}: the weight of {selector!r} is {weight}; it must be 0 or a positive number")
+        raise InputError(f"{where}: the weight of {quoted(selector)} is {weight}; it must be 0 or a positive number")
 
 
 def _interval(text: str | None, by_index: bool, where: str) -> tuple[float | None, float | None]:
@@ -97,11 +99,11 @@ def _interval(text: str | None, by_index: bool, where: str) -> tuple[float | Non
     try:
         if len(parts) > 2:
             raise ValueError
-        ends = [None if part == "" else float(int(part) if by_index else float(part)) for part in parts]
-        if any(end is not None and np.isnan(end) for end in ends):
-            raise ValueError
+        ends = [None if part == "" else float(natural(part)) if by_index else finite(part) for part in parts]
     except ValueError:
-        raise InputError(f"{where}: cannot read the bins {text!r}; write one number or two with a colon") from None
+        raise InputError(
+            f"{where}: cannot read the bins {quoted(text)}; write one number or two with a colon"
+        ) from None
     if len(ends) == 2:
         return ends[0], ends[1]
     return ends[0], (ends[0] + 1 if by_index and ends[0] is not None else ends[0])
@@ -118,7 +120,9 @@ def read_weights(path: str | Path) -> tuple[Rule, ...]:
     Raises `InputError` naming file and line, for a line of neither generation too.
     """
     rules = []
-    for number, line in enumerate(read_text(path, "weight file").splitlines(), start=1):
+    for number, line in read_lines(path, "weight file"):
+        if len(line) > _LONGEST_LINE:
+            raise InputError(f"{path}:{number}: a line of {len(line)} letters; expected 'SELECTOR WEIGHT'")
         words = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split()
         if words:
             rules.append(_rule_of_line(words, f"{path}:{number}"))
@@ -153,7 +157,7 @@ def _old_rule(path: str, interval: str, arguments: list[str], where: str) -> Rul
         key, equals, text = word.partition("=")
         key, text = (key, text) if equals else ("weight", word)
         if key not in _OLD_KEYS or (not equals and place):
-            raise InputError(f"{where}: cannot read {word!r}; Professor 1 knows a weight, then extraerr=10%")
+            raise InputError(f"{where}: cannot read {quoted(word)}; Professor 1 knows a weight, then extraerr=10%")
         if key in given:
             raise InputError(f"{where}: {key} is given twice")
         given[key] = text
@@ -172,20 +176,22 @@ def _old_rule(path: str, interval: str, arguments: list[str], where: str) -> Rul
 
 def _weight(text: str, where: str) -> float:
     try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{where}: the weight {text!r} is not a number") from None
+        return finite(text)
+    except ValueError as error:
+        raise InputError(f"{where}: the weight {error}") from None
 
 
 def _extra_error(text: str, where: str) -> tuple[float, bool]:
     """Size of an extra error, and whether it is a fraction of the measured value."""
     scale = {"%": 0.01, "x": 1.0}.get(text[-1:])
     try:
-        size = float(text if scale is None else text[:-1]) * (scale or 1.0)
+        size = finite(text if scale is None else text[:-1]) * (scale or 1.0)
     except ValueError:
         size = np.nan
     if not np.isfinite(size) or size < 0:
-        raise InputError(f"{where}: extraerr={text} is not 0 or a positive number, or one with '%' or 'x' behind it")
+        raise InputError(
+            f"{where}: extraerr={shorten(text)} is not 0 or a positive number, or one with '%' or 'x' behind it"
+        )
     return size, scale is not None
 
 

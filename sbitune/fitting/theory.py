@@ -16,7 +16,6 @@ until none changes. (With a theory error chi2/ndf is centred on 1; arXiv:2310.07
 systematics.)
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -27,6 +26,7 @@ from scipy.optimize import minimize_scalar, root_scalar
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.paths import reference_key
+from sbitune.data.patterns import compile_pattern
 from sbitune.fitting.refit import Linear
 
 #: relative errors that are tried first: beside 0, from nothing to ten times the prediction
@@ -61,10 +61,7 @@ def wanted_errors(asked: Asked, bins: Bins, where: str = "fit.theory_error") -> 
     """
     found: dict[str, float | Literal["fitted"]] = {}
     for key, value in asked.items():
-        try:
-            pattern = re.compile(key)
-        except re.error as error:
-            raise InputError(f"{where}: {key!r} is not a regular expression: {error}") from error
+        pattern = compile_pattern(key, where)
         if value != "fitted" and not (np.isfinite(value) and value >= 0):
             raise InputError(f"{where}.{key}: {value} is no error; give 0, a positive number or `fitted`")
         matching = [path for path in bins.paths() if pattern.match(path) or pattern.match(reference_key(path))]

@@ -10,7 +10,6 @@ results.txt                `NAME value`
 weight file                weight file of either generation
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,6 +23,7 @@ from sbitune.data.ipol import write_ipol
 from sbitune.data.names import nearest
 from sbitune.data.parameters import write_limits, write_values
 from sbitune.data.paths import analysis_of
+from sbitune.data.patterns import compile_pattern
 from sbitune.data.professor import Reading
 from sbitune.data.professor_results import ProfessorResult, read_result, write_result
 from sbitune.data.reference import Reference, read_reference
@@ -128,7 +128,7 @@ def _from_yoda(asked: Conversion, target: Target, reporter: Reporter) -> dict[st
     from sbitune.data import yoda
 
     if target == "yoda":
-        pattern, names = _pattern(asked.select), []
+        pattern, names = compile_pattern(asked.select, "--select"), []
         objects = yoda.read(asked.source, lambda path: names.append(path) or bool(pattern.search(path)))
         if asked.select and not objects:
             near = nearest(asked.select, names)
@@ -143,13 +143,6 @@ def _from_yoda(asked: Conversion, target: Target, reporter: Reporter) -> dict[st
     kept = reference.take(np.flatnonzero(keep))
     apprentice.write_data(asked.target, kept.bins.labels(), kept.values, kept.errors)
     return {"bins": len(kept.bins)}
-
-
-def _pattern(select: str) -> re.Pattern[str]:
-    try:
-        return re.compile(select)
-    except re.error as error:
-        raise InputError(f"--select: {select!r} is not a regular expression: {error}") from error
 
 
 def _from_data(asked: Conversion, target: Target, reporter: Reporter) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats import layout_of
+from sbitune.data.names import shorten
+from sbitune.data.numbers import finite
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import reference_key
 from sbitune.data.professor import runs_in
@@ -137,9 +139,9 @@ def _known(name: str, known: Sequence[str]) -> str:
 
 def _number(word: str, text: str) -> float:
     try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{word}: {text!r} is not a number") from None
+        return finite(text)
+    except ValueError as error:
+        raise InputError(f"{shorten(word)}: {error}") from None
 
 
 def record_of(loaded: LoadedCard | None) -> ResultRecord | None:

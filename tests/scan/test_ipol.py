@@ -154,13 +154,13 @@ FAULTS = {
         r"dat:15: 11 numbers; .*then 2 minima and 2 maxima",
     ),
     "no limits": (SAMPLE.replace("7.5  1.00000e+00 -1.00000e+00 3.00000e+00 1.00000e+00", "7.5"), "dat:18: no minima"),
-    "no number": (SAMPLE.replace("7.5", "x"), r"dat:18: could not convert"),
-    "not finite": (SAMPLE.replace("7.5", "nan"), r"dat:18: a number is not finite: nan"),
+    "no number": (SAMPLE.replace("7.5", "x"), r"dat:18: 'x' is not a number"),
+    "not finite": (SAMPLE.replace("7.5", "nan"), r"dat:18: 'nan' is not finite"),
     "bin without number": (SAMPLE.replace("y01#1", "y01"), r"dat:17: expected '/PATH#n"),
     "other dimension": (SAMPLE.replace("val: 2 0", "val: 3 0"), r"dat:18: a polynomial of 3 parameters, the header na"),
     "empty range": (SAMPLE.replace("7.5  1.0", "7.5  3.0"), r"dat:18: minimum and maximum of Shower:alphaS"),
     "old format": (SAMPLE.replace("binned 3", "binned 1"), "DataFormat is 'binned 1'"),
-    "names": (SAMPLE.replace("String:sigma", ""), "1 names in ParamNames, and Dimension '2'"),
+    "names": (SAMPLE.replace("String:sigma", ""), "1 names in ParamNames, and Dimension 2"),
     "limits": (SAMPLE.replace("3.000000 1.000000", "3.000000"), "1 limits in the header for 2 parameters"),
 }
 

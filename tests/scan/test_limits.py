@@ -8,7 +8,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.parameters import read_limits, write_limits
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-names = st.text("abAB:_09", min_size=1, max_size=8)
+names = st.from_regex("[abAB:_][abAB:_09]{0,7}", fullmatch=True)
 ranges = st.tuples(finite, finite).filter(lambda pair: pair[0] < pair[1])
 
 

@@ -134,8 +134,8 @@ def test_all_objects_that_lack_an_annotation_or_disagree_are_told(folder):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("alphaSvalue: 0.12", "alphaSvalue: high", r"alphaSvalue is 'high', not a number"),
-        ("alphaSvalue: 0.12", "alphaSvalue: nan", r"alphaSvalue is 'nan', not finite"),
+        ("alphaSvalue: 0.12", "alphaSvalue: high", r"alphaSvalue: 'high' is not a number"),
+        ("alphaSvalue: 0.12", "alphaSvalue: nan", r"alphaSvalue: 'nan' is not finite"),
         ("3.000000e+00\t1.000000e+00", "3.000000e+00\t9.000000e-01", r"y01 has other bins than in run run0000_mc"),
         ("END YODA_SCATTER1D_V2", "", r"run0001_mc.yoda.*END"),
         ("5.000000e-01", "nan", r"1 bins are not finite, the first .*y01#1"),

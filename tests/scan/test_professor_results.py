@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.data.parameters import read_values
+from sbitune.data.parameters import is_number, read_values
 from sbitune.data.professor_results import ProfessorResult, read_result, write_result
 
 #: as prof2-tune writes it: three parameters, the second fixed
@@ -115,7 +115,10 @@ def test_professor_finds_in_our_file_what_it_looks_for(tmp_path):
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-word = st.text("abcXYZ:_.-0", min_size=1, max_size=7).filter(lambda text: text not in ("---", "GOF", "NDOF", "UNITGOF"))
+word = st.text("abcXYZ:_.-0", min_size=1, max_size=7).filter(
+    lambda text: text not in ("---", "GOF", "NDOF", "UNITGOF") and not is_number(text)
+)
+positive = st.floats(0, allow_infinity=False)
 
 
 @st.composite
@@ -128,15 +131,19 @@ def results(draw):
 
     def matrix():
         full = np.array(draw(st.lists(finite, min_size=n * n, max_size=n * n))).reshape(n, n)
-        full[:, :: draw(st.integers(1, 2)) + 1] = np.nan
+        full = np.triu(full) + np.triu(full, 1).T
+        fixed = slice(None, None, draw(st.integers(1, 2)) + 1)
+        full[:, fixed] = full[fixed] = np.nan
         return full if draw(st.booleans()) else None
 
     maybe = st.none() | finite
     return ProfessorResult(
         values={name: draw(finite) for name in names},
         gof=draw(maybe), unit_gof=draw(maybe), ndof=draw(maybe),
-        errors=some(finite), minos=some(st.tuples(finite, finite)), correlation=matrix(), covariance=matrix(),
-        limits=some(st.tuples(finite, finite)), fixed=some(finite),
+        errors=some(positive), minos=some(st.tuples(positive.map(lambda error: -error), positive)),
+        correlation=matrix(), covariance=matrix(),
+        limits=some(st.tuples(finite, finite).map(sorted).map(tuple).filter(lambda ends: ends[0] < ends[1])),
+        fixed=some(finite),
         weights=tuple(draw(st.lists(word.map(lambda w: f"/{w} 1.0"), max_size=3))),
         contributions=draw(st.dictionaries(word.map(lambda w: "/" + w), finite, max_size=3)),
         header=draw(st.dictionaries(st.sampled_from(["Date", "ProfVersion"]), word)),
@@ -154,12 +161,15 @@ def test_a_written_result_comes_back(tmp_path_factory, ours):
 
 
 FAULTS = {
-    "text": (SAMPLE.replace("# GOF 120.500000", "# GOF high"), r"results.txt:15: could not convert"),
-    "not finite": (SAMPLE.replace("2.000000e-02", "nan"), r"results.txt:26: a number is not finite"),
+    "text": (SAMPLE.replace("# GOF 120.500000", "# GOF high"), r"results.txt:15: 'high' is not a number"),
+    "not finite": (SAMPLE.replace("2.000000e-02", "nan"), r"results.txt:26: 'nan' is not finite"),
     "a missing number": (SAMPLE.replace("\t9.000000e-04", ""), r"results.txt:30: expected a name and 2 numbers"),
     "a foreign name": (SAMPLE.replace("# aLund \t1.0", "# bLund \t1.0"), r"results.txt:25: bLund is given twice, or"),
     "a row too few": (SAMPLE.replace("# aLund     ---    ---    ---\n", "", 1), "rows of the correlation matrix"),
     "a column too few": (SAMPLE.replace("4.000000e-04\n", "\n"), r"results.txt:43: 2 numbers in a row of the covar"),
+    "a negative error": (SAMPLE.replace("\t1.000000e-03\n", "\t-1.000000e-03\n"), "the errors of .* wrong sign"),
+    "a figure twice": (SAMPLE.replace("# GOF 120.5", "# GOF 120.5\n# GOF 120.5"), "results.txt:16: GOF is given twice"),
+    "a matrix askew": (SAMPLE.replace("-5.000000e-06", "-5.100000e-06", 1), "covariance matrix is not symmetric"),
     "no parameters": (SAMPLE.replace("\nalphaS\t", "\n# alphaS\t").replace("\naLund", "\n#").replace("\nsigma", "\n#"),
                       "no parameter in this file"),
 }  # fmt: skip

@@ -71,7 +71,7 @@ def test_professor_1_file_counts_bin_centres(tmp_path):
         ("/A#a 1", "cannot read the bins 'a'"),
         ("/A(# 1", "cannot read|not a regular expression"),
         ("/A -1", "must be 0 or a positive number"),
-        ("/A nan", "must be 0 or a positive number"),
+        ("/A nan", "is not finite"),
         ("# nothing", "no rule in this weight file"),
     ],
 )

@@ -15,6 +15,7 @@ from typing import NoReturn
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.names import shorten
 from sbitune.data.numbers import number, numbers, quoted
 from sbitune.data.yoda import annotations
 
@@ -54,7 +55,7 @@ class Block:
     def fail(self, message: str, position: int | None = None) -> NoReturn:
         """Raise `FaultyObjectError` with file and line."""
         line = line_number(self.text, self.begin if position is None else position)
-        raise FaultyObjectError(f"{self.source}:{line}: {self.kind} {shortened(self.path)}: {message}", (self.path,))
+        raise FaultyObjectError(f"{self.source}:{line}: {self.kind} {shorten(self.path)}: {message}", (self.path,))
 
     @cached_property
     def annotations(self) -> dict[str, str]:
@@ -64,7 +65,7 @@ class Block:
         found: dict[str, str] = {}
         for key, value in map(annotations.parse_old, filter(_is_old_annotation, self._old_lines())):
             if key in found:
-                self.fail(f"the annotation {shortened(key)} is given twice; keep one of the two")
+                self.fail(f"the annotation {shorten(key)} is given twice; keep one of the two")
             found[key] = value
         return found
 
@@ -163,11 +164,6 @@ def line_number(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
-def shortened(text: str) -> str:
-    """A word of the file in a message, cut at 60 letters."""
-    return text if len(text) <= 60 else f"{text[:60]}..."
-
-
 def find(
     text: str,
     source: str,
@@ -198,7 +194,7 @@ def find(
         elif begin is None:
             at = line_number(text, fence.start())
             raise InputError(
-                f"{source}:{at}: END YODA_{shortened(fence[2])} has no BEGIN; is the start of the file missing?"
+                f"{source}:{at}: END YODA_{shorten(fence[2])} has no BEGIN; is the start of the file missing?"
             )
         else:
             try:
@@ -232,13 +228,13 @@ def _block(text: str, source: str, begin: re.Match[str], end: re.Match[str]) -> 
     block = Block(source, text, match[1], version, begin.start(), start, inside, end.start(), paths[-1])
     if len(paths) == 2 and paths[0] not in (paths[1], paths[1].split()[0]):
         at = line_number(text, begin.start())
-        told = f"{match[1]} {shortened(paths[0])}: the annotation says Path: {shortened(paths[1])}"
+        told = f"{match[1]} {shorten(paths[0])}: the annotation says Path: {shorten(paths[1])}"
         raise FaultyObjectError(f"{source}:{at}: {told}; which of the two is it?", paths)
     if version > 3:
         block.fail(f"version {version} of the format is not known; known are 1, 2 and 3")
     if end[2] != begin[2] or end[3].strip():
-        ending = shortened(f"{end[2]} {end[3]}".strip())
-        block.fail(f"it ends as YODA_{ending}, which is no end of YODA_{shortened(begin[2])}", end.start())
+        ending = shorten(f"{end[2]} {end[3]}".strip())
+        block.fail(f"it ends as YODA_{ending}, which is no end of YODA_{shorten(begin[2])}", end.start())
     if version > 1 and not rule:
         block.fail("the line '---' between annotations and rows is missing; is the file damaged?")
     return block
@@ -251,14 +247,14 @@ def _paths(text: str, source: str, begin: re.Match[str], head: int) -> list[str]
     if not paths or max(map(len, paths)) > _LONGEST_PATH:
         found = f"{quoted(max(paths, key=len))} is too long for a path" if paths else "this block has no path"
         at = line_number(text, begin.start())
-        raise InputError(f"{source}:{at}: {found}; expected BEGIN YODA_{shortened(begin[2])} /PATH")
+        raise InputError(f"{source}:{at}: {found}; expected BEGIN YODA_{shorten(begin[2])} /PATH")
     return paths
 
 
 def _unfinished(text: str, source: str, begin: re.Match[str], end: int) -> FaultyObjectError:
     at = line_number(text, begin.start())
     paths = _paths(text, source, begin, end)
-    told = shortened(f"YODA_{begin[2]} {paths[0]}")
+    told = shorten(f"YODA_{begin[2]} {paths[0]}")
     return FaultyObjectError(f"{source}:{at}: the block of {told} has no END; the file is cut short", paths)
 
 

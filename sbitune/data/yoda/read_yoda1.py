@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from sbitune.data.names import shorten
 from sbitune.data.numbers import finite
 from sbitune.data.yoda import breakdown
-from sbitune.data.yoda.blocks import SPECIAL, Block, shortened
+from sbitune.data.yoda.blocks import SPECIAL, Block
 from sbitune.data.yoda.estimates import Scatter, faulty_point
 from sbitune.data.yoda.grids import (
     HISTO2D_COLUMNS,
@@ -36,7 +37,7 @@ def _check_type(block: Block) -> None:
     """Refuse an object that is annotated as another; a scatter may say what it was made of, and old files nothing."""
     told = block.annotations.get("Type", "")
     if told and told.upper() != block.kind.upper() and not block.kind.startswith("SCATTER"):
-        block.fail(f"the annotation says Type: {shortened(told)}; which of the two is it?")
+        block.fail(f"the annotation says Type: {shorten(told)}; which of the two is it?")
 
 
 def counter(block: Block) -> Counter:
