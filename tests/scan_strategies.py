@@ -8,7 +8,7 @@ from sbitune.data.scan import Parameter, Scan
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 edges = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2).map(sorted)
-names = st.text("abAB:_.019", min_size=1, max_size=6)
+names = st.from_regex(r"[abAB:_][abAB:_.019]{0,5}", fullmatch=True)  # no number is the name of a parameter
 paths = st.text("abAB:=-019", min_size=1, max_size=6).map(lambda text: "/A/" + text)
 
 
@@ -21,7 +21,8 @@ def scans(draw) -> Scan:
         for path in draw(st.lists(paths, min_size=1, max_size=2, unique=True))
         for index in draw(st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True))
     ]
-    spans = [draw(edges) for _ in places]
+    # no bin twice: a scatter has no point twice
+    spans = draw(st.lists(edges, min_size=len(places), max_size=len(places), unique_by=tuple))
     runs = sorted(draw(st.lists(st.text("abAB_019", min_size=1, max_size=4), min_size=1, max_size=3, unique=True)))
 
     def table(columns, values):

@@ -60,7 +60,10 @@ def numbers(words: Sequence[str]) -> np.ndarray:
     text = " " + " ".join(words)
     if any(odd.search(text) for odd in _DOUBTFUL) or max(map(len, words), default=0) > LONGEST:
         return np.array([number(word) for word in words], float)
-    values = np.array(list(map(float, words)), float)
+    try:
+        values = np.array(list(map(float, words)), float)
+    except ValueError:
+        return np.array([number(word) for word in words], float)  # tells which
     doubtful = np.flatnonzero((values == 0) | np.isinf(values)).tolist()
     for word in {words[place] for place in doubtful}:  # did it overflow?
         number(word)
