@@ -63,7 +63,7 @@ def settle(
     varied = ~constant_parameters(scan)
     if not varied.all():
         kept = tuple(p for p, keep in zip(scan.parameters, varied, strict=True) if keep)
-        scan = replace(scan, parameters=kept, theta=scan.theta[:, varied])
+        scan = replace(scan, parameters=kept, theta=scan.theta[:, varied], known_copies=None)
     once = np.ones(len(scan.runs), bool)
     for rows in same_content(scan).repeated:
         once[list(rows[1:])] = False

@@ -185,6 +185,14 @@ class Scan:
         if held.all() or not held.any():
             raise InputError(f"scan: holding out {held.sum()} of {len(held)} runs leaves one part empty")
         copies = tuple(block.hold_out(held) for block in self.copies)
+        for block in copies:
+            if block.left_out.all():
+                n = len(np.unique(block.measurement))
+                raise InputError(
+                    f"scan: the {held.sum()} runs to hold out share all {n} measurements of {len(block.bins)} bins "
+                    f"from {self.bins.path[block.bins[0]]} on, and none is left to learn from; hold out runs that "
+                    "share measurements with each other"
+                )
         return replace(self, known_copies=copies).take_runs(~held), self.take_runs(held)
 
     def save(self, path: str | Path) -> None:

@@ -145,7 +145,7 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
     settled = tuple((others | named)[names[column]] for column in order)
     if isinstance(loaded.card.generator, CommandConfig):
         check_command(loaded.card.generator, names, loaded.directory, loaded.place)
-    return replace(found, parameters=settled, theta=found.theta[:, order])
+    return replace(found, parameters=settled, theta=found.theta[:, order], known_copies=None)
 
 
 def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:

@@ -10,6 +10,7 @@ import jax
 import msgspec
 import numpy as np
 
+from sbitune.data.blocks import draw_held_out, linked_runs, mean_error
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
@@ -110,16 +111,14 @@ def judge_one(key: jax.Array, scan: Scan, config: Kind) -> Choice:
 
 def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":
     inside = np.flatnonzero(scan.inside)  # of runs outside a narrowed range nothing is claimed
-    n_held = round(holdout * len(inside))
-    if n_held < 2:
+    held = draw_held_out(scan, inside[np.asarray(jax.random.permutation(key, len(inside)))], holdout)
+    if held.sum() < 2:
         raise InputError(f"{len(inside)} runs in the ranges are too few to hold some out; add runs")
-    held = np.zeros(len(scan.runs), bool)
-    held[inside[np.asarray(jax.random.permutation(key, len(inside)))[:n_held]]] = True
     noise = smooth_errors(scan)[held]
     voting = noise.max(axis=0) > 0
     if not voting.any():
         raise InputError("no bin of the scan has a Monte Carlo error: name the kind of surrogate yourself")
-    return _Judge(scan.take_runs(~held), scan.take_runs(held), noise, voting)
+    return _Judge(*scan.split(run for run, out in zip(scan.runs, held, strict=True) if out), noise, voting)
 
 
 def kind_named(config: AutoConfig, name: str) -> Kind:
@@ -184,7 +183,7 @@ class _Judge:
         for name in order:
             _, density, rms, width = self.tried[name]
             behind = best - density
-            error = float(behind.std(ddof=1) / np.sqrt(len(behind)))
+            error = mean_error(behind, linked_runs(self.held))
             rows.append(Score(name, float(density.mean()), float(behind.mean()), error, rms, width))
         return tuple(rows)
 

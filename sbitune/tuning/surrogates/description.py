@@ -8,10 +8,13 @@ from sbitune.tuning.surrogates.choice import Choice
 from sbitune.tuning.surrogates.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
 from sbitune.tuning.surrogates.ipol import IpolSurrogate
+from sbitune.tuning.surrogates.joined import JoinedSurrogate, Member
 from sbitune.tuning.surrogates.neural import NeuralSurrogate
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 from sbitune.tuning.surrogates.rational import RationalSurrogate
 
+#: observables of a block that are named
+_SHOWN = 4
 #: names of the median chi2/ndf of what is fitted
 _OF_BINS, _OF_COMPONENTS = "median_chi2_per_ndf", "components_median_chi2_per_ndf"
 
@@ -22,6 +25,9 @@ def describe(surrogate: Any) -> dict[str, Any]:
     `median_chi2_per_ndf` is that over bins, `components_median_chi2_per_ndf` that over components where these are
     learnt.
     """
+    if isinstance(surrogate, JoinedSurrogate):
+        blocks = [_block(surrogate, member) for member in surrogate.members]
+        return {"kind": " and ".join(dict.fromkeys(block["kind"] for block in blocks)), "blocks": blocks}
     if isinstance(surrogate, ComponentSurrogate):
         about = {_OF_COMPONENTS if key == _OF_BINS else key: value for key, value in describe(surrogate.inner).items()}
         about |= {"components": len(surrogate.components.loadings), "bins_of_their_own": len(surrogate.left_bins)}
@@ -44,6 +50,14 @@ def describe(surrogate: Any) -> dict[str, Any]:
     return {"kind": type(surrogate).__name__}
 
 
+def _block(surrogate: JoinedSurrogate, member: Member) -> dict[str, Any]:
+    names = [p.name for p in surrogate.parameters]
+    about = {"bins": len(member.bins), "measurements": member.measurements}
+    about |= {"parameters": [names[column] for column in member.columns]}
+    about |= {"observables": member.surrogate.bins.paths()}
+    return about | describe(member.surrogate)
+
+
 def describe_choice(choice: Choice | None) -> dict[str, Any]:
     """The table of an automatic choice; empty if there was none."""
     if choice is None:
@@ -62,7 +76,9 @@ _KINDS = {
 
 
 def in_words(about: dict[str, Any]) -> str:
-    """One or two sentences on a surrogate that `describe` described."""
+    """A few sentences on a surrogate that `describe` described."""
+    if "blocks" in about:
+        return ". ".join(_of_block(block, len(about["blocks"])) for block in about["blocks"])
     if about["kind"] == "ipol":
         return (
             f"Professor's polynomials of orders up to {about['order']} for every bin. As error stands the Monte Carlo "
@@ -86,6 +102,16 @@ def in_words(about: dict[str, Any]) -> str:
             "correlation is that of the runs' residuals"
         )
     return words
+
+
+def _of_block(about: dict[str, Any], blocks: int) -> str:
+    few = ", ".join(about["observables"][:_SHOWN]) + (", ..." if len(about["observables"]) > _SHOWN else "")
+    known = " and ".join(about["parameters"])
+    others = "" if blocks == 1 else "; no other bins were filled by the same events"
+    return (
+        f"{about['bins']} bins ({few}) have {about['measurements']} measurements, and are learnt as functions of "
+        f"{known} alone{others}: {in_words(about)}"
+    )
 
 
 def _quality(about: dict[str, Any], key: str, what: str) -> str:

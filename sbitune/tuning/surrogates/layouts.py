@@ -69,12 +69,18 @@ COMPONENTS = {
     "log": _FLAG,
     "left_bins": ArraySpec(("n_left",), np.int64, low=0),
 }
+#: of each of the parts of a joined surrogate, beside those of its kind
+MEMBER = {
+    "of_bins": ArraySpec(_OF_BINS, np.int64, low=0),
+    "of_parameters": ArraySpec(("n_columns",), np.int64, low=0),
+}
 _LAYOUTS = {
     "polynomial": POLYNOMIAL,
     "rational": RATIONAL,
     "gaussian": GAUSSIAN,
     "network": NETWORK,
     "components": COMPONENTS,
+    "joined": {},
 }
 
 

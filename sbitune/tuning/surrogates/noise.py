@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from sbitune.data.blocks import split_blocks
 from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.basis import MOST_STEPS, count_terms, evaluate_basis, in_blocks, list_exponents
 
@@ -40,10 +41,18 @@ def smooth_errors(scan: Scan) -> np.ndarray:
     Positive everywhere, except for bins in which no run quotes an error: these stay 0.
     """
     if scan not in _KNOWN:
-        found = np.sqrt(smooth_variance(scan.unit(), scan.errors**2))
+        found = _by_blocks(scan) if scan.copies else np.sqrt(smooth_variance(scan.unit(), scan.errors**2))
         found.setflags(write=False)
         _KNOWN[scan] = found
     return _KNOWN[scan]
+
+
+def _by_blocks(scan: Scan) -> np.ndarray:
+    """The same of a scan whose runs share measurements, each of which counts once."""
+    errors = np.empty_like(scan.errors)
+    for block in split_blocks(scan, everything=True):
+        errors[:, block.bins] = smooth_errors(block.scan)[block.measurement]
+    return errors
 
 
 def smooth_variance(unit: np.ndarray, variance: np.ndarray) -> np.ndarray:

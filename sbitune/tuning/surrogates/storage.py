@@ -20,7 +20,8 @@ from sbitune.tuning.surrogates.components import Components
 from sbitune.tuning.surrogates.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.config import NetworkConfig
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, Posterior
-from sbitune.tuning.surrogates.layouts import POLYNOMIAL, RATIONAL, layout_of, sizes_of, whole
+from sbitune.tuning.surrogates.joined import JoinedSurrogate, Member
+from sbitune.tuning.surrogates.layouts import MEMBER, POLYNOMIAL, RATIONAL, layout_of, sizes_of, whole
 from sbitune.tuning.surrogates.neural import NeuralSurrogate, Scaling, build_networks, count_networks
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 from sbitune.tuning.surrogates.rational import RationalSurrogate
@@ -53,7 +54,9 @@ def load_with_runs(path: str | Path) -> tuple[Trained, tuple[str, ...]]:
 def _pack(surrogate: Trained, path: str) -> Stored:
     """The surrogate as JSON-like meta and arrays; parts of a compound carry their name before a slash."""
     meta: dict[str, Any]
-    if isinstance(surrogate, ComponentSurrogate):
+    if isinstance(surrogate, JoinedSurrogate):
+        meta, arrays = _pack_joined(surrogate, path)
+    elif isinstance(surrogate, ComponentSurrogate):
         meta, arrays = _pack_components(surrogate, path)
     elif isinstance(surrogate, PolynomialSurrogate):
         meta = {"kind": "polynomial", "order": surrogate.order, "ndf": surrogate.ndf}
@@ -69,12 +72,28 @@ def _pack(surrogate: Trained, path: str) -> Stored:
         weights = jax.tree.leaves(surrogate.networks)
         arrays = {f"weights_{i}": np.asarray(array) for i, array in enumerate(weights)}
         arrays |= surrogate.scaling._asdict() | surrogate.calibration._asdict()
-    if surrogate.correlation is not None:
+    if surrogate.correlation is not None and not isinstance(surrogate, JoinedSurrogate):
         arrays["correlation"] = surrogate.correlation
     meta["parameters"] = [astuple(parameter) for parameter in surrogate.parameters]
     arrays |= surrogate.bins.to_arrays()
     check_arrays(f"{path}: not written", arrays, layout_of(meta), sizes_of(meta, arrays), ComputationError)
     return meta, arrays
+
+
+def _pack_joined(surrogate: JoinedSurrogate, path: str) -> Stored:
+    meta: dict[str, Any] = {"kind": "joined", "members": len(surrogate.members)}
+    arrays: dict[str, np.ndarray] = {}
+    for number, member in enumerate(surrogate.members):
+        meta[f"member{number}"], packed = _pack(member.surrogate, path)
+        meta[f"member{number}"]["measurements"] = member.measurements
+        packed |= {"of_bins": member.bins, "of_parameters": member.columns}
+        arrays |= {f"member{number}/{key}": array for key, array in packed.items()}
+    return meta, arrays
+
+
+def _part(name: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of a part, which carry its name before a slash."""
+    return {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
 
 
 def _pack_components(surrogate: ComponentSurrogate, path: str) -> Stored:
@@ -94,13 +113,35 @@ def _unpack(meta: dict[str, Any], stored: dict[str, np.ndarray], path: str) -> A
         "rational": _load_rational,
         "network": _load_network,
         "components": _load_components,
+        "joined": _load_joined,
     }
     arrays = check_arrays(path, stored, layout_of(meta), sizes_of(meta, stored))
     check_correlation(path, arrays.get("correlation"))
     parts = {name: array for name, array in stored.items() if name not in arrays}
     parameters, bins = read_parameters(meta["parameters"]), Bins.from_arrays(arrays)
     surrogate = builders[meta["kind"]](parameters, bins, meta, arrays | parts, path)
+    if isinstance(surrogate, JoinedSurrogate):
+        return surrogate
     return replace(surrogate, correlation=arrays.get("correlation"))
+
+
+def _load_joined(
+    parameters: tuple[Parameter, ...], bins: Bins, meta: dict[str, Any], arrays: dict[str, np.ndarray], path: str
+) -> JoinedSurrogate:
+    members, found = [], []
+    for number in range(whole("members", meta["members"])):
+        about, mine = meta[f"member{number}"], _part(f"member{number}", arrays)
+        part = _unpack(about, mine, path)
+        of = check_arrays(path, mine, MEMBER, {"n_bins": len(part.bins), "n_columns": len(part.parameters)})
+        measurements = whole("measurements", about["measurements"])
+        members.append(Member(of["of_bins"], of["of_parameters"], part, measurements))
+        found.append(members[-1].bins)
+        columns = members[-1].columns
+        if columns.max(initial=-1) >= len(parameters) or part.parameters != tuple(parameters[i] for i in columns):
+            raise InputError(f"{path}: the parameters of part {number} are not those that it names")
+    if not np.array_equal(np.sort(np.concatenate([[], *found])), np.arange(len(bins))):
+        raise InputError(f"{path}: its parts are not of {len(bins)} bins, each once")
+    return JoinedSurrogate(parameters, bins, tuple(members))
 
 
 def _load_components(
@@ -112,8 +153,7 @@ def _load_components(
         raise InputError(f"{path}: 'left_bins' are not places of {len(bins)} bins, each once")
     parts = {}
     for name, n_bins in (("inner", len(components.loadings)), ("left", len(left_bins))):
-        mine = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
-        parts[name] = part = _unpack(meta[name], mine, path) if name in meta else None
+        parts[name] = part = _unpack(meta[name], _part(name, arrays), path) if name in meta else None
         if len(part.bins if part is not None else ()) != n_bins or (part and part.parameters != parameters):
             raise InputError(f"{path}: the part {name!r} is not that of {n_bins} bins and of these parameters")
     return ComponentSurrogate(bins, components, parts["inner"], parts["left"], left_bins)

@@ -13,6 +13,7 @@ from sbitune.data.scan import Scan, describe_bad
 from sbitune.learning.keys import check_key
 from sbitune.learning.training import Progress
 from sbitune.tuning.surrogates.basis import spread_evenly
+from sbitune.tuning.surrogates.blockwise import train_blocks
 from sbitune.tuning.surrogates.components import make_components
 from sbitune.tuning.surrogates.compound import ComponentSurrogate, Inner
 from sbitune.tuning.surrogates.config import (
@@ -27,6 +28,7 @@ from sbitune.tuning.surrogates.covariance import residual_correlation
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, fit_gaussian
 from sbitune.tuning.surrogates.heldout import make_trials, predict_in_turn, said_by_groups, said_by_trials
 from sbitune.tuning.surrogates.inflation import MOST_BINS, find_inflation, inflate, learnt_covariances, missing
+from sbitune.tuning.surrogates.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.neural import NeuralSurrogate, fit_network
 from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.outputs import Scale
@@ -35,7 +37,8 @@ from sbitune.tuning.surrogates.rational import RationalSurrogate, fit_rational
 from sbitune.tuning.surrogates.rational_orders import choose_orders
 
 OfBins = PolynomialConfig | GaussianConfig | RationalConfig
-Trained = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurrogate | ComponentSurrogate
+OfBlock = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurrogate | ComponentSurrogate
+Trained = OfBlock | JoinedSurrogate
 
 
 #: with fewer runs none can be spared
@@ -53,7 +56,7 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
 
     Args:
         key: a typed random key; a polynomial of given order does not use it.
-        scan: the runs to learn from.
+        scan: the runs to learn from. Bins that several runs have from one measurement are learnt by themselves.
         config: what to train, see `config`.
         progress: called after every epoch of a network.
 
@@ -63,6 +66,8 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
     """
     check_key(key)
     _check_size(scan)
+    if scan.copies and not isinstance(config, AutoConfig):
+        return train_blocks(key, scan, config, lambda one, block, how: train(one, block, how, progress))
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
     if isinstance(config, AutoConfig):
         raise InputError("`choice.choose` finds the kind first; train what it returns")
@@ -169,5 +174,5 @@ def _learn_components(
     return ComponentSurrogate(*parts), reduced.sigma
 
 
-def _with_correlation(scan: Scan, surrogate: Inner) -> Trained:
+def _with_correlation(scan: Scan, surrogate: Inner) -> Inner:
     return replace(surrogate, correlation=residual_correlation(scan, surrogate.predict_many(scan.theta)))

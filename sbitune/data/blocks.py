@@ -1,0 +1,106 @@
+"""A scan taken apart into blocks of bins, each a scan of its own in which every run is a measurement of its own.
+
+Bins that several runs have from one measurement (see `copies`) enter once, at a point of those parameters alone on
+which they may depend. Blocks are filled by different events: what is learnt of one says nothing of the noise of
+another.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from sbitune.data.copies import Copies
+from sbitune.data.scan import Scan
+
+
+class Block(NamedTuple):
+    """Some bins, as a scan of independent runs."""
+
+    bins: np.ndarray  #: (k,) which of the whole scan's
+    columns: np.ndarray  #: (p,) which of its parameters they may depend on
+    scan: Scan  #: of these bins and parameters, a run for every measurement
+    measurement: np.ndarray  #: (n_runs,) the place among these runs of what each run of the whole scan has
+
+
+def split_blocks(scan: Scan, everything: bool = False) -> tuple[Block, ...]:
+    """The blocks of a scan: that in which every run has events of its own first, if there is one.
+
+    Args:
+        scan: the runs.
+        everything: whether measurements count that are not to be learnt from, as runs that are held out have them, too;
+            else these have the place -1.
+    """
+    every = np.arange(len(scan.parameters))
+    own = np.setdiff1d(np.arange(len(scan.bins)), np.concatenate([[], *(block.bins for block in scan.copies)]))
+    blocks = list(scan.copies)
+    if len(own) and blocks and not np.ptp(scan.values[:, own], axis=0).any():
+        # bins that never change teach nothing by themselves, and go with any others
+        blocks[0], own = replace(blocks[0], bins=np.union1d(blocks[0].bins, own)), own[:0]
+    found = [_reduced(scan, block, everything) for block in blocks]
+    if len(own):
+        alone = replace(scan.take_bins(own), known_copies=())
+        found.insert(0, Block(own, every, alone, np.arange(len(scan.runs))))
+    return tuple(found)
+
+
+def _reduced(scan: Scan, block: Copies, everything: bool) -> Block:
+    if everything:
+        block = replace(block, left_out=np.zeros_like(block.left_out))
+    rows, columns = block.firsts(), np.flatnonzero(block.depends)
+    mine = scan.take_bins(block.bins).take_runs([scan.runs[row] for row in rows])
+    fewer = replace(
+        mine,
+        parameters=tuple(scan.parameters[column] for column in columns),
+        theta=mine.theta[:, columns],
+        known_copies=(),
+    )
+    numbers = block.measurement[rows]
+    order = np.argsort(numbers)
+    place = order[np.clip(np.searchsorted(numbers, block.measurement, sorter=order), 0, len(rows) - 1)]
+    return Block(block.bins, columns, fewer, np.where(block.left_out, -1, place))
+
+
+def linked_runs(scan: Scan) -> np.ndarray:
+    """(n_runs,) numbers that are equal for runs that share a measurement, directly or by others, in the order of the
+    first; all different for a scan without copies.
+    """
+    number = np.arange(len(scan.runs))
+    while True:
+        before = number
+        for block in scan.copies:
+            _, place = np.unique(block.measurement, return_inverse=True)
+            least = np.full(place.max() + 1, len(number))
+            np.minimum.at(least, place.reshape(-1), number)
+            number = least[place.reshape(-1)]
+        if np.array_equal(before, number):
+            return np.unique(number, return_inverse=True)[1].reshape(-1)
+
+
+def mean_error(x: np.ndarray, linked: np.ndarray) -> float:
+    """Standard error of the mean of x (n,), from their scatter; those with the same number in `linked` (n,) are not
+    independent (the sandwich of generalised estimating equations: K.-Y. Liang, S. Zeger, Biometrika 73 (1986) 13).
+    """
+    sums = np.bincount(linked, x - x.mean())
+    n = np.count_nonzero(np.bincount(linked))
+    return float(np.sqrt(np.sum(sums**2) * n / (n - 1)) / len(x)) if n > 1 else float(np.inf)
+
+
+def draw_held_out(scan: Scan, order: np.ndarray, part: float) -> np.ndarray:
+    """(n_runs,) True for runs to hold out: with all that they share no more than a part of any block's measurements.
+
+    Args:
+        scan: the runs.
+        order: (n,) runs that may be held out, shuffled.
+        part: of these runs, and of their measurements in every block.
+    """
+    held = np.zeros(len(scan.runs), bool)
+    if not scan.copies:
+        held[order[: round(part * len(order))]] = True
+        return held
+    held[order] = True
+    for block in scan.copies:
+        numbers = block.measurement[order]
+        shuffled = numbers[np.sort(np.unique(numbers, return_index=True)[1])]
+        held &= np.isin(block.measurement, shuffled[: round(part * len(shuffled))])
+    return held
