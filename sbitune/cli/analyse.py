@@ -2,7 +2,7 @@
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import Figures, TerminalReporter, counted, reports
 
 
 @click.command("analyse")
@@ -18,7 +18,7 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
     help="That of Rivet 3 or 4.",
 )
 @click.option("--cross-section", type=float, help="Cross-section in pb, if the events do not carry one.")
-@click.option("--max-events", type=click.IntRange(min=1), help="Stop after this many events.")
+@click.option("--max-events", type=counted(1, 10**15), help="Stop after this many events.")
 @reports
 def command(
     reporter: TerminalReporter,

@@ -4,18 +4,18 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("bootstrap")
 @click.argument("card")
-@click.option("-n", "--number", type=click.IntRange(min=2), help="Refits.  [default: 200 of data, else 20]")
+@click.option("-n", "--number", type=counted(2), help="Refits.  [default: 200 of data, else 20]")
 @click.option(
     "--of", type=click.Choice(["data", "runs", "jackknife", "combinations"]), default="data", show_default=True,
     help="Data that fluctuate; runs drawn with replacement; parts of the runs left out in turn; run combinations.",
 )  # fmt: skip
-@click.option("--leave-out", type=click.IntRange(min=1), help="Runs that are missing in each combination.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--leave-out", type=counted(1, 100_000), help="Runs that are missing in each combination.")
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @reports
 def command(
     reporter: TerminalReporter, card: str, number: int | None, of: Any, leave_out: int | None, seed: int

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, reports
 from sbitune.cli.scans import card_at, kind_options, parted, reading_options, surrogate_config
 
 
@@ -13,7 +13,7 @@ from sbitune.cli.scans import card_at, kind_options, parted, reading_options, su
 @click.option("--holdout", type=click.Path(), required=True, help="File with the runs to fit, one a line (or JSON).")
 @kind_options
 @reading_options
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @reports
 def command(
     reporter: TerminalReporter,

@@ -25,6 +25,13 @@ from sbitune.data.errors import SbituneError
 from sbitune.data.reporting import Reporter
 
 Figures = dict[str, Any]
+#: seeds of random numbers: what a signed integer of 64 bits holds
+SEEDS = click.IntRange(0, 2**63 - 1)
+
+
+def counted(least: int, most: int = 1_000_000) -> click.IntRange:
+    """A number of things that a machine can serve: more is refused before anything is allocated or run."""
+    return click.IntRange(least, most)
 
 
 class Said(dict[str, Any]):

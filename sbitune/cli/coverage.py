@@ -2,14 +2,14 @@
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("coverage")
 @click.argument("card")
-@click.option("--toys", type=click.IntRange(min=2), default=500, show_default=True, help="Number of toys.")
+@click.option("--toys", type=counted(2), default=500, show_default=True, help="Number of toys.")
 @click.option("--everywhere", is_flag=True, help="Throw toys all over the box instead of at the tune.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @reports
 def command(reporter: TerminalReporter, card: str, toys: int, everywhere: bool, seed: int) -> Figures:
     """Throw toys from CARD's surrogate, with its errors and those of the data, fit each and compare with the truth:

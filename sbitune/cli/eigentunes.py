@@ -2,7 +2,7 @@
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("eigentunes")
@@ -12,9 +12,13 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
     show_default=True, help="How often the truth is inside; can be given several times.",
 )  # fmt: skip
 @click.option(
-    "--toys", type=click.IntRange(min=10), default=500, show_default=True, help="Toys that say how far to go."
+    "--toys",
+    type=counted(10),
+    default=500,
+    show_default=True,
+    help="Toys that say how far to go.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False), help="Directory; default: eigentunes beside the card."
 )

@@ -2,7 +2,7 @@
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import Figures, TerminalReporter, counted, reports
 
 
 @click.command("export")
@@ -10,7 +10,11 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option("--to", type=click.Choice(["pyhf"]), required=True, help="Program that reads it.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="JSON file to write.")
 @click.option(
-    "--components", type=click.IntRange(min=0), default=10, show_default=True, help="Eigenvectors of correlations."
+    "--components",
+    type=counted(0, 10_000),
+    default=10,
+    show_default=True,
+    help="Eigenvectors of correlations.",
 )
 @reports
 def command(reporter: TerminalReporter, card: str, to: str, output: str, components: int) -> Figures:

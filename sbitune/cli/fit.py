@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import Figures, TerminalReporter, counted, reports
 
 
 @click.command("fit")
@@ -18,7 +18,11 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option("--weights", type=click.Path(), help="For a surrogate: weight file of Professor or Apprentice.")
 @click.option("--limits", type=click.Path(), help="For a surrogate: limits file, NAME low high or NAME value (fixed).")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="For a surrogate: results.txt or result.yaml.")
-@click.option("--toys", type=click.IntRange(min=0), help="For a surrogate: toys that judge the fit.  [default: 100]")
+@click.option(
+    "--toys",
+    type=counted(0),
+    help="For a surrogate: toys that judge the fit.  [default: 100]",
+)
 @reports
 def command(
     reporter: TerminalReporter,

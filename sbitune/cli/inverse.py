@@ -2,7 +2,7 @@
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("inverse")
@@ -10,11 +10,11 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option(
     "--holdout", type=click.Path(), help="File with runs of the scan, one a line (or JSON), on which to calibrate, too."
 )
-@click.option("--points", type=click.IntRange(min=100), help="Points in the box to train on.  [default: 20000]")
-@click.option("--steps", type=click.IntRange(min=1), help="Steps of training, at most.  [default: 2000]")
-@click.option("--members", type=click.IntRange(min=2), help="Flows in the ensemble.  [default: 4]")
-@click.option("--layers", type=click.IntRange(min=1), help="Autoregressive layers of every flow.  [default: 3]")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--points", type=counted(100, 10_000_000), help="Points in the box to train on.  [default: 20000]")
+@click.option("--steps", type=counted(1, 10_000_000), help="Steps of training, at most.  [default: 2000]")
+@click.option("--members", type=counted(2, 1000), help="Flows in the ensemble.  [default: 4]")
+@click.option("--layers", type=counted(1, 100), help="Autoregressive layers of every flow.  [default: 3]")
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @reports
 def command(
     reporter: TerminalReporter,

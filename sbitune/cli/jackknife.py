@@ -4,19 +4,19 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 from sbitune.cli.scans import read, reading_options
 
 
 @click.command("jackknife")
 @click.argument("scan")
-@click.option("--max-order", type=click.IntRange(min=0), default=5, show_default=True, help="Highest order to try.")
-@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Of the cross-validation.")
+@click.option("--max-order", type=counted(0, 100), default=5, show_default=True, help="Highest order to try.")
+@click.option("--folds", type=counted(2, 10_000), default=5, show_default=True, help="Of the cross-validation.")
 @click.option("--scale", type=click.Choice(["linear", "log"]), default="linear", show_default=True)
-@click.option("-n", "--number", type=click.IntRange(min=2), help="Fit so many combinations of runs (with a card).")
-@click.option("--leave-out", type=click.IntRange(min=1), help="Runs that are missing in each.")
+@click.option("-n", "--number", type=counted(2), help="Fit so many combinations of runs (with a card).")
+@click.option("--leave-out", type=counted(1, 100_000), help="Runs that are missing in each.")
 @click.option("--combinations", type=click.Path(), help="File of run combinations to fit, of `sbitune runcombs`.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @reading_options
 @reports
 def command(

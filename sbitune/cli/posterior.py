@@ -5,19 +5,31 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("posterior")
 @click.argument("card")
-@click.option("--warmup", type=click.IntRange(min=20), default=150, show_default=True, help="Draws that are not kept.")
-@click.option("--samples", type=click.IntRange(min=4), default=1000, show_default=True, help="Draws of each chain.")
-@click.option("--chains", type=click.IntRange(min=2), default=4, show_default=True)
 @click.option(
-    "--predictions", type=click.IntRange(min=20),
+    "--warmup",
+    type=counted(20),
+    default=150,
+    show_default=True,
+    help="Draws that are not kept.",
+)
+@click.option(
+    "--samples",
+    type=counted(4, 10_000_000),
+    default=1000,
+    show_default=True,
+    help="Draws of each chain.",
+)
+@click.option("--chains", type=counted(2, 1000), default=4, show_default=True)
+@click.option(
+    "--predictions", type=counted(20),
     help="Draws, spread over the chains, that predict the bins; default: all, which arviz.loo needs.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False),
     help="posterior.npz, or .json for arviz.from_json; the page of the same name is put beside it. Default: beside the "

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import Figures, TerminalReporter, counted, reports
 
 #: a profile reaches so many errors to either side
 _REACH = 3.0
@@ -17,7 +17,11 @@ _REACH = 3.0
 @click.argument("card")
 @click.argument("name")
 @click.argument("other", required=False, metavar="[NAME2]")
-@click.option("--points", type=click.IntRange(min=3), help="Of the profile, or on every contour.  [default: 21 or 48]")
+@click.option(
+    "--points",
+    type=counted(3, 10_000_000),
+    help="Of the profile, or on every contour.  [default: 21 or 48]",
+)
 @click.option("--range", "ends", type=(float, float), metavar="LOW HIGH", help="Of the profile; default: 3 errors.")
 @click.option(
     "-o", "--output", multiple=True, type=click.Path(dir_okay=False), help="Table (.csv) or picture (.svg), or both."

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("propose")
 @click.argument("card")
-@click.option("-n", "--runs", type=click.IntRange(min=1), required=True, help="Number of runs to add.")
+@click.option("-n", "--runs", type=counted(1, 100_000), required=True, help="Number of runs to add.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="Table of points to write.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @reports
 def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed: int) -> Figures:
     """Propose points at which further runs lower the errors of CARD's tune most; it must be fitted already.

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import Figures, TerminalReporter, counted, reports
 from sbitune.cli.scans import known_runs, read, reading_options, run_names
 
 
@@ -13,7 +13,7 @@ from sbitune.cli.scans import known_runs, read, reading_options, run_names
 @click.argument("surrogate")
 @click.argument("scan", nargs=-1, required=True)
 @click.option("--holdout", type=click.Path(), help="File with the names of the runs to compare with; default: all.")
-@click.option("--worst", "most", type=click.IntRange(min=0), default=10, show_default=True, help="Bins to name.")
+@click.option("--worst", "most", type=counted(0), default=10, show_default=True, help="Bins to name.")
 @reading_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Every bin as .csv, figures as .html.")
 @reports

@@ -2,14 +2,14 @@
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("runcombs")
 @click.argument("scan")
-@click.option("-n", "--number", required=True, type=click.IntRange(min=1), help="How many combinations.")
-@click.option("--leave-out", required=True, type=click.IntRange(min=0), help="Runs that are missing in each.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("-n", "--number", required=True, type=counted(1), help="How many combinations.")
+@click.option("--leave-out", required=True, type=counted(0, 100_000), help="Runs that are missing in each.")
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="File to write, one a line.")
 @reports
 def command(reporter: TerminalReporter, scan: str, number: int, leave_out: int, seed: int, output: str) -> Figures:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 
 
 @click.command("sample")
@@ -12,10 +12,10 @@ from sbitune.cli.common import Figures, TerminalReporter, reports
 @click.option(
     "-o", "--output", required=True, type=click.Path(file_okay=False), help="Directory to write; not there yet."
 )
-@click.option("-n", "--runs", type=click.IntRange(min=1), help="Number of runs; needed with a limits file.")
+@click.option("-n", "--runs", type=counted(1, 100_000), help="Number of runs; needed with a limits file.")
 @click.option("--design", type=click.Choice(["sobol", "latin", "uniform", "grid"]), help="For a limits file: sobol.")
-@click.option("--seed", type=click.IntRange(min=0), help="For a limits file: 1.")
-@click.option("--events", type=click.IntRange(min=1), help="What {EVENTS} stands for, with a limits file.")
+@click.option("--seed", type=SEEDS, help="For a limits file: 1.")
+@click.option("--events", type=counted(1, 1_000_000_000), help="What {EVENTS} stands for, with a limits file.")
 @click.option(
     "-t", "--template", multiple=True, type=click.Path(), help="File to copy into every run, {NAME} filled in."
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.common import SEEDS, Figures, TerminalReporter, reports
 from sbitune.cli.scans import card_at, kind_options, of_combination, parted, reading_options, surrogate_config
 
 
@@ -20,7 +20,7 @@ from sbitune.cli.scans import card_at, kind_options, of_combination, parted, rea
     help="Learn from the runs of one line, counted from 0, of a file of `runcombs`.",
 )
 @reading_options
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the trained surrogate (.npz).")
 @reports
 def command(

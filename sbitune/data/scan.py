@@ -35,6 +35,13 @@ _COPIES = {
     "left_out": ArraySpec(("n_runs",), np.bool_),
 }
 
+#: numbers beyond this, or below its inverse, have no square in a computer
+_LARGEST = 1e150
+#: size that a parameter may have
+_WIDEST = 1e100
+#: of its values, a part that a range must span: of narrower ones rounding is seen in fits
+_NARROWEST = 1e-9
+
 #: a run is outside the box if it is so by more than this part of the half width
 EDGE = 1e-6
 
@@ -53,6 +60,12 @@ class Parameter:
         check_name(self.name)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise InputError(f"parameter {self.name}: need finite low < high, got {self.low} and {self.high}")
+        size = max(abs(self.low), abs(self.high))
+        if size > _WIDEST or self.high - self.low < max(_NARROWEST * size, 1 / _WIDEST):
+            raise InputError(
+                f"parameter {self.name}: no fit can be made in the range from {self.low!r} to {self.high!r}: it must span "
+                f"a part of {_NARROWEST:g} of its ends, and these may be as large as {_WIDEST:g}; choose another unit"
+            )
         if self.default is not None and not math.isfinite(self.default):
             raise InputError(f"parameter {self.name}: default {self.default} is not finite")
 
@@ -320,8 +333,16 @@ def _stored_copies(meta: dict[str, Any], sizes: dict[str, int]) -> tuple[Copies,
 
 
 def find_bad(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return (n_runs, n_bins) True where a value or error is not finite or an error is negative."""
-    return ~(np.isfinite(values) & np.isfinite(errors) & (errors >= 0))
+    """(n_runs, n_bins) True where a value or error is not finite or has no square, or an error is negative."""
+    return ~(np.isfinite(values) & np.isfinite(errors) & (errors >= 0)) | beyond(values) | beyond(errors)
+
+
+def beyond(numbers: np.ndarray) -> np.ndarray:
+    """True where a number is not 0, and so small or large that a computer has no square of it: below 1e-150 or above
+    1e150. In another unit it can be used.
+    """
+    size = np.abs(numbers)
+    return (size > _LARGEST) | ((size < 1 / _LARGEST) & (size > 0))
 
 
 def describe_bad(bad: np.ndarray, values: np.ndarray, errors: np.ndarray, bins: Bins, runs: tuple[str, ...]) -> str:

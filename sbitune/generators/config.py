@@ -5,8 +5,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+#: runs, and events of a run: each of these is more than anybody waits for
+Runs = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Events = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+Workers = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+#: up to a hundred days
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=8_640_000)]
 #: where a key of the card stands, for messages: ("generator", "settings", 2) -> "card.yaml:9: generator.settings[2]"
 Place = Callable[..., str]
 
@@ -76,11 +81,11 @@ class ParameterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the parameter space is sampled."""
 
-    runs: Positive = 0
+    runs: Runs = 0
     """Number of runs; must be given for a scan that is made."""
-    events: Positive = 0
+    events: Events = 0
     """Events in each run; must be given for a scan that is made."""
-    seed: Annotated[int, msgspec.Meta(ge=0)] = 1
+    seed: Seed = 1
     """Seed of the design and of every run's own seed."""
     directory: str | None = None
     """A scan that exists, relative to the card, in place of runs to be made: a directory of runs (Professor) or of
@@ -90,7 +95,7 @@ class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     extra: str | None = None
     """File, relative to the card, with points of further runs (`sbitune propose` writes it): a line of the parameters'
     names, then one point a line. These runs are numbered after the design's, so `runs` must then stay as it is."""
-    workers: Positive | None = None
+    workers: Workers | None = None
     """Worker processes; by default one per processor."""
     time_limit: Seconds = 3600.0
     """Seconds after which a run is killed and counts as failed."""

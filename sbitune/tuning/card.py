@@ -8,13 +8,13 @@ from typing import Annotated
 
 import msgspec
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.names import is_name, shorten
 from sbitune.data.scan import Parameter
 from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.frame import ROUNDED
-from sbitune.generators.config import GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
+from sbitune.generators.config import Events, GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.tuning.yamlfile import Places, read_with_places
 
@@ -25,9 +25,9 @@ MOST_ENTRIES = 50_000
 class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Runs of the generator at the tune and, for comparison, at the values before it."""
 
-    events: Annotated[int, msgspec.Meta(ge=1)] = 50_000
+    events: Events = 50_000
     """Events at each of the two points."""
-    split: Annotated[int, msgspec.Meta(ge=1)] = 2
+    split: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
     """Number of runs with different seeds that share the events of a point and are merged."""
 
 
@@ -209,6 +209,8 @@ def _check_parameter(loaded: LoadedCard, name: str, parameter: ParameterConfig) 
         value = getattr(parameter, key)
         if value is not None and not math.isfinite(value):
             raise InputError(f"{loaded.place('parameters', name, key)}: {value} is not a finite number")
+    with naming_file(where):
+        Parameter(name, low, high, parameter.default, parameter.unit)
 
 
 def _check_fit(loaded: LoadedCard) -> None:

@@ -10,7 +10,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.error_sources import Decision
 from sbitune.data.errors import InputError
 from sbitune.data.reference import Reference, as_measured
-from sbitune.data.scan import Scan
+from sbitune.data.scan import Scan, beyond
 from sbitune.data.selection import Rule, extra_errors_of, weights_of
 from sbitune.fitting.problem import Measured
 
@@ -168,6 +168,10 @@ def _reasons(scan: Scan, chosen: np.ndarray, reference: Reference, found: np.nda
             reasons.append(f"the reference is not finite: {value:g} +- {error:g}")
         elif np.isnan(value) or np.isnan(error):
             reasons.append("the reference has no value" + ("" if np.isnan(value) else ": its error is not a number"))
+        elif beyond(np.array([value, error])).any():
+            reasons.append(
+                f"the reference is too small or too large for a computer, {value:g} +- {error:g}: change its unit"
+            )
         elif error <= 0:
             reasons.append("the reference gives no error")
         else:

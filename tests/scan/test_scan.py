@@ -12,6 +12,9 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan, build_scan, join_scans
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
+#: what a computer has the square of
+sizes = st.just(0.0) | st.floats(1e-150, 1e150)
+contents = sizes | sizes.map(lambda size: -size)
 # NumPy drops NUL at the end of a string; no path of a histogram has one
 letters = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])
 names = st.text(letters, min_size=1, max_size=12)
@@ -25,8 +28,8 @@ def any_scan(draw: st.DrawFn) -> Scan:
     return Scan(
         parameters=tuple(Parameter(n, -1.5, draw(st.floats(1, 2)), draw(st.none() | finite), "GeV") for n in chosen),
         theta=draw(arrays(np.float64, (n_runs, n_parameters), elements=finite)),
-        values=draw(arrays(np.float64, (n_runs, n_bins), elements=finite)),
-        errors=draw(arrays(np.float64, (n_runs, n_bins), elements=st.floats(0, 1e300))),
+        values=draw(arrays(np.float64, (n_runs, n_bins), elements=contents)),
+        errors=draw(arrays(np.float64, (n_runs, n_bins), elements=sizes)),
         bins=Bins(np.array(draw(st.lists(names, min_size=n_bins, max_size=n_bins))), np.arange(n_bins), low, low + 1),
         runs=tuple(draw(st.lists(st.text(letters, max_size=8), min_size=n_runs, max_size=n_runs, unique=True))),
     )

@@ -4,19 +4,21 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+Many = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Layers = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
 class InverseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An ensemble of conditional flows from bins to parameters."""
 
-    directions_per_parameter: Positive = 3
+    directions_per_parameter: Layers = 3
     """The bins are projected to so many directions per parameter, at most."""
-    layers: Positive = 3
+    layers: Layers = 3
     """Autoregressive layers of every flow."""
-    hidden: tuple[Positive, ...] = (64, 64)
+    hidden: tuple[Width, ...] = (64, 64)
     """Widths of the network that reads the projected bins."""
-    width: Positive = 32
+    width: Width = 32
     """Outputs of that network, and hidden units of every layer."""
     knots: Annotated[int, msgspec.Meta(ge=2)] = 8
     """Intervals of every spline."""
@@ -26,9 +28,9 @@ class InverseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Flows in the ensemble; the posterior is their equal mixture."""
     points: Annotated[int, msgspec.Meta(ge=100)] = 20000
     """With a surrogate: points in the box at which it is asked for training; without one the runs are all."""
-    steps: Positive = 2000
+    steps: Many = 2000
     """Steps of Adam, at most. The data's errors are drawn anew in every one."""
-    batch_size: Positive = 256
+    batch_size: Many = 256
     """Pairs per step."""
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 5e-3
     """Step size of Adam at the start; it falls to 0 as a cosine."""

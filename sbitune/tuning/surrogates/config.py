@@ -6,17 +6,21 @@ import msgspec
 
 from sbitune.tuning.surrogates.outputs import Scale
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+#: more terms than this has no polynomial that a machine can fit, whatever the runs
+Order = Annotated[int, msgspec.Meta(ge=0, le=100)]
+Folds = Annotated[int, msgspec.Meta(ge=2, le=10_000)]
+Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+Many = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class PolynomialConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="polynomial"):
     """Polynomials."""
 
-    order: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"] = "auto"
+    order: Order | Literal["auto"] = "auto"
     """Highest total degree; `auto` chooses it by cross-validation."""
-    max_order: Annotated[int, msgspec.Meta(ge=0)] = 6
+    max_order: Order = 6
     """With `auto`: the highest order to try. Orders that need more runs than there are, are not tried."""
-    folds: Annotated[int, msgspec.Meta(ge=2)] = 5
+    folds: Folds = 5
     """With `auto`: parts of the cross-validation."""
     components: bool = True
     """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Professor does; with
@@ -35,25 +39,25 @@ class PolynomialConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="network"):
     """An ensemble of networks, trained and calibrated by cross-validation."""
 
-    hidden: tuple[Positive, ...] = (32, 32)
+    hidden: Annotated[tuple[Width, ...], msgspec.Meta(max_length=16)] = (32, 32)
     """Width of every hidden layer."""
     activation: Literal["gelu", "relu", "silu", "tanh"] = "silu"
     """Activation function; all but relu give smooth predictions, as minimisers want."""
     sharing: Literal["shared", "per_bin"] = "shared"
     """`shared`: each member is one network with an output per bin; `per_bin`: one network per member and bin."""
-    folds: Annotated[int, msgspec.Meta(ge=2)] = 5
+    folds: Folds = 5
     """The runs are dealt to so many parts; each part is held out by one group of members."""
-    members_per_fold: Annotated[int, msgspec.Meta(ge=2)] = 4
+    members_per_fold: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 4
     """Networks in a group. They share their runs and differ in initial weights and batches."""
     bootstrap: bool = False
     """Draw every member's training runs with replacement."""
-    epochs: Positive = 1500
+    epochs: Many = 1500
     """Passes over the training runs, at most."""
-    batch_size: Positive = 64
+    batch_size: Many = 64
     """Runs per step."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 5e-3
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=10)] = 5e-3
     """Step size of Adam at the start; it falls to 0 as a cosine."""
-    patience: Positive = 500
+    patience: Many = 500
     """A member stops after so many epochs without a better loss on its held-out runs."""
     log_inputs: bool = True
     """Show the networks also log(theta) of parameters whose box begins close to 0, next to theta."""
@@ -71,9 +75,9 @@ class GaussianConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 
     components: bool = True
     """Learn the few combinations of bins that respond to the parameters; off: every bin alone."""
-    groups: Positive = 8
+    groups: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
     """Groups of bins that share the lengths of their kernel, at most."""
-    runs_for_lengths: Positive = 250
+    runs_for_lengths: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
     """Lengths are learnt from so many runs, at most; all runs are used to predict."""
     log_inputs: bool = True
     """Use also log(theta) of parameters whose box begins close to 0, next to theta."""
@@ -89,11 +93,11 @@ class GaussianConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
 class RationalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rational"):
     """A ratio of two polynomials for every bin, without a pole in the box."""
 
-    numerator: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"] = "auto"
+    numerator: Order | Literal["auto"] = "auto"
     """Highest total degree of the numerator; `auto` chooses 1 to 5 by cross-validation, as the runs allow."""
-    denominator: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"] = "auto"
+    denominator: Order | Literal["auto"] = "auto"
     """Highest total degree of the denominator; `auto` chooses 1 or 2 by cross-validation, as the runs allow."""
-    folds: Annotated[int, msgspec.Meta(ge=2)] = 3
+    folds: Folds = 3
     """With `auto`: parts of the cross-validation."""
     components: bool = True
     """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Apprentice does."""
@@ -113,7 +117,7 @@ class AutoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
     holdout: Annotated[float, msgspec.Meta(gt=0, lt=0.5)] = 0.2
     """Part of the runs that the kinds are judged on; the one that is chosen is then trained on all."""
-    good: Annotated[float, msgspec.Meta(gt=0)] = 1.3
+    good: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.3
     """A network, which takes longest, is tried only if the others' rms pull of held-out runs exceeds this."""
     polynomial: PolynomialConfig = PolynomialConfig(folds=3)
     """What is tried as a polynomial."""
