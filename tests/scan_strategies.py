@@ -7,6 +7,13 @@ from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+#: what a computer has the square of
+sizes = st.just(0.0) | st.floats(1e-150, 1e150)
+contents = sizes | sizes.map(lambda size: -size)
+#: in which a parameter can be fitted
+ranges = st.tuples(st.floats(-1e100, 1e100), st.floats(-1e100, 1e100)).filter(
+    lambda pair: pair[1] - pair[0] > max(2e-9 * max(abs(pair[0]), abs(pair[1])), 1e-99)
+)
 edges = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2).map(sorted)
 names = st.from_regex(r"[abAB:_][abAB:_.019]{0,5}", fullmatch=True)  # no number is the name of a parameter
 paths = st.text("abAB:=-019", min_size=1, max_size=6).map(lambda text: "/A/" + text)
@@ -14,7 +21,6 @@ paths = st.text("abAB:=-019", min_size=1, max_size=6).map(lambda text: "/A/" + t
 
 @st.composite
 def scans(draw) -> Scan:
-    ranges = st.tuples(numbers, numbers).filter(lambda pair: pair[0] < pair[1])
     parameters = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     places = [
         (path, index)
@@ -31,8 +37,8 @@ def scans(draw) -> Scan:
     return Scan(
         parameters=tuple(Parameter(name, *draw(ranges)) for name in parameters),
         theta=table(len(parameters), numbers),
-        values=table(len(places), numbers),
-        errors=table(len(places), st.floats(0, 1e300)),
+        values=table(len(places), contents),
+        errors=table(len(places), sizes),
         bins=Bins(*zip(*places, strict=True), *zip(*spans, strict=True)),
         runs=tuple(runs),
     )

@@ -63,8 +63,8 @@ class Parameter:
         size = max(abs(self.low), abs(self.high))
         if size > _WIDEST or self.high - self.low < max(_NARROWEST * size, 1 / _WIDEST):
             raise InputError(
-                f"parameter {self.name}: no fit can be made in the range from {self.low!r} to {self.high!r}: it must span "
-                f"a part of {_NARROWEST:g} of its ends, and these may be as large as {_WIDEST:g}; choose another unit"
+                f"parameter {self.name}: no fit can be made in the range from {self.low!r} to {self.high!r}: it must "
+                f"span a part of {_NARROWEST:g} of its ends, which may be up to {_WIDEST:g}; take another unit"
             )
         if self.default is not None and not math.isfinite(self.default):
             raise InputError(f"parameter {self.name}: default {self.default} is not finite")

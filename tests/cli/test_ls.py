@@ -79,9 +79,10 @@ def test_ls_card_gives_numbers():
     about = scan["time_limit"]
     assert about.pop("text").startswith("Seconds after which")
     assert about == {
-        "type": "number > 0", "required": False, "default": 3600.0, "low": 0, "high": None, "excluded": ["low"],
+        "type": "number > 0, <= 8.64e+06", "required": False, "default": 3600.0, "low": 0, "high": 8_640_000,
+        "excluded": ["low"],
     }  # fmt: skip
-    assert (scan["runs"]["low"], scan["runs"]["high"], scan["runs"]["excluded"]) == (1, None, [])
+    assert (scan["runs"]["low"], scan["runs"]["high"], scan["runs"]["excluded"]) == (1, 100_000, [])
     assert (auto["holdout"]["low"], auto["holdout"]["high"], auto["holdout"]["excluded"]) == (0, 0.5, ["low", "high"])
     assert scan["seed"]["default"] == 1
     assert scan["design"]["default"] == "sobol"

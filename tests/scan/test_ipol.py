@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scan_strategies import ranges
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
@@ -116,7 +117,7 @@ def interpolations(draw):
     n_bins = draw(st.integers(1, 3))
     spans = [draw(edges) for _ in range(n_bins)]
     return Interpolation(
-        parameters=tuple(Parameter(name, *draw(edges)) for name in names),
+        parameters=tuple(Parameter(name, *draw(ranges)) for name in names),
         bins=Bins(["/" + draw(words) for _ in range(n_bins)], range(n_bins), *zip(*spans, strict=True)),
         value=tuple(polynomial() for _ in range(n_bins)),
         error=tuple(polynomial() for _ in range(n_bins)) if draw(st.booleans()) else (),

@@ -6,15 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scan_strategies import contents, sizes
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan, build_scan, join_scans
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-#: what a computer has the square of
-sizes = st.just(0.0) | st.floats(1e-150, 1e150)
-contents = sizes | sizes.map(lambda size: -size)
 # NumPy drops NUL at the end of a string; no path of a histogram has one
 letters = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])
 names = st.text(letters, min_size=1, max_size=12)
