@@ -99,11 +99,11 @@ class Catalogue:
             return [decay.product(k) for k in range(decay.multiplicity())]
         return None if method is None else getattr(decay, method)()
 
-    def beginning_with(self, start: str) -> list[Setting]:
-        """All flags, modes and real numbers whose name begins so, in Pythia's order."""
+    def beginning_with(self, start: str, every: bool = False) -> list[Setting]:
+        """All flags, modes and real numbers whose name begins so, in Pythia's order; with `every` words and vectors."""
         found = []
-        for table in ("getFlagMap", "getModeMap", "getParmMap"):
-            for key in dict(getattr(self._settings, table)(start.lower())):
+        for method in (_KINDS | (_LISTS if every else {})).values():
+            for key in dict(getattr(self._settings, f"get{method}Map")(start.lower())):
                 if key.startswith(start.lower()):
                     found.append(self.find(key, "ls"))
         return found

@@ -66,6 +66,7 @@ _SWITCHES = (
     _Switch("(mini)?string|fragmentation|hadronlevel:", "HadronLevel:all", _is_off, "nothing is hadronised"),
     _Switch("(mini)?string|fragmentation", "HadronLevel:Hadronize", _is_off, "nothing is hadronised"),
     _Switch("boseeinstein:", "HadronLevel:BoseEinstein", _is_off, "there are no Bose-Einstein effects"),
+    _Switch("partonvertex:", "PartonVertex:setVertex", _is_off, "partons have no places"),
     _Switch("ropewalk:", "Ropewalk:RopeHadronization", _is_off, "strings form no ropes"),
     _Switch("stringz:[ab]lund", "StringZ:deriveLundPars", bool, "Pythia derives it from StringZ:avgZLund and its like"),
     _Switch("stringz:(avg|rms)zlund", "StringZ:deriveLundPars", _is_off, "nothing is derived from it"),
@@ -84,7 +85,8 @@ _SWITCHES = (
 )
 #: what needs hadrons that collide
 _HADRONIC = re.compile(
-    "(multipartoninteractions|colourreconnection|beamremnants|spaceshower|sigmatotal|sigmadiffractive|diffraction):"
+    "(multipartoninteractions|colourreconnection|beamremnants|spaceshower|sigma(total|elastic|diffractive)|diffraction)"
+    "|pdf:(p|pom|pi)set"
 )
 _LEPTONS = range(11, 19)
 

@@ -40,8 +40,7 @@ def check_settings(settings: Sequence[str], place: Place = spell_key) -> Catalog
             Pythia reads as another, and for the seed, of which every run has its own.
     """
     catalogue = Catalogue()
-    for _ in _read(catalogue, settings, place):
-        pass
+    _read(catalogue, settings, place)
     return catalogue
 
 
@@ -55,7 +54,7 @@ def find_undone(settings: Sequence[str], place: Place = spell_key) -> list[str]:
     if len(set(names)) == len(names) and not _TUNES & set(names):
         return []
     catalogue, found = Catalogue(), []
-    lines = _read(catalogue, settings, place)
+    lines = _read(catalogue, settings, place, watched=True)
     for number, line in enumerate(lines):
         for later in lines[number + 1 :]:
             if not _corrects(later, line):
@@ -103,8 +102,8 @@ def _touched(line: Line) -> set[str]:
     return found - _TUNES
 
 
-def _read(catalogue: Catalogue, settings: Sequence[str], place: Place) -> list[Line]:
-    """Check the lines and let the tables read them; gives those that set a setting."""
+def _read(catalogue: Catalogue, settings: Sequence[str], place: Place, watched: bool = False) -> list[Line]:
+    """Check the lines and let the tables read them; gives, if `watched`, those that set a setting."""
     lines = []
     for number, text in enumerate(settings):
         where = place("generator", "settings", number)
@@ -112,12 +111,12 @@ def _read(catalogue: Catalogue, settings: Sequence[str], place: Place) -> list[L
             continue
         name, value = _split(text, where)
         _check_name(name, text, where)
-        before = catalogue.values()
+        before = catalogue.values() if watched else {}
         if (particle := _PARTICLE.fullmatch(name)) is not None:
             _read_property(catalogue, particle, value, text, where)
         else:
             known = _read_setting(catalogue, name, value, text, where)
-            lines.append(Line(where, text, known, before, catalogue.values()))
+            lines += [Line(where, text, known, before, catalogue.values())] if watched else []
     return lines
 
 

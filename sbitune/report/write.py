@@ -44,11 +44,19 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         _left_out(fitted),
         found_in_the_input(record),
         how_it_was_made(fitted),
-        html.section("settings", "Settings", f"<pre>{html.text(command_file(fitted.loaded.card, record))}</pre>"),
+        html.section("settings", "Settings", _settings(fitted)),
     ]
     text = html.page(record.title, body)
     write_text(path, text)
     return path
+
+
+def _settings(fitted: Fitted) -> str:
+    """The settings of the tune, without those that only fix what another version might change."""
+    text = f"<pre>{html.text(command_file(fitted.loaded.card, fitted.record, fixed=False))}</pre>"
+    if not isinstance(fitted.loaded.card.generator, PythiaConfig):
+        return text
+    return f"{text}<p>tune.cmnd also fixes what other versions of Pythia may have other defaults of.</p>"
 
 
 #: a difference of chi2 is one if it is larger than so many of its errors

@@ -12,6 +12,7 @@ from sbitune.data.files import write_text
 from sbitune.fitting.eigentunes import EigenTunes
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.predicting import as_scatters, predict_histograms
+from sbitune.tuning.scanning import version_of_runs
 from sbitune.tuning.settings import settings_file
 
 SUMMARY = "eigentunes.yaml"
@@ -79,7 +80,7 @@ def _settings(fitted: Fitted, one: EigenTunes, i: int) -> str:
         name: (float(x), f"{x - at:+.3g}" if x != at else "as in the tune")
         for name, x, at in zip(one.names, one.theta[i], fitted.theta, strict=True)
     }
-    return settings_file(fitted.loaded.card, head, values)
+    return settings_file(fitted.loaded.card, head, values, version_of_runs(fitted.loaded))
 
 
 def _prediction(fitted: Fitted, theta: np.ndarray) -> str:

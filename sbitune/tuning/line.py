@@ -31,7 +31,7 @@ from sbitune.tuning.found import LEFT_OUT, farthest, fit_findings, scan_findings
 from sbitune.tuning.judgement import as_before, with_warnings
 from sbitune.tuning.matching import Matched, describe_sources, match
 from sbitune.tuning.record import ResultRecord, ValidationRecord
-from sbitune.tuning.scanning import make_scan, stored_scan
+from sbitune.tuning.scanning import make_scan, stored_scan, version_of_runs
 from sbitune.tuning.settings import command_file
 from sbitune.tuning.stored import surrogate_of
 from sbitune.tuning.surrogates.choice import Choice, train_chosen
@@ -232,7 +232,7 @@ def _about(loaded: LoadedCard) -> dict[str, Any]:
 
 def _write(loaded: LoadedCard, record: ResultRecord) -> None:
     records.write_record(loaded.output("result.yaml"), record)
-    write_text(loaded.output("tune.cmnd"), command_file(loaded.card, record))
+    write_text(loaded.output("tune.cmnd"), command_file(loaded.card, record, version_of_runs(loaded)))
 
 
 def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:

@@ -1,5 +1,6 @@
 """From a card to a scan: the points, the runs, and their histograms in one array."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -252,6 +253,15 @@ def timing(directory: Path, runs: Sequence[str]) -> dict[str, float]:
         for part, seconds in content.get("seconds", {}).items():
             sums["timed" if part == "events" else part] += seconds
     return sums
+
+
+def version_of_runs(loaded: LoadedCard) -> str | None:
+    """The version of Pythia that made the runs of a card; None if there is no run that tells."""
+    for record in sorted((loaded.work / "scan").glob(f"*/{RECORD}"))[:1]:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            found = json.loads(record.read_text()).get("pythia")
+            return None if found is None else str(found)
+    return None
 
 
 def _selected(scan: Scan, reading: Reading) -> Scan:
