@@ -78,7 +78,7 @@ def _fixed(generator: PythiaConfig, tuned: Sequence[str], made_with: str | None)
     return [
         "",
         f"! {said}. What the tune rests on beside its parameters,",
-        "! at the values there: other versions have other defaults. One that does not know a setting says so and does not",
-        "! start; take its line out.",
+        "! at the values there: other versions have other defaults. One that does not know a setting says so and does",
+        "! not start; take its line out.",
         *fixed_settings(generator.settings, tuned),
     ]
