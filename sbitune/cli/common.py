@@ -1,11 +1,13 @@
 """What all commands share: words to standard error, figures to standard output, errors to exit codes."""
 
-import errno
+import contextlib
 import functools
 import json
 import math
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
 import click
@@ -21,8 +23,9 @@ from rich.progress import (
 )
 
 from sbitune.cli.progress import PlainProgress
-from sbitune.data.errors import SbituneError
+from sbitune.data.errors import SbituneError, SpaceError
 from sbitune.data.reporting import Reporter
+from sbitune.data.space import lack_of_space
 
 Figures = dict[str, Any]
 #: seeds of random numbers: what a signed integer of 64 bits holds
@@ -83,6 +86,27 @@ class TerminalReporter(Reporter):
             self._tasks.clear()
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came, as from a batch system: work ends as it does for Ctrl-C, with the exit code of that signal."""
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Let SIGTERM end the block as SIGINT does. Signals are a matter of the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def reports(function: Callable[..., Figures]) -> Callable[..., None]:
     """Make a function into the body of a command.
 
@@ -95,19 +119,21 @@ def reports(function: Callable[..., Figures]) -> Callable[..., None]:
     def body(*args: Any, as_json: bool, **kwargs: Any) -> None:
         reporter = TerminalReporter()
         try:
-            figures = function(reporter, *args, **kwargs)
+            with _told_to_stop():
+                figures = function(reporter, *args, **kwargs)
         except SbituneError as error:
             reporter.close()
             click.echo(f"sbitune: {error}", err=True)
             sys.exit(error.exit_code)
         except OSError as error:  # a full disk, a place that cannot be written to
             reporter.close()
-            click.echo(f"sbitune: {error}", err=True)
-            sys.exit(1 if error.errno == errno.ENOSPC else 2)
-        except KeyboardInterrupt:
+            lack = lack_of_space(error)
+            click.echo(f"sbitune: {error}{'' if lack is None else '; make space and start again'}", err=True)
+            sys.exit(2 if lack is None else SpaceError.exit_code)
+        except KeyboardInterrupt as stop:
             reporter.close()
             click.echo("sbitune: stopped; what is finished is kept, start again to go on", err=True)
-            sys.exit(130)
+            sys.exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
         finally:
             reporter.close()
         if as_json:

@@ -36,3 +36,7 @@ class ComputationError(SbituneError):
     """The input was sound and the computation failed: a run died, a fit did not converge, a number is not finite."""
 
     exit_code = 1
+
+
+class SpaceError(ComputationError):
+    """There is no room left for a file: the message names it. Nothing is wrong with what was to be written."""

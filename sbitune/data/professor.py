@@ -1,6 +1,5 @@
 """Run directories as Professor and Apprentice read them: `0000/params.dat` beside one or more YODA files."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,33 +12,27 @@ from sbitune.data.arrays import read_arrays
 from sbitune.data.bins import Bins
 from sbitune.data.correlation import MOST_BINS, Parts, measure_errors, pool_correlation
 from sbitune.data.errors import EmptySelectionError, InputError
+from sbitune.data.files import plain_file
 from sbitune.data.histograms import Histograms
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.parameters import read_values
 from sbitune.data.paths import is_final
+from sbitune.data.runfiles import PARAMETERS, PARTS, RECORD, DamagedRunError, check_run_files, read_run_record
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import NEGATIVE, histograms_of
 from sbitune.data.selection import Rule, weights_of
 
 #: what to do with a run that cannot be used: stop with an error that names it, or leave it out and say so
 OnBad = Literal["stop", "drop"]
-#: beside the YODA file of a run that sbitune made
-PARTS = "parts.npz"
 PARTS_LAYOUT = {
     "values": ArraySpec(("n_parts", "n_bins"), np.floating, finite=False),  # a bin of a profile may be empty in a part
     "events": ArraySpec(("n_parts",), low=1, needed=False),
     "path": ArraySpec(("n_bins",), np.str_),
     "index": ArraySpec(("n_bins",), np.int64, low=0),
 }
-#: what sbitune writes down of a run that it made
-RECORD = "run.json"
-PARAMETER_FILES = ("params.dat", "used_params")
+PARAMETER_FILES = (PARAMETERS, "used_params")
 #: a quoted error that is off by this factor is told
 _WORTH_TELLING = 1.2
-
-
-class DamagedRunError(InputError):
-    """A file of a run cannot be read: the run itself may be sound."""
 
 
 class Row(NamedTuple):
@@ -80,16 +73,23 @@ def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) ->
 
 def _files(directory: Path) -> list[Path]:
     """The YODA files of a run: the one that sbitune's record of the run names, else all that there are."""
-    record = directory / RECORD
-    if record.is_file():
-        try:
-            return [directory / json.loads(record.read_text())["output"]]
-        except (ValueError, KeyError) as error:
-            raise DamagedRunError(f"run {directory}: {RECORD} cannot be read ({error})") from error
-    files = sorted(p for p in directory.iterdir() if p.name.endswith((".yoda", ".yoda.gz")) and p.name[0] != ".")
+    if (directory / RECORD).is_file():
+        record = read_run_record(directory)
+        check_run_files(directory, record)
+        files = [directory / record.output]
+    else:
+        files = sorted(p for p in directory.iterdir() if p.name.endswith((".yoda", ".yoda.gz")) and p.name[0] != ".")
     if not files:
         raise InputError(f"run {directory}: no .yoda or .yoda.gz file")
-    return files
+    return [_own(directory, file.name) for file in files]
+
+
+def _own(run: Path, name: str) -> Path:
+    """A file of a run, which must lie in its scan. Raises `DamagedRunError` if it does not."""
+    try:
+        return plain_file(run / name, run.resolve().parent)
+    except InputError as error:
+        raise DamagedRunError(f"run {run}: {error}") from error
 
 
 def runs_in(directory: str | Path, parameter_file: str | None = None) -> list[Path]:
@@ -164,7 +164,7 @@ def collect(
                 remedy = "To leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
                 if reading.made_here and isinstance(error, DamagedRunError):
                     remedy = f"Delete the directory {run}, and the run is made again."
-                raise InputError(f"{error}\n{remedy}") from error
+                raise type(error)(f"{error}\n{remedy}") from error
             reading.tell(f"left out: {error}")
     progress(len(runs), len(runs))
     return assemble(rows, parameters, reading)
@@ -172,8 +172,8 @@ def collect(
 
 def read_row(run: Path, names: tuple[str, ...], reading: Reading = Reading()) -> Row:
     """Read one run with its parameters, in the order of `names` (none: as in its parameter file)."""
-    values = _parameters_of(run, reading.parameter_file)
-    row = make_row(run, values, read_run(run, reading.wants), names, reading)
+    histograms = read_run(run, reading.wants)  # compares all files with what the run left
+    row = make_row(run, _parameters_of(run, reading.parameter_file), histograms, names, reading)
     return row._replace(parts=_read_parts(run / PARTS, row.histograms.bins))
 
 
@@ -194,6 +194,7 @@ def _read_parts(path: Path, bins: Bins) -> Parts | None:
     """Contents of the parts of a run in the given bins; None if the run keeps none."""
     if not path.is_file():
         return None
+    _own(path.parent, path.name)
     try:
         stored = check_arrays(str(path), read_arrays(path, "file of parts"), PARTS_LAYOUT)
         place = {key: i for i, key in enumerate(zip(stored["path"], stored["index"], strict=True))}
@@ -271,7 +272,7 @@ def _parameters_of(run: Path, parameter_file: str | None) -> dict[str, float]:
     names: Iterable[str] = (parameter_file,) if parameter_file else PARAMETER_FILES
     for name in names:
         if (run / name).is_file():
-            return read_values(run / name)
+            return read_values(_own(run, name))
     raise InputError(f"run {run}: no {' or '.join(names)} beside its histograms")
 
 

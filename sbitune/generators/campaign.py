@@ -5,19 +5,20 @@ Each carries a fingerprint of all that determines it; a directory made with othe
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sbitune.data.errors import ComputationError, InputError, SbituneError
-from sbitune.data.files import write_text
+from sbitune.data.errors import ComputationError, InputError, SbituneError, SpaceError
+from sbitune.data.files import read_json, write_text
+from sbitune.data.locks import locked
+from sbitune.data.runfiles import DamagedRunError, check_run_files, read_run_record, write_run_record
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.pool import Failure, Outcome, run_here, run_on_dask, try_starts
-from sbitune.generators.runs import RECORD, Task, fingerprint
+from sbitune.generators.runs import Task, fingerprint
 
 #: receives how many runs are done with, how many there are, and how many of the former failed
 Progress = Callable[[int, int, int], None]
@@ -40,6 +41,7 @@ class Made(NamedTuple):
     runs: list[Path]  #: directories of the finished runs, in the order of the tasks
     failures: dict[str, str]  #: run name -> reason, of the runs left out
     new: int  #: how many were made now; the others were there
+    unchecked: int = 0  #: how many of these an older sbitune made, without hashes of their files: they have them now
 
 
 def run_campaign(
@@ -54,13 +56,16 @@ def run_campaign(
         InputError: if the directory holds a run made with other settings, or another campaign works in it; if Pythia
             does not start with the settings; or as soon as a run finds that what the user gave is wrong, unless
             `means.drop_failed` is set.
+        DamagedRunError: if files of finished runs are not what these left, naming all such runs.
+        SpaceError: if there is no room for a file. What is finished is kept, and nothing is held against the others.
         ComputationError: if runs failed and `means.drop_failed` is not set, the others are kept; or if all of the first
             failed, the others are not tried.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
         failures = _known_failures(tasks, directory) if means.drop_failed else {}
-        pending = [task for task in tasks if task.name not in failures and not _is_done(task, directory)]
+        done, unchecked = _done(tasks, directory)
+        pending = [task for task in tasks if task.name not in failures and task.name not in done]
         if len(failures) + len(pending) == len(tasks):
             _check_start(pending, means)
         _make(pending, len(tasks), failures, directory, means, progress)
@@ -69,7 +74,7 @@ def run_campaign(
     finished = [directory / task.name for task in tasks if task.name not in failures]
     if not finished:
         raise _nothing_left(failures, directory)
-    return Made(finished, {name: failure.reason for name, failure in failures.items()}, len(pending))
+    return Made(finished, {name: failure.reason for name, failure in failures.items()}, len(pending), unchecked)
 
 
 def _make(
@@ -83,9 +88,12 @@ def _make(
     """Make runs, and add those that fail to `failures`."""
     done = total - len(pending)
     untried = done == len(failures)  # nothing says yet that runs can be made at all
+    before = set(failures)
     progress(done, total, len(failures))
     with contextlib.closing(_outcomes(pending, directory, means)) as outcomes:
         for outcome in outcomes:
+            if outcome.failure and outcome.failure.space:
+                raise _no_space(outcome, set(failures) - before, directory)
             failures.update(_settle(outcome, directory))
             if outcome.failure and outcome.failure.input and not means.drop_failed:
                 break  # the input must be mended: what is under way would be made in vain
@@ -127,30 +135,66 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _is_done(task: Task, directory: Path) -> bool:
-    run = directory / task.name
-    if not run.is_dir():
-        return False
-    try:
-        record = json.loads((run / RECORD).read_text())
-        same = record["fingerprint"] == fingerprint(task)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"run {run}: {RECORD} cannot be read ({error}); delete the run, it will be made again"
-        ) from error
-    if not same:
-        raise InputError(
-            f"run {run} was made with other settings, parameters, events, seed, files, Pythia or code of the analyses "
-            f"than the card asks for now; delete {directory} to make the runs again, or copy the card into a directory "
-            "of its own"
-        )
-    return True
+def _done(tasks: Sequence[Task], directory: Path) -> tuple[set[str], int]:
+    """Names of the runs that are finished, each looked at; and of how many nothing but their names could be checked, as
+    an older sbitune made them. What these hold now is written down.
+    """
+    done, unchecked, damaged = set(), 0, {}
+    for task in tasks:
+        run = directory / task.name
+        if not run.is_dir():
+            continue
+        try:
+            record = read_run_record(run)
+            if record.fingerprint != fingerprint(task):
+                raise _other_settings(run)
+            check_run_files(run, record)
+        except DamagedRunError as error:
+            damaged[task.name] = error
+            continue
+        done.add(task.name)
+        if record.hashes is None:
+            write_run_record(run, record.content)
+            unchecked += 1
+    if damaged:
+        raise _damaged(damaged, directory)
+    return done, unchecked
+
+
+def _other_settings(run: Path) -> InputError:
+    return InputError(
+        f"run {run} was made with other settings, parameters, events, seed, files, Pythia or code of the analyses "
+        f"than the card asks for now; delete {run.parent} to make the runs again, or copy the card into a directory "
+        "of its own"
+    )
+
+
+def _damaged(damaged: dict[str, DamagedRunError], directory: Path) -> DamagedRunError:
+    """The error that names runs that are not what they were."""
+    first = min(damaged)
+    remedy = f"Delete the directory {directory / first}, and the run is made again."
+    if len(damaged) > 1:
+        remedy = f"Delete the directories {', '.join(sorted(damaged))} in {directory}, and the runs are made again."
+    return DamagedRunError(f"{damaged[first]}\n{remedy}")
+
+
+def _no_space(outcome: Outcome, failed: Collection[str], directory: Path) -> SpaceError:
+    """The error when there is no room for the files of a run. Notes of runs that `failed` meanwhile are taken away, as
+    they may have failed for this.
+    """
+    for name in failed:
+        _failure_note(directory, name).unlink(missing_ok=True)
+    reason = outcome.failure.reason.strip() if outcome.failure else ""
+    return SpaceError(
+        f"run {directory / outcome.task.name}: {reason}\nNo more runs are tried, and the finished ones are kept. Make "
+        "space and start again."
+    )
 
 
 def _settle(outcome: Outcome, directory: Path) -> dict[str, Failure]:
     """Put a finished run in its place, or write down why it failed; gives the failure."""
     task, failure = outcome.task, outcome.failure
-    note = _failure_note(directory, task)
+    note = _failure_note(directory, task.name)
     if outcome.directory is None:
         failure = failure or Failure("no reason was given")
         if failure.lasting:
@@ -163,19 +207,19 @@ def _settle(outcome: Outcome, directory: Path) -> dict[str, Failure]:
     return {}
 
 
-def _failure_note(directory: Path, task: Task) -> Path:
-    return directory / f"{task.name}.failed.json"
+def _failure_note(directory: Path, name: str) -> Path:
+    return directory / f"{name}.failed.json"
 
 
 def _known_failures(tasks: Sequence[Task], directory: Path) -> dict[str, Failure]:
     """Runs that failed before in just this way: they would fail again, so they are not repeated."""
     known = {}
     for task in tasks:
-        note = _failure_note(directory, task)
+        note = _failure_note(directory, task.name)
         if note.is_file():
             # a note that cannot be read costs one more try of its run
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                record = json.loads(note.read_text())
+            with contextlib.suppress(InputError, KeyError):
+                record = read_json(note)
                 if record["fingerprint"] == fingerprint(task):
                     known[task.name] = Failure(str(record["error"]), input=bool(record.get("input", False)))
     return known
@@ -198,7 +242,7 @@ def _hopeless(failures: dict[str, Failure], directory: Path, total: int) -> Sbit
     wrong is not of these runs, so that they are to be tried again, too.
     """
     for name in failures:
-        (directory / f"{name}.failed.json").unlink(missing_ok=True)
+        _failure_note(directory, name).unlink(missing_ok=True)
     first = min(failures)
     words = (
         f"run {directory / first} failed: {failures[first].reason.strip()}\n"
@@ -227,11 +271,7 @@ def _sweep(directory: Path) -> None:
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Keep other campaigns out, and what is half-made: after a kill, or when a campaign ends with runs under way."""
-    with (directory / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"another sbitune is making runs in {directory}; wait for it or stop it") from error
+    with locked(directory / ".lock", f"another sbitune is making runs in {directory}; wait for it or stop it"):
         _sweep(directory)
         try:
             yield

@@ -3,14 +3,13 @@
 import os
 import re
 import shlex
-import signal
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.files import read_text, write_text
+from sbitune.data.errors import InputError
+from sbitune.data.files import read_text, write_bytes, write_text
+from sbitune.generators.commandlog import fault_of, run_shell, tail_of
 from sbitune.generators.config import CommandConfig, Place, spell_key
 from sbitune.generators.templates import BUILT_IN, RUN_NUMBER, Piece, Rule, fill, rule_of, split
 
@@ -172,37 +171,19 @@ def _open_quote(text: str) -> str:
 
 
 def run_command(config: CommandConfig, directory: Path, values: Mapping[str, object], card: Path) -> Path:
-    """Run the command in `directory` and give the YODA file it left.
+    """Run the command in `directory` and give the YODA file it left, as a plain file.
 
     What it prints goes to `command.log`; in its environment CARD is the card's directory. Raises `ComputationError`
-    with the end of the log if it fails or leaves no file.
+    with the end of the log if it fails or leaves no file, and `SpaceError` if it fails where there is no room left.
     """
     own = [name for name in values if name not in BUILT_IN]
     for template in read_templates(config, own, card):
         template.write(directory, values)
     log = directory / "command.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", fill_command(config.command, values, str(card))],
-            cwd=directory,
-            env=os.environ | {"CARD": str(card)},
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            code = process.wait()
-        except BaseException:
-            os.kill(process.pid, signal.SIGKILL)
-            raise
-    if code != 0:
-        raise ComputationError(f"the command ended with exit code {code}; it printed: {_tail(log)}")
+    run_shell(fill_command(config.command, values, str(card)), log, os.environ | {"CARD": str(card)})
     output = directory / config.output
     if not output.is_file():
-        raise ComputationError(f"the command left no file {config.output}; it printed: {_tail(log)}")
+        raise fault_of(directory, f"the command left no file {config.output}; it printed: {tail_of(log)}")
+    if output.is_symlink():  # what a run is made of lies in its own directory
+        write_bytes(output, output.read_bytes())
     return output
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return " | ".join(lines[-5:]) or "nothing"

@@ -26,6 +26,7 @@ class Failure(NamedTuple):
     reason: str
     lasting: bool = True  #: whether the run would fail again; a run that was killed might not
     input: bool = False  #: whether what the user gave is wrong (`InputError`), not the computation
+    space: bool = False  #: whether there was no room for its files, which says nothing of the run
 
 
 class Outcome(NamedTuple):
@@ -71,7 +72,8 @@ class Worker:
         if answer.get("done"):
             return None
         reason = str(answer.get("trace") or answer.get("error") or "no reason was given")
-        return Failure(reason, input=answer.get("exit_code") == InputError.exit_code)
+        full = bool(answer.get("space"))
+        return Failure(reason, lasting=not full, input=answer.get("exit_code") == InputError.exit_code, space=full)
 
     def kill(self) -> None:
         """Kill the process and everything it started."""

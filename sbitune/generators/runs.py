@@ -1,6 +1,5 @@
 """One run of a generator at one point: what is asked for, and making it."""
 
-import json
 import resource
 import time
 from pathlib import Path
@@ -11,13 +10,14 @@ import numpy as np
 
 from sbitune.data import yoda
 from sbitune.data.arrays import write_arrays
-from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.files import hash_bytes, write_text
+from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
 from sbitune.data.paths import is_final
-from sbitune.data.professor import PARTS, RECORD
+from sbitune.data.runfiles import PARAMETERS, PARTS, write_run_record
 from sbitune.generators.command import read_templates, run_command
+from sbitune.generators.commandlog import fault_of
 from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
 from sbitune.generators.printed import pythia_version
 from sbitune.generators.sources import hash_observables
@@ -69,7 +69,8 @@ def fingerprint(task: Task) -> str:
 def execute(task: Task, directory: Path) -> None:
     """Make the run: leaves `params.dat`, the histograms and `run.json` in `directory`, which must exist.
 
-    Raises `ComputationError` or `InputError` if the generator refuses, fails or leaves something unreadable.
+    Raises `ComputationError` or `InputError` if the generator refuses, fails or leaves something unreadable, and
+    `SpaceError` if there is no room for what it makes.
     """
     started = _cpu_seconds()
     generator = task.generator
@@ -80,7 +81,7 @@ def execute(task: Task, directory: Path) -> None:
         if isinstance(generator, PythiaConfig)
         else _execute_command(generator, task, directory)
     )
-    write_values(directory / "params.dat", task.values)
+    write_values(directory / PARAMETERS, task.values)
     record |= {
         "format": FORMAT,
         "run": task.name,
@@ -89,7 +90,7 @@ def execute(task: Task, directory: Path) -> None:
         "cpu_seconds": round(_cpu_seconds() - started, 3),
         "parameters": task.values,
     }
-    write_text(directory / RECORD, json.dumps(record, indent=1) + "\n")
+    write_run_record(directory, record)
 
 
 def try_start(task: Task) -> None:
@@ -221,5 +222,5 @@ def _execute_command(config: CommandConfig, task: Task, directory: Path) -> dict
     try:
         yoda.read(output)
     except InputError as error:
-        raise ComputationError(f"the command's output cannot be read: {error}") from error
+        raise fault_of(directory, f"the command's output cannot be read: {error}") from error
     return {"events": task.events, "output": config.output}

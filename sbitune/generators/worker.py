@@ -18,6 +18,7 @@ from typing import TextIO
 import msgspec
 
 from sbitune.data.errors import SbituneError
+from sbitune.data.space import lack_of_space
 from sbitune.generators.runs import Task, execute, probe, try_start
 
 
@@ -52,8 +53,11 @@ def _serve(request: dict[str, object]) -> dict[str, object]:
         else:
             execute(task, Path(str(request["directory"])))
     except SbituneError as error:
-        return {"error": str(error), "exit_code": error.exit_code}
+        return {"error": str(error), "exit_code": error.exit_code, "space": lack_of_space(error) is not None}
     except Exception as error:  # a fault of ours must reach the user with its place, not end as a silent worker
+        lack = lack_of_space(error)
+        if lack is not None:
+            return {"error": f"{request['directory']}: {lack}", "exit_code": 1, "space": True}
         return {"error": f"{type(error).__name__}: {error}", "exit_code": 1, "trace": traceback.format_exc()}
     return {"done": True}
 

@@ -1,18 +1,16 @@
 """What was found in the input of a tune: noted where the scan is made, completed where it is fitted."""
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
 from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding, examine, settle
-from sbitune.data.files import write_text
 from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.problem import Measured
 from sbitune.tuning.card import LoadedCard, check_limits
 from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.envelopes import find_envelopes
+from sbitune.tuning.stages import read_scan_note
 
 #: kind of a finding: runs, bins or parameters that a reader left out
 LEFT_OUT = "left out of the scan"
@@ -47,9 +45,9 @@ class Noting(Reporter):
         self.reporter.progress(what, done, total, failed)
 
 
-def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
-    """Examine the scan of a card, put right what can be, and note what was found in `work/findings.json`; with that,
-    what the reporter saw left out before.
+def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> tuple[Scan, tuple[Finding, ...]]:
+    """Examine the scan of a card and put right what can be; gives it, and what was found, with what the reporter saw
+    left out before.
 
     Raises:
         InputError: for collinear parameters, one of the card's parameters that does not vary, too few runs, or limits
@@ -73,8 +71,7 @@ def settle_scan(loaded: LoadedCard, scan: Scan, reporter: Noting) -> Scan:
     if loaded.card.reference:  # else nothing is fitted, and perhaps nothing learnt
         check_enough_runs(loaded.learnt, len(settled.runs), len(settled.parameters), place, more)
     check_limits(loaded, {p.name: (p.low, p.high) for p in settled.parameters})
-    write_text(_file(loaded), json.dumps([finding._asdict() for finding in found], indent=1) + "\n")
-    return settled
+    return settled, found
 
 
 def scan_findings(loaded: LoadedCard, scan: Scan) -> tuple[Finding, ...]:
@@ -84,14 +81,8 @@ def scan_findings(loaded: LoadedCard, scan: Scan) -> tuple[Finding, ...]:
     """
     if loaded.stored is not None:
         return ()
-    path = _file(loaded)
-    if not path.is_file():
-        return examine(scan)
-    try:
-        rows = [Finding(**row) for row in json.loads(path.read_text())]
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `sbitune scan {loaded.path}` again") from error
-    return tuple(row._replace(where=tuple(row.where)) for row in rows)
+    note = read_scan_note(loaded)
+    return examine(scan) if note is None else note.findings
 
 
 def fit_findings(scan: Scan, measured: Measured, predicted: bool = False) -> tuple[Finding, ...]:
@@ -122,7 +113,3 @@ def fit_findings(scan: Scan, measured: Measured, predicted: bool = False) -> tup
 def farthest(found: tuple[Finding, ...]) -> str:
     """Where to look first when a fit of data outside the envelope fails; nothing if no bin is far."""
     return "".join(f"; first look at {one.where[0]} errors outside what the runs span" for one in found if one.where)
-
-
-def _file(loaded: LoadedCard) -> Path:
-    return loaded.work / "findings.json"

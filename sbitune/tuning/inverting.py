@@ -6,10 +6,8 @@ from typing import Any
 import jax
 import msgspec
 import numpy as np
-import yaml
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import write_text
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.tuning.inverse.calibration import Calibration
 from sbitune.tuning.inverse.checks import as_noisy, calibrate_on_runs
@@ -22,7 +20,7 @@ from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import made_of, tune_of
 from sbitune.tuning.scanning import need_scan
 from sbitune.tuning.surrogates.choice import train_chosen
-from sbitune.tuning.yamlfile import read_card
+from sbitune.tuning.yamlfile import is_sealed, read_card, write_sealed_yaml
 
 _FILE = "inverse.yaml"
 _HEAD = """# Written by sbitune: the posterior of the inverse model beside the direct fit. Differences are
@@ -110,10 +108,7 @@ def invert(
     on_runs = _calibrate_on_runs(keys[2], fitted, config, holdout, reporter) if holdout else None
     record = _record(fitted, model, summary, seed, on_runs)
     save_inverse(fitted.loaded.work / "inverse.npz", model)
-    lines = yaml.safe_dump(
-        msgspec.to_builtins(record), sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
-    )
-    write_text(fitted.loaded.output(_FILE), _HEAD + lines)
+    write_sealed_yaml(fitted.loaded.output(_FILE), _HEAD, msgspec.to_builtins(record))
     return record
 
 
@@ -153,6 +148,7 @@ def read_inverse(fitted: Fitted) -> InverseRecord | None:
     if not path.is_file():
         return None
     try:
+        is_sealed(path, "inverse model's result")
         record = read_card(path, InverseRecord, "inverse model's result")
     except InputError as error:
         raise InputError(

@@ -1,6 +1,5 @@
 """The whole line, from a card to a tune: each stage is a function, each leaves a file, each resumes."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +9,10 @@ import jax
 import msgspec
 import numpy as np
 
-from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.examination import Finding
-from sbitune.data.files import hash_bytes, replacing, write_text
+from sbitune.data.files import hash_bytes, hash_file, write_bytes, write_text
 from sbitune.data.histograms import Histograms
-from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
@@ -30,9 +27,20 @@ from sbitune.tuning.closure import closure
 from sbitune.tuning.found import LEFT_OUT, farthest, fit_findings, scan_findings
 from sbitune.tuning.judgement import as_before, with_warnings
 from sbitune.tuning.matching import Matched, describe_sources, match
-from sbitune.tuning.record import ResultRecord, ValidationRecord
+from sbitune.tuning.products import (
+    SURROGATE,
+    hash_fit,
+    kept_surrogate,
+    read_fit,
+    read_surrogate_note,
+    training_key,
+    write_fit,
+    write_surrogate_note,
+)
+from sbitune.tuning.record import ObservableRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan, version_of_runs
 from sbitune.tuning.settings import command_file
+from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
 from sbitune.tuning.surrogates.choice import Choice, train_chosen
 from sbitune.tuning.surrogates.description import describe, describe_choice
@@ -43,8 +51,6 @@ from sbitune.tuning.validation import POINTS, agreement, compare, merged_file, n
 
 #: so many held-out runs are fitted as data after a training, at most
 _CLOSURE_RUNS = 24
-#: what `fit.npz` holds: of the measured bins
-_FIT = {"errors": ArraySpec(("n_bins",), low=0), "weights": ArraySpec(("n_bins",), low=0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,28 +92,30 @@ def surrogate_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) 
         return train_stage(loaded, scan, reporter)
     surrogate = surrogate_of(loaded)
     about = describe(surrogate) | {"file": loaded.stored.name}
-    made_of = hash_bytes(loaded.stored.read_bytes())
-    write_text(loaded.work / "surrogate.json", json.dumps({"made_of": made_of, "about": about}) + "\n")
+    with writing(loaded):
+        write_surrogate_note(loaded, {"file": hash_file(loaded.stored)}, loaded.stored, about)
     return surrogate
 
 
 def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Trained:
-    """Train the card's surrogate, or read it if it was trained on this scan with this configuration."""
-    path = loaded.work / "surrogate.npz"
-    note = loaded.work / "surrogate.json"
-    config = msgspec.json.encode([loaded.card.surrogate, loaded.card.fit.seed])
-    fixed = repr(sorted(loaded.card.fit.fixed)).encode()  # closure fits the others
-    wanted = hash_bytes(_bytes_of(scan), repr(scan.parameters).encode(), config, fixed)
-    if path.is_file() and note.is_file() and json.loads(note.read_text()).get("made_of") == wanted:
-        return load_surrogate(path)
+    """Train the card's surrogate, or read it if it was trained on this scan, with this configuration and code.
+
+    What was trained before and cannot be used is trained again, and the reporter is told why.
+    """
+    wanted = training_key(loaded, scan)
+    kept, why = kept_surrogate(loaded, wanted)
+    if kept is not None:
+        return kept
+    if why:
+        reporter.say(f"the surrogate is trained again: {why}")
     reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
-    key = jax.random.key(loaded.card.fit.seed)
-    surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter, judged=True)
-    note.unlink(missing_ok=True)
-    with replacing(path) as temporary:
-        save_surrogate(temporary, surrogate, scan.runs)
-    about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, loaded.card.fit.fixed, reporter)
-    write_text(note, json.dumps({"made_of": wanted, "about": about}) + "\n")
+    with writing(loaded):
+        key = jax.random.key(loaded.card.fit.seed)
+        surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter, judged=True)
+        about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, loaded.card.fit.fixed, reporter)
+        path = loaded.work / SURROGATE
+        save_surrogate(path, surrogate, scan.runs)
+        write_surrogate_note(loaded, wanted, path, about)
     return surrogate
 
 
@@ -136,7 +144,13 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
 
     Raises:
         ComputationError: if it did not; nothing is written then, and results of a fit before are taken away.
+        InputError: if what was noted of the surrogate is missing or damaged, or another sbitune is at work on the card.
     """
+    with writing(loaded):
+        return _fit(loaded, scan, surrogate, reporter)
+
+
+def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporter) -> Fitted:
     card = loaded.card
     reference = reference_of(loaded)
     matched = _match(loaded, scan, reference, surrogate)
@@ -155,19 +169,20 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         _remove(loaded, "result.yaml", "tune.cmnd", "validation.yoda", "report.html")
         raise ComputationError(f"{error}{farthest(outside)}") from error
     tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
-    found = scan_findings(loaded, scan)
-    record = _record(loaded, scan, surrogate, reference, matched, tune, found)
+    found, used = scan_findings(loaded, scan), answer.problem.measured
+    note = read_surrogate_note(loaded)
+    hashes = {"surrogate": note.surrogate, "fit": hash_fit(used)}
+    record = _record(loaded, scan, note.about, reference, matched, tune, found, hashes)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
     record = records.with_sources(record, matched.sources)
     record = with_warnings(records.with_findings(record, (*found, *outside)))
-    before = _record_before(loaded)
+    before = _record_before(loaded, reporter)
     if before is not None and (before.parameters, before.provenance) == (record.parameters, record.provenance):
         record = as_before(record, before)
     else:
         _remove(loaded, "validation.yoda", "report.html")
+    write_fit(loaded, used)  # first: a result is not there before all that belongs to it
     _write(loaded, record)
-    used = answer.problem.measured
-    write_arrays(loaded.work / "fit.npz", {"errors": used.errors, "weights": used.weights})
     reporter.say(str(tune))
     return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
 
@@ -188,11 +203,15 @@ def _match(loaded: LoadedCard, scan: Scan, reference: Reference, surrogate: Surr
     return matched
 
 
-def _record_before(loaded: LoadedCard) -> ResultRecord | None:
-    """The result that is there, if it can be read."""
+def _record_before(loaded: LoadedCard, reporter: Reporter) -> ResultRecord | None:
+    """The result that is there, if it can be read; the reporter is told if it cannot."""
+    path = loaded.output("result.yaml")
+    if not path.exists():
+        return None
     try:
-        return records.read_record(loaded.output("result.yaml"))
-    except InputError:
+        return records.read_record(path)
+    except InputError as error:
+        reporter.say(f"made again: {error}")
         return None
 
 
@@ -206,28 +225,31 @@ def _remove(loaded: LoadedCard, *names: str) -> None:
 def _record(
     loaded: LoadedCard,
     scan: Scan,
-    surrogate: Surrogate,
+    about: dict[str, Any],
     reference: Reference,
     matched: Matched,
     tune: Tune,
     found: Sequence[Finding],
+    hashes: dict[str, str],
 ) -> ResultRecord:
     card = loaded.card
-    data = np.concatenate([reference.values, reference.errors])
     origin = records.provenance(
-        loaded.path.read_bytes(), data.tobytes(), _bytes_of(scan), {"scan": card.scan.seed, "fit": card.fit.seed}
+        loaded.path.read_bytes(),
+        _data_of(reference),
+        _bytes_of(scan),
+        {"scan": card.scan.seed, "fit": card.fit.seed},
     )
+    origin |= hashes
     origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
     excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
     for finding in found:
         if finding.kind == LEFT_OUT:
             excluded += [{"bin": name, "reason": "left out when the scan was read"} for name in finding.where]
-    return records.make_record(tune, card.title, excluded, _about(loaded), origin, card.fit.limits)
+    return records.make_record(tune, card.title, excluded, about, origin, card.fit.limits)
 
 
-def _about(loaded: LoadedCard) -> dict[str, Any]:
-    """What `surrogate_stage` noted of the surrogate."""
-    return json.loads((loaded.work / "surrogate.json").read_text())["about"]
+def _data_of(reference: Reference) -> bytes:
+    return np.concatenate([reference.values, reference.errors]).tobytes()
 
 
 def _write(loaded: LoadedCard, record: ResultRecord) -> None:
@@ -243,16 +265,17 @@ def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
     points = {"tuned": fitted.theta}
     if fitted.default is not None:
         points["default"] = fitted.default
-    files = run_points(loaded, list(fitted.record.parameters), points, reporter)
-    with replacing(loaded.output("validation.yoda")) as temporary:
-        temporary.write_bytes(files["tuned"].read_bytes())
-    runs = {name: read_on(path, measured.bins) for name, path in files.items()}
-    record = _with_validation(fitted, runs)
-    records.write_record(loaded.output("result.yaml"), record)
-    return replace(fitted, record=record)
+    with writing(loaded):
+        files = run_points(loaded, list(fitted.record.parameters), points, reporter)
+        write_bytes(loaded.output("validation.yoda"), files["tuned"].read_bytes())
+        runs = {name: read_on(path, measured.bins) for name, path in files.items()}
+        hashes = {name: hash_file(path) for name, path in files.items()}
+        observables, summary = _compared(fitted, runs)
+        summary = msgspec.structs.replace(summary, files=hashes)
+        return _rewrite(fitted, observables=observables, validation=summary)
 
 
-def _with_validation(fitted: Fitted, runs: dict[str, Histograms]) -> ResultRecord:
+def _compared(fitted: Fitted, runs: dict[str, Histograms]) -> tuple[list[ObservableRecord], ValidationRecord]:
     measured, run = fitted.measured, runs["tuned"]
     matched, noises = fitted.matched, {name: noise_of(h, fitted.matched.scaling) for name, h in runs.items()}
     compared = {name: agreement(h, noises[name], measured, matched.correlation) for name, h in runs.items()}
@@ -284,7 +307,7 @@ def _with_validation(fitted: Fitted, runs: dict[str, Histograms]) -> ResultRecor
         surrogate_chi2=foretold.chi2,
         surrogate_p=foretold.p,
     )
-    return with_warnings(msgspec.structs.replace(fitted.record, observables=observables, validation=summary))
+    return observables, summary
 
 
 def keep_coverage(fitted: Fitted, found: Coverage) -> Fitted:
@@ -303,44 +326,78 @@ def keep_closure(fitted: Fitted, found: Coverage) -> Fitted:
 
 
 def _rewrite(fitted: Fitted, **parts: Any) -> Fitted:
-    """Put what was found out since the fit into `result.yaml`, and what it says of the tune."""
-    record = with_warnings(msgspec.structs.replace(fitted.record, **parts))
-    records.write_record(fitted.loaded.output("result.yaml"), record)
+    """Put what was found out since the fit into `result.yaml`, and what it says of the tune.
+
+    Raises `InputError` if that holds another fit by now.
+    """
+    path = fitted.loaded.output("result.yaml")
+    with writing(fitted.loaded):
+        now = records.read_record(path)
+        if (now.parameters, now.provenance) != (fitted.record.parameters, fitted.record.provenance):
+            raise InputError(f"{path}: it was fitted again meanwhile; what was found out of the fit before is not kept")
+        record = with_warnings(msgspec.structs.replace(now, **parts))
+        records.write_record(path, record)
     return replace(fitted, record=record)
 
 
 def read_fitted(loaded: LoadedCard) -> Fitted:
-    """Read what the fit stage left. Raises `InputError` naming the command that makes what is missing."""
+    """Read what the fit stage left.
+
+    Raises `InputError` naming the command that makes what is missing, damaged, or not of this fit.
+    """
     scan = stored_scan(loaded)
     record = records.read_record(loaded.output("result.yaml"))
-    if record.provenance["card"] != hash_bytes(loaded.path.read_bytes()):
-        raise InputError(f"{loaded.path}: the card has changed since the fit; run `sbitune fit {loaded.path}` again")
+    again = f"run `sbitune fit {loaded.path}` again"
+    made = record.provenance
     reference = reference_of(loaded)
-    surrogate = _read_surrogate(loaded)
+    for what, now in (
+        ("card", loaded.path.read_bytes()),
+        ("reference", _data_of(reference)),
+        *([("scan", _bytes_of(scan))] if loaded.stored is None else []),
+    ):
+        if made.get(what) != hash_bytes(now):
+            raise InputError(f"{loaded.path}: the {what} has changed since the fit; {again}")
+    surrogate = _read_surrogate(loaded, made.get("surrogate"), again)
     matched = _match(loaded, scan, reference, surrogate)
-    taught = loaded.work / "fit.npz"
-    if not taught.is_file():
-        raise InputError(f"{taught}: not made yet; run `sbitune fit {loaded.directory}` first")
-    sizes = {"n_bins": len(matched.measured.bins)}
-    arrays = check_arrays(str(taught), read_arrays(taught, "file of a fit"), _FIT, sizes)
-    used = replace(matched.measured, **arrays)  # errors and weights as the fit found them
+    used = read_fit(loaded, matched.measured, made.get("fit"))  # errors and weights as the fit found them
     return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
 
 
-def _read_surrogate(loaded: LoadedCard) -> Surrogate:
-    """The surrogate that `train_stage` left, or that of a file."""
-    if loaded.stored is not None:
-        return surrogate_of(loaded)
-    path = loaded.work / "surrogate.npz"
+def _read_surrogate(loaded: LoadedCard, made: object, again: str) -> Surrogate:
+    """The surrogate that `surrogate_stage` left or read, if it is the one of the fit; of a fit of an older sbitune that
+    is not known: its hash `made` is None.
+    """
+    path = loaded.stored or loaded.work / SURROGATE
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune train {loaded.directory}` first")
-    return load_surrogate(path)
+    if made is not None and hash_file(path) != made:
+        raise InputError(f"{path}: not the surrogate that the fit was made with; {again}")
+    if loaded.stored is not None:
+        return surrogate_of(loaded)
+    try:
+        return load_surrogate(path)
+    except InputError as error:
+        raise InputError(f"{error}; {again}") from error
 
 
-def validation_files(loaded: LoadedCard) -> dict[str, Path]:
-    """The merged validation runs that there are."""
-    files = {name: merged_file(loaded, name) for name in POINTS}
-    return {name: path for name, path in files.items() if path.is_file()}
+def validation_files(fitted: Fitted) -> dict[str, Path]:
+    """The merged validation runs of a fit.
+
+    Raises `InputError` if they are missing, or not those that the result compares with the data.
+    """
+    loaded, validation = fitted.loaded, fitted.record.validation
+    if validation is None:
+        return {}
+    if not validation.files:  # of an older sbitune
+        files = {name: merged_file(loaded, name) for name in POINTS}
+        return {name: path for name, path in files.items() if path.is_file()}
+    for name, made in validation.files.items():
+        path = merged_file(loaded, name)
+        if not path.is_file() or hash_file(path) != made:
+            raise InputError(
+                f"{path}: missing, or not what the validation made; run `sbitune validate {loaded.path}` again"
+            )
+    return {name: merged_file(loaded, name) for name in validation.files}
 
 
 def tune(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:

@@ -8,18 +8,18 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import yaml
 
 from sbitune import __version__
 from sbitune.data.error_sources import Decision
 from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding
-from sbitune.data.files import hash_bytes, write_text
+from sbitune.data.files import hash_bytes
 from sbitune.data.scan import Parameter
 from sbitune.fitting.results import Minimum, ObservableChi2, Start, Tune
-from sbitune.tuning.yamlfile import read_card
+from sbitune.tuning.yamlfile import is_sealed, read_card, write_sealed_yaml
 
-FORMAT = 1
+#: files of format 1, of an older sbitune, have no hash of their own lines
+FORMAT, _WITHOUT_HASH = 2, 1
 _HEAD = """# Written by sbitune; the card beside it says how to make it again.
 # chi2: at the minimum, with the card's weights squared; chi2_unit: with all weights 1. Errors are those of data and
 # surrogate, propagated; scaled_error: times sqrt(chi2_unit / ndf). minima: where every start of the minimiser ended,
@@ -86,6 +86,8 @@ class ValidationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The same with the covariance of both, summed over the bins."""
     surrogate_p: float
     """How often surrogate_chi2 is higher by chance."""
+    files: dict[str, str] = {}
+    """Hashes of the merged runs in work/validation."""
 
 
 class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -262,9 +264,7 @@ def _start(minimum: dict[str, Any]) -> Start:
 
 def write_record(path: Path, record: ResultRecord) -> None:
     """Write `result.yaml`."""
-    content = msgspec.to_builtins(record, enc_hook=_number)
-    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
-    write_text(path, _HEAD + text)
+    write_sealed_yaml(path, _HEAD, msgspec.to_builtins(record, enc_hook=_number))
 
 
 def _number(value: object) -> object:
@@ -274,12 +274,19 @@ def _number(value: object) -> object:
 
 
 def read_record(path: Path) -> ResultRecord:
-    """Read `result.yaml`. Raises `InputError` if it is not there or of another format."""
+    """Read `result.yaml`. Raises `InputError` if it is not there, of another format, or not what was written."""
+    again = f"run `sbitune fit {path.parent}`"
     if not path.is_file():
-        raise InputError(f"{path}: not made yet; run `sbitune fit {path.parent}` first")
-    record = read_card(path, ResultRecord, "result")
-    if record.format != FORMAT:
-        raise InputError(f"{path}: format {record.format}; this sbitune reads format {FORMAT}; fit again")
+        raise InputError(f"{path}: not made yet; {again} first")
+    try:
+        sealed = is_sealed(path, "result")
+        record = read_card(path, ResultRecord, "result")
+    except InputError as error:
+        raise InputError(f"{error}; {again} again") from error
+    if record.format not in (FORMAT, _WITHOUT_HASH):
+        raise InputError(f"{path}: format {record.format}; this sbitune reads format {FORMAT}; {again} again")
+    if record.format == FORMAT and not sealed:
+        raise InputError(f"{path}: the result is not whole, its last line is missing; {again} again")
     return record
 
 

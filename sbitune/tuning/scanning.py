@@ -1,7 +1,6 @@
 """From a card to a scan: the points, the runs, and their histograms in one array."""
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,9 +14,10 @@ from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.formats import HDF5, layout_of
 from sbitune.data.names import nearest, shorten
-from sbitune.data.professor import RECORD, Reading, collect, read_runs
+from sbitune.data.professor import Reading, collect, read_runs
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.runfiles import RECORD, read_run_record
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import weights_of
 from sbitune.generators.campaign import Means, run_campaign
@@ -31,6 +31,7 @@ from sbitune.tuning.checking import check_scan, extra_points, naming, undone_set
 from sbitune.tuning.coverage import check_measured
 from sbitune.tuning.effects import check_effects
 from sbitune.tuning.found import Noting, settle_scan
+from sbitune.tuning.stages import SCAN, StaleError, check_scan_note, write_scan_note, writing
 
 
 def design(loaded: LoadedCard) -> np.ndarray:
@@ -103,6 +104,11 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
     tasks = tasks_at(loaded, list(card.parameters), points, list(run_names(len(points))), card.scan.events)
     how = means(card)._replace(place=loaded.place("generator", "settings"))
     made = run_campaign(tasks, loaded.work / "scan", how, partial(reporter.progress, "runs"))
+    if made.unchecked:
+        reporter.say(
+            f"{made.unchecked} runs were made by an older sbitune, which kept no hashes of their files: that they are "
+            "what they were could not be checked; from now on it is"
+        )
     for name, reason in made.failures.items():
         reporter.say(f"left out: run {name} failed: {reason}")
     return _settled(loaded, _collect(loaded, made.runs, parameters, reporter), reference, reporter)
@@ -121,8 +127,10 @@ def _settled(loaded: LoadedCard, scan: Scan, reference: Reference | None, report
     """The scan as it is kept: examined, and compared with the measured bins."""
     if reference is not None:
         check_measured(loaded, scan.bins, reference.bins)
-    scan = settle_scan(loaded, scan, reporter)
-    scan.save(loaded.work / "scan.npz")
+    scan, found = settle_scan(loaded, scan, reporter)
+    with writing(loaded):
+        scan.save(loaded.work / SCAN)
+        write_scan_note(loaded, found)
     return scan
 
 
@@ -192,8 +200,8 @@ def stored_scan(loaded: LoadedCard) -> Scan:
     """Read the scan that `make_scan` left. Of a card whose surrogate is that of a file, this at some points.
 
     Raises:
-        InputError: if it is not there, the card's parameters are not those it was made with, or it does not allow the
-            card's limits and fixed values of the fit.
+        StaleError: if it is damaged, or not what the card asks for by now.
+        InputError: if it is not there, or does not allow the card's limits and fixed values of the fit.
     """
     if loaded.stored is not None:
         from sbitune.tuning.stored import as_scan, surrogate_of  # brings JAX, without which a scan starts faster
@@ -201,22 +209,35 @@ def stored_scan(loaded: LoadedCard) -> Scan:
         scan = as_scan(surrogate_of(loaded))
         check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
         return scan
-    path = loaded.work / "scan.npz"
+    path, again = loaded.work / SCAN, f"run `sbitune scan {loaded.path}` again"
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune scan {loaded.path}` first")
-    scan = Scan.load(path)
+    try:
+        scan = Scan.load(path)
+    except InputError as error:
+        raise StaleError(f"{error}; {again}") from error
     card = {name: (p.low, p.high) for name, p in loaded.card.parameters.items()}
     made = [(p.name, (p.low, p.high)) for p in scan.parameters]
     partly = loaded.card.scan.directory is not None and set(card.items()) <= set(made) and len(card) < len(made)
     if card and not partly and list(card.items()) != made:
-        raise InputError(f"{path}: the card's parameters have changed; run `sbitune scan {loaded.path}` again")
+        raise StaleError(f"{path}: the card's parameters have changed; {again}")
+    check_scan_note(loaded)
     check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
     return scan
 
 
 def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
-    """The scan of `stored_scan`; one that the card names is read first if it was not yet. Raises as both do."""
-    return make_scan(loaded, reporter, own_analyses=False) if loaded.unread else stored_scan(loaded)
+    """The scan of `stored_scan`; one that the card names is read first if it was not yet. If what was read is damaged
+    or stale it is read again, and the reporter is told why. Raises as `make_scan` and `stored_scan` do.
+    """
+    if not loaded.unread:
+        try:
+            return stored_scan(loaded)
+        except StaleError as error:
+            if loaded.card.scan.directory is None:
+                raise
+            reporter.say(f"the scan is read again: {error}")
+    return make_scan(loaded, reporter, own_analyses=False)
 
 
 def scan_with_runs(loaded: LoadedCard) -> Scan:
@@ -246,8 +267,8 @@ def timing(directory: Path, runs: Sequence[str]) -> dict[str, float]:
     `timed` counts the events that the latter two are of: all but the first batch of a run.
     """
     sums = {"events": 0.0, "cpu_seconds": 0.0, "generation": 0.0, "analysis": 0.0, "timed": 0.0}
-    for record in (directory / run / RECORD for run in runs):
-        content = json.loads(record.read_text())
+    for run in runs:
+        content = read_run_record(directory / run).content
         sums["events"] += content["events"]
         sums["cpu_seconds"] += content["cpu_seconds"]
         for part, seconds in content.get("seconds", {}).items():
@@ -258,8 +279,8 @@ def timing(directory: Path, runs: Sequence[str]) -> dict[str, float]:
 def version_of_runs(loaded: LoadedCard) -> str | None:
     """The version of Pythia that made the runs of a card; None if there is no run that tells."""
     for record in sorted((loaded.work / "scan").glob(f"*/{RECORD}"))[:1]:
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            found = json.loads(record.read_text()).get("pythia")
+        with contextlib.suppress(InputError):
+            found = read_run_record(record.parent).content.get("pythia")
             return None if found is None else str(found)
     return None
 

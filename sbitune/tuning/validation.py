@@ -18,11 +18,12 @@ from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.runfiles import RECORD
 from sbitune.fitting.objective import invert, residual_terms
 from sbitune.fitting.problem import Measured, noise_covariance
 from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.config import PythiaConfig
-from sbitune.generators.runs import HISTOGRAMS, RECORD, Task, fingerprint
+from sbitune.generators.runs import HISTOGRAMS, Task, fingerprint
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.scanning import means, tasks_at
 

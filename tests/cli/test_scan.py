@@ -94,7 +94,7 @@ def test_a_parameter_that_changes_no_event_is_refused_before_the_first_run(tmp_p
         assert json.loads(found.stdout)["runs"] == 1
         assert ("parameters tried: " in found.stderr) == tried
         assert "Tune:ee = 3 is undone by Tune:pp = 14 (" in found.stderr
-    (finding, *_) = json.loads((tmp_path / "work/findings.json").read_text())
+    (finding, *_) = json.loads((tmp_path / "work/findings.json").read_text())["findings"]
     assert finding["kind"] == "settings undone by later ones"
 
 

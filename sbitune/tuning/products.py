@@ -1,0 +1,156 @@
+"""What training and fit leave in `work/`: under keys of what made it, told from what is damaged or of another fit."""
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+import sbitune
+from sbitune.data.arrays import read_arrays, write_arrays
+from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes, hash_file, hash_files
+from sbitune.data.layout import ArraySpec, check_arrays
+from sbitune.data.scan import Scan
+from sbitune.data.sealed import DamagedError, read_sealed, write_sealed
+from sbitune.fitting.problem import Measured
+from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.surrogates.storage import FORMAT_VERSION, load_surrogate
+from sbitune.tuning.surrogates.training import Trained
+
+SURROGATE = "surrogate.npz"
+NOTE = "surrogate.json"
+FIT = "fit.npz"
+_FIT_ARRAYS = {"errors": ArraySpec(("n_bins",), low=0.0), "weights": ArraySpec(("n_bins",), low=0.0)}
+#: packages whose code a trained surrogate depends on
+_TRAINING = ("tuning/surrogates", "learning")
+#: what parts of a key are called in messages
+_WORDS = {
+    "scan": "the scan",
+    "options": "the card's `surrogate`, `fit.seed` or `fit.fixed`",
+    "code": "the version of sbitune",
+    "format": "the format of the file",
+}
+
+
+class SurrogateNote(NamedTuple):
+    """`work/surrogate.json`."""
+
+    made_of: dict[str, str]  #: key of what made the surrogate
+    surrogate: str  #: hash of the surrogate's file
+    about: dict[str, Any]  #: what is known of it: kind, choice, closure
+
+
+def training_key(loaded: LoadedCard, scan: Scan) -> dict[str, str]:
+    """Hashes of all that a surrogate is made of: every number of the scan, every option that changes what is learnt or
+    noted of it, the code that learns, and the format of the file.
+    """
+    fit = loaded.card.fit
+    options = [loaded.card.surrogate, fit.seed, sorted(fit.fixed.items())]  # closure fits what is not fixed
+    return {
+        "scan": hash_scan(scan),
+        "options": hash_bytes(msgspec.json.encode(options)),
+        "code": _hash_training(),
+        "format": str(FORMAT_VERSION),
+    }
+
+
+def hash_scan(scan: Scan) -> str:
+    """Hash of everything in a scan, the same before it is written and after it is read."""
+    parts = []
+    for name, value in vars(scan).items():
+        if name in ("copies", "known_copies"):
+            continue
+        arrays = value.to_arrays() if isinstance(value, Bins) else {"": value}
+        for part, array in arrays.items():
+            parts += [f"{name}/{part}".encode(), _bytes_of(array)]
+    copies = [{name: array.tolist() for name, array in vars(block).items()} for block in scan.copies]
+    return hash_bytes(*parts, repr(copies).encode())
+
+
+def _bytes_of(value: Any) -> bytes:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+    return repr(value).encode()
+
+
+@cache
+def _hash_training() -> str:
+    root = Path(sbitune.__file__).parent
+    return hash_bytes(
+        sbitune.__version__.encode(),
+        *(hash_files(sorted((root / package).glob("*.py"))).encode() for package in _TRAINING),
+    )
+
+
+def write_surrogate_note(loaded: LoadedCard, made_of: Mapping[str, str], path: Path, about: Mapping[str, Any]) -> None:
+    """Write down what the surrogate at `path` was made of, and what is known of it."""
+    write_sealed(loaded.work / NOTE, {"made_of": dict(made_of), "surrogate": hash_file(path), "about": dict(about)})
+
+
+def read_surrogate_note(loaded: LoadedCard) -> SurrogateNote:
+    """Read `work/surrogate.json`. Raises `DamagedError` if it is not what this sbitune wrote."""
+    content = read_sealed(loaded.work / NOTE, "note of the surrogate")
+    try:
+        return SurrogateNote(content["made_of"], content["surrogate"], content["about"])
+    except KeyError as error:
+        raise DamagedError(f"{loaded.work / NOTE}: {error} is missing") from error
+
+
+class Kept(NamedTuple):
+    """What was found of a surrogate that was trained before."""
+
+    surrogate: Trained | None
+    why: str = ""  #: why it cannot be used, in words; empty if there was none
+
+
+def kept_surrogate(loaded: LoadedCard, wanted: Mapping[str, str]) -> Kept:
+    """The surrogate in `work/`, if it was made of just what is wanted, and is what was made."""
+    path = loaded.work / SURROGATE
+    if not path.exists() and not (loaded.work / NOTE).exists():
+        return Kept(None)
+    try:
+        note = read_surrogate_note(loaded)
+        if note.made_of == wanted:
+            if hash_file(path, "surrogate") != note.surrogate:
+                return Kept(None, f"{path} is not what was trained")
+            return Kept(load_surrogate(path))
+    except InputError as error:
+        return Kept(None, str(error))
+    changed = [words for key, words in _WORDS.items() if note.made_of.get(key) != wanted[key]]
+    return Kept(None, f"{' and '.join(changed)} changed")
+
+
+def write_fit(loaded: LoadedCard, measured: Measured) -> None:
+    """Keep the errors and weights (n_bins,) that a fit found, as `work/fit.npz`."""
+    write_arrays(loaded.work / FIT, {"errors": measured.errors, "weights": measured.weights})
+
+
+def read_fit(loaded: LoadedCard, measured: Measured, made: object) -> Measured:
+    """The measured bins with the errors and weights that the fit found. `made` is their hash in the result, None if an
+    older sbitune did not note it.
+
+    Raises:
+        InputError: naming the command that makes the file, if it is missing, damaged, or of another fit.
+    """
+    path, again = loaded.work / FIT, f"run `sbitune fit {loaded.path}`"
+    if not path.exists():
+        raise InputError(f"{path}: not made yet; {again} first")
+    n_bins = {"n_bins": len(measured.bins)}
+    try:
+        arrays = check_arrays(str(path), read_arrays(path, "file of a fit"), _FIT_ARRAYS, n_bins)
+    except InputError as error:
+        raise InputError(f"{error}; {again} again") from error
+    used = dataclasses.replace(measured, errors=arrays["errors"], weights=arrays["weights"])
+    if made is not None and hash_fit(used) != made:
+        raise InputError(f"{path}: not of the fit in {loaded.output('result.yaml')}; {again} again")
+    return used
+
+
+def hash_fit(measured: Measured) -> str:
+    """Hash of the errors and weights that a fit found, which its result holds."""
+    return hash_bytes(_bytes_of(np.asarray(measured.errors, float)), _bytes_of(np.asarray(measured.weights, float)))

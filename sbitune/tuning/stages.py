@@ -1,0 +1,132 @@
+"""What every stage of a card shares: one lock, and for the scan a note of what made it, beside what was found in it."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from sbitune.data.errors import InputError
+from sbitune.data.examination import Finding
+from sbitune.data.files import hash_bytes, hash_file
+from sbitune.data.locks import locked
+from sbitune.data.sealed import read_sealed, write_sealed
+from sbitune.generators.config import PythiaConfig
+from sbitune.tuning.card import LoadedCard
+
+SCAN = "scan.npz"
+_NOTE = "findings.json"
+#: what of `scan` decides about the runs, of a scan that is made and of one that exists
+_MADE = ("runs", "events", "seed", "design", "bad_runs", "bad_bins")
+_EXISTING = ("directory", "bad_runs", "bad_bins")
+
+
+class StaleError(InputError):
+    """What a stage left is not what it left, or not what the card asks for now: the stage is to be repeated."""
+
+
+class ScanNote(NamedTuple):
+    """`work/findings.json`."""
+
+    findings: tuple[Finding, ...]  #: what was found in the scan
+    made_of: dict[str, Any] | None = None  #: what the card asked for; None if an older sbitune made the scan
+    scan: str | None = None  #: hash of the scan's file
+
+
+@contextlib.contextmanager
+def writing(loaded: LoadedCard) -> Iterator[None]:
+    """Hold the lock of a card: what its stages leave is of one process.
+
+    Raises `InputError` if another sbitune is at work on the card.
+    """
+    with locked(loaded.work / ".lock", f"another sbitune is at work on {loaded.path}; wait for it or stop it"):
+        yield
+
+
+def write_scan_note(loaded: LoadedCard, found: Sequence[Finding]) -> None:
+    """Write down what was found in the scan that lies in `work/`, and what the card asked for."""
+    content = {
+        "findings": [finding._asdict() for finding in found],
+        "made_of": _asked(loaded),
+        "scan": hash_file(loaded.work / SCAN),
+    }
+    write_sealed(loaded.work / _NOTE, content)
+
+
+def read_scan_note(loaded: LoadedCard) -> ScanNote | None:
+    """What was noted of the scan; None if nothing was. Raises `StaleError` if it cannot be read."""
+    path = loaded.work / _NOTE
+    if not path.exists():
+        return None
+    try:
+        content = _older(path) or read_sealed(path, "findings")
+        found = tuple(Finding(**row)._replace(where=tuple(row["where"])) for row in content["findings"])
+        return ScanNote(found, content.get("made_of"), content.get("scan"))
+    except (InputError, KeyError, TypeError) as error:
+        raise StaleError(f"{path}: cannot be read ({error}); run `sbitune scan {loaded.path}` again") from error
+
+
+def _older(path: Path) -> dict[str, Any] | None:
+    """What an older sbitune noted: the findings alone."""
+    try:
+        rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return {"findings": rows}
+
+
+def check_scan_note(loaded: LoadedCard) -> None:
+    """Compare the scan in `work/` with what was noted of it: that it is the scan that was made, and that the card asks
+    for it. Of a scan of an older sbitune nothing is known.
+
+    Raises `StaleError` naming what has changed.
+    """
+    note = read_scan_note(loaded)
+    path, again = loaded.work / SCAN, f"run `sbitune scan {loaded.path}` again"
+    if note is None or note.made_of is None:
+        return
+    if hash_file(path, "scan") != note.scan:
+        raise StaleError(f"{path}: not the scan that was made; {again}")
+    asked = _asked(loaded)
+    selected, known = asked.pop("observables"), note.made_of.get("observables", {})
+    changed = [key for key, value in asked.items() if note.made_of.get(key) != value]
+    # fewer bins than were read are taken from those that are there
+    if any(not set(selected[part]) <= set(known.get(part, [])) for part in selected):
+        changed.append("observables")
+    if changed:
+        raise StaleError(f"{path}: the card asks for another scan, {' and '.join(changed)} changed; {again}")
+
+
+def _asked(loaded: LoadedCard) -> dict[str, Any]:
+    """All of a card that decides about its scan, by the card's keys."""
+    scan = loaded.card.scan
+    existing = scan.directory is not None
+    asked: dict[str, Any] = {f"scan.{key}": getattr(scan, key) for key in (_EXISTING if existing else _MADE)}
+    if not existing:
+        box = {name: [p.low, p.high, p.bias] for name, p in loaded.card.parameters.items()}
+        extra = [] if scan.extra is None else [_content(loaded.directory / scan.extra)]
+        asked |= {"parameters": box, "scan.extra": hash_bytes(*extra), "generator": _hash_generator(loaded)}
+    rules = loaded.rules()
+    asked["observables"] = {
+        "selected": [_spell(rule) for rule in rules if rule.weight > 0],
+        "taken away": [_spell(rule) for rule in rules if rule.weight == 0],
+    }
+    return asked
+
+
+def _hash_generator(loaded: LoadedCard) -> str:
+    generator = loaded.card.generator
+    files: tuple[str, ...] = ()
+    if generator is not None:
+        files = generator.analysis_files if isinstance(generator, PythiaConfig) else generator.templates
+    return hash_bytes(msgspec.json.encode(generator), *(_content(loaded.directory / name) for name in files))
+
+
+def _content(path: Path) -> bytes:
+    """Content of a file of the card; what is missing has none, and whoever needs it says so."""
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _spell(rule: Any) -> str:
+    return repr((rule.path, rule.by, rule.first, rule.last, rule.exact))
