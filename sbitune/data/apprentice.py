@@ -110,30 +110,41 @@ def write_scan(path: str | Path, scan: Scan) -> None:
 def read_data(path: str | Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Read measured values from Apprentice's JSON, `{"/PATH#n": [value, error], ...}`.
 
-    Returns labels, values (n_bins,) and errors (n_bins,) in the order of the file. Raises `InputError`, with the
-    bin for a number that is not finite or a negative error.
+    Returns labels, values (n_bins,) and errors (n_bins,) in the order of the file. Raises `InputError`, with line and
+    bin for a number that is none or not finite, or a negative error.
     """
+    text = read_text(path, "data file")
     try:
         content = json.loads(
-            read_text(path, "data file"),
-            object_pairs_hook=_distinct,
-            parse_int=finite,
-            parse_float=finite,
-            parse_constant=finite,
+            text, object_pairs_hook=_distinct, parse_int=_Word, parse_float=_Word, parse_constant=_Word
         )
         if not isinstance(content, dict) or not content:
             raise ValueError("no bin in it")
-        for label, pair in content.items():
-            if not isinstance(pair, list) or list(map(type, pair)) != [float, float]:
-                raise ValueError(f"not a [value, error] for every bin: {quoted(label)}")
     except (ValueError, RecursionError) as error:
         raise InputError(f"data file {path}: not Apprentice's JSON of measured values ({error})") from error
-    pairs = np.array(list(content.values()), float)
-    for label, (value, error) in zip(content, pairs, strict=True):
-        if not (np.isfinite(value) and np.isfinite(error) and error >= 0):
-            told = f"bin {shorten(label)} is {value:g} +- {error:g}"
-            raise InputError(f"data file {path}: {told}; correct it or take it out")
+    pairs = np.array([_pair(f"data file {path}", text, label, found) for label, found in content.items()], float)
     return list(content), pairs[:, 0], pairs[:, 1]
+
+
+class _Word(str):
+    """A number of a JSON file as it is written."""
+
+    __slots__ = ()
+
+
+def _pair(where: str, text: str, label: str, found: Any) -> tuple[float, float]:
+    """Value and error of a bin."""
+    try:
+        if not isinstance(found, list) or list(map(type, found)) != [_Word, _Word]:
+            raise ValueError(f"expected [value, error], found {shorten(json.dumps(found))}")
+        value, error = map(finite, found)
+        if error < 0:
+            raise ValueError(f"{value:g} +- {error:g} has an error below 0")
+    except ValueError as error:
+        line = text.count("\n", 0, max(text.find(json.dumps(label, ensure_ascii=False)), 0)) + 1
+        told = f"bin {shorten(label)}: {error}; correct it or take it out"
+        raise InputError(f"{where}:{line}: {told}") from None
+    return value, error
 
 
 def split_labels(where: str, labels: Sequence[str]) -> tuple[list[str], list[int]]:

@@ -85,10 +85,11 @@ class _Header:
 
 def _read_header(path: str | Path, lines: Iterator[Line]) -> tuple[_Header, Iterator[Line]]:
     entries: dict[str, str] = {}
+    places: dict[str, str] = {}
     for number, line in lines:
         content = line.split("#")[0].strip()
         if content == "---":
-            return _checked_header(path, entries), lines
+            return _checked_header(path, entries, places), lines
         key, colon, value = content.partition(":")
         if content and (not colon or " " in key.strip()):
             raise InputError(f"{path}:{number}: expected 'Key: value' or '---', found {quoted(content)}")
@@ -96,42 +97,44 @@ def _read_header(path: str | Path, lines: Iterator[Line]) -> tuple[_Header, Iter
             raise InputError(f"{path}:{number}: {shorten(key.strip())} is given twice")
         if content:
             entries[key.strip()] = value.strip()
+            places[key.strip()] = f"{path}:{number}: {key.strip()}"
     raise InputError(f"{path}: no line '---' behind a header: not an ipol file, or cut short")
 
 
-def _checked_header(path: str | Path, entries: dict[str, str]) -> _Header:
+def _checked_header(path: str | Path, entries: dict[str, str], places: dict[str, str]) -> _Header:
+    """The header of entries that stand at the given places."""
     form = entries.get("DataFormat", "")
     if form not in ("binned 2", "binned 3"):
-        told = f"DataFormat is {quoted(form)}, not 'binned 2' or 'binned 3'"
-        raise InputError(f"{path}: {told}; make the file again with Professor 2.4")
-    names = _names(path, entries)
+        told = f"is {quoted(form)}, not 'binned 2' or 'binned 3'; make the file again with Professor 2.4"
+        raise InputError(f"{places.get('DataFormat', f'{path}: DataFormat')} {told}")
+    names = _names(path, entries, places)
     if entries.get("DoParamScaling", "0") not in ("0", "1"):
-        raise InputError(f"{path}: DoParamScaling is {quoted(entries['DoParamScaling'])}, neither 0 nor 1")
-    limits = [
-        _floats(entries[key].split(), f"{path}: {key}") if key in entries else None
-        for key in ("MinParamVals", "MaxParamVals")
-    ]
-    for values in limits:
+        raise InputError(f"{places['DoParamScaling']} is {quoted(entries['DoParamScaling'])}, neither 0 nor 1")
+    limits = []
+    for key in ("MinParamVals", "MaxParamVals"):
+        values = _floats(entries[key].split(), places[key]) if key in entries else None
         if values is not None and len(values) != len(names):
-            raise InputError(f"{path}: {len(values)} limits in the header for {len(names)} parameters")
+            raise InputError(f"{places[key]}: {len(values)} limits in the header for {len(names)} parameters")
+        limits.append(values)
     header = _Header(path, entries, names, form == "binned 3", limits[0], limits[1])
     if not header.limits_in_lines and header.scaled and (header.low is None or header.high is None):
         raise InputError(f"{path}: DoParamScaling is on, and MinParamVals or MaxParamVals is missing")
     return header
 
 
-def _names(path: str | Path, entries: dict[str, str]) -> tuple[str, ...]:
+def _names(path: str | Path, entries: dict[str, str], places: dict[str, str]) -> tuple[str, ...]:
     """Names of the parameters, each once; without names those that prof2-tune gives them."""
     names = tuple(entries.get("ParamNames", "").split())
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
-        raise InputError(f"{path}: parameter {shorten(twice[0])} is named twice in ParamNames")
+        raise InputError(f"{places['ParamNames']}: parameter {shorten(twice[0])} is named twice")
     try:
         dimension = natural(entries["Dimension"], _MOST) if "Dimension" in entries else len(names)
     except ValueError as error:
-        raise InputError(f"{path}: Dimension: {error}") from None
+        raise InputError(f"{places['Dimension']}: {error}") from None
     if dimension == 0 or (names and len(names) != dimension):
-        raise InputError(f"{path}: {len(names)} names in ParamNames, and Dimension {dimension}")
+        where = places.get("Dimension", places.get("ParamNames", str(path)))
+        raise InputError(f"{where}: {len(names)} names in ParamNames, and Dimension {dimension}")
     return names or tuple(f"A{i:03d}" for i in range(dimension))
 
 

@@ -9,6 +9,7 @@ arXiv:2010.02213.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from sbitune.data.directories import check_names, whole_directory
 from sbitune.data.errors import InputError
 from sbitune.data.names import shorten
 from sbitune.data.numbers import finite
-from sbitune.data.professor import Reading, Row, assemble, check_like, make_row
+from sbitune.data.professor import Reading, Row, assemble, check_like, make_row, tell_left
 from sbitune.data.professor_writer import DIGITS
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import histograms_of, scatters_of
@@ -46,10 +47,11 @@ def read_scan(
     """
     rows: list[Row] = []
     faults: list[str] = []
+    left: list[str] = []
     for file in _files(source):
         try:
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
-            row = _read_row(file, names, reading)
+            row = _read_row(file, names, replace(reading, tell=left.append))
             check_like(file, row, rows, named=bool(parameters))
             rows.append(row)
         except InputError as error:
@@ -60,6 +62,7 @@ def read_scan(
         raise InputError(f"{told}\nTo leave such runs out, set `bad_runs: drop` (`--bad-runs drop`).")
     for fault in faults:
         reading.tell(f"left out: {fault}")
+    tell_left(left, reading.tell)
     return assemble(rows, parameters, reading)
 
 
@@ -96,7 +99,9 @@ def _files(source: str | Path | Sequence[str | Path]) -> list[Path]:
 
 def _read_row(file: Path, names: tuple[str, ...], reading: Reading) -> Row:
     # objects of other dimensions have no bins, and may go without parameters
-    objects = [item for item in yoda.read(file, reading.wants).values() if len(histograms_of([item]).bins)]
+    objects = [
+        item for item in yoda.read(file, reading.wants, tell=reading.tell).values() if len(histograms_of([item]).bins)
+    ]
     if not objects:
         raise InputError(f"run {file}: no final histogram")
     row = make_row(file, _parameters(file, objects), histograms_of(objects), names, reading)

@@ -1,7 +1,7 @@
 """Run directories as Professor and Apprentice read them: `0000/params.dat` beside one or more YODA files."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,7 +20,7 @@ from sbitune.data.paths import is_final
 from sbitune.data.runfiles import PARAMETERS, PARTS, RECORD, DamagedRunError, check_run_files, read_run_record
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import NEGATIVE, histograms_of
-from sbitune.data.selection import Rule, weights_of
+from sbitune.data.selection import Rule, wanted_by, weights_of
 
 #: what to do with a run that cannot be used: stop with an error that names it, or leave it out and say so
 OnBad = Literal["stop", "drop"]
@@ -46,14 +46,21 @@ class Row(NamedTuple):
     others: tuple[str, ...] = ()  #: parameters that the run has beside `names`
 
 
-def read_run(directory: str | Path, select: Callable[[str], bool] = is_final) -> Histograms:
-    """Read all final histograms of one run. Raises `InputError` naming the file and what is wrong with it."""
+def read_run(
+    directory: str | Path,
+    select: Callable[[str], bool] = is_final,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Histograms:
+    """Read all final histograms of one run. Raises `InputError` naming the file and what is wrong with it.
+
+    `tell` receives a message for every faulty object of a file that is not selected.
+    """
     directory = Path(directory)
     files = _files(directory)
     objects: dict[str, yoda.Object] = {}
     for file in files:
         try:
-            found = yoda.read(file, select)
+            found = yoda.read(file, select, tell=tell)
         except InputError as error:
             raise DamagedRunError(str(error)) from error
         for path, item in found.items():
@@ -122,7 +129,7 @@ class Reading:
 
     def wants(self, path: str) -> bool:
         """Tell whether an object is to be read."""
-        return is_final(path) and (not self.rules or any(rule.selects(path) for rule in self.rules))
+        return is_final(path) and (not self.rules or wanted_by(self.rules)(path))
 
 
 def read_runs(
@@ -150,11 +157,12 @@ def collect(
 ) -> Scan:
     """Read the given runs as `read_runs` does; `progress` receives the number read and of all."""
     rows: list[Row] = []
+    left: list[str] = []
     for number, run in enumerate(runs):
         progress(number, len(runs))
         try:
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
-            row = read_row(run, names, reading)
+            row = read_row(run, names, replace(reading, tell=left.append))
             check_like(run, row, rows, named=bool(parameters))
             rows.append(row)
         except InputError as error:
@@ -167,12 +175,19 @@ def collect(
                 raise type(error)(f"{error}\n{remedy}") from error
             reading.tell(f"left out: {error}")
     progress(len(runs), len(runs))
+    tell_left(left, reading.tell)
     return assemble(rows, parameters, reading)
+
+
+def tell_left(messages: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Say in one message which objects were left out, as runs are often damaged alike."""
+    if messages:
+        tell(messages[0] + (f" (and {len(messages) - 1} more such objects)" if len(messages) > 1 else ""))
 
 
 def read_row(run: Path, names: tuple[str, ...], reading: Reading = Reading()) -> Row:
     """Read one run with its parameters, in the order of `names` (none: as in its parameter file)."""
-    histograms = read_run(run, reading.wants)  # compares all files with what the run left
+    histograms = read_run(run, reading.wants, reading.tell)  # compares all files with what the run left
     row = make_row(run, _parameters_of(run, reading.parameter_file), histograms, names, reading)
     return row._replace(parts=_read_parts(run / PARTS, row.histograms.bins))
 

@@ -1,7 +1,7 @@
 """Measured data: histograms with the split of their errors and the citation of the measurement."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ class Reference:
     #: path -> label of a source -> whether it is independent from bin to bin; sources that are missing here are judged
     #: by their label alone
     decided: dict[str, dict[str, Decision]] = field(default_factory=dict)
+    left: tuple[str, ...] = ()  #: what is told of faulty objects that nobody wants, a message for each
 
     @property
     def bins(self) -> Bins:
@@ -101,25 +102,36 @@ class Reference:
             self.labels,
             None if self.negative is None else self.negative[indices],
             self.decided,
+            self.left,
         )
 
 
 _LABELS = ("Title", "XLabel", "YLabel", "Citation", "InspireID")
 
 
-def read_reference(sources: Sequence[str | Path | Source], base: str | Path = ".") -> Reference:
+def read_reference(
+    sources: Sequence[str | Path | Source],
+    base: str | Path = ".",
+    wants: Callable[[str], bool] = lambda path: True,
+) -> Reference:
     """Read measured data: YODA files, directories of them, Apprentice's data JSON, names of embedded measurements.
     Which of their error sources are shared by bins is told by labels (`error_sources.decide`), or by a `Source`.
 
     What several sources hold is taken from the first. The JSON has no edges of bins: they reach from -inf to inf, and
     are found by their numbers (`Bins.locate`).
 
-    Raises `InputError` for what is neither a file, a directory nor an embedded name, and for an opinion on a label that
-    no source has.
+    Args:
+        sources: files, directories and names.
+        base: where paths begin.
+        wants: called with paths without `/REF`: the objects that must be sound. Of others that are not, `left` tells.
+
+    Raises:
+        InputError: for what is neither a file, a directory nor an embedded name, faulty files and objects, and an
+            opinion on a label that no source has.
     """
     parts: list[Reference] = []
     for source in sources:
-        part = _read(source if isinstance(source, Source) else Source(source), Path(base))
+        part = _read(source if isinstance(source, Source) else Source(source), Path(base), wants)
         before = {path for other in parts for path in other.bins.paths()}
         parts.append(part.take(np.flatnonzero([path not in before for path in part.bins.path])))
     if not any(len(part.values) for part in parts):
@@ -130,15 +142,16 @@ def read_reference(sources: Sequence[str | Path | Source], base: str | Path = ".
     return _join(parts)
 
 
-def _read(source: Source, base: Path) -> Reference:
+def _read(source: Source, base: Path, wants: Callable[[str], bool]) -> Reference:
     path = base / source.place
     if path.is_file() and is_data(path):
         part = _from_json(path)
     else:
         objects: dict[str, yoda.Object] = {}
-        for name, item in _objects(source.place, base).items():
+        left: list[str] = []
+        for name, item in _objects(source.place, base, wants, left).items():
             objects.setdefault(reference_key(name), item)
-        part = from_objects(objects.values(), source.opinion)
+        part = replace(from_objects(objects.values(), source.opinion), left=tuple(left))
     check_opinion(source.opinion, (label for label in part.sources if label), f"reference {source.place}")
     return part
 
@@ -170,18 +183,31 @@ def _join(parts: Sequence[Reference]) -> Reference:
         decided = part.decided | decided
     negative = [part.negative if part.negative is not None else np.zeros(len(part.values), bool) for part in parts]
     bins = Bins.concatenate(part.bins for part in parts)
-    return Reference(Histograms(bins, *joined), sources, labels, np.concatenate(negative), decided)
+    left = tuple(message for part in parts for message in part.left)
+    return Reference(Histograms(bins, *joined), sources, labels, np.concatenate(negative), decided, left)
 
 
-def _objects(source: str | Path, base: Path) -> Mapping[str, yoda.Object]:
+def _objects(
+    source: str | Path, base: Path, wants: Callable[[str], bool], left: list[str]
+) -> Mapping[str, yoda.Object]:
     path = base / source
+
+    def read(file: Path) -> dict[str, yoda.Object]:
+        return yoda.read(file, wants=lambda name: wants(reference_key(name)), tell=left.append)
+
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.name.endswith((".yoda", ".yoda.gz")))
         if not files:
             raise InputError(f"reference {path}: no .yoda or .yoda.gz file in this directory")
-        return {key: item for file in files for key, item in yoda.read(file).items()}
+        objects: dict[str, yoda.Object] = {}
+        for file in files:
+            for key, item in read(file).items():
+                if key in objects:
+                    raise InputError(f"reference {file}: {key} is in another file of this directory, too; keep one")
+                objects[key] = item
+        return objects
     if path.is_file():
-        return yoda.read(path)
+        return read(path)
     if str(source) in measured.names():
         return measured.load(str(source))
     raise InputError(

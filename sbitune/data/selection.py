@@ -17,7 +17,7 @@ Sources: github.com/iamholger/professor, `pyext/professor2/weights.py` (PointMat
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,6 +73,12 @@ class Rule:
         if first == last:
             return (bins.low <= first) & (first < bins.high)
         return (bins.high > first) & (bins.low <= last)
+
+
+def wanted_by(rules: Iterable[Rule]) -> Callable[[str], bool]:
+    """Whether any of the rules is about an object, by its path."""
+    listed = tuple(rules)
+    return lambda path: any(rule.selects(path) for rule in listed)
 
 
 def parse_rule(selector: str, weight: float, where: str) -> Rule:

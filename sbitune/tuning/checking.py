@@ -14,7 +14,7 @@ from sbitune.data.examination import Finding
 from sbitune.data.parameters import read_points
 from sbitune.data.reference import Reference, Source, read_reference
 from sbitune.data.scan import Parameter
-from sbitune.data.selection import weights_of
+from sbitune.data.selection import wanted_by, weights_of
 from sbitune.generators.catalogue import Beams, Catalogue, check_ranges
 from sbitune.generators.command import check_command
 from sbitune.generators.config import Place, PythiaConfig
@@ -107,12 +107,13 @@ def reference_of(loaded: LoadedCard) -> Reference:
     """Read the measured data of a card. Raises `InputError` with the place in the card of the source that is wrong."""
     need_reference(loaded)
     sources = [_source(loaded, number) for number in range(len(loaded.card.reference))]
+    wants = wanted_by(loaded.rules())
     try:
-        return read_reference(sources, loaded.directory)
+        return read_reference(sources, loaded.directory, wants)
     except InputError as error:
         for number, source in enumerate(sources):  # which of them it was
             with naming(loaded.place("reference", number)):
-                read_reference([source], loaded.directory)
+                read_reference([source], loaded.directory, wants)
         raise InputError(f"{loaded.place('reference')}: {error}") from error
 
 

@@ -153,6 +153,8 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
 def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporter) -> Fitted:
     card = loaded.card
     reference = reference_of(loaded)
+    for message in reference.left:
+        reporter.say(message)
     matched = _match(loaded, scan, reference, surrogate)
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")

@@ -18,7 +18,7 @@ from sbitune.data.professor import runs_in
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.selection import Rule, read_weights
+from sbitune.data.selection import Rule, read_weights, wanted_by
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checking import naming, reference_of
 from sbitune.tuning.line import train_stage
@@ -165,15 +165,18 @@ def matched_with(
         if weights is not None:
             raise InputError("--weights: say what was measured, too: --reference FILE or the name of a measurement")
         return None
+    chosen = None
+    if weights is not None:
+        with naming("--weights"):
+            chosen = read_weights(weights)
     if sources:
-        reference = read_reference(sources)
+        paths = {reference_key(path) for path in scan.bins.paths()}
+        reference = read_reference(sources, wants=paths.__contains__ if chosen is None else wanted_by(chosen))
     else:
         assert loaded is not None
         reference = reference_of(loaded)
-    if weights is not None:
-        with naming("--weights"):
-            rules = read_weights(weights)
-        return match(scan, reference, rules)
+    if chosen is not None:
+        return match(scan, reference, chosen)
     if loaded is not None:
         return match(scan, reference, loaded.rules(), loaded.card.fit.correlations, strict=False)
     rules, missing = _all_measured(scan.bins, reference)

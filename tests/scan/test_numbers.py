@@ -152,7 +152,7 @@ def test_ipol_files_that_say_two_things(tmp_path, old, new, message):
 )  # fmt: skip
 def test_measured_values_that_are_none(tmp_path, content):
     (tmp_path / "data.json").write_text(content)
-    with pytest.raises(InputError, match=r"data.json: "):
+    with pytest.raises(InputError, match=r"data.json(:1)?: "):
         read_data(tmp_path / "data.json")
 
 

@@ -87,7 +87,7 @@ FAULTS = [
     ('{"/x": [1, 2]}', r"data.json: bin '/x', expected /PATH#n"),
     ('{"/x#a": [1, 2]}', r"data.json: bin '/x#a', expected /PATH#n"),
     ('{"/x#0": [1, 2], "/REF/x#0": [1, 2]}', r"data.json: a bin is given twice, with and without /REF"),
-    ('{"/x#0": [1]}', r"data.json: not Apprentice's JSON of measured values"),
+    ('{"/x#0": [1]}', r"data.json:1: bin /x#0: expected \[value, error\]"),
     ("{", r"data.json: not Apprentice's JSON of measured values"),
 ]
 

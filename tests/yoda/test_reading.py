@@ -111,7 +111,7 @@ def test_breakdown_of_more_points_than_there_are():
 
 @pytest.mark.parametrize("value", ["{0: {stat: {dn: -0.5}}}", "{0: {stat: {dn: -0.5, up: }}}", "[1, 2]"])
 def test_broken_breakdown(value):
-    with pytest.raises(InputError, match=r"<string>:1: .*/d01-x01-y01: ErrorBreakdown is not of the form"):
+    with pytest.raises(InputError, match=r"<string>:2: .*/d01-x01-y01: ErrorBreakdown is not of the form"):
         scatter("1 1 1 10 2 3\n", f"ErrorBreakdown: {value}\n")
 
 
@@ -173,7 +173,7 @@ def test_select_skips_without_reading_rows():
         (HISTO.replace("---", "--"), r"f.yoda:1: .*the line '---' .* is missing"),
         (HISTO.replace("_V2", "_V7"), r"f.yoda:1: .*version 7 of the format is not known"),
         (HISTO.replace("HISTO1D", "HISTO9D"), r"f.yoda:1: .*type HISTO9D is not known; leave it out with `select`"),
-        (HISTO.replace("5.00000000000000000e-01", "half"), r"f.yoda:1: .*ScaledBy: 'half' is not a number"),
+        (HISTO.replace("5.00000000000000000e-01", "half"), r"f.yoda:3: .*ScaledBy: 'half' is not a number"),
         (HISTO.replace("3.0\t4.0", "4.0\t4.0"), r"f.yoda:16: .*bin 2 \(counted from 0\) has the edges \[4, 4\)"),
         (HISTO.replace("3.5\t12.25", "3.5\t9 9\t12.25"), r"f.yoda:16: .*a row has 9 columns instead of 7"),
     ],

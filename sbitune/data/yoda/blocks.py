@@ -33,7 +33,7 @@ _LONGEST_PATH = 1000
 class FaultyObjectError(InputError):
     """One object of a file cannot be read; `paths` are those that it may have: as in its first line, as annotated."""
 
-    def __init__(self, message: str, paths: Sequence[str]):
+    def __init__(self, message: str, paths: Sequence[str] = ()):
         super().__init__(message)
         self.paths = tuple(paths)
 
@@ -68,6 +68,11 @@ class Block:
                 self.fail(f"the annotation {shorten(key)} is given twice; keep one of the two")
             found[key] = value
         return found
+
+    def place(self, key: str) -> int:
+        """Where the line of an annotation or of a header stands; the start of the block if there is none."""
+        found = re.compile(rf"^{re.escape(key)}[ \t]*:", re.MULTILINE).search(self.text, self.start, self.end)
+        return found.start() if found else self.begin
 
     def _fail_at(self, message: str, offset: int) -> NoReturn:
         self.fail(message, self.start + offset)

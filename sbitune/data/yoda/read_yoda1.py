@@ -29,7 +29,7 @@ def user_annotations(block: Block) -> dict[str, Any]:
         try:
             kept["ScaledBy"] = finite(kept["ScaledBy"])
         except ValueError as error:
-            block.fail(f"ScaledBy: {error}; correct or remove it")
+            block.fail(f"ScaledBy: {error}; correct or remove it", block.place("ScaledBy"))
     return kept
 
 
@@ -37,7 +37,7 @@ def _check_type(block: Block) -> None:
     """Refuse an object that is annotated as another; a scatter may say what it was made of, and old files nothing."""
     told = block.annotations.get("Type", "")
     if told and told.upper() != block.kind.upper() and not block.kind.startswith("SCATTER"):
-        block.fail(f"the annotation says Type: {shorten(told)}; which of the two is it?")
+        block.fail(f"the annotation says Type: {shorten(told)}; which of the two is it?", block.place("Type"))
 
 
 def counter(block: Block) -> Counter:
@@ -124,7 +124,7 @@ def scatter(block: Block) -> Scatter:
     try:
         sources, beyond = breakdown.parse(text, len(table)) if text else ({}, False)
     except ValueError as error:
-        block.fail(f"ErrorBreakdown {error}")
+        block.fail(f"ErrorBreakdown {error}", block.place("ErrorBreakdown"))
     if beyond and not breakdown.fits(sources, minus[:, -1], plus[:, -1]):
         sources, kept["ErrorBreakdown"] = {}, text
     return Scatter(block.path, values, minus, plus, sources, kept)

@@ -54,16 +54,18 @@ def _axis(block: Block, number: int, kind: str) -> Axis:
         try:
             edges = np.array([finite(word) if kind == "d" else _integer(word) for word in words], _KINDS[kind])
         except ValueError as error:
-            block.fail(f"{name} {block.header[name][:60]} is not a list of {_EDGE_WORDS[kind]}: {error}")
+            block.fail(
+                f"{name} {block.header[name][:60]} is not a list of {_EDGE_WORDS[kind]}: {error}", block.place(name)
+            )
     if kind == "d" and not np.all(edges[1:] > edges[:-1]):
-        block.fail(f"{name} {block.header[name][:60]} must increase")
+        block.fail(f"{name} {block.header[name][:60]} must increase", block.place(name))
     if kind != "d" and len(set(words)) < len(words):
-        block.fail(f"{name} {block.header[name][:60]} has a value twice")
+        block.fail(f"{name} {block.header[name][:60]} has a value twice", block.place(name))
     return Axis(kind, edges)
 
 
 def _integer(word: str) -> int:
-    return -natural(word[1:]) if word[0] == "-" else natural(word)
+    return -natural(word[1:]) if word.startswith("-") else natural(word)
 
 
 def _listed(block: Block, name: str, strings: bool) -> list[str]:
@@ -71,10 +73,10 @@ def _listed(block: Block, name: str, strings: bool) -> list[str]:
     text = block.header.get(name, "[]")
     inside = text.strip()[1:-1].strip()
     if strings and not _STRINGS.fullmatch(text.strip()):
-        block.fail(f"{name} {text[:60]} is not a list of {_EDGE_WORDS['s']}")
+        block.fail(f"{name} {text[:60]} is not a list of {_EDGE_WORDS['s']}", block.place(name))
     if strings:
         return [_string(word) for word in _STRING.findall(text)]
-    return [word.strip() or "''" for word in inside.split(",")] if inside else []
+    return [word.strip() for word in inside.split(",")] if inside else []
 
 
 def _string(inside: str) -> str:
@@ -86,12 +88,14 @@ def _string(inside: str) -> str:
 
 
 def _masked(block: Block, n_rows: int) -> tuple[int, ...]:
+    place = block.place("MaskedBins")
     try:
         masked = tuple(natural(word) for word in _listed(block, "MaskedBins", strings=False))
     except ValueError as error:
-        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]} is not a list of integers: {error}")
+        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]} is not a list of integers: {error}", place)
     if len(set(masked)) < len(masked) or max(masked, default=-1) >= n_rows:
-        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]}: a number is given twice, or there is no such row")
+        told = "a number is given twice, or there is no such row"
+        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]}: {told}", place)
     return masked
 
 
@@ -100,7 +104,10 @@ def _check_rows(block: Block, axes: tuple[Axis, ...], labelled: bool) -> None:
     unknown = [name for name in block.header if name not in known]
     unknown += [name for name in block.annotations if name in ("MaskedBins", "ErrorLabels") or _EDGES.fullmatch(name)]
     if unknown:
-        block.fail(f"the line {unknown[0]}: [...] is not known here; known are {', '.join(known)}, behind '---'")
+        block.fail(
+            f"the line {unknown[0]}: [...] is not known here; known are {', '.join(known)}, behind '---'",
+            block.place(unknown[0]),
+        )
     wanted = math.prod(axis.rows for axis in axes)
     if len(block.rows) != wanted and not any(len(axis.edges) for axis in axes) and axes:
         block.fail(f"{len(block.rows)} rows and no line Edges(A1): [...]; are the edges missing?")
@@ -114,7 +121,7 @@ def _estimate(block: Block, axes: tuple[Axis, ...]) -> Estimate:
     _check_rows(block, axes, labelled=True)
     labels = _listed(block, "ErrorLabels", strings=True)
     if len(set(labels)) < len(labels):
-        block.fail(f"ErrorLabels {block.header['ErrorLabels'][:60]} has a label twice")
+        block.fail(f"ErrorLabels {block.header['ErrorLabels'][:60]} has a label twice", block.place("ErrorLabels"))
     rows = [["nan" if word == "---" else word for word in row] for row in block.rows]
     table = block.numbers(rows, 1 + 2 * len(labels))
     sources = {label: table[:, 1 + 2 * k : 3 + 2 * k].copy() for k, label in enumerate(labels)}
