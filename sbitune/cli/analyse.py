@@ -18,6 +18,13 @@ from sbitune.cli.common import Figures, TerminalReporter, counted, reports
     help="That of Rivet 3 or 4.",
 )
 @click.option("--cross-section", type=float, help="Cross-section in pb, if the events do not carry one.")
+@click.option("--nominal-weight", help="Name of the weight of HepMC to take; otherwise chosen as Rivet does.")
+@click.option(
+    "--beams",
+    type=(int, int, float),
+    metavar="CODE CODE ENERGY",
+    help="PDG codes of the beams and their energy in GeV, whatever the events say, as 11 -11 91.2.",
+)
 @click.option("--max-events", type=counted(1, 10**15), help="Stop after this many events.")
 @reports
 def command(
@@ -29,8 +36,11 @@ def command(
     yoda_version: str,
     cross_section: float | None,
     max_events: int | None,
+    nominal_weight: str | None,
+    beams: tuple[int, int, float] | None,
 ) -> Figures:
-    """Fill the histograms of analyses from stored EVENTS: .npz as sbitune keeps them, or HepMC (needs sbitune[hepmc]).
+    """Fill the histograms of analyses from stored EVENTS: .npz as sbitune keeps them, or HepMC (needs sbitune[hepmc]),
+    from a pipe or, as -, standard input, too.
 
     Example: sbitune analyse events.hepmc.gz -a ALEPH_1996_S3486095 -a PDG_HADRON_MULTIPLICITIES -o out.yoda
     """
@@ -38,13 +48,21 @@ def command(
     from sbitune.data.formats import YODA
     from sbitune.generators.eventfiles import analyse
     from sbitune.generators.observables import as_rivet4, register
+    from sbitune.generators.statedbeams import StatedBeams
     from sbitune.tuning.tables import check_suffix
 
     check_suffix(output, YODA)
     for file in files:
         register(file)
     section = None if cross_section is None else (cross_section, 0.0)
-    objects = analyse(list(events), list(names), cross_section=section, max_events=max_events)
+    objects = analyse(
+        list(events),
+        list(names),
+        cross_section=section,
+        max_events=max_events,
+        nominal_weight=nominal_weight,
+        beams=None if beams is None else StatedBeams(beams[:2], beams[2]),
+    )
     yoda.write(output, as_rivet4(objects) if yoda_version == "2" else objects, version=int(yoda_version))
     count = next((o.entries for o in objects if o.path == "/RAW/_EVTCOUNT" and isinstance(o, yoda.Counter)), 0)
     return {"events": int(count), "objects": len(objects), "output": output}

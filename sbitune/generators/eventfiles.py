@@ -13,7 +13,9 @@ from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.names import list_names, shorten
 from sbitune.generators.batch import EventBatch
-from sbitune.generators.hepmcfiles import MOMENTA, join, read_events
+from sbitune.generators.hepmcevents import MOMENTA, Reading
+from sbitune.generators.hepmcfiles import open_hepmc
+from sbitune.generators.statedbeams import StatedBeams
 
 if TYPE_CHECKING:
     from sbitune.generators.observables.framework.analysis import Analysis
@@ -30,6 +32,8 @@ _LAYOUT = {
     "weights": ArraySpec(("n_events",), finite=False, needed=False),
     "cross_section": ArraySpec((2,), low=0, needed=False),
 }
+#: status of a beam particle in HepMC
+_BEAM = 4
 #: the name of an array is misspelt if it is so much like one that is absent
 _ALIKE = 0.8
 logger = logging.getLogger(__name__)
@@ -41,23 +45,37 @@ class EventFile:
     `.npz` holds arrays over all particle records: `id`, `sthep` (HepMC status) or `st` (Pythia's), `m1 m2 d1 d2`
     (mothers and daughters inside the event; entry 0 is the system), `p` (n, 5) = px, py, pz, E, m in GeV, `offsets`
     (n_events + 1,), and optionally `weights` (n_events,) and `cross_section` (value and error in pb).
-    Anything with `.hepmc` in its name is read by pyhepmc.
+    Anything with `.hepmc` in its name is read by pyhepmc, as are pipes and, as `-`, standard input; see `hepmcevents`
+    for weights, cross-sections and beams.
+
+    Args:
+        path: the file.
+        nominal: name of the weight to take from HepMC; None: the nominal one, by Rivet's rule.
+        beams: what the beams were, whatever the file says; None: as the file says.
+
+    Raises `InputError` with file and event for what cannot be read, numbers that are not finite, and events without
+    two beams.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, nominal: str | None = None, beams: StatedBeams | None = None):
         self.path = Path(path)
-        if not self.path.is_file():
+        is_stream = str(path) == "-" or (self.path.exists() and not self.path.is_file() and not self.path.is_dir())
+        if not is_stream and not self.path.is_file():
             raise InputError(f"{self.path}: there is no such file")
-        self._is_hepmc = ".hepmc" in self.path.name
+        self._is_hepmc = is_stream or ".hepmc" in self.path.name
         if not self._is_hepmc and self.path.suffix != ".npz":
             raise InputError(f"{self.path}: events are read from .npz, .hepmc and .hepmc.gz")
+        if nominal is not None and not self._is_hepmc:
+            raise InputError(f"{self.path}: an archive has one weight of an event; --nominal-weight is for HepMC")
+        self._nominal, self._beams = nominal, beams
         #: value and error in pb if the file has them; of HepMC those of the last event read
         self.cross_section: tuple[float, float] | None = None
 
     def batches(self, size: int = 1000, max_events: int | None = None) -> Iterator[EventBatch]:
-        """Yield all events, or the first `max_events`, in batches of `size`."""
+        """Yield all events, or the first `max_events`, in batches of `size` at most."""
         reader = self._hepmc_batches if self._is_hepmc else self._archive_batches
-        yield from reader(size, np.inf if max_events is None else max_events)
+        for batch in reader(size, np.inf if max_events is None else max_events):
+            yield batch if self._beams is None else self._beams.put_into(batch)
 
     def _archive_batches(self, size: int, most: float) -> Iterator[EventBatch]:
         arrays = self._load_archive()
@@ -86,6 +104,7 @@ class EventFile:
         self._check_values(arrays)
         if "sthep" not in found:
             arrays["status"] = _status_from_pythia(arrays)
+        self._check_beams(arrays)
         if "cross_section" in found:
             value, error = map(float, found["cross_section"])
             self.cross_section = value, error
@@ -123,16 +142,23 @@ class EventFile:
         if bad.any():
             raise InputError(f"{self.path}: event {int(np.argmax(bad))} has a weight that is not finite")
 
+    def _check_beams(self, arrays: dict[str, np.ndarray]) -> None:
+        if self._beams is not None:
+            return
+        counted = np.diff(np.concatenate([[0], np.cumsum(arrays["status"] == _BEAM)])[arrays["offsets"]])
+        if (counted != 2).any():
+            at = int(np.argmax(counted != 2))
+            raise InputError(
+                f"{self.path}: event {at} has {counted[at]} particles of status 4 (beams), expected 2; say with "
+                "--beams CODE CODE ENERGY which they were, --beams 11 -11 91.2 say"
+            )
+
     def _hepmc_batches(self, size: int, most: float) -> Iterator[EventBatch]:
-        records: list[dict[str, np.ndarray]] = []
-        for event in read_events(self.path, most):
-            self.cross_section = event.cross_section or self.cross_section
-            records.append(event.record)
-            if len(records) == size:
-                yield join(records)
-                records = []
-        if records:
-            yield join(records)
+        reading = Reading(str(self.path), self._nominal, need_beams=self._beams is None)
+        with open_hepmc(reading, size, most) as reader:
+            for batch in reader.batches():
+                self.cross_section = reader.cross_section
+                yield batch
 
 
 def analyse(
@@ -141,14 +167,19 @@ def analyse(
     *,
     cross_section: tuple[float, float] | None = None,
     max_events: int | None = None,
+    nominal_weight: str | None = None,
+    beams: StatedBeams | None = None,
 ) -> "list[YodaObject]":
     """Return finished and raw objects of the analyses `names` of all events in one or several files.
 
     Args:
-        events_paths: Files of events (.npz, or .hepmc and .hepmc.gz with the extra `hepmc`) of one run.
+        events_paths: Files of events (.npz, or .hepmc and .hepmc.gz with the extra `hepmc`) of one run; `-` is standard
+            input.
         names: Names of analyses, see `observables.available()`.
         cross_section: Value and error in pb; without it that of the last file that has one, or 0.
         max_events: Stop after so many events in all.
+        nominal_weight: Name of the weight of HepMC to take; None: the nominal one, by Rivet's rule.
+        beams: What the beams were, whatever the files say; None: as they say.
 
     Raises:
         InputError: A file is not what it should be or breaks off, an analysis does not exist or does not apply to the
@@ -158,15 +189,20 @@ def analyse(
 
     if cross_section is not None and not (0 < cross_section[0] < np.inf and 0 <= cross_section[1] < np.inf):
         raise InputError(f"cross-section {cross_section[0]:g} +- {cross_section[1]:g} pb: it must be a positive number")
+    if beams is not None:
+        beams.check()
     paths = [events_paths] if isinstance(events_paths, str | Path) else list(events_paths)
     run, seen, found = AnalysisRun(names), 0, None
     for path in paths:
-        events = EventFile(path)
+        events = EventFile(path, nominal_weight, beams)
         left = None if max_events is None else max_events - seen
         for batch in events.batches(max_events=left):
             run.fill(batch)
             seen += len(batch)
         found = events.cross_section or found
+        if cross_section is None and events.cross_section is not None and min(events.cross_section) < 0:
+            value, error = events.cross_section
+            raise InputError(f"{path}: its cross-section is {value:g} +- {error:g} pb; state it with --cross-section")
     if seen == 0:
         raise InputError(f"no events in {', '.join(str(path) for path in paths) or 'an empty list of files'}")
     return run.finalize(cross_section or found or (0.0, 0.0))

@@ -1,139 +1,164 @@
-"""HepMC files, read by pyhepmc: events as flat records. A file that breaks off is not taken for a whole one."""
+"""HepMC files, read by pyhepmc in a process of its own: it may die of a file, this one goes on with a message.
 
-import bz2
-import gzip
-import lzma
-import zlib
-from collections.abc import Iterator, Sequence
+The process is `hepmcchild`. It reads while events are analysed here, so that it costs no time; what it takes to hand
+over a batch is a few percent of what reading it takes.
+"""
+
+import contextlib
+import importlib.util
+import json
+import logging
+import mmap
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO
 
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.names import shorten
 from sbitune.generators.batch import EventBatch
+from sbitune.generators.hepmcchild import PROGRESS
+from sbitune.generators.hepmcevents import Reading
 
-MOMENTA = ("px", "py", "pz", "e", "m")
-_NOMINAL_WEIGHTS = ("", "weight", "0", "default", "nominal")
-_OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-#: begins the first and the last line of HepMC's own formats; HEPEVT, which pyhepmc reads as well, has no such lines
-_MARK, _END = b"HepMC::", b"END_EVENT_LISTING"
-
-
-class HepmcEvent(NamedTuple):
-    """One event."""
-
-    record: dict[str, np.ndarray]  #: EventBatch's columns, (n_particles + 1,), and `weight` (1,)
-    cross_section: tuple[float, float] | None  #: value and error in pb, if the event has them
+#: a file of which nothing was read for so long is given up; what comes through a pipe may wait for its generator
+_PATIENCE = 120.0
+#: seconds between two looks
+_STEP = 5.0
+#: most of one message that is read at a time
+_CHUNK = 1 << 20
+logger = logging.getLogger(__name__)
 
 
-def read_events(path: Path, most: float = np.inf) -> Iterator[HepmcEvent]:
-    """Read events one by one, `most` of them.
+@contextlib.contextmanager
+def open_hepmc(reading: Reading, size: int = 1000, most: float = np.inf) -> "Iterator[HepmcReader]":
+    """Start to read a HepMC file, a pipe or, as `-`, standard input; the process ends with the block.
+
+    Args:
+        reading: what is read, and how.
+        size: events in a batch, at most.
+        most: events in all, at most.
 
     Raises:
-        InputError: pyhepmc is not installed; an event cannot be read or has a momentum that is not finite; or, unless
-            `most` events were found before its end, the file breaks off.
+        InputError: pyhepmc is not installed.
     """
-    try:
-        import pyhepmc
-    except ImportError as error:
-        raise InputError(f'{path}: reading HepMC needs pyhepmc: pip install "sbitune[hepmc]"') from error
-    number, level = 0, pyhepmc.Setup.debug_level
-    try:
-        pyhepmc.Setup.debug_level = 0  # else the line that cannot be read is printed on the C standard output
-        with pyhepmc.open(str(path)) as events:
-            while number < most and (event := events.read()) is not None:
-                yield _read(event, path, number)
-                number += 1
-    finally:
-        pyhepmc.Setup.debug_level = level
-    if number < most:
-        _check_whole(path, number)
-
-
-def join(records: Sequence[dict[str, np.ndarray]]) -> EventBatch:
-    """Make a batch of the records of events."""
-    columns = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
-    integers = ("id", "status", "mother1", "mother2", "daughter1", "daughter2")
-    columns |= {name: columns[name].astype(np.int32) for name in integers}
-    offsets = np.concatenate([[0], np.cumsum([len(record["id"]) for record in records])]).astype(np.int64)
-    return EventBatch(**columns, offsets=offsets)
-
-
-def _check_whole(path: Path, events: int) -> None:
-    """Compare the events that were read with the lines of the file: pyhepmc ends in silence where it cannot go on."""
-    begun, marked, last = 0, False, b""
-    try:
-        with _OPEN.get(path.suffix, open)(path, "rb") as lines:
-            for line in lines:
-                begun += line.startswith(b"E ")
-                marked = marked or line.startswith(_MARK)
-                last = line if line.strip() else last
-    except (EOFError, OSError, zlib.error, lzma.LZMAError):  # compressed, and cut in the middle of a block
-        marked, last = True, b""
-    if not marked or (begun == events and _END in last):
-        return
-    remedy = "make or copy the file again"
-    if events:
-        remedy += f", or take the events before alone: --max-events {events}"
-    if _END in last:
-        raise InputError(
-            f"{path}: event {events} (the first is 0) of {begun} cannot be read, or has no particle; {remedy}"
+    if importlib.util.find_spec("pyhepmc") is None:
+        raise InputError(f'{reading.path}: reading HepMC needs pyhepmc: pip install "sbitune[hepmc]"')
+    listening, alive = os.pipe()  # ends with this process, and takes the other with it
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as shared:
+        shared.truncate(PROGRESS.size)
+        request = {
+            "reading": reading,
+            "size": size,
+            "most": None if most == np.inf else int(most),
+            "progress": shared.fileno(),
+            "parent": listening,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sbitune.generators.hepmcchild", json.dumps(request)],
+            stdin=None if reading.path == "-" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            pass_fds=(shared.fileno(), listening),
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
-    good = f"the last whole event is {events - 1} (the first is 0)" if events else "no event in it is whole"
-    raise InputError(f"{path}: the file is cut short, it does not end with {_END.decode()}: {good}; {remedy}")
+        try:
+            with mmap.mmap(shared.fileno(), PROGRESS.size) as progress:
+                yield HepmcReader(reading, process, progress, said)
+        finally:
+            process.kill()
+            process.communicate()
+            os.close(listening)
+            os.close(alive)
 
 
-def _read(event: Any, path: Path, number: int) -> HepmcEvent:
-    particles = event.numpy.particles
-    scale = 1e-3 if event.momentum_unit.name == "MEV" else 1.0
-    momenta = [getattr(particles, name) * scale for name in ("px", "py", "pz", "e", "generated_mass")]
-    if not all(np.isfinite(column).all() for column in momenta):
-        raise InputError(f"{path}: event {number} has a momentum that is not finite")
-    order, links = _links(event, len(momenta[0]))
-    beams = np.asarray(particles.status) == 4
-    system = [column[beams].sum() for column in momenta]
-    record = {name: np.append(s, column[order]) for name, column, s in zip(MOMENTA, momenta, system, strict=True)}
-    record["id"] = np.append(90, np.asarray(particles.pid)[order])
-    record["status"] = np.append(11, np.asarray(particles.status)[order])
-    record |= links | {"weight": np.array([_nominal_weight(event)])}
-    section = event.cross_section
-    if section is None or not section.is_valid:
-        return HepmcEvent(record, None)
-    return HepmcEvent(record, (float(section.xsec()), float(section.xsec_err())))
+class HepmcReader:
+    """Events of a HepMC file, as another process reads them; made by `open_hepmc`."""
 
+    def __init__(self, reading: Reading, process: "subprocess.Popen[bytes]", progress: mmap.mmap, said: IO[bytes]):
+        self._reading, self._process, self._progress, self._said = reading, process, progress, said
+        #: value and error in pb of the last event that has them
+        self.cross_section: tuple[float, float] | None = None
+        self._waits = not Path(reading.path).is_file()
+        assert process.stdout is not None
+        self._messages = process.stdout.fileno()
+        self._waiting = b""
 
-def _links(event: Any, n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return an order (n,) of the particles and mothers and daughters (n + 1,) in it, entry 0 being the system.
+    @property
+    def pid(self) -> int:
+        """Number of the process that reads."""
+        return self._process.pid
 
-    Children of a vertex stand together, as in Pythia's record, so that first and last one tell them all.
-    """
-    vertices = [([p.id - 1 for p in v.particles_in], [p.id - 1 for p in v.particles_out]) for v in event.vertices]
-    made = [child for _, children in vertices for child in children]
-    without_vertex = np.setdiff1d(np.arange(n), made)
-    order = np.concatenate([without_vertex, np.array(made, int)]).astype(int)
-    place = np.empty(n, int)
-    place[order] = np.arange(1, n + 1)
-    links = {name: np.zeros(n + 1, int) for name in ("mother1", "mother2", "daughter1", "daughter2")}
-    for parents, children in vertices:
-        for child in children:
-            links["mother1"][place[child]] = place[parents[0]] if parents else 0
-            links["mother2"][place[child]] = place[parents[-1]] if len(parents) > 1 else 0
-        for parent in parents if children else ():
-            links["daughter1"][place[parent]] = place[children[0]]
-            links["daughter2"][place[parent]] = place[children[-1]]
-    return order, links
+    @property
+    def events(self) -> int:
+        """How many events were read so far, given out or not."""
+        return PROGRESS.unpack(self._progress[:])[0]
 
+    def batches(self) -> Iterator[EventBatch]:
+        """Yield the events.
 
-def _nominal_weight(event: Any) -> float:
-    """Return the weight of the nominal name, or the first one; 1 for an event without weights."""
-    if not event.weights:
-        return 1.0
-    try:
-        names = [name.lower() for name in event.weight_names]
-    except RuntimeError:  # a file without names
-        names = []
-    for nominal in _NOMINAL_WEIGHTS:
-        if nominal in names:
-            return float(event.weights[names.index(nominal)])
-    return float(event.weights[0])
+        Raises:
+            InputError: an event cannot be read, has no beams (unless they are not needed) or numbers that are not
+                finite; the file breaks off; or the process that reads it dies, or stands still.
+        """
+        while (message := json.loads(self._line()))["kind"] != "end":
+            if message["kind"] == "error":
+                raise InputError(message["text"])
+            if message["kind"] == "note":
+                logger.warning("%s: %s", self._reading.path, message["text"])
+                continue
+            if message["cross_section"] is not None:
+                value, error = message["cross_section"]
+                self.cross_section = value, error
+            yield EventBatch(**{name: self._array(np.dtype(kind), n) for name, kind, n in message["columns"]})
+
+    def _line(self) -> bytes:
+        while b"\n" not in self._waiting:
+            self._waiting += self._more(_CHUNK)
+        line, _, self._waiting = self._waiting.partition(b"\n")
+        return line
+
+    def _array(self, kind: np.dtype, n: int) -> np.ndarray:
+        array = np.empty(n * kind.itemsize, np.uint8)
+        filled = 0
+        while filled < len(array):
+            part = self._waiting or self._more(len(array) - filled)
+            part, self._waiting = part[: len(array) - filled], part[len(array) - filled :]
+            array[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
+            filled += len(part)
+        return array.view(kind)
+
+    def _more(self, most: int) -> bytes:
+        """What comes next, once it is there. Raises `InputError` if the process ended, or does not move."""
+        waited, before = 0.0, self._progress[:]
+        while not select.select([self._messages], [], [], _STEP)[0]:
+            waited, before = (waited + _STEP, before) if self._progress[:] == before else (0.0, self._progress[:])
+            if waited >= _PATIENCE and not self._waits:
+                raise InputError(self._fault(f"was given up: for {_PATIENCE:.0f} seconds nothing was read"))
+        part = os.read(self._messages, most)
+        if not part:
+            raise InputError(self._fault(f"ended: {self._end()}"))
+        return part
+
+    def _end(self) -> str:
+        code = self._process.wait()
+        if code < 0:
+            return f"signal {signal.Signals(-code).name}"
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return f"exit code {code}" + (f", {shorten(lines[-1], 200)}" if lines else "")
+
+    def _fault(self, what: str) -> str:
+        events = self.events
+        before = f", or take the events before alone: --max-events {events}" if events else ""
+        return (
+            f"{self._reading.path}: the process in which pyhepmc reads {what}; it was at event {events} (the first is "
+            f"0): the file is damaged there, or pyhepmc cannot read what the generator wrote. Make the file again, as "
+            f"HepMC 3 if it is HepMC 2 or the other way round{before}"
+        )
