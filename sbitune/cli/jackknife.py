@@ -62,7 +62,7 @@ def command(
     }
     if loaded is not None:
         orders = [score.order for score in choice.scores if score.order > 0]
-        figures |= _fits(loaded, runs, orders, _wanted(runs, number, leave_out, combinations, seed), reporter)
+        figures |= _fits(loaded, runs, orders, _wanted(runs, number, leave_out, combinations, seed, reporter), reporter)
     return figures
 
 
@@ -70,12 +70,20 @@ def _without_order(score: Any) -> dict[str, Any]:
     return {key: value for key, value in score._asdict().items() if key != "order"}
 
 
-def _wanted(runs: Any, number: int | None, leave_out: int | None, combinations: str | None, seed: int) -> Any:
-    from sbitune.data.combinations import read_combinations, sample
+def _wanted(
+    runs: Any,
+    number: int | None,
+    leave_out: int | None,
+    combinations: str | None,
+    seed: int,
+    reporter: TerminalReporter,
+) -> Any:
+    from sbitune.data.combinations import read_combinations
+    from sbitune.tuning.jackknife import draw_combinations
 
     if combinations:
         return read_combinations(combinations, set(runs.runs))
-    return sample(runs.runs, number, leave_out, seed) if number and leave_out else ()
+    return draw_combinations(runs, number, leave_out, seed, reporter) if number and leave_out else ()
 
 
 def _fits(loaded: Any, runs: Any, orders: list[int], wanted: Any, reporter: TerminalReporter) -> Figures:
@@ -92,7 +100,7 @@ def _fits(loaded: Any, runs: Any, orders: list[int], wanted: Any, reporter: Term
         for refit in refits:
             if refit.values is None:
                 reporter.say(f"left out: {refit.name}: {refit.note}")
-        found = library.stability(refits, [len(chosen) for chosen in wanted], len(runs.runs))
+        found = library.stability(refits, *library.independent_sizes(runs, wanted))
         figures |= {"combinations": found.combinations, "failed": found.failed, "stability": {}}
         for i, name in enumerate(names):
             row = {"mean": float(found.mean[i]), "spread": float(found.spread[i])}

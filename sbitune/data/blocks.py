@@ -77,6 +77,44 @@ def linked_runs(scan: Scan) -> np.ndarray:
             return np.unique(number, return_inverse=True)[1].reshape(-1)
 
 
+def linked_groups(scan: Scan) -> list[np.ndarray]:
+    """The runs of every number of `linked_runs`: what is independent of all others, and drawn or left out together."""
+    linked = linked_runs(scan)
+    return np.split(np.argsort(linked, kind="stable"), np.flatnonzero(np.diff(np.sort(linked))) + 1)
+
+
+def repeat_runs(scan: Scan, rows: np.ndarray) -> Scan:
+    """The scan of these runs (n,), which may repeat: a run that is there again is a measurement of its own, as in a
+    bootstrap, with a name of its own.
+    """
+    seen: dict[int, int] = {}
+    again = np.zeros(len(rows), int)
+    for i, row in enumerate(rows.tolist()):
+        again[i] = seen.get(row, 0)
+        seen[row] = again[i] + 1
+    names = (
+        scan.runs[row] if not k else f"{scan.runs[row]} (copy {k + 1})" for row, k in zip(rows, again, strict=True)
+    )
+    copies = (block.take_runs(rows) for block in scan.copies)
+    return replace(
+        scan,
+        theta=scan.theta[rows],
+        values=scan.values[rows],
+        errors=scan.errors[rows],
+        runs=tuple(names),
+        known_copies=tuple(
+            replace(block, measurement=block.measurement + again * (len(scan.runs) + block.measurement.max()))
+            for block in copies
+        ),
+    )
+
+
+def spread_over(linked: np.ndarray, n: int) -> np.ndarray:
+    """(n,) runs to look at, in their order: as few of them as possible with the same number in `linked` (n_runs,)."""
+    seen = [int(np.count_nonzero(linked[:row] == number)) for row, number in enumerate(linked)]
+    return np.sort(np.argsort(seen, kind="stable")[:n])
+
+
 def mean_error(x: np.ndarray, linked: np.ndarray) -> float:
     """Standard error of the mean of x (n,), from their scatter; those with the same number in `linked` (n,) are not
     independent (the sandwich of generalised estimating equations: K.-Y. Liang, S. Zeger, Biometrika 73 (1986) 13).

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
+from sbitune.data.blocks import mean_error
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.bounded import Bounded, draw_bounded
 from sbitune.fitting.config import FitConfig
@@ -76,10 +77,16 @@ class Coverage:
     chi2_per_ndf: float  #: mean over the fits
     failed: tuple[tuple[str, str], ...]  #: (which, why) of fits that did not converge
     ranges: np.ndarray  #: (p,) width of the limits
+    linked: np.ndarray | None = None  #: (n,) equal numbers for fits that share measurements; None: all independent
+
+    @property
+    def independent(self) -> int:
+        """Number of fits of which none shares a measurement with another."""
+        return len(self.values) if self.linked is None else len(np.unique(self.linked))
 
     @property
     def bias(self) -> np.ndarray:
-        """(p,) mean root; its standard error is 1/sqrt(n)."""
+        """(p,) mean root; its standard error is 1/sqrt(n), n independent fits."""
         return self.roots.mean(axis=0)
 
     @property
@@ -94,11 +101,25 @@ class Coverage:
 
     @property
     def width_error(self) -> float:
-        """Standard error of the rms of all roots: fits are independent, the parameters of one fit need not be."""
+        """Standard error of the rms of all roots: the parameters of one fit need not be independent, nor fits that
+        share measurements.
+        """
         squares = np.mean(self.roots**2, axis=1)
-        n = len(squares)
         least = 1 / np.sqrt(2 * self.roots.size)
-        return float(max(least, squares.std(ddof=1) / np.sqrt(n) / 2 if n > 1 else 1.0))
+        return float(max(least, self._mean_error(squares) / 2 if self.independent > 1 else 1.0))
+
+    def _mean_error(self, x: np.ndarray) -> float:
+        """Standard error of the mean of x (n,), of at least two independent fits."""
+        if self.linked is None:
+            return float(x.std(ddof=1) / np.sqrt(len(x)))
+        return mean_error(x, np.unique(self.linked, return_inverse=True)[1].reshape(-1))
+
+    def _error(self, inside: np.ndarray, claim: float) -> float:
+        """Standard error of the part that is inside (n, p)."""
+        binomial = np.sqrt(claim * (1 - claim) / inside.size)
+        if self.independent < 2:
+            return float(np.sqrt(claim * (1 - claim)))
+        return float(max(binomial, self._mean_error(inside.mean(axis=1))))
 
     def inside(self, rise: float) -> np.ndarray:
         """(n, p) True where the interval of this rise holds the truth."""
@@ -116,7 +137,7 @@ class Coverage:
 
     def figures(self) -> dict[str, object]:
         """All figures with their standard errors, as commands print them."""
-        n = len(self.values)
+        n = self.independent
         of68, of95 = self.inside(1.0), self.inside(_RISE95)
         rows = {
             name: {
@@ -133,11 +154,11 @@ class Coverage:
             for i, name in enumerate(self.names)
         }
         return {
-            "fits": n,
+            "fits": len(self.values),
             "coverage68": float(of68.mean()),
-            "coverage68_error": _error(of68, CLAIM68),
+            "coverage68_error": self._error(of68, CLAIM68),
             "coverage95": float(of95.mean()),
-            "coverage95_error": _error(of95, CLAIM95),
+            "coverage95_error": self._error(of95, CLAIM95),
             "pull_width": self.total_width,
             "pull_width_error": self.width_error,
             "quoted68": float(np.mean(self.quoted**2 < 1.0)),
@@ -158,7 +179,7 @@ class Coverage:
         for rise, claim, words in ((1.0, CLAIM68, "68 %"), (_RISE95, CLAIM95, "95 %")):
             inside = self.inside(rise)
             off = inside.mean() - claim
-            if abs(off) > _TOLERATED * _error(inside, claim):
+            if abs(off) > _TOLERATED * self._error(inside, claim):
                 size = "too small" if off < 0 else "too large"
                 said.append(
                     f"{words} intervals hold the truth in {100 * inside.mean():.1f} % of cases: errors are {size}"
@@ -167,7 +188,7 @@ class Coverage:
         if abs(width - 1) > _TOLERATED * self.width_error and not said:
             said.append(f"errors are too {_size(width > 1)}: the width of all pulls is {width:.2f}")
         for i, (name, bias) in enumerate(zip(self.names, self.bias, strict=True)):
-            if abs(bias) > _TOLERATED / np.sqrt(len(self.values)):
+            if abs(bias) > _TOLERATED / np.sqrt(self.independent):
                 said.append(f"{name} is off by {bias:+.2f} of its error on average")
             said += self._warnings_of(i)
         if self.failed:
@@ -176,13 +197,14 @@ class Coverage:
 
     def _warnings_of(self, i: int) -> list[str]:
         """What is off by more than chance in the errors of one parameter, of as many as there are."""
-        n, least = len(self.values), 2 * stats.norm.sf(_TOLERATED) / len(self.names)
-        tail = stats.chi2.cdf(np.sum(self.roots[:, i] ** 2), n)
+        n, least = self.independent, 2 * stats.norm.sf(_TOLERATED) / len(self.names)
+        alone = n / len(self.values)  # fits that share measurements count as one
+        tail = stats.chi2.cdf(alone * np.sum(self.roots[:, i] ** 2), n)
         if 2 * min(tail, 1 - tail) < least:
             width = f"the width of its pulls is {self.width[i]:.2f}"
             return [f"errors of {self.names[i]} are too {_size(bool(tail > 0.5))}: {width}"]
         for rise, claim, words in ((1.0, CLAIM68, "68 %"), (_RISE95, CLAIM95, "95 %")):
-            held = int(self.inside(rise)[:, i].sum())
+            held = round(alone * int(self.inside(rise)[:, i].sum()))
             if stats.binomtest(held, n, claim).pvalue < least:
                 size = _size(bool(held < claim * n))
                 share = f"its {words} intervals hold the truth in {100 * held / n:.1f} % of cases"
@@ -192,14 +214,6 @@ class Coverage:
 
 def _size(small: bool) -> str:
     return "small" if small else "large"
-
-
-def _error(inside: np.ndarray, claim: float) -> float:
-    """Standard error of the part that is inside: fits are independent, the parameters of one fit need not be."""
-    binomial = np.sqrt(claim * (1 - claim) / inside.size)
-    if len(inside) < 2:
-        return float(np.sqrt(claim * (1 - claim)))
-    return float(max(binomial, inside.mean(axis=1).std(ddof=1) / np.sqrt(len(inside))))
 
 
 def fit_known(
@@ -339,8 +353,14 @@ def _posterior_roots(
     return roots, found.effective
 
 
-def collect(problem: Problem, labels: Sequence[str], truths: np.ndarray, fits: Sequence[KnownFit | str]) -> Coverage:
-    """Put fits together.
+def collect(
+    problem: Problem,
+    labels: Sequence[str],
+    truths: np.ndarray,
+    fits: Sequence[KnownFit | str],
+    linked: np.ndarray | None = None,
+) -> Coverage:
+    """Put fits together, `linked` (n,) of them see `Coverage`.
 
     Raises `ComputationError` if none converged; the reason is that of the first.
     """
@@ -362,4 +382,5 @@ def collect(problem: Problem, labels: Sequence[str], truths: np.ndarray, fits: S
         chi2_per_ndf=float(np.mean([fit.chi2 for _, fit in good]) / ndf),
         failed=failed,
         ranges=(frame.half * np.ptp(frame.limits, axis=1))[free],
+        linked=None if linked is None else linked[[isinstance(fit, KnownFit) for fit in fits]],
     )

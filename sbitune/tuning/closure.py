@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from sbitune.data.bins import Bins
+from sbitune.data.blocks import linked_runs
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import EDGE, Scan, parameter_box
@@ -36,7 +37,7 @@ def closure(
 
     Args:
         surrogate: trained without these runs.
-        held: the runs.
+        held: the runs; of those that share measurements standard errors know it.
         noise: (n_runs, n_bins) their Monte Carlo errors freed from their own fluctuations; None: from these runs alone.
         reporter: told about progress.
         thorough: whether each is fitted as data are, from several starts; else from the middle of the box and from
@@ -66,7 +67,7 @@ def closure(
         # judged at its own place: a few truths are not spread evenly, and some lie on the limits
         fits += fit_known(problem, truth, [measured.values], thorough, spread=False)
         reporter.progress("closure", i + 1, len(held.runs))
-    return collect(problem, held.runs, held.theta, fits)
+    return collect(problem, held.runs, held.theta, fits, linked_runs(held) if held.copies else None)
 
 
 def pseudo_data(bins: Bins, used: np.ndarray, values: np.ndarray, noise: np.ndarray) -> Measured:

@@ -8,9 +8,11 @@ their mean m, M combinations being possible,
 
 estimates the variance that the values owe to which runs were made (J. Shao and C. F. J. Wu, A General Theory for
 Jackknife Variance Estimation, Ann. Statist. 17 (1989) 1176). Combinations of several sizes have a spread, but no such
-error. Professor calls them run combinations.
+error. Professor calls them run combinations. Runs that share measurements are left out together, and n, d and M count
+what is independent; of combinations that take such runs apart no error can be told.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from math import comb
 from typing import NamedTuple
@@ -19,6 +21,8 @@ import jax
 import msgspec
 import numpy as np
 
+from sbitune.data.blocks import linked_groups, linked_runs
+from sbitune.data.combinations import sample
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
@@ -113,13 +117,43 @@ def _fit(loaded: LoadedCard, scan: Scan, matched: Matched, config: Kind) -> Tune
     return fit(make_problem(loaded, surrogate, matched), how)
 
 
+def draw_combinations(
+    scan: Scan, number: int, left_out: int, seed: int, reporter: Reporter = QUIET
+) -> tuple[tuple[str, ...], ...]:
+    """Combinations of all runs but `left_out`; runs that share measurements are left out together.
+
+    Raises `InputError` as `combinations.sample`, and if all runs are linked by what they share.
+    """
+    groups, runs = linked_groups(scan), len(scan.runs)
+    if len(groups) == runs:
+        return sample(scan.runs, number, left_out, seed)
+    if len(groups) == 1:
+        raise InputError(f"each of the {runs} runs shares measurements with others, so that none can be left out alone")
+    fewer = max(1, round(left_out * len(groups) / runs))
+    reporter.say(f"runs that share measurements are left out together: {fewer} of {len(groups)} groups of {runs} runs")
+    width = len(str(len(groups)))
+    drawn = sample([f"{i:0{width}d}" for i in range(len(groups))], number, fewer, seed)
+    return tuple(tuple(scan.runs[row] for i in chosen for row in groups[int(i)]) for chosen in drawn)
+
+
+def independent_sizes(scan: Scan, combinations: Sequence[Sequence[str]]) -> tuple[list[int], int]:
+    """How many independent groups of runs each combination has, 0 where it takes one apart, and how many there are."""
+    linked = dict(zip(scan.runs, linked_runs(scan).tolist(), strict=True))
+    sizes = Counter(linked.values())
+    found = []
+    for chosen in combinations:
+        counts = Counter(linked[run] for run in chosen)
+        found.append(len(counts) if all(sizes[group] == n for group, n in counts.items()) else 0)
+    return found, len(sizes)
+
+
 def stability(refits: Sequence[Refit], sizes: Sequence[int], runs: int) -> Stability:
     """Spread of the values over combinations.
 
     Args:
         refits: of `fit_combinations`.
-        sizes: number of runs of each combination.
-        runs: of the whole scan.
+        sizes: number of runs of each combination; of independent groups, where runs share measurements, or 0.
+        runs: of the whole scan; likewise.
 
     Raises:
         ComputationError: fewer than two fits succeeded.
@@ -131,7 +165,7 @@ def stability(refits: Sequence[Refit], sizes: Sequence[int], runs: int) -> Stabi
     values = np.array([value for value, _ in good])
     error = None
     kept = {size for _, size in good}
-    if len(kept) == 1 and (left := runs - kept.pop()) > 0:
+    if len(kept) == 1 and 0 not in kept and (left := runs - kept.pop()) > 0:
         possible = comb(runs, left)  # some of them drawn without replacement: their variance is that of all
         error = np.sqrt((runs - left) / left * (1 - 1 / possible) * values.var(axis=0, ddof=1))
     return Stability(values.mean(axis=0), values.std(axis=0, ddof=1), error, len(good), len(refits) - len(good))

@@ -9,6 +9,7 @@ import jax
 import msgspec
 import numpy as np
 
+from sbitune.data.blocks import linked_runs, spread_over
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, hash_file, write_bytes, write_text
@@ -126,8 +127,9 @@ def _closure_of(choice: Choice | None, fixed: Collection[str], reporter: Reporte
     n = min(choice.runs, _CLOSURE_RUNS)
     reporter.say(f"closure: fitting {n} runs that were held out")
     try:
-        held = choice.held.take_runs(choice.held.runs[:n])
-        found = closure(choice.trial, held, choice.noise[:n], reporter, thorough=False, fixed=fixed)
+        rows = spread_over(linked_runs(choice.held), n)
+        held = choice.held.take_runs([choice.held.runs[row] for row in rows])
+        found = closure(choice.trial, held, choice.noise[rows], reporter, thorough=False, fixed=fixed)
     except (InputError, ComputationError) as error:
         reporter.say(f"closure: not done: {error}")
         return {}

@@ -1,15 +1,14 @@
 """What the fit of a card owes to its data and to its runs: bootstrap, jack-knife, run combinations."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import jax
 import numpy as np
 
+from sbitune.data.blocks import linked_groups, repeat_runs
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.data.scan import Scan
 from sbitune.fitting.bootstrap import (
     Choices,
     Refits,
@@ -54,8 +53,16 @@ def bootstrap(
     tune = tune_of(fitted.record, problem.parameters)
     if of == "data":
         return bootstrap_data(jax.random.key(seed), problem, tune, n, ToyConfig(errors=False), reporter=reporter)
+    # runs that share measurements are drawn, and left out, together
+    groups, runs = linked_groups(fitted.scan), len(fitted.scan.runs)
+    if len(groups) < runs:
+        left_out = None if left_out is None else max(1, round(left_out * len(groups) / runs))
+        what = "drawn" if left_out is None else f"left out, {left_out} groups at a time"
+        reporter.say(f"runs that share measurements are {what} together: {len(groups)} groups of {runs} runs")
+    retrain = retrainer(fitted)
+    choices = _choices(seed, len(groups), of, n, left_out)
     return refit_runs(
-        problem, tune, retrainer(fitted), _choices(seed, len(fitted.scan.runs), of, n, left_out), reporter
+        problem, tune, lambda chosen: retrain(np.concatenate([groups[i] for i in chosen])), choices, reporter
     )
 
 
@@ -74,15 +81,4 @@ def retrainer(fitted: Fitted) -> Callable[[np.ndarray], BinnedModel]:
         kind, key = kind_named(config, str(fitted.record.choice[0]["name"])), jax.random.split(key)[1]
     else:
         kind = config
-    return lambda rows: train(key, _repeated(fitted.scan, rows), kind)
-
-
-def _repeated(scan: Scan, rows: np.ndarray) -> Scan:
-    """The scan of these runs; copies of one get names of their own."""
-    seen: dict[str, int] = {}
-    names = []
-    for row in rows:
-        name = scan.runs[row]
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name} (copy {seen[name]})")
-    return replace(scan, theta=scan.theta[rows], values=scan.values[rows], errors=scan.errors[rows], runs=tuple(names))
+    return lambda rows: train(key, repeat_runs(fitted.scan, rows), kind)

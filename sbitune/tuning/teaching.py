@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from sbitune.data.blocks import split_blocks
 from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.frame import Frame
 from sbitune.fitting.objective import Objective, few_threads
@@ -36,6 +37,7 @@ from sbitune.tuning.surrogates.basis import evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.compound import ComponentSurrogate, Inner
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
 from sbitune.tuning.surrogates.inputs import make_features
+from sbitune.tuning.surrogates.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.kernels import kernel
 from sbitune.tuning.surrogates.outputs import make_targets, slope_to_contents
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
@@ -51,9 +53,11 @@ class Outputs(NamedTuple):
     inner: Inner  #: what predicts them
     rows: np.ndarray  #: (n_outputs, n_bins) how much they move every bin, on the fitted scale
     noise: np.ndarray  #: (n_outputs,) variance of a run's value around the prediction, typical of the scan's runs
+    columns: np.ndarray | slice = slice(None)  #: which parameters they know
 
     def covariance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """(n_outputs, n_a, n_b) K between points (n_a, n_parameters) and (n_b, n_parameters)."""
+        a, b = a[:, self.columns], b[:, self.columns]
         if isinstance(self.inner, GaussianSurrogate):
             return _of_gaussian(self.inner, a, b)
         if isinstance(self.inner, RationalSurrogate):
@@ -90,7 +94,12 @@ def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
         problem: what is fitted.
         scan: the runs that its surrogate learnt from.
     """
-    model = problem.model
+    return _outputs_of(problem.model, scan)
+
+
+def _outputs_of(model: Any, scan: Scan) -> tuple[Outputs, ...]:
+    if isinstance(model, JoinedSurrogate):
+        return _of_blocks(model, scan)
     if isinstance(model, PolynomialSurrogate | GaussianSurrogate | RationalSurrogate):
         noise = np.mean(make_targets(scan, _scale_of(model)).errors ** 2, axis=0)
         return (_outputs(model, np.eye(len(model.bins)), noise),)
@@ -106,11 +115,25 @@ def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
     return tuple(found)
 
 
+def _of_blocks(model: JoinedSurrogate, scan: Scan) -> tuple[Outputs, ...]:
+    """Those of all blocks; a run at another point measures every block anew."""
+    found = []
+    for member, block in zip(model.members, split_blocks(scan, everything=True), strict=True):
+        every = np.eye(len(model.bins))[member.bins]
+        of_block = _outputs_of(member.surrogate, block.scan)
+        if not of_block:
+            return ()
+        found += [o._replace(rows=o.rows @ every, columns=member.columns) for o in of_block]
+    return tuple(found)
+
+
 def _scale_of(model: Inner) -> Any:
     return "log" if _logs_of(model).any() else "linear"
 
 
 def _logs_of(model: Any) -> np.ndarray:
+    if isinstance(model, JoinedSurrogate):
+        return np.concatenate([_logs_of(member.surrogate) for member in model.members])[model.order]
     if isinstance(model, ComponentSurrogate):
         return model.components.log
     return model.posterior.log if isinstance(model, GaussianSurrogate) else model.log

@@ -8,10 +8,21 @@ import numpy as np
 import pytest
 from copiedscan import copied_scan, responses
 
-from sbitune.data.blocks import draw_held_out, linked_runs, mean_error, split_blocks
+from sbitune.data.blocks import (
+    draw_held_out,
+    linked_groups,
+    linked_runs,
+    mean_error,
+    repeat_runs,
+    split_blocks,
+    spread_over,
+)
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.tuning.closure import closure
+from sbitune.fitting.problem import Problem
+from sbitune.tuning.closure import closure, pseudo_data
+from sbitune.tuning.jackknife import Refit, draw_combinations, independent_sizes, stability
+from sbitune.tuning.sequential import propose
 from sbitune.tuning.surrogates.choice import judge_one
 from sbitune.tuning.surrogates.config import (
     GaussianConfig,
@@ -21,11 +32,15 @@ from sbitune.tuning.surrogates.config import (
     SurrogateConfig,
 )
 from sbitune.tuning.surrogates.description import describe, in_words
+from sbitune.tuning.surrogates.ipol import to_ipol
 from sbitune.tuning.surrogates.joined import JoinedSurrogate
+from sbitune.tuning.surrogates.kernelform import kernel_form
 from sbitune.tuning.surrogates.noise import smooth_errors
+from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
+from sbitune.tuning.teaching import surrogate_share
 
 KEY = jax.random.key(1)
 CONFIGS: dict[str, SurrogateConfig] = {
@@ -185,3 +200,70 @@ def test_intervals_of_held_out_runs_cover(rho) -> None:
     roots, _ = coverage(True, range(6), rho=rho)
     assert np.mean(np.abs(roots) < 1) == pytest.approx(0.683, abs=0.05)
     assert np.mean(np.abs(roots) < 1.96) == pytest.approx(0.95, abs=0.02)
+
+
+def test_polynomials_become_ipol_exactly_and_processes_a_kernel_form(scan) -> None:
+    theta = scan.theta[::9]
+    polynomial = train(KEY, scan, PolynomialConfig(order=2))
+    interpolation, accuracy = to_ipol(polynomial)
+    assert accuracy.exact
+    np.testing.assert_allclose(interpolation.evaluate(theta)[0], polynomial.predict_many(theta).mean, rtol=1e-8)
+    chosen = np.array([3, 17, 12, 0])
+    for config in (GaussianConfig(groups=1), GaussianConfig(groups=2, components=False)):
+        processes = train(KEY, scan, config)
+        form = kernel_form(processes, chosen)
+        assert form is not None
+        np.testing.assert_allclose(form.means(theta), processes.predict_many(theta).mean[:, chosen], rtol=1e-7)
+
+
+def test_next_runs_are_proposed_for_what_is_learnt_of_all_blocks(scan) -> None:
+    model = train(KEY, scan, PolynomialConfig(order=2))
+    used = np.arange(20)
+    measured = pseudo_data(scan.bins, used, scan.values[62], smooth_errors(scan)[62])
+    problem = Problem(model, measured)
+    share = surrogate_share(problem, scan, scan.theta[62])
+    part = np.diag(share.teachable) / np.diag(share.quoted)  # the rest is what no polynomial describes
+    assert (part > 0.1).all()
+    assert (part < 1).all()
+    points = scan.theta[62] * (1 + 0.02 * np.random.default_rng(1).normal(size=(6, 3)))
+    proposal = propose(KEY, problem, scan, points, 2, scan.theta)
+    assert proposal.method == "expected gain"
+    assert proposal.before > proposal.after[0] > proposal.after[1] > 0
+
+
+def test_closure_knows_what_runs_share(scan) -> None:
+    used, held = scan.split([f"{i:04d}" for i in (60, 61, 62, 63, 64, 85, 86, 87, 88, 89)])
+    found = closure(train(KEY, used, PolynomialConfig(order=2)), held, thorough=False)
+    assert (len(found.values), found.independent) == (10, 2)
+    figures = found.figures()
+    assert figures["parameters"]["alphaS"]["bias_error"] == pytest.approx(1 / np.sqrt(2))  # type: ignore[index]
+    assert spread_over(linked_runs(held), 3).tolist() == [0, 1, 5]
+
+
+def test_runs_that_repeat_are_measurements_of_their_own(scan) -> None:
+    groups = linked_groups(scan)
+    again = repeat_runs(scan, np.concatenate([groups[3], groups[3], groups[7]]))
+    assert again.runs[:6] == ("0015", "0016", "0017", "0018", "0019", "0015 (copy 2)")
+    (block,) = again.copies
+    assert len(np.unique(block.measurement)) == 3
+    alone = copied_scan(20, n=3, copied=False)
+    assert repeat_runs(alone, np.array([1, 1, 2])).copies == ()
+
+
+def test_runs_that_share_measurements_are_left_out_together(scan) -> None:
+    drawn = draw_combinations(scan, 4, 20, seed=1)
+    assert {len(names) for names in drawn} == {105}
+    assert independent_sizes(scan, drawn) == ([21] * 4, 25)
+    apart = [scan.runs[:-1], scan.runs[:-5]]
+    assert independent_sizes(scan, apart) == ([0, 24], 25)
+    refits = [Refit(str(i), np.array([float(i)]), np.ones(1), 1.0, "") for i in range(4)]
+    assert stability(refits, [21] * 4, 25).error == pytest.approx(np.sqrt(21 / 4 * (1 - 1 / 12650) * 5 / 3))
+    assert stability(refits, [0, 24, 24, 24], 25).error is None
+
+
+def test_orders_are_compared_on_measurements(scan) -> None:
+    found = choose_order(scan, 3, seed=1)
+    alone = [choose_order(block.scan, 3, seed=1) for block in split_blocks(scan)]
+    assert found.order in {choice.order for choice in alone}
+    widths = [score.pull_width for score in found.scores if score.order >= 2]
+    np.testing.assert_allclose(widths, 1, atol=0.15)

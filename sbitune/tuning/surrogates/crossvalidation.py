@@ -10,10 +10,10 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from sbitune.data.blocks import linked_runs, mean_error
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.binbybin import BinByBin
 from sbitune.tuning.surrogates.outputs import make_targets
 
 #: standard errors by which fewer terms may trail the best and still be taken
@@ -31,6 +31,14 @@ class Scored(Protocol):
     @property
     def log_density_error(self) -> float:
         """See `Score`."""
+        ...
+
+
+class Predicting(Protocol):
+    """What a fit is judged by."""
+
+    def predict_many(self, theta: np.ndarray) -> Prediction:
+        """Mean and error (n, n_bins) at theta (n, n_parameters)."""
         ...
 
 
@@ -55,7 +63,12 @@ class Folds:
         if folds < 2 or folds > n:
             raise InputError(f"cross-validation with {folds} folds of {n} runs: need 2 to all runs")
         self.scan = scan
-        self._part = np.random.default_rng(seed).permutation(n) % folds
+        #: runs that share measurements go to one fold
+        self._linked = linked_runs(scan)
+        groups = int(self._linked.max()) + 1
+        if folds > groups:
+            raise InputError(f"cross-validation with {folds} folds: the {n} runs share measurements in {groups} groups")
+        self._part = (np.random.default_rng(seed).permutation(groups) % folds)[self._linked]
         #: runs that are left to a fit, at least
         self.smallest = n - int(np.bincount(self._part).max())
 
@@ -66,7 +79,7 @@ class Folds:
             raise InputError(f"no bin of the scan has a Monte Carlo error: {remedy}")
         return noise
 
-    def score(self, fit: Callable[[Scan], BinByBin], noise: np.ndarray) -> Score:
+    def score(self, fit: Callable[[Scan], Predicting], noise: np.ndarray) -> Score:
         """Judge what `fit` makes of the other runs of every fold."""
         mean, error = self._predict(fit)
         voting = noise.max(axis=0) > 0
@@ -75,12 +88,12 @@ class Folds:
         of_run = (-0.5 * (difference**2 / variance + np.log(2 * np.pi * variance))).mean(axis=1)
         return Score(
             log_density=float(of_run.mean()),
-            log_density_error=float(of_run.std(ddof=1) / np.sqrt(len(of_run))),
+            log_density_error=mean_error(of_run, self._linked),
             rms_pull=float(np.sqrt(np.mean((difference / noise) ** 2))),
             pull_width=float(np.sqrt(np.mean(difference**2 / variance))),
         )
 
-    def _predict(self, fit: Callable[[Scan], BinByBin]) -> Prediction:
+    def _predict(self, fit: Callable[[Scan], Predicting]) -> Prediction:
         mean, error = np.empty_like(self.scan.values), np.empty_like(self.scan.values)
         for fold in range(int(self._part.max()) + 1):
             held = self._part == fold

@@ -25,6 +25,7 @@ from sbitune.tuning.surrogates.compact import compact
 from sbitune.tuning.surrogates.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.covariance import correlate
 from sbitune.tuning.surrogates.evaluation import Surrogate
+from sbitune.tuning.surrogates.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
 
 #: points of the fit of the errors for each of its terms, the fewest, and those at which accuracy is told
@@ -190,6 +191,8 @@ def legendre_coefficients(surrogate: Surrogate) -> tuple[int, np.ndarray] | None
 
     The terms are products of Legendre polynomials in the order of `list_exponents`.
     """
+    if isinstance(surrogate, JoinedSurrogate):
+        return _of_blocks(surrogate)
     if isinstance(surrogate, PolynomialSurrogate):
         return None if surrogate.log.any() else (surrogate.order, surrogate.coefficients)
     if not isinstance(surrogate, ComponentSurrogate) or surrogate.components.log.any():
@@ -204,6 +207,23 @@ def legendre_coefficients(surrogate: Surrogate) -> tuple[int, np.ndarray] | None
     coefficients[: len(inner[1])] += inner[1] @ surrogate.components.loadings  # lower orders are the first terms
     if left is not None:
         coefficients[: len(left[1]), surrogate.left_bins] += left[1]
+    return order, coefficients
+
+
+def _of_blocks(surrogate: JoinedSurrogate) -> tuple[int, np.ndarray] | None:
+    """The same of blocks that know some of the parameters: the terms in the others have no coefficient."""
+    found = [legendre_coefficients(member.surrogate) for member in surrogate.members]
+    known = [part for part in found if part is not None]
+    if len(known) < len(found):
+        return None
+    n, order = len(surrogate.parameters), max(part[0] for part in known)
+    place = {tuple(row): i for i, row in enumerate(list_exponents(n, order).astype(int).tolist())}
+    coefficients = np.zeros((len(place), len(surrogate.bins)))
+    for member, (own, numbers) in zip(surrogate.members, known, strict=True):
+        exponents_of = np.zeros((len(numbers), n), int)
+        exponents_of[:, member.columns] = list_exponents(len(member.columns), own)
+        rows = [place[tuple(row)] for row in exponents_of.tolist()]
+        coefficients[np.array(rows)[:, None], member.bins] = numbers
     return order, coefficients
 
 

@@ -13,6 +13,7 @@ from sbitune.data.scan import Parameter
 from sbitune.tuning.surrogates.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
 from sbitune.tuning.surrogates.inputs import make_features
+from sbitune.tuning.surrogates.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.kernels import Form, kernel
 
 
@@ -71,6 +72,8 @@ class KernelForm:
 
 def kernel_form(surrogate: Any, bins: np.ndarray) -> KernelForm | None:
     """The form of some bins (n_bins,) of a surrogate; None if it is not one of Gaussian processes."""
+    if isinstance(surrogate, JoinedSurrogate):
+        return _of_blocks(surrogate, bins)
     if isinstance(surrogate, GaussianSurrogate):
         log = surrogate.posterior.log[bins]
         alone = _part(surrogate, bins)._replace(places=np.arange(len(bins)))
@@ -86,6 +89,40 @@ def kernel_form(surrogate: Any, bins: np.ndarray) -> KernelForm | None:
         outputs, places = _chosen(surrogate.left_bins, bins)
         parts.append(_part(surrogate.left, outputs)._replace(places=places))
     return KernelForm(surrogate.parameters, components.centre[bins], components.log[bins], tuple(parts))
+
+
+def _of_blocks(surrogate: JoinedSurrogate, bins: np.ndarray) -> KernelForm | None:
+    n, found = len(surrogate.parameters), []
+    centre, log = np.zeros(len(bins)), np.zeros(len(bins), bool)
+    for member in surrogate.members:
+        outputs, places = _chosen(member.bins, bins)
+        form = kernel_form(member.surrogate, outputs)
+        if form is None:
+            return None
+        centre[places], log[places] = form.centre, form.log
+        found += [_among_all(part, member.columns, n, places, len(bins)) for part in form.parts]
+    return KernelForm(surrogate.parameters, centre, log, tuple(found))
+
+
+def _among_all(part: Part, columns: np.ndarray, n_parameters: int, places: np.ndarray, n_bins: int) -> Part:
+    """A part that knows some of the parameters (columns) and bins (places), as one of all: it does not move with the
+    others, as its runs lie at 0 in these and its metric has no length along them.
+    """
+    log_inputs = np.zeros(n_parameters, bool)
+    log_inputs[columns] = part.log_inputs
+    logs = np.searchsorted(np.flatnonzero(log_inputs), columns[part.log_inputs])
+    features = np.concatenate([columns, n_parameters + logs])
+    size = n_parameters + int(log_inputs.sum())
+    inputs = np.zeros((len(part.inputs), size))
+    inputs[:, features] = part.inputs
+    metric = np.zeros((len(part.metric), size, size))
+    metric[np.ix_(np.arange(len(metric)), features, features)] = part.metric
+    loadings = None
+    if part.loadings is not None:
+        loadings = np.zeros((len(part.loadings), n_bins))
+        loadings[:, places] = part.loadings
+    of_all = {"loadings": loadings, "places": places[part.places]}
+    return part._replace(log_inputs=log_inputs, inputs=inputs, metric=metric, **of_all)
 
 
 def _part(surrogate: GaussianSurrogate, outputs: np.ndarray) -> Part:

@@ -2,12 +2,17 @@
 
 from typing import NamedTuple
 
+import jax
+
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.basis import count_terms, has_room, has_time, spread_evenly
+from sbitune.tuning.surrogates.blockwise import train_blocks
+from sbitune.tuning.surrogates.config import PolynomialConfig
 from sbitune.tuning.surrogates.crossvalidation import Folds, simplest
+from sbitune.tuning.surrogates.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.outputs import Scale
-from sbitune.tuning.surrogates.polynomial import fit_polynomial
+from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate, fit_polynomial
 
 #: terms of the highest order that is tried, in units of the runs that are left to it
 _FULLEST = 0.8
@@ -61,9 +66,17 @@ def choose_order(
         raise InputError(f"{len(scan.runs)} runs in {folds} folds are too few for any polynomial; add runs")
     noise = dealt.noise("choose the order yourself")
     scores = tuple(
-        OrderScore(
-            order, terms[order], *dealt.score(lambda part, o=order: fit_polynomial(part, o, scale, shrinkage), noise)
-        )
+        OrderScore(order, terms[order], *dealt.score(lambda part, o=order: _fit(part, o, scale, shrinkage), noise))
         for order in tried
     )
     return OrderChoice(simplest(scores).order, scores)
+
+
+def _fit(scan: Scan, order: int, scale: Scale, shrinkage: bool) -> PolynomialSurrogate | JoinedSurrogate:
+    if not scan.copies:
+        return fit_polynomial(scan, order, scale, shrinkage)
+    config = PolynomialConfig(order=order, components=False, scale=scale, shrinkage=shrinkage)
+    none = jax.random.key(0)  # nothing is drawn
+    return train_blocks(
+        none, scan, config, lambda _, block, how: fit_polynomial(block, int(how.order), scale, shrinkage)
+    )
