@@ -111,10 +111,16 @@ def _content(place: str, pattern: str) -> Figures:
     except InputError as error:  # to look at a scan with faults is no fault: it is shown with what is wrong
         told = [str(error)]
         try:
-            scan = load_scan(place, Reading((), "drop", "drop", tell=told.append))
+            scan = load_scan(place, Reading((), "drop", "drop", tell=lambda text: _note(told, text)))
         except InputError:
             raise error from None
     return _scan(scan, path, pattern, told)
+
+
+def _note(told: list[str], text: str) -> None:
+    """Keep what a reader says of faults; that it was told to drop them was no wish of the user's."""
+    if not text.startswith("bad_"):
+        told.append(text)
 
 
 def _scan(scan: Any, path: Path, pattern: str, told: Sequence[str] = ()) -> Figures:

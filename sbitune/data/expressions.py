@@ -2,11 +2,14 @@
 
 import ast
 import operator
+import re
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import finite, quoted
 
 _BINARY = {
     ast.Add: operator.add,
@@ -15,6 +18,10 @@ _BINARY = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+#: letters of a formula, at most: brackets in these are too few to be too deep
+_LONGEST = 300
+#: what a formula may be written with
+_LETTERS = re.compile(r"[A-Za-z0-9_.+\-*/(), ]*")
 _FUNCTIONS = {"log": np.log, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs, "log10": np.log10}
 
 
@@ -24,16 +31,27 @@ def compile_formula(text: str, where: str, variable: str = "x") -> Callable[[np.
     >>> compile_formula("log(x) + x**2", "card")(np.array([1.0]))
     array([1.])
     """
+    odd = _LETTERS.sub("", text)
+    if odd or len(text) > _LONGEST:
+        told = f"the character {odd[0]!r}" if odd else f"it has more than {_LONGEST} letters"
+        raise InputError(f"{where}: cannot read the formula {quoted(text)}: {told}")
     try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError as error:
-        raise InputError(f"{where}: cannot read the formula {text!r}: {error.msg}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of words that begin with digits
+            tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        told = getattr(error, "msg", error)
+        raise InputError(f"{where}: cannot read the formula {quoted(text)}: {told}") from error
     _check(tree, text, where, variable)
     return lambda x: _evaluate(tree, np.asarray(x, float))
 
 
 def _check(node: ast.expr, text: str, where: str, variable: str) -> None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        try:
+            finite(ast.get_source_segment(text, node) or "")
+        except ValueError as error:
+            raise InputError(f"{where}: in the formula {quoted(text)}: {error}") from error
         return
     if isinstance(node, ast.Name) and node.id == variable:
         return
@@ -48,7 +66,7 @@ def _check(node: ast.expr, text: str, where: str, variable: str) -> None:
         _check(node.args[0], text, where, variable)
         return
     raise InputError(
-        f"{where}: {ast.unparse(node)!r} in the formula {text!r} is not understood; "
+        f"{where}: {quoted(ast.unparse(node))} in the formula {quoted(text)} is not understood; "
         f"use {variable}, numbers, + - * / ** and {', '.join(_FUNCTIONS)}"
     )
 

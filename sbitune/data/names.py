@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import quoted
 
 #: a name less like the word than this was not meant
 _ALIKE = 0.6
@@ -57,7 +58,7 @@ def check_name(name: str, what: str = "parameter") -> None:
         raise InputError(f"a {what} needs a name")
     if not is_name(name):
         raise InputError(
-            f"{what} {shorten(repr(name))}: a line break, or another character that is not seen, in a name; rename it"
+            f"{what} {quoted(name)}: a line break, or another character that is not seen, in a name; rename it"
         )
 
 

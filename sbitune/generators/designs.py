@@ -9,6 +9,7 @@ from scipy.stats import qmc
 
 from sbitune.data.errors import InputError
 from sbitune.data.expressions import compile_formula
+from sbitune.data.numbers import quoted
 
 
 def unit_points(design: str, runs: int, dimensions: int, seed: int) -> np.ndarray:
@@ -56,7 +57,7 @@ def stretch(u: np.ndarray, low: float, high: float, bias: str | None = None, whe
         f = formula(x)
     steps = np.diff(f)
     if not (np.isfinite(f).all() and (np.all(steps > 0) or np.all(steps < 0))):
-        raise InputError(f"{where}: {bias!r} is not finite and monotonic between {low:g} and {high:g}")
+        raise InputError(f"{where}: {quoted(bias)} is not finite and monotonic between {low:g} and {high:g}")
     wanted = f[0] + u * (f[-1] - f[0])
     order = slice(None) if f[-1] > f[0] else slice(None, None, -1)
     return np.clip(np.interp(wanted, f[order], x[order]), low, high)

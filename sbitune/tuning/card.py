@@ -9,7 +9,8 @@ from typing import Annotated
 import msgspec
 
 from sbitune.data.errors import InputError, naming_file
-from sbitune.data.names import is_name, shorten
+from sbitune.data.names import is_name
+from sbitune.data.numbers import quoted
 from sbitune.data.scan import Parameter
 from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
@@ -181,6 +182,8 @@ def _check(loaded: LoadedCard) -> None:
         raise InputError(f"{place('weights')}: give either observables or weights, not both")
     if not card.observables and card.weights is None and card.reference:
         raise InputError(f"{loaded.path}: give either observables or weights: an empty selection leaves nothing to fit")
+    if card.observables:
+        loaded.rules()
     if isinstance(card.generator, PythiaConfig):
         _check_lines(loaded, card.generator.settings)
     if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
@@ -193,7 +196,7 @@ def _check_lines(loaded: LoadedCard, settings: Sequence[str]) -> None:
     for number, line in enumerate(settings):
         if not is_name(line.strip()):
             raise InputError(
-                f"{loaded.place('generator', 'settings', number)}: {shorten(repr(line))}: a line break, or another "
+                f"{loaded.place('generator', 'settings', number)}: {quoted(line)}: a line break, or another "
                 "character that is not seen, in a setting; write one line for each"
             )
 

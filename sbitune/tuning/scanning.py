@@ -13,7 +13,8 @@ from sbitune.data import mcnntunes
 from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.formats import HDF5, layout_of
-from sbitune.data.names import nearest, shorten
+from sbitune.data.names import nearest
+from sbitune.data.numbers import quoted
 from sbitune.data.professor import Reading, collect, read_runs
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, Reporter
@@ -171,7 +172,7 @@ def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
     for key, name in (("scan.directory", card.scan.directory), ("weights", card.weights)):
         if name is not None and loaded.directory not in (loaded.directory / name).resolve().parents:
             raise InputError(
-                f"{loaded.path}: {key}: {shorten(name)!r} is not inside the directory of this card, which is read here "
+                f"{loaded.path}: {key}: {quoted(name)} is not inside the directory of this card, which is read here "
                 "as a scan: name the files themselves, or read them first with `sbitune scan` of that card"
             )
     if isinstance(card.generator, CommandConfig):  # its files are none of the scan
@@ -285,6 +286,16 @@ def version_of_runs(loaded: LoadedCard) -> str | None:
     return None
 
 
+def _tell_of_nothing_to_drop(place: Path, reading: Reading) -> None:
+    """Say where `bad_runs` and `bad_bins` do nothing: what sbitune has written holds sound runs and bins alone."""
+    asked = [name for name in ("bad_runs", "bad_bins") if getattr(reading, name) == "drop"]
+    if asked:
+        reading.tell(
+            f"{' and '.join(asked)}: drop does nothing for {place}: a scan that was read once has no fault; what is "
+            "left out is decided where it is made"
+        )
+
+
 def _selected(scan: Scan, reading: Reading) -> Scan:
     return scan.take_bins(weights_of(scan.bins, reading.rules) > 0) if reading.rules else scan
 
@@ -309,8 +320,13 @@ def load_scan(place: str | Path, reading: Reading = Reading(), asked_by: Path | 
         raise InputError(f"scan {path}: no such file or directory")
     with naming_file(path):
         if path.suffix == ".npz":
+            _tell_of_nothing_to_drop(path, reading)
             return _selected(Scan.load(path), reading)
         if path.suffix in HDF5:
+            if reading.bad_bins == reading.bad_runs == "drop":
+                reading.tell(
+                    f"bad_runs: drop does nothing for {path}: numbers that are no number take their bins along"
+                )
             drop = "bins" if reading.bad_bins == "drop" else "runs" if reading.bad_runs == "drop" else None
             return _selected(read_apprentice(path, drop_bad=drop, tell=reading.tell), reading)
     raise InputError(
@@ -323,6 +339,7 @@ def _load_directory(path: Path, reading: Reading, asked_by: Path | None) -> Scan
     if layout == "card":
         loaded = load_card(path)
         need_scan(loaded)
+        _tell_of_nothing_to_drop(loaded.path, reading)
         return _selected(scan_at_hand(loaded) if asked_by is None else _scan_of_data(loaded, asked_by), reading)
     with naming_file(path):
         if layout == "runs":

@@ -10,6 +10,7 @@ import yaml
 from msgspec import inspect as types
 
 from sbitune.data.names import shorten
+from sbitune.data.numbers import quoted
 
 #: what msgspec calls types -> what a card's author does
 _WORDS = {
@@ -73,7 +74,7 @@ def _in_words(words: str, kind: type, steps: list[str | int]) -> str:
 
 def _cut(words: str) -> str:
     """Shorten what a message quotes."""
-    return re.sub(r"'(.{61,})'", lambda m: repr(shorten(m[1])), words, flags=re.DOTALL)
+    return re.sub(r"'(.{61,})'", lambda m: quoted(m[1]), words, flags=re.DOTALL)
 
 
 def _values_at(info: Any, steps: list[str | int]) -> Iterator[Any]:
@@ -114,7 +115,7 @@ def _explain_unknown(name: str, node: yaml.Node, path: str, key: str, kind: type
         line = next((k.start_mark.line + 1 for k, _ in node.value if k.value == name), line)
     near = difflib.get_close_matches(name, sorted(set(_all_fields(types.type_info(kind)))), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{path}:{line}: unknown key {shorten(f'{key}.{name}'.lstrip('.'))!r}{hint}"
+    return f"{path}:{line}: unknown key {quoted(f'{key}.{name}'.lstrip('.'))}{hint}"
 
 
 def _all_fields(info: Any) -> Iterator[str]:

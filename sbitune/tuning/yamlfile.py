@@ -9,7 +9,8 @@ import yaml
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import hash_bytes, read_text, write_text
-from sbitune.data.names import is_name, shorten
+from sbitune.data.names import is_name
+from sbitune.data.numbers import quoted
 from sbitune.generators.config import spell_key
 from sbitune.tuning.yamlfaults import explain
 from sbitune.tuning.yamlstrict import StrictLoader
@@ -139,13 +140,10 @@ def _refuse_faulty_keys(node: yaml.Node, path: str, counted: _Counted, above: tu
                 raise InputError(f"{path}:{line}: a key must be a word; put text with braces or brackets into quotes")
             if not is_name(key.value):
                 raise InputError(
-                    f"{path}:{line}: {shorten(repr(key.value))}: a line break, or another character that is not seen, "
-                    "in a key"
+                    f"{path}:{line}: {quoted(key.value)}: a line break, or another character that is not seen, in a key"
                 )
             if key.value in seen:
-                raise InputError(
-                    f"{path}:{line}: {shorten(key.value)!r} is given twice, first in line {seen[key.value]}"
-                )
+                raise InputError(f"{path}:{line}: {quoted(key.value)} is given twice, first in line {seen[key.value]}")
             seen[key.value] = line
             _refuse_faulty_keys(value, path, counted, (*above, node))
     elif isinstance(node, yaml.SequenceNode):

@@ -120,7 +120,7 @@ TRAPS = [
     ("title: t", 'title: "\\x1b[2J"', r"the character '\\x1b' in a text"),
     ("title: t", "title: !!python/name:os.system ''", "the tag tag:yaml.org,2002:python/name:os.system"),
     ("title: t", "title: t\ntitle: u", "'title' is given twice, first in line 1"),
-    ("title: t", "t" * 300 + ": 1", r"unknown key 't{60}\.\.\.'"),
+    ("title: t", "t" * 300 + ": 1", r"unknown key 't{60}'\.\.\."),
 ]
 
 
