@@ -147,7 +147,7 @@ def _unmade(path: Path, pattern: str) -> Figures | None:
     loaded = load_card(path)
     card = loaded.card
     if loaded.unread:
-        reading = Reading(loaded.rules(), card.scan.bad_runs, card.scan.bad_bins)
+        reading = Reading(loaded.rules(), card.scan.bad_runs, card.scan.bad_bins, weight=card.scan.weight)
         scan = load_scan(loaded.directory / str(card.scan.directory), reading, asked_by=loaded.path)
         return _scan(scan, path, pattern)
     if loaded.stored is None and (loaded.work / "scan.npz").is_file():

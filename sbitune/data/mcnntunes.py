@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sbitune.data import yoda
 from sbitune.data.directories import check_names, whole_directory
 from sbitune.data.errors import InputError
+from sbitune.data.finals import read_final
 from sbitune.data.names import shorten
 from sbitune.data.numbers import finite
 from sbitune.data.professor import Reading, Row, assemble, check_like, make_row, tell_left
@@ -99,9 +100,8 @@ def _files(source: str | Path | Sequence[str | Path]) -> list[Path]:
 
 def _read_row(file: Path, names: tuple[str, ...], reading: Reading) -> Row:
     # objects of other dimensions have no bins, and may go without parameters
-    objects = [
-        item for item in yoda.read(file, reading.wants, tell=reading.tell).values() if len(histograms_of([item]).bins)
-    ]
+    finals = read_final(file, reading.wants, reading.weight, reading.tell)
+    objects = [item for item in finals.values() if len(histograms_of([item]).bins)]
     if not objects:
         raise InputError(f"run {file}: no final histogram")
     row = make_row(file, _parameters(file, objects), histograms_of(objects), names, reading)

@@ -19,6 +19,16 @@ def is_final(path: str) -> bool:
     return not path.endswith("]") and not any(part.startswith("_") or part == "TMP" for part in parts)
 
 
+def split_weight(path: str) -> tuple[str, str]:
+    """Give the path of an object without its weight, and the weight's name, which is empty for the nominal one.
+
+    >>> split_weight("/A/d01-x01-y01[MUR1_MUF1]"), split_weight("/A/d01-x01-y01")
+    (('/A/d01-x01-y01', 'MUR1_MUF1'), ('/A/d01-x01-y01', ''))
+    """
+    plain, bracket, name = path.removesuffix("]").partition("[")
+    return (plain, name) if bracket and path.endswith("]") else (path, "")
+
+
 def reference_key(path: str) -> str:
     """Give the path under which the measurement of an object is found: no `/REF`, options or weight.
 

@@ -13,10 +13,10 @@ from sbitune.data.bins import Bins
 from sbitune.data.correlation import MOST_BINS, Parts, measure_errors, pool_correlation
 from sbitune.data.errors import EmptySelectionError, InputError
 from sbitune.data.files import plain_file
+from sbitune.data.finals import read_final
 from sbitune.data.histograms import Histograms
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.parameters import read_values
-from sbitune.data.paths import is_final
 from sbitune.data.runfiles import PARAMETERS, PARTS, RECORD, DamagedRunError, check_run_files, read_run_record
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import NEGATIVE, histograms_of
@@ -48,19 +48,23 @@ class Row(NamedTuple):
 
 def read_run(
     directory: str | Path,
-    select: Callable[[str], bool] = is_final,
+    wanted: Callable[[str], bool] = lambda path: True,
     tell: Callable[[str], None] = lambda message: None,
+    weight: str = "",
 ) -> Histograms:
     """Read all final histograms of one run. Raises `InputError` naming the file and what is wrong with it.
 
-    `tell` receives a message for every faulty object of a file that is not selected.
+    `wanted` tells which by their paths; `tell` receives a message for every faulty object of a file that is not
+    selected; `weight` is the name of the weight, the nominal one if there is none.
     """
     directory = Path(directory)
     files = _files(directory)
     objects: dict[str, yoda.Object] = {}
     for file in files:
         try:
-            found = yoda.read(file, select, tell=tell)
+            found = read_final(file, wanted, weight, tell)
+        except EmptySelectionError:
+            raise
         except InputError as error:
             raise DamagedRunError(str(error)) from error
         for path, item in found.items():
@@ -118,7 +122,7 @@ def runs_in(directory: str | Path, parameter_file: str | None = None) -> list[Pa
 
 @dataclass(frozen=True)
 class Reading:
-    """How a scan is read; the defaults read all final histograms and stop at the first fault."""
+    """How a scan is read; the defaults read all final histograms of the nominal weight and stop at the first fault."""
 
     rules: tuple[Rule, ...] = ()  #: the bins to keep; none: all of them
     bad_runs: OnBad = "stop"  #: a run that is truncated, or has other parameters or binning
@@ -126,10 +130,11 @@ class Reading:
     parameter_file: str | None = None  #: by default `params.dat` or `used_params`
     made_here: bool = False  #: runs of sbitune's own, which makes one again that is deleted
     tell: Callable[[str], None] = lambda message: None  #: receives one message per run or bin left out
+    weight: str = ""  #: name of the weight whose histograms are read; none: the nominal one
 
     def wants(self, path: str) -> bool:
-        """Tell whether an object is to be read."""
-        return is_final(path) and (not self.rules or wanted_by(self.rules)(path))
+        """Tell whether a final object is to be read, by its path without a weight."""
+        return not self.rules or wanted_by(self.rules)(path)
 
 
 def read_runs(
@@ -187,7 +192,7 @@ def tell_left(messages: Sequence[str], tell: Callable[[str], None]) -> None:
 
 def read_row(run: Path, names: tuple[str, ...], reading: Reading = Reading()) -> Row:
     """Read one run with its parameters, in the order of `names` (none: as in its parameter file)."""
-    histograms = read_run(run, reading.wants, reading.tell)  # compares all files with what the run left
+    histograms = read_run(run, reading.wants, reading.tell, reading.weight)  # compares all files with what the run left
     row = make_row(run, _parameters_of(run, reading.parameter_file), histograms, names, reading)
     return row._replace(parts=_read_parts(run / PARTS, row.histograms.bins))
 

@@ -103,5 +103,8 @@ class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What to do with a run that failed or cannot be read: stop, or leave it out and say so."""
     bad_bins: Literal["stop", "drop"] = "stop"
     """What to do with a selected bin that is not finite in some run: stop, or leave it out and say so."""
+    weight: str = ""
+    """Name of the weight whose histograms are read, `MUR1_MUF1` of `/A/d01-x01-y01[MUR1_MUF1]`; by default the nominal
+    one, which has none."""
     scheduler: str | None = None
     """Address of a dask.distributed scheduler, such as `tcp://host:8786`; runs then go there."""

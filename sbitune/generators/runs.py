@@ -10,7 +10,7 @@ import numpy as np
 
 from sbitune.data import yoda
 from sbitune.data.arrays import write_arrays
-from sbitune.data.errors import InputError
+from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
@@ -203,6 +203,8 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
         mark = done
         events += len(batch)
     cross_section = run.cross_section()
+    if not np.isfinite(cross_section).all():
+        raise ComputationError(f"Pythia's cross-section is {cross_section[0]} +- {cross_section[1]} pb: not finite")
     parts.add(analyses)
     yoda.write(directory / HISTOGRAMS, parts.merged(cross_section))
     parts.write(directory / PARTS)

@@ -20,7 +20,8 @@ def bins_of(bins: Bins, path: str) -> np.ndarray:
 def panels(fitted: Fitted) -> Iterator[tuple[str, Panel]]:
     """Give (path, panel) of every fitted observable, in the fit's order; only the fitted bins are shown."""
     measured = fitted.measured
-    runs = {name: read_on(path, measured.bins) for name, path in validation_files(fitted).items()}
+    weight = fitted.loaded.card.scan.weight
+    runs = {name: read_on(path, measured.bins, weight) for name, path in validation_files(fitted).items()}
     mean, error = (np.asarray(part)[0] for part in fitted.surrogate.predict_many(fitted.theta[None]))
     for path in measured.bins.paths():
         mine = bins_of(measured.bins, path)

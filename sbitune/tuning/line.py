@@ -272,7 +272,7 @@ def validate_stage(fitted: Fitted, reporter: Reporter = QUIET) -> Fitted:
     with writing(loaded):
         files = run_points(loaded, list(fitted.record.parameters), points, reporter)
         write_bytes(loaded.output("validation.yoda"), files["tuned"].read_bytes())
-        runs = {name: read_on(path, measured.bins) for name, path in files.items()}
+        runs = {name: read_on(path, measured.bins, loaded.card.scan.weight) for name, path in files.items()}
         hashes = {name: hash_file(path) for name, path in files.items()}
         observables, summary = _compared(fitted, runs)
         summary = msgspec.structs.replace(summary, files=hashes)

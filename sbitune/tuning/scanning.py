@@ -138,7 +138,7 @@ def _settled(loaded: LoadedCard, scan: Scan, reference: Reference | None, report
 def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
     """Read the scan that the card points to, its selected bins and, if the card names some, its parameters."""
     scan = loaded.card.scan
-    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say)
+    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say, weight=scan.weight)
     with naming(loaded.place("scan", "directory")):
         found = load_scan(loaded.directory / str(scan.directory), reading, asked_by=loaded.path)
     names = [p.name for p in found.parameters]
@@ -258,7 +258,8 @@ def need_scan(loaded: LoadedCard) -> None:
 
 def _collect(loaded: LoadedCard, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
     scan = loaded.card.scan
-    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, made_here=True, tell=reporter.say)
+    how = {"tell": reporter.say, "weight": scan.weight}
+    reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, made_here=True, **how)
     return collect(runs, parameters, reading, lambda done, total: reporter.progress("histograms", done, total))
 
 

@@ -18,8 +18,8 @@ from sbitune.tuning.card import LoadedCard
 SCAN = "scan.npz"
 _NOTE = "findings.json"
 #: what of `scan` decides about the runs, of a scan that is made and of one that exists
-_MADE = ("runs", "events", "seed", "design", "bad_runs", "bad_bins")
-_EXISTING = ("directory", "bad_runs", "bad_bins")
+_MADE = ("runs", "events", "seed", "design", "bad_runs", "bad_bins", "weight")
+_EXISTING = ("directory", "bad_runs", "bad_bins", "weight")
 
 
 class StaleError(InputError):

@@ -15,8 +15,8 @@ from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, SbituneError
 from sbitune.data.files import hash_bytes
+from sbitune.data.finals import read_final
 from sbitune.data.histograms import Histograms, flatten
-from sbitune.data.paths import is_final
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.runfiles import RECORD
 from sbitune.fitting.objective import invert, residual_terms
@@ -108,10 +108,13 @@ def _merge(loaded: LoadedCard, runs: Sequence[Path], target: Path) -> Path:
     return target
 
 
-def read_on(path: Path, bins: Bins) -> Histograms:
-    """Read a run's histograms in just the given bins. Raises `InputError` naming a bin that the file has not."""
+def read_on(path: Path, bins: Bins, weight: str = "") -> Histograms:
+    """Read a run's histograms of a weight in just the given bins.
+
+    Raises `InputError` naming a bin that the file has not.
+    """
     wanted = set(bins.paths())
-    all_of = flatten(yoda.read(path, lambda name: is_final(name) and name in wanted).values())
+    all_of = flatten(read_final(path, wanted.__contains__, weight).values())
     found = all_of.bins.locate(bins)
     if (found < 0).any():
         raise InputError(
