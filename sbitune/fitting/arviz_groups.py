@@ -1,5 +1,11 @@
-"""A posterior in the layout of arviz: `arviz.from_dict(**arviz_groups(...))`, or a file for `arviz.from_json`."""
+"""A posterior in the layout of arviz, whose two generations read it alike.
 
+arviz 0.x gives an `InferenceData`: `arviz.from_dict(**arviz_groups(...))`, `arviz.from_json(path)`. arviz 1.x gives a
+`DataTree`, and takes the groups as one dictionary beside coordinates and dimensions; it reads no JSON. `to_arviz` and
+`read_arviz` do what the installed one needs.
+"""
+
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import write_text
+from sbitune.data.files import read_text, write_text
 from sbitune.fitting.chains import Posterior
 from sbitune.fitting.predictive import Predictive
 from sbitune.fitting.problem import Measured
@@ -51,8 +57,42 @@ def arviz_groups(
     return groups
 
 
+def to_arviz(groups: dict[str, dict[str, Any]]) -> Any:
+    """What `arviz_groups` gives as the installed arviz has it: `InferenceData` (0.x) or `DataTree` (1.x).
+
+    Raises `InputError` if arviz is not installed.
+    """
+    arviz = _arviz()
+    if hasattr(arviz, "InferenceData"):
+        return arviz.from_dict(**groups)
+    apart = {name: groups[name] for name in ("coords", "dims") if name in groups}
+    return arviz.from_dict({name: members for name, members in groups.items() if name not in apart}, **apart)
+
+
+def read_arviz(path: str | Path) -> Any:
+    """A file of `write_arviz` as the installed arviz has it, see `to_arviz`. Raises `InputError` for what is none."""
+    try:
+        groups = json.loads(read_text(path, "posterior"))
+        if not isinstance(groups, dict) or not isinstance(groups.get("posterior"), dict):
+            raise ValueError("no group `posterior`")
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a posterior that was written for arviz ({error})") from error
+    arrays = {
+        group: members if group in ("coords", "dims") else {name: np.asarray(x) for name, x in members.items()}
+        for group, members in groups.items()
+    }
+    return to_arviz(arrays)
+
+
+def _arviz() -> Any:
+    try:
+        return importlib.import_module("arviz")
+    except ImportError as error:
+        raise InputError("the package `arviz` is not installed: pip install arviz") from error
+
+
 def write_arviz(path: str | Path, groups: dict[str, dict[str, Any]]) -> None:
-    """Write what `arviz_groups` gives as `.json`, whole or not at all."""
+    """Write what `arviz_groups` gives as `.json`, for `read_arviz` and `arviz.from_json` (0.x), whole or not at all."""
     if Path(path).suffix != ".json":
         raise InputError(f"{path}: what arviz reads is written as .json")
     lists = {group: {name: np.asarray(x).tolist() for name, x in members.items()} for group, members in groups.items()}

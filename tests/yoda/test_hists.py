@@ -1,5 +1,6 @@
 """To and from hist.Hist."""
 
+import json
 import sys
 
 import numpy as np
@@ -67,6 +68,35 @@ def test_gap_becomes_an_empty_bin(hist):
     np.testing.assert_array_equal(converted.axes[0].edges, [0, 1, 2, 3, 4])
     np.testing.assert_array_equal(converted.values(), [1, 2, 0, 3])
     np.testing.assert_array_equal(converted.variances(), [1, 4, 0, 9])
+
+
+@pytest.mark.parametrize("storage", ["Double", "Unlimited", "Mean"])
+def test_weights_that_left_no_squares_are_refused(hist, storage):
+    uhi = pytest.importorskip("uhi.io.json", reason="uhi is not installed")
+    sample = {"sample": [1.0, 2.0, 4.0]} if storage == "Mean" else {}
+    filled = hist.Hist(hist.axis.Regular(3, 0, 3), storage=getattr(hist.storage, storage)())
+    filled.fill([0.5, 0.6, 1.5], weight=[0.5, 1.0, 2.0], **sample)
+    carried = hist.Hist(json.loads(json.dumps(filled, default=uhi.default), object_hook=uhi.object_hook))
+    for histogram in (filled, carried):
+        with pytest.raises(InputError, match=rf"/h: a histogram of {storage} storage that was filled with weights"):
+            yoda.from_hist(histogram, "/h")
+    counted = hist.Hist(hist.axis.Regular(3, 0, 3), storage=getattr(hist.storage, storage)())
+    counted.fill([0.5, 0.6, 1.5], **sample)
+    assert yoda.points(yoda.from_hist(counted, "/h")).plus[0] == {"Mean": 0.5}.get(storage, np.sqrt(2))
+
+
+@pytest.mark.parametrize("storage", ["Mean", "WeightedMean"])
+def test_profiles_that_lost_their_sums_are_refused(hist, storage):
+    uhi = pytest.importorskip("uhi.io.json", reason="uhi is not installed")
+    filled = hist.Hist(hist.axis.Regular(3, 0, 3), storage=getattr(hist.storage, storage)())
+    filled.fill([0.5, 0.6, 1.5], sample=[1.0, 2.0, 4.0])
+    assert yoda.from_hist(filled, "/p").mean()[0] == 1.5
+    carried = hist.Hist(json.loads(json.dumps(filled, default=uhi.default), object_hook=uhi.object_hook))
+    if np.isfinite(np.asarray(carried.view(flow=True).tolist())).all():  # a version that carries them
+        assert yoda.from_hist(carried, "/p").mean()[0] == 1.5
+        return
+    with pytest.raises(InputError, match=r"/p: row \d of the 5 with outflows is not finite: a profile loses its sums"):
+        yoda.from_hist(carried, "/p")
 
 
 def test_what_cannot_be_converted(hist):

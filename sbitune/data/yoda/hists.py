@@ -59,12 +59,17 @@ def from_hist(histogram: Any, path: str) -> Histo1D | Profile1D:
         path: Path of the new object.
 
     Raises:
-        InputError: The histogram has more than one axis.
+        InputError: The histogram has more than one axis, its storage does not have the sums that errors need (Double or
+            Mean filled with weights; Mean and WeightedMean that came through UHI's JSON), or a number is not finite.
     """
     if len(histogram.axes) != 1:
         raise InputError(f"{path}: a histogram with {len(histogram.axes)} axes is not supported, only with one")
     edges = np.asarray(histogram.axes[0].edges, float)
-    rows = _with_flow(histogram, _profile_rows(histogram) if "MEAN" in str(histogram.kind) else _histo_rows(histogram))
+    profile = "MEAN" in str(histogram.kind)
+    found = _profile_rows(histogram) if profile else _histo_rows(histogram)
+    _check_finite(found, path, profile)
+    _check_weights(histogram, found, path)
+    rows = _with_flow(histogram, found)
     centres = np.concatenate([[0.0], (edges[1:] + edges[:-1]) / 2, [0.0]])
     rows[:, 2], rows[:, 3] = rows[:, 0] * centres, rows[:, 0] * centres**2
     squares = rows[:, 1]
@@ -86,6 +91,33 @@ def _histo_rows(histogram: Any) -> np.ndarray:
     rows = np.zeros((len(values), 5))
     rows[:, 0], rows[:, 1] = values, values if variances is None else variances
     return rows
+
+
+def _check_weights(histogram: Any, rows: np.ndarray, path: str) -> None:
+    """Refuse weights in a storage that does not keep the sum of their squares: contents are no counts then, also where
+    UHI's JSON has taken them for such.
+    """
+    storage = histogram.storage_type.__name__
+    if storage in ("Weight", "WeightedMean"):
+        return
+    if histogram.variances(flow=True) is None or np.any(rows[:, 0] != np.round(rows[:, 0])):
+        raise InputError(
+            f"{path}: a histogram of {storage} storage that was filled with weights does not know the sum of their "
+            "squares, and so no errors; fill one with hist.storage.Weight() or WeightedMean()"
+        )
+
+
+def _check_finite(rows: np.ndarray, path: str, profile: bool) -> None:
+    """Refuse sums that are lost: rows (n_rows, n_columns) with the underflow first where there is one."""
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        why = (
+            "a profile loses its sums on the way through UHI's JSON, and where weights add up to 0; fill it again, or "
+            "keep a histogram of w and one of w y"
+            if profile
+            else "fill it again"
+        )
+        raise InputError(f"{path}: row {bad[0]} of the {len(rows)} with outflows is not finite: {why}")
 
 
 def _profile_rows(histogram: Any) -> np.ndarray:
