@@ -25,8 +25,9 @@ _NUMBER_STARTS = list("-+.0123456789")
 class StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the rules above.
 
-    Raises `yaml.MarkedYAMLError` for a tag, a number that readers read differently, a character that cannot be written
-    again, sections that are nested too deeply, or more than `most` entries.
+    Raises `yaml.MarkedYAMLError` for a tag, a number that readers read differently, half of a pair of surrogates,
+    sections that are nested too deeply, and for files that people write, whose entries are counted, for more than
+    `most` of them and for control characters.
     """
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
@@ -34,6 +35,7 @@ class StrictLoader(yaml.SafeLoader):
     def __init__(self, text: str, most: int | None = None) -> None:
         super().__init__(text)
         self._most, self._seen, self._deep = most, 0, 0
+        self.by_hand = most is not None
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose the next node."""
@@ -63,7 +65,8 @@ def _construct_odd(loader: StrictLoader, node: yaml.ScalarNode) -> None:
 
 
 def _construct_text(loader: StrictLoader, node: yaml.ScalarNode) -> str:
-    odd = next((c for c in node.value if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"), None)
+    kinds = ("Cc", "Cs") if loader.by_hand else ("Cs",)
+    odd = next((c for c in node.value if unicodedata.category(c) in kinds and c not in "\n\t"), None)
     if odd is not None:
         problem = f"the character {odd!r} in a text; take it out"
         raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
