@@ -5,6 +5,7 @@ Pythia's Python interface prints its refusals on the C standard output and retur
 
 import difflib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,11 +46,18 @@ class Beams(NamedTuple):
     energy: float  #: centre-of-mass energy in GeV
 
 
+@cache
+def _fresh_pythia() -> Any:
+    """A Pythia that reads no line: to copy its tables takes 2 ms, to read them from Pythia's files 80."""
+    return import_pythia().Pythia("", False)
+
+
 class Catalogue:
     """Pythia's own tables of settings, with their defaults, ranges and values after the lines that were read."""
 
     def __init__(self) -> None:
-        self._pythia = import_pythia().Pythia("", False)
+        fresh = _fresh_pythia()
+        self._pythia = import_pythia().Pythia(fresh.settings, fresh.particleData, False)
         self._settings = self._pythia.settings
         self._fresh = self.values()
 

@@ -4,7 +4,8 @@
 
 r = 2 gives sphericity 3/2 (l2 + l3), aplanarity 3/2 l3 and planarity l2 - l3 (J. D. Bjorken and S. J. Brodsky, Phys.
 Rev. D 1 (1970) 1416); the linear tensor, r = 1, gives C = 3 (l1 l2 + l1 l3 + l2 l3) and D = 27 l1 l2 l3 (R. K. Ellis,
-D. A. Ross and A. E. Terrano, Nucl. Phys. B 178 (1981) 421), with l1 >= l2 >= l3 and l1 + l2 + l3 = 1.
+D. A. Ross and A. E. Terrano, Nucl. Phys. B 178 (1981) 421), with l1 >= l2 >= l3 >= 0 and l1 + l2 + l3 = 1. What is 0
+in a plane, as for two particles, is 0 here, and not on the other side of the axis by rounding.
 """
 
 import numpy as np
@@ -42,10 +43,10 @@ def linear_shapes(px, py, pz, p, offsets):
             minor_x = t[1, 1] * t[2, 2] - t[1, 2] * t[1, 2]
             minor_y = t[0, 0] * t[2, 2] - t[0, 2] * t[0, 2]
             minor_z = t[0, 0] * t[1, 1] - t[0, 1] * t[0, 1]
-            shapes[event, 0] = 3.0 * (minor_x + minor_y + minor_z)
+            shapes[event, 0] = max(3.0 * (minor_x + minor_y + minor_z), 0.0)
             side_y = t[0, 1] * t[2, 2] - t[1, 2] * t[0, 2]
             side_z = t[0, 1] * t[1, 2] - t[1, 1] * t[0, 2]
-            shapes[event, 1] = 27.0 * (t[0, 0] * minor_x - t[0, 1] * side_y + t[0, 2] * side_z)
+            shapes[event, 1] = max(27.0 * (t[0, 0] * minor_x - t[0, 1] * side_y + t[0, 2] * side_z), 0.0)
     return shapes
 
 
@@ -91,7 +92,7 @@ def _eigensystem(tensor, values, vectors):
         _rotate(tensor, vectors, 0, 2)
         _rotate(tensor, vectors, 1, 2)
     for a in range(3):
-        values[a] = tensor[a, a]
+        values[a] = max(tensor[a, a], 0.0)
     _sort(values, vectors)
 
 

@@ -13,6 +13,8 @@ from numba import njit
 
 _TOLERANCE = 1e-5
 _MAX_STEPS = 10_000
+#: cosine to z from which the axes of two particles are chosen otherwise
+_NEAR_Z = 0.75
 
 
 @njit(cache=True, nogil=True)
@@ -87,14 +89,18 @@ def _cross(a, b, out):
 
 @njit(cache=True, nogil=True)
 def _two_particle_axes(nx, ny, nz, axes):
-    # any pair of directions perpendicular to the line does: take the one perpendicular to z if there is one
+    """The axis is that of the first particle. Any direction across it has M = 0; Rivet 3.1.7 takes the one that is
+    across z, too, or across y where the axis is within 41 degrees of z, and so do we.
+    """
     sign = -1.0 if nz < 0 else 1.0
-    axes[0, 0], axes[0, 1], axes[0, 2] = sign * nx, sign * ny, sign * nz
-    norm = np.sqrt(nx * nx + ny * ny)
-    if norm > 0:
-        axes[1, 0], axes[1, 1] = sign * ny / norm, -sign * nx / norm
+    nx, ny, nz = sign * nx, sign * ny, sign * nz
+    axes[0, 0], axes[0, 1], axes[0, 2] = nx, ny, nz
+    if nz < _NEAR_Z:
+        norm = np.sqrt(nx * nx + ny * ny)
+        axes[1, 0], axes[1, 1] = ny / norm, -nx / norm
     else:
-        axes[1, 0] = 1.0
+        norm = np.sqrt(nx * nx + nz * nz)
+        axes[1, 0], axes[1, 2] = -nz / norm, nx / norm
     _cross(axes[0], axes[1], axes[2])
 
 
