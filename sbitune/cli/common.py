@@ -37,6 +37,17 @@ def counted(least: int, most: int = 1_000_000) -> click.IntRange:
     return click.IntRange(least, most)
 
 
+def visible(text: str) -> str:
+    r"""Text as a terminal may show it: what is not printed is spelt out, as names and titles come from files of others.
+
+    >>> visible("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
 class Said(dict[str, Any]):
     """Figures of one thing: numbers for `--json`, and the words that stand for them on a terminal."""
 
@@ -56,7 +67,7 @@ class TerminalReporter(Reporter):
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self.console.print(text, markup=False)
+        self.console.print(visible(text), markup=False)
 
     def progress(self, what: str, done: int, total: int, failed: int = 0) -> None:
         """Move the bar of `what`; it goes when all is done."""
@@ -123,7 +134,7 @@ def reports(function: Callable[..., Figures]) -> Callable[..., None]:
                 figures = function(reporter, *args, **kwargs)
         except SbituneError as error:
             reporter.close()
-            click.echo(f"sbitune: {error}", err=True)
+            click.echo(f"sbitune: {visible(str(error))}", err=True)
             sys.exit(error.exit_code)
         except OSError as error:  # a full disk, a place that cannot be written to
             reporter.close()
@@ -167,14 +178,14 @@ def _show(figures: Figures) -> None:
         if _is_table(value):
             click.echo(f"{key}:")
             for line in _table(value):
-                click.echo(f"  {line}")
+                click.echo(visible(f"  {line}"))
         elif isinstance(value, dict | list):
             click.echo(f"{key}:")
             items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
             for name, item in items:
-                click.echo("  " + (f"{name}: " if name is not None else "") + _short(item))
+                click.echo(visible("  " + (f"{name}: " if name is not None else "") + _short(item)))
         else:
-            click.echo(f"{key:<{width}}  {value}")
+            click.echo(visible(f"{key:<{width}}  {value}"))
 
 
 def _is_table(value: Any) -> TypeGuard[dict[str, dict[str, Any]]]:

@@ -16,6 +16,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, write_text
 from sbitune.data.names import shorten
+from sbitune.data.numbers import quoted
 
 #: a combination is drawn again if it was drawn before, unless that many of all combinations are wanted
 FEW = 4
@@ -92,5 +93,5 @@ def write_combinations(path: str | Path, combinations: Sequence[Sequence[str]]) 
     for names in combinations:
         bad = [name for name in names if not name or "#" in name or any(c.isspace() for c in name)]
         if bad or not len(names):
-            raise InputError(f"run combinations: {bad[0]!r} cannot be written" if bad else "an empty combination")
+            raise InputError(f"run combinations: {quoted(bad[0])} cannot be written" if bad else "an empty combination")
     write_text(path, "".join(" ".join(names) + "\n" for names in combinations))

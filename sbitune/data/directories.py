@@ -10,6 +10,7 @@ from pathlib import Path
 from sbitune.data.errors import InputError
 from sbitune.data.files import naming_full
 from sbitune.data.locks import sweep, try_lock
+from sbitune.data.numbers import quoted
 
 
 @contextlib.contextmanager
@@ -42,5 +43,5 @@ def check_names(names: Sequence[str]) -> None:
     for name in names:
         if not name or "/" in name or "\0" in name or name.startswith("."):
             raise InputError(
-                f"run {name!r}: no name for a file; name the runs by their numbers first, with `number_runs`"
+                f"run {quoted(name)}: no name for a file; name the runs by their numbers first, with `number_runs`"
             )

@@ -29,6 +29,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.files import write_text
+from sbitune.data.numbers import quoted
 from sbitune.data.scan import Parameter
 
 #: header keys that are fields of `Interpolation` or fixed by the format
@@ -127,10 +128,10 @@ def write_ipol(path: str | Path, interpolation: Interpolation) -> None:
     ):
         bad = [word for word in words if not is_word(word)]
         if bad:
-            raise InputError(f"ipol.dat: the {what} {bad[0]!r} has a blank or `#`, which the format cannot hold")
+            raise InputError(f"ipol.dat: the {what} {quoted(bad[0])} has a blank or `#`, which the format cannot hold")
     wrong = [path for path in interpolation.bins.paths() if not path.startswith("/")]
     if wrong:
-        raise InputError(f"ipol.dat: the path {wrong[0]!r} does not begin with `/`")
+        raise InputError(f"ipol.dat: the path {quoted(wrong[0])} does not begin with `/`")
     lines = [*_header_lines(interpolation, names), "---"]
     bins = interpolation.bins
     for i, label in enumerate(bins.labels()):
@@ -143,9 +144,11 @@ def _header_lines(interpolation: Interpolation, names: list[str]) -> list[str]:
     lines = []
     for key, value in interpolation.header.items():
         if key in OWN_KEYS or ":" in key:
-            raise InputError(f"ipol.dat: the header key {key!r} is the format's own, or has a colon; choose another")
+            raise InputError(
+                f"ipol.dat: the header key {quoted(key)} is the format's own, or has a colon; choose another"
+            )
         if value != value.strip() or "#" in value or len(value.splitlines()) > 1:
-            raise InputError(f"ipol.dat: the header value of {key}, {value!r}, must be one line without `#`")
+            raise InputError(f"ipol.dat: the header value of {key}, {quoted(value)}, must be one line without `#`")
         lines.append(f"{key}: {value}")
     low, high = np.array([(p.low, p.high) for p in interpolation.parameters]).T
     return [

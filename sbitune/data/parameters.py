@@ -83,7 +83,8 @@ def write_limits(
             or not all(math.isfinite(number) for number in numbers)
         ):
             raise InputError(
-                f"limits file: {name!r} {numbers} cannot be written: a blank, a `#`, a number for a name, or not finite"
+                f"limits file: {quoted(name)} {numbers} cannot be written: a blank, a `#`, a number for a name, or not "
+                "finite"
             )
     width = max((len(name) for name in table), default=0)
     rows = (f"{name:<{width}} {' '.join(repr(float(n)) for n in numbers)}\n" for name, numbers in table.items())

@@ -24,7 +24,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, write_text
 from sbitune.data.names import shorten
-from sbitune.data.numbers import finite
+from sbitune.data.numbers import finite, quoted
 from sbitune.data.parameters import is_number, read_values
 
 _TITLES = {
@@ -108,7 +108,7 @@ def write_result(path: str | Path, result: ProfessorResult) -> None:
     names = list(result.values)
     for name in (*names, *result.contributions):
         if not name or "#" in name or any(c.isspace() for c in name) or is_number(name):
-            raise InputError(f"results.txt: the name {name!r} is empty, a number, or has a blank or `#`")
+            raise InputError(f"results.txt: the name {quoted(name)} is empty, a number, or has a blank or `#`")
     if not names:
         raise InputError("results.txt: a result without parameters cannot be written")
     width = max(map(len, names))

@@ -10,7 +10,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.names import shorten
-from sbitune.data.numbers import natural
+from sbitune.data.numbers import natural, quoted
 from sbitune.data.paths import is_final
 from sbitune.data.variances import negative_variances
 
@@ -66,7 +66,7 @@ def _checked_paths(bins: Bins) -> list[str]:
         raise InputError(f"bin {bins.take(infinite[:1]).labels()[0]}: a scatter holds no bin with an infinite edge")
     for path in bins.paths():
         if not path.startswith("/") or any(c.isspace() for c in path) or not is_final(path):
-            raise InputError(f"{path!r}: not the path of a final histogram; it would not be read back")
+            raise InputError(f"{quoted(path)}: not the path of a final histogram; it would not be read back")
     return bins.paths()
 
 

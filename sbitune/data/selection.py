@@ -146,8 +146,8 @@ def _rule_of_line(words: list[str], where: str) -> Rule:
     if (old or named) and ("#" in selector or "@" in selector):
         raise InputError(
             f"{where}: neither a line of Professor 2 (PATH#a:b WEIGHT, PATH@lo:hi WEIGHT) nor of Professor 1 "
-            f"(PATH:lo:hi WEIGHT extraerr=10%): {selector!r} is of the former, {named[0] if named else selector!r} of "
-            "the latter"
+            f"(PATH:lo:hi WEIGHT extraerr=10%): {quoted(selector)} is of the former, "
+            f"{quoted(named[0] if named else selector)} of the latter"
         )
     if old or named:
         return _old_rule(old["path"] if old else selector, old["range"] if old else "", arguments, where)
@@ -171,9 +171,9 @@ def _old_rule(path: str, interval: str, arguments: list[str], where: str) -> Rul
     if interval.count(":") == 1:
         last = None  # one number is the lower end
     if first is not None and last is not None and not first < last:
-        raise InputError(f"{where}: the interval {interval[1:]!r} is empty")
+        raise InputError(f"{where}: the interval {quoted(interval[1:])} is empty")
     if not path or re.search(r":(?!\w+=)", path):
-        raise InputError(f"{where}: cannot read {path + interval!r}; Professor 1 writes PATH:lo:hi")
+        raise InputError(f"{where}: cannot read {quoted(path + interval)}; Professor 1 writes PATH:lo:hi")
     size, relative = _extra_error(given.get("extraerr", "0"), where)
     weight = _weight(given.get("weight", "1"), where)
     _check_weight(path, weight, where)

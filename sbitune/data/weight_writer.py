@@ -7,6 +7,7 @@ from typing import Literal
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import write_text
+from sbitune.data.numbers import quoted
 from sbitune.data.selection import Rule
 
 
@@ -43,8 +44,8 @@ def _old_line(rule: Rule) -> str:
     unlimited = rule.first is None and rule.last is None
     if not (rule.by == "centre" or unlimited) or not (rule.exact or re.fullmatch(r"[\w/-]+", rule.path)):
         raise InputError(
-            f"{rule.where}: {rule.path!r} with bins by {rule.by} cannot be told to Professor 1, which knows paths and "
-            "bins by their centres; write it with generation=2"
+            f"{rule.where}: {quoted(rule.path)} with bins by {rule.by} cannot be told to Professor 1, which knows "
+            "paths and bins by their centres; write it with generation=2"
         )
     ends = ["" if end is None else repr(float(end)) for end in (rule.first, rule.last)]
     # a plain path and a weight are a line of both generations

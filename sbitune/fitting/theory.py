@@ -25,6 +25,8 @@ from scipy.optimize import minimize_scalar, root_scalar
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.names import list_names
+from sbitune.data.numbers import quoted
 from sbitune.data.paths import reference_key
 from sbitune.data.patterns import compile_pattern
 from sbitune.fitting.refit import Linear
@@ -66,7 +68,7 @@ def wanted_errors(asked: Asked, bins: Bins, where: str = "fit.theory_error") -> 
             raise InputError(f"{where}.{key}: {value} is no error; give 0, a positive number or `fitted`")
         matching = [path for path in bins.paths() if pattern.match(path) or pattern.match(reference_key(path))]
         if not matching:
-            raise InputError(f"{where}: {key!r} matches no observable of the fit ({', '.join(bins.paths())})")
+            raise InputError(f"{where}: {quoted(key)} matches no observable of the fit ({list_names(bins.paths())})")
         for path in matching:
             found.pop(path, None)
             found[path] = value

@@ -93,7 +93,7 @@ class Catalogue:
             low = entry.valMin if getattr(entry, "hasMin", False) else None
             high = entry.valMax if getattr(entry, "hasMax", False) else None
             return Setting(entry.name, kind, default, low, high, now)
-        raise InputError(f"{where}: Pythia has no setting {name!r}{self._nearest(key)}")
+        raise InputError(f"{where}: Pythia has no setting {quoted(name)}{self._nearest(key)}")
 
     def property_of(self, code: int, channel: int | None, key: str) -> Any:
         """A property of a particle or of one of its decays, in any case; None if Pythia cannot be asked for it."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, write_bytes, write_text
+from sbitune.data.numbers import quoted
 from sbitune.generators.commandlog import fault_of, run_shell, tail_of
 from sbitune.generators.config import CommandConfig, Place, spell_key
 from sbitune.generators.templates import BUILT_IN, RUN_NUMBER, Piece, Rule, fill, rule_of, split
@@ -89,8 +90,8 @@ def check_command(
     """
     if Path(config.output).name != config.output:
         raise InputError(
-            f"{place('generator', 'output')}: {config.output!r} must be the name of a file in the run's own directory, "
-            "without a folder: runs are made side by side"
+            f"{place('generator', 'output')}: {quoted(config.output)} must be the name of a file in the run's own "
+            "directory, without a folder: runs are made side by side"
         )
     names = list(parameters)
     for name in names:

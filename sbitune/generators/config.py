@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sbitune.data.names import shorten
+
 #: runs, and events of a run: each of these is more than anybody waits for
 Runs = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Events = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
@@ -22,7 +24,7 @@ def spell_key(*steps: str | int) -> str:
     >>> spell_key("generator", "settings", 2)
     'generator.settings[2]'
     """
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{shorten(step)}" for step in steps).lstrip(".")
 
 
 class PythiaConfig(

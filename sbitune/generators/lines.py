@@ -136,7 +136,7 @@ def _check_name(name: str, line: str, where: str) -> None:
         raise InputError(f"{where}: Pythia takes {quoted(line)} for a remark, as it begins with no letter{remedy}")
     if name.lower() in _OF_RUNS:
         raise InputError(
-            f"{where}: every run has a seed of its own, which would take the place of {line!r}; take this line "
+            f"{where}: every run has a seed of its own, which would take the place of {quoted(line)}; take this line "
             "away, and set `scan.seed` for other random numbers"
         )
     if name.lower() in _OF_ANOTHER_RUN:

@@ -83,7 +83,7 @@ def readable(label: str) -> str:
     """Give a label that matplotlib can set: as it is, or without its mathematics if that cannot be read."""
     try:
         MathTextParser("path").parse(label)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets in brackets, too
         return label.replace("$", "").replace("\\", "")
     return label
 

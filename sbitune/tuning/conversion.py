@@ -21,6 +21,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.formats import HDF5, YODA, Kind, recognise
 from sbitune.data.ipol import write_ipol
 from sbitune.data.names import nearest
+from sbitune.data.numbers import quoted
 from sbitune.data.parameters import write_limits, write_values
 from sbitune.data.paths import analysis_of
 from sbitune.data.patterns import compile_pattern
@@ -132,7 +133,7 @@ def _from_yoda(asked: Conversion, target: Target, reporter: Reporter) -> dict[st
         objects = yoda.read(asked.source, lambda path: names.append(path) or bool(pattern.search(path)))
         if asked.select and not objects:
             near = nearest(asked.select, names)
-            raise InputError(f"--select {asked.select!r}: no object of {asked.source} matches{near}")
+            raise InputError(f"--select {quoted(asked.select)}: no object of {asked.source} matches{near}")
         yoda.write(asked.target, objects, version=asked.yoda_version)
         return {"objects": len(objects)}
     reference = read_reference([asked.source])

@@ -9,6 +9,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import quoted
 from sbitune.data.paths import analysis_of
 from sbitune.data.reference import as_measured
 from sbitune.data.selection import Rule, weights_of
@@ -26,7 +27,7 @@ def check_rules(loaded: LoadedCard, measured: Bins, booked: Booked | None) -> No
     rules = loaded.rules()
     for rule in rules:
         if not _selects_any(rule, measured):
-            raise InputError(f"{rule.where}: no measured bin matches {rule.path!r}{_why(rule, measured, booked)}")
+            raise InputError(f"{rule.where}: no measured bin matches {quoted(rule.path)}{_why(rule, measured, booked)}")
     if not np.any(weights_of(measured, rules) > 0):
         where = loaded.place("weights" if loaded.card.weights is not None else "observables")
         raise InputError(f"{where}: every weight is 0; nothing is left to fit")
@@ -41,7 +42,7 @@ def check_rules_of_scan(loaded: LoadedCard, booked: Booked) -> None:
     for rule in loaded.rules():
         if not _selects_any(rule, booked.bins) and not any(map(rule.selects, booked.later)):
             raise InputError(
-                f"{rule.where}: no bin of the analyses matches {rule.path!r}{_why(rule, booked.bins, booked)}"
+                f"{rule.where}: no bin of the analyses matches {quoted(rule.path)}{_why(rule, booked.bins, booked)}"
             )
 
 

@@ -5,6 +5,7 @@ from importlib import resources
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import quoted
 
 
 @cache
@@ -27,6 +28,6 @@ def citation(name: str) -> str:
 @cache
 def _load(name: str) -> dict[str, yoda.Scatter]:
     if name not in names():
-        raise InputError(f"there are no measured data for {name!r}. Available: {', '.join(names())}")
+        raise InputError(f"there are no measured data for {quoted(name)}. Available: {', '.join(names())}")
     with resources.as_file(resources.files(__name__) / f"{name}.yoda") as path:
         return {key: obj for key, obj in yoda.read(path).items() if isinstance(obj, yoda.Scatter)}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import write_bytes
+from sbitune.data.numbers import quoted
 from sbitune.data.yoda import write_yoda1, write_yoda2
 from sbitune.data.yoda.objects import Object
 from sbitune.data.yoda.tables import DIGITS, Numbers
@@ -57,5 +58,5 @@ def _check_paths(objects: list[Object]) -> None:
         if obj.path in seen:
             raise InputError(f"{obj.path}: two objects have this path; give one of them another")
         if "\n" in obj.path:
-            raise InputError(f"{obj.path!r}: a path must not contain a line break")
+            raise InputError(f"{quoted(obj.path)}: a path must not contain a line break")
         seen.add(obj.path)

@@ -13,6 +13,7 @@ from sbitune.data.arrays import naming_file
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
+from sbitune.data.numbers import quoted
 from sbitune.data.scan import Parameter, read_parameters, read_words
 from sbitune.data.store import read_stored, write_stored
 from sbitune.tuning.surrogates.calibration import Calibration
@@ -155,7 +156,7 @@ def _load_components(
     for name, n_bins in (("inner", len(components.loadings)), ("left", len(left_bins))):
         parts[name] = part = _unpack(meta[name], _part(name, arrays), path) if name in meta else None
         if len(part.bins if part is not None else ()) != n_bins or (part and part.parameters != parameters):
-            raise InputError(f"{path}: the part {name!r} is not that of {n_bins} bins and of these parameters")
+            raise InputError(f"{path}: the part {quoted(name)} is not that of {n_bins} bins and of these parameters")
     return ComponentSurrogate(bins, components, parts["inner"], parts["left"], left_bins)
 
 

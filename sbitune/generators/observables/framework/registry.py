@@ -8,6 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import quoted
 from sbitune.generators.observables.framework.analysis import Analysis
 
 _PACKAGE = "sbitune.generators.observables"
@@ -60,7 +61,7 @@ def load(name: str) -> Analysis:
         close = difflib.get_close_matches(name.upper(), available(), n=1)
         hint = f"did you mean {close[0]}? Available" if close else "available"
         raise InputError(
-            f"there is no analysis {name!r}; {hint}: {', '.join(available())}; "
+            f"there is no analysis {quoted(name)}; {hint}: {', '.join(available())}; "
             "one of your own needs its file (--analysis-file, or analysis_files in a card)"
         )
     return import_module(f"{_PACKAGE}.{name.lower()}").ANALYSIS
