@@ -17,6 +17,8 @@ from sbitune.tuning.card import LoadedCard
 
 SCAN = "scan.npz"
 _NOTE = "findings.json"
+#: rules that select bins, and rules of weight 0
+_SELECTED, _LEFT = "selected", "left out"
 #: what of `scan` decides about the runs, of a scan that is made and of one that exists
 _MADE = ("runs", "events", "seed", "design", "bad_runs", "bad_bins", "weight")
 _EXISTING = ("directory", "bad_runs", "bad_bins", "weight")
@@ -89,10 +91,10 @@ def check_scan_note(loaded: LoadedCard) -> None:
     if hash_file(path, "scan") != note.scan:
         raise StaleError(f"{path}: not the scan that was made; {again}")
     asked = _asked(loaded)
-    selected, known = asked.pop("observables"), note.made_of.get("observables", {})
+    rules, known = asked.pop("observables"), note.made_of.get("observables", {})
     changed = [key for key, value in asked.items() if note.made_of.get(key) != value]
     # fewer bins than were read are taken from those that are there
-    if any(not set(selected[part]) <= set(known.get(part, [])) for part in selected):
+    if set(rules[_SELECTED]) - set(known.get(_SELECTED, [])) or set(known.get(_LEFT, [])) - set(rules[_LEFT]):
         changed.append("observables")
     if changed:
         raise StaleError(f"{path}: the card asks for another scan, {' and '.join(changed)} changed; {again}")
@@ -109,8 +111,8 @@ def _asked(loaded: LoadedCard) -> dict[str, Any]:
         asked |= {"parameters": box, "scan.extra": hash_bytes(*extra), "generator": _hash_generator(loaded)}
     rules = loaded.rules()
     asked["observables"] = {
-        "selected": [_spell(rule) for rule in rules if rule.weight > 0],
-        "taken away": [_spell(rule) for rule in rules if rule.weight == 0],
+        _SELECTED: [_spell(rule) for rule in rules if rule.weight > 0],
+        _LEFT: [_spell(rule) for rule in rules if rule.weight == 0],
     }
     return asked
 
