@@ -37,7 +37,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
         try_lock(handle)  # held while it is written, so that nobody sweeps it away
         with naming_full(path):
             yield temporary
-            try_lock(handle)  # whoever wrote it has closed it
             _sync(temporary)
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)

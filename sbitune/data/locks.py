@@ -6,11 +6,14 @@ import glob
 import os
 import shutil
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from sbitune.data.errors import InputError
 
+#: struct flock of Linux: a lock to write, from the beginning of a file to its end, of no process
+_WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 #: locks that this process holds: a stage that calls another one holds it once
 _held: set[str] = set()
 
@@ -40,14 +43,19 @@ def locked(path: str | Path, busy: str) -> Iterator[None]:
 
 
 def try_lock(handle: int) -> bool:
-    """Lock an open file or directory against other processes; tells whether it is locked now. Some disks know no locks.
+    """Lock an open file or directory against other processes until it is closed; tells whether it is locked now. Some
+    disks know no locks.
 
-    A file is locked in the manner of POSIX, which does not get in the way of libraries that lock what they write
-    (HDF5). Such a lock ends when the process closes the file for the first time.
+    A file is not locked by `flock`, which HDF5 wants for itself, but by a lock of its open description (Linux), which
+    others may open and close meanwhile.
     """
-    lock = fcntl.flock if stat.S_ISDIR(os.fstat(handle).st_mode) else fcntl.lockf
     try:
-        lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif hasattr(fcntl, "F_OFD_SETLK"):
+            fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+        else:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -246,6 +246,10 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
     keep = np.isfinite(values).all(0) & np.isfinite(errors).all(0)
     for label in bins.take(np.flatnonzero(~keep)).labels():
         reading.tell(f"left out: bin {label}, not finite in some run")
+    without = [row.name for row in rows if row.parts is None]
+    if 0 < len(without) < len(rows):
+        tell = f"{len(without)} of {len(rows)} runs keep no {PARTS}, {without[0]} first"
+        reading.tell(f"Monte Carlo errors: {tell}; how they are correlated and scaled is known from the others alone")
     factor = measure_errors(((row.parts, row.histograms.errors) for row in rows if row.parts is not None), len(bins))
     _tell_scaled(bins, factor, reading.tell)
     if keep.sum() > MOST_BINS and any(row.parts is not None for row in rows):
