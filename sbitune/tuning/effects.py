@@ -3,13 +3,13 @@
 What was found is kept in `work/effects.json` under a key of all that it depends on, so that it is found once.
 """
 
-import contextlib
 import json
 from functools import partial
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import hash_bytes, write_text
+from sbitune.data.files import hash_bytes
 from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.sealed import DamagedError, read_sealed, write_sealed
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.effects import ALL, FIRST, Effects, find_effects
 from sbitune.generators.inactive import reason_inactive
@@ -51,16 +51,20 @@ def _find(
     """What is known of these parameters from before, or is found now."""
     made_of = [_FORMAT, FIRST, ALL, pythia_version(), generator.settings, ranges, tried]
     key, path = hash_bytes(json.dumps(made_of).encode()), loaded.work / "effects.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # what cannot be read is found again
-        noted = json.loads(path.read_text())
-        if noted["key"] == key:
-            return Effects(tuple(map(str, noted["without"])), {str(k): str(v) for k, v in noted["unknown"].items()})
+    if path.is_file():
+        try:
+            noted = read_sealed(path, "what is known of the parameters' effects")
+        except DamagedError as error:
+            reporter.say(f"{error}; they are tried again")
+        else:
+            if noted["key"] == key:
+                return Effects(tuple(noted["without"]), noted["unknown"])
     if not tried:
         return Effects((), {})
     found = find_effects(
         generator, ranges, tried, loaded.card.scan.time_limit, partial(reporter.progress, "parameters tried")
     )
-    write_text(path, json.dumps({"key": key, **found._asdict()}, indent=1) + "\n")
+    write_sealed(path, {"key": key, **found._asdict()})
     return found
 
 

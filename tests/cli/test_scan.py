@@ -89,8 +89,10 @@ def test_a_parameter_that_changes_no_event_is_refused_before_the_first_run(tmp_p
         assert said.endswith("Take it away, or tune it all the same with `check_effect: false`\n")
     assert not (tmp_path / "work/scan").exists()
     card.write_text(card.read_text().replace("high: 3}", "high: 3, check_effect: false}"))
+    (tmp_path / "work/effects.json").write_text('{"key": "')
     for tried in (True, False):
         found = call("scan", "--json", card)
+        assert ("effects.json" in found.stderr and "they are tried again" in found.stderr) == tried
         assert json.loads(found.stdout)["runs"] == 1
         assert ("parameters tried: " in found.stderr) == tried
         assert "Tune:ee = 3 is undone by Tune:pp = 14 (" in found.stderr
