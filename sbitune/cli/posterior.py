@@ -32,8 +32,8 @@ from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, report
 @click.option("--seed", type=SEEDS, default=1, show_default=True)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False),
-    help="posterior.npz, or .json for arviz (read_arviz); the page of the same name is put beside it. Default: beside the "
-    "card.",
+    help="posterior.npz, or .json for arviz (read_arviz); the page of the same name is put beside it. Default: beside "
+    "the card.",
 )  # fmt: skip
 @reports
 def command(

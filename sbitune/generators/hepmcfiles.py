@@ -13,7 +13,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.names import shorten
 from sbitune.generators.batch import EventBatch
+from sbitune.generators.children import python_module
 from sbitune.generators.hepmcchild import PROGRESS
 from sbitune.generators.hepmcevents import Reading
 
@@ -61,7 +61,7 @@ def open_hepmc(reading: Reading, size: int = 1000, most: float = np.inf) -> "Ite
             "parent": listening,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "sbitune.generators.hepmcchild", json.dumps(request)],
+            [*python_module("sbitune.generators.hepmcchild"), json.dumps(request)],
             stdin=None if reading.path == "-" else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,

@@ -7,7 +7,6 @@ import queue
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from sbitune.data.errors import ComputationError, InputError
+from sbitune.generators.children import python_module
 from sbitune.generators.runs import Task
 
 
@@ -105,7 +105,7 @@ class Worker:
             # one thread per worker: the workers are the parallelism
             environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sbitune.generators.worker"],
+                python_module("sbitune.generators.worker"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -170,14 +170,20 @@ def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
         return stored_scan(loaded)
     card = loaded.card
     for key, name in (("scan.directory", card.scan.directory), ("weights", card.weights)):
-        if name is not None and loaded.directory not in (loaded.directory / name).resolve().parents:
+        if name is not None and not _is_inside(loaded.directory, name):
             raise InputError(
-                f"{loaded.path}: {key}: {quoted(name)} is not inside the directory of this card, which is read here "
-                "as a scan: name the files themselves, or read them first with `sbitune scan` of that card"
+                f"{loaded.path}: {key}: {quoted(name)} is no file inside the directory of this card, which is read "
+                "here as a scan: name the files themselves, or read them first with `sbitune scan` of that card"
             )
     if isinstance(card.generator, CommandConfig):  # its files are none of the scan
         loaded = msgspec.structs.replace(loaded, card=msgspec.structs.replace(card, generator=None))
     return _existing(loaded, parameters_of(card, {}), QUIET)
+
+
+def _is_inside(directory: Path, name: str) -> bool:
+    """Whether a plain file, or a directory, of this name lies in a directory, or nothing does."""
+    place = (directory / name).resolve()
+    return directory in place.parents and (place.is_file() or place.is_dir() or not place.exists())
 
 
 def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: int) -> None:

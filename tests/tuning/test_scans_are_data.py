@@ -1,11 +1,14 @@
 """A scan is data: nothing that comes with it is run, imported or opened, and its names write nothing of their own."""
 
 import json
+import os
 
 import h5py
 import numpy as np
 import pytest
+import toyline
 from calling import call
+from conftest import ROOT
 
 from sbitune.data import yoda
 from sbitune.data.apprentice import write_scan
@@ -111,16 +114,18 @@ def test_the_card_of_a_scan_directory_imports_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("scan", "more", "message"),
     [
-        ("../outside.h5", "", r"scan\.directory: '\.\./outside\.h5' is not inside the directory of this card"),
-        (".", "", r"scan\.directory: '\.' is not inside"),
-        ("link.h5", "", r"scan\.directory: 'link\.h5' is not inside"),
-        ("scan.h5", "weights: ../../weights.dat", r"weights: '\.\./\.\./weights\.dat' is not inside"),
+        ("../outside.h5", "", r"scan\.directory: '\.\./outside\.h5' is no file inside the directory of this card"),
+        (".", "", r"scan\.directory: '\.' is no file inside"),
+        ("link.h5", "", r"scan\.directory: 'link\.h5' is no file inside"),
+        ("scan.h5", "weights: pipe", r"weights: 'pipe' is no file inside"),
+        ("scan.h5", "weights: ../../weights.dat", r"weights: '\.\./\.\./weights\.dat' is no file inside"),
     ],
 )
 def test_the_card_of_a_scan_directory_leads_nowhere_else(tmp_path, scan, more, message):
     theirs = make(tmp_path / "theirs")
     (theirs / "scan.h5").rename(tmp_path / "outside.h5")
     (theirs / "link.h5").symlink_to(tmp_path / "outside.h5")
+    os.mkfifo(theirs / "pipe")
     card = CARD.replace("scan.h5", scan)
     (theirs / "card.yaml").write_text(card.replace("observables: {/MINE: 1}", more) if more else card)
     mine = tmp_path / "mine"
@@ -178,3 +183,14 @@ def test_names_of_cards_and_their_lines_are_refused(tmp_path):
     found = call("sample", tmp_path, "-o", "x", code=2).stderr
     assert "card.yaml:5: generator.settings[0]: " in found
     assert "line break" in found
+
+
+def test_workers_import_nothing_from_where_they_are_started(tmp_path, monkeypatch):
+    """A user may stand in a directory of runs that somebody else has made."""
+    (tmp_path / "msgspec.py").write_text("from pathlib import Path\nPath(__file__).with_name('imported').touch()\n")
+    loaded = toyline.make(tmp_path / "card", runs=2)
+    monkeypatch.chdir(tmp_path)
+    call("analyse", ROOT / "tests/data/lep91_200.hepmc.gz", "-a", "JADE_OPAL_2000_S4300807", "-o", "out.yoda")
+    toyline.edit(loaded.directory, "reference: [data.yoda]\nobservables:\n  /TOY: 1\n", "")
+    make_scan(load_card(loaded.directory))
+    assert not (tmp_path / "imported").exists()
