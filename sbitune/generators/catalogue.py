@@ -66,7 +66,8 @@ class Catalogue:
         that is left open: Pythia would take the next lines for what is in it.
         """
         with caught_output() as printed:
-            if not self._pythia.readString(line):
+            # a value that a tune does not have is taken, and Pythia does not start
+            if not self._pythia.readString(line) or self._settings.readingFailed():
                 raise InputError(f"{where}: Pythia refuses {quoted(line)}: {refusal_in(printed)}")
         if self._settings.unfinishedInput():
             raise InputError(f"{where}: {quoted(line)} leaves a brace open")

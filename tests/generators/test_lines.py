@@ -57,6 +57,7 @@ REFUSED = [
     ("111:addChannel = 1 0.1 0 22 x", r"needs a whole number, not 'x'$"),
     ("23:onIfAny = \uff11 2", r"needs codes of particles"),
     ("-211:mayDecay = on", r"for a remark, as it begins with no letter; write 211:mayDecay, which is the antiparticle"),
+    ("Tune:pp = -1", r"Pythia refuses 'Tune:pp = -1': "),
     ("StringZ:aLund = " + "9" * 400, r"not '9{60}'\.\.\."),
 ]
 
