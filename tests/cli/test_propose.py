@@ -40,7 +40,7 @@ def test_a_proposal_extends_the_scan_and_its_runs_are_kept(fitted, tmp_path):
 
     toyline.edit(toy, "seed: 4", "seed: 4, extra: extra.txt")
     stale = call("propose", toy, "-n", 2, "-o", toy / "more.txt", code=2)
-    assert "the card has changed since the fit" in stale.stderr
+    assert "the card asks for another scan, scan.extra changed; run `sbitune scan" in stale.stderr
     assert json.loads(call("scan", toy, "--json").stdout)["runs"] == 30
     scan = Scan.load(toy / "work/scan.npz")
     np.testing.assert_array_equal(scan.theta[24:], table.points)
@@ -84,7 +84,7 @@ FAULTS = [
     ("# first\nb a\n0 1\n\n-1.5 1 # out\n", r"extra.txt:5: b = -1.5 is not inside \[-1, 1\]"),
     ("a b\n1\n", r"extra.txt:2: 1 numbers for 2 parameters \(line 1\)"),
     ("a b\n1 x\n", r"extra.txt:2: 'x' is not a number"),
-    ("a b\n1 nan\n", r"extra.txt:2: nan is not finite"),
+    ("a b\n1 nan\n", r"extra.txt:2: 'nan' is not finite"),
     ("a a\n1 1\n", r"extra.txt:1: parameter a is named twice"),
     ("a c\n1 1\n", r"extra.txt: points of a, c; the card has a, b"),
     ("a b\n", r"extra.txt: expected a line with the names"),
