@@ -112,13 +112,14 @@ def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: 
 def _orders(text: str | None, count: int) -> list[Any]:
     """So many orders, divided by slashes, or `auto` for all of them."""
     from sbitune.data.errors import InputError
+    from sbitune.data.names import shorten
 
     if text in (None, "auto"):
         return ["auto"] * count
     parts = str(text).split("/")
-    if len(parts) != count or not all(part.isascii() and part.isdigit() for part in parts):
-        wanted = "a whole number" if count == 1 else "numerator/denominator as whole numbers, 3/1 say,"
-        raise InputError(f"--order {text}: give {wanted} or `auto`")
+    if len(parts) != count or not all(part.isascii() and part.isdigit() and len(part) < 3 for part in parts):
+        wanted = "a whole number up to 99" if count == 1 else "numerator/denominator as whole numbers, 3/1 say,"
+        raise InputError(f"--order {shorten(text)}: give {wanted} or `auto`")
     return [int(part) for part in parts]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sbitune.data.errors import InputError
-from sbitune.data.names import check_name
+from sbitune.data.names import check_name, shorten
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.fixed import fixed_settings
 from sbitune.generators.printed import pythia_version
@@ -66,7 +66,7 @@ def _fixed(generator: PythiaConfig, tuned: Sequence[str], made_with: str | None)
     except InputError:
         version = None
     if version is None or made_with not in (None, version):
-        told = f"Pythia {made_with}" if made_with else "a version of Pythia that is not known here"
+        told = f"Pythia {shorten(made_with)}" if made_with else "a version of Pythia that is not known here"
         return [
             "",
             f"! The runs were made with {told}, which is not installed where this was written:",

@@ -185,6 +185,7 @@ def test_names_of_cards_and_their_lines_are_refused(tmp_path):
     assert "line break" in found
 
 
+@pytest.mark.slow
 def test_workers_import_nothing_from_where_they_are_started(tmp_path, monkeypatch):
     """A user may stand in a directory of runs that somebody else has made."""
     (tmp_path / "msgspec.py").write_text("from pathlib import Path\nPath(__file__).with_name('imported').touch()\n")
@@ -194,3 +195,11 @@ def test_workers_import_nothing_from_where_they_are_started(tmp_path, monkeypatc
     toyline.edit(loaded.directory, "reference: [data.yoda]\nobservables:\n  /TOY: 1\n", "")
     make_scan(load_card(loaded.directory))
     assert not (tmp_path / "imported").exists()
+
+
+def test_no_text_writes_a_line_of_settings(tmp_path):
+    """Whatever a title, a head or the version in a run's record is, settings are the card's and the tune's."""
+    card = load_card(make(tmp_path / "card")).card
+    text = settings_file(card, ["! a\nMain:b = 1"], {"StringZ:aLund": (0.7, "")}, "8\nMain:c = 1", fixed=True)
+    settings = [line.split("=")[0].strip() for line in text.splitlines() if line and not line.startswith("!")]
+    assert settings == ["StringZ:aLund"]
