@@ -11,6 +11,22 @@ J. Multivariate Anal. 5 (1975) 248, reduced-rank regression; the edge is that of
 singular vectors v_c above the edge are the components y_c = v_c . w: independent, with unit noise, to be learnt one by
 one. In all other directions the prediction is the mean over the runs.
 
+Neither the mean nor the directions are exact. The mean of n runs has the variance 1/n in every direction. A direction was
+chosen for its large singular value s, which it owes in part to the noise. Where the signal is theta, of n_bins = B and
+n_terms = k, the noise turns the direction by an angle alpha and lengthens what is seen along it (F. Benaych-Georges,
+R. Nadakuditi, J. Multivariate Anal. 111 (2012) 120, section 3.1):
+
+    s^2 = (theta^2 + B)(theta^2 + k) / theta^2,    sin^2 alpha = B (k + theta^2) / (theta^2 (theta^2 + B)).
+
+So what Q says of y_c is multiplied by theta cos(alpha) / s, without which slopes are too steep and parameters are pulled
+to the middle; and the prediction lacks y tan(alpha) in an unknown one of the B - 1 other directions. In each direction
+that is no component its variance is therefore, in units of the noise of a run,
+
+    h(theta) = 1/n + sum_c y_c(theta)^2 tan^2(alpha_c) / (B - 1),
+
+which for strong signals is the leverage of a regression on 1 and y, and bins have the covariance
+h (S R S - L^T L) besides that of the components, with L their loadings.
+
 In a scan with much statistics more directions hold signal than can be found in this way. What is left of every bin is
 tested for signal in the same polynomials; bins that have some are learnt alone, on top. What then remains of the others
 beyond their noise counts as an error of their own.
@@ -49,6 +65,9 @@ class Components(NamedTuple):
     excess: np.ndarray  #: (n_bins,) standard deviation of what nothing describes
     common: np.ndarray  #: (n_bins,) the same of directions with too little signal to be seen; shared as the noise is
     log: np.ndarray  #: (n_bins,) True where the fitted scale is the logarithm
+    noise: np.ndarray  #: (n_bins,) standard deviation of the noise of a typical run; 0 where what is left is learnt
+    runs: np.ndarray  #: () number of runs that the centre is the mean of, the noisy ones counted for less
+    turned: np.ndarray  #: (n_components,) tan^2 of the angle by which noise turned each, over the number of directions
 
 
 class Reduced(NamedTuple):
@@ -77,7 +96,8 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None) ->
     if triangle is not None:
         white = scipy.linalg.solve_triangular(triangle, white.T, lower=True).T
     bases = _polynomials(scan)
-    directions = _signal_directions(white / profile[:, None], bases)
+    found = _signal_directions(white / profile[:, None], bases)
+    directions = found.directions
     y = white @ directions.T
     loadings = np.zeros((len(directions), len(sigma)))
     loadings[:, noisy] = (directions if triangle is None else directions @ triangle.T) * sigma[noisy]
@@ -88,8 +108,17 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None) ->
     telling = _hold_signal(left, noise, bases)
     excess = np.where(telling, 0.0, _excess(left, noise))
     return Reduced(
-        Components(centre, loadings, excess, np.zeros_like(sigma), targets.log),
-        _as_scan(scan, y, np.repeat(profile[:, None], y.shape[1], axis=1)),
+        Components(
+            centre,
+            loadings,
+            excess,
+            np.zeros_like(sigma),
+            targets.log,
+            np.where(telling, 0.0, sigma),
+            np.array(float(len(profile))),
+            found.turned,
+        ),
+        _as_scan(scan, y - found.chance * profile[:, None], np.repeat(profile[:, None], y.shape[1], axis=1)),
         _as_scan(scan, left[:, telling], noise[:, telling]) if telling.any() else None,
         np.flatnonzero(telling),
         sigma,
@@ -127,22 +156,46 @@ def _polynomials(scan: Scan) -> list[np.ndarray]:
     return bases
 
 
-def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:
-    """(n_components, n_bins) orthonormal directions in which whitened values (n_runs, n_bins) hold signal; at least 1.
+class _Directions(NamedTuple):
+    """Directions in which whitened values hold signal."""
+
+    directions: np.ndarray  #: (n_components, n_bins) orthonormal
+    chance: np.ndarray  #: (n_runs, n_components) part of y that is owed to the noise they were chosen from
+    turned: np.ndarray  #: (n_components,) see `Components`
+
+
+def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> _Directions:
+    """The directions in which whitened values (n_runs, n_bins) hold signal; at least 1.
 
     Straight lines first: the fewer terms, the lower the edge.
     """
-    found = np.zeros((0, white.shape[1]))
+    n_bins = white.shape[1]
+    found, chance, turned = np.zeros((0, n_bins)), np.zeros((len(white), 0)), np.zeros(0)
     for basis in bases:
         left = white - white @ found.T @ found
-        _, singular, directions = np.linalg.svd(basis.T @ left, full_matrices=False)
-        edge = np.sqrt(white.shape[1] - len(found)) + np.sqrt(basis.shape[1])
-        new = directions[singular > _ABOVE * edge]
+        signal = basis.T @ left
+        _, singular, directions = np.linalg.svd(signal, full_matrices=False)
+        n, k = n_bins - len(found), basis.shape[1]
+        new = np.flatnonzero(singular > _ABOVE * (np.sqrt(n) + np.sqrt(k)))
         if not len(found) and not len(new):
-            new = directions[:1]
+            new = np.arange(1)
         # rounding: directions of later turns are orthogonal to those before only nearly
-        found = np.linalg.qr(np.concatenate([found, new]).T)[0].T
-    return found
+        found = np.linalg.qr(np.concatenate([found, directions[new]]).T)[0].T
+        kept, tangent = _without_chance(singular[new], n, k)
+        along = signal @ found[len(found) - len(new) :].T
+        chance = np.concatenate([chance, basis @ (along * (1 - kept / singular[new]))], axis=1)
+        turned = np.concatenate([turned, tangent / max(1, n - 1)])
+    return _Directions(found, chance, turned)
+
+
+def _without_chance(singular: np.ndarray, n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Signal along a direction that was found, theta cos(alpha), and tan^2(alpha), for singular values (m,) of n bins
+    and k terms; below the edge of the noise the direction says nothing.
+    """
+    above = np.maximum(singular**2 - n - k, 2 * np.sqrt(n * k))
+    square = (above + np.sqrt(np.maximum(above**2 - 4 * n * k, 0.0))) / 2
+    cosine = np.clip(1 - n * (k + square) / (square * (square + n)), 0.0, 1.0)
+    return np.sqrt(square * cosine), np.divide(1 - cosine, cosine, out=np.zeros(len(cosine)), where=cosine > 0)
 
 
 def _hold_signal(left: np.ndarray, noise: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:

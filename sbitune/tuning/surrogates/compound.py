@@ -64,13 +64,22 @@ class ComponentSurrogate:
     def _covariance(self, inner: Prediction, left: Prediction | None, indices: Any, xp: Any) -> Any:
         mean, alone = self._scale(inner, left, xp)
         slope = slope_to_contents(mean, self.components.log, xp)[indices]
-        loadings, common = (
-            xp.asarray(a, inner.mean.dtype)[..., indices] for a in (self.components.loadings, self.components.common)
+        loadings, common, noise = (
+            xp.asarray(a, inner.mean.dtype)[..., indices]
+            for a in (self.components.loadings, self.components.common, self.components.noise)
         )
+        rest = self._rest(inner.mean, xp)
         spread = slope * loadings * inner.error[:, None]
         own = xp.diag(slope**2 * alone[indices])
-        shared = correlate(slope * common, self._correlation_of(indices, xp), xp.arange(len(slope)), xp)
-        return spread.T @ spread + own + shared
+        correlation = self._correlation_of(indices, xp)
+        shared = _correlated(slope * common, correlation, xp) + rest * _correlated(slope * noise, correlation, xp)
+        within = xp.where(noise > 0, slope * loadings, 0.0)
+        return spread.T @ spread + own + shared - rest * within.T @ within
+
+    def _rest(self, y: Any, xp: Any) -> Any:
+        """(...) h of `components`: variance of the prediction in a direction that is none, in units of a run's noise."""
+        runs, turned = (xp.asarray(a, y.dtype) for a in (self.components.runs, self.components.turned))
+        return 1 / runs + y**2 @ turned
 
     def _correlation_of(self, indices: Any, xp: Any) -> Any:
         return None if self.correlation is None else xp.asarray(self.correlation)[indices][:, indices]
@@ -86,9 +95,19 @@ class ComponentSurrogate:
 
     def _assemble(self, inner: Prediction, left: Prediction | None, xp: Any) -> Prediction:
         mean, alone = self._scale(inner, left, xp)
-        loadings, common = (xp.asarray(a, inner.mean.dtype) for a in (self.components.loadings, self.components.common))
-        variance = inner.error**2 @ loadings**2 + common**2 + alone
+        loadings, common, noise = (
+            xp.asarray(a, inner.mean.dtype)
+            for a in (self.components.loadings, self.components.common, self.components.noise)
+        )
+        others = xp.where(noise > 0, xp.maximum(noise**2 - xp.sum(loadings**2, axis=0), 0.0), 0.0)
+        rest = self._rest(inner.mean, xp)[..., None] * others
+        variance = inner.error**2 @ loadings**2 + common**2 + rest + alone
         return Prediction(*to_contents(mean, root(variance, xp), self.components.log, xp))
+
+
+def _correlated(error: Any, correlation: Any, xp: Any) -> Any:
+    """(n, n) covariance of errors (n,)."""
+    return correlate(error, correlation, xp.arange(len(error)), xp)
 
 
 def _add_at(array: Any, places: np.ndarray, values: Any, xp: Any) -> Any:

@@ -10,17 +10,21 @@ leave over, as it was measured,
 
 with the minimum within the box and V that of the truth. For data that scatter around f(truth) with V the mean of t is
 found from toys; it is the number of parameters where the problem is linear and limits are far. The learnt errors of the
-surrogate are multiplied by the kappa >= 1 for which the runs' mean of t is that of toys; but not so far that errors of
-bins become too wide by more than a tenth. What then is missing shows in closure.
+surrogate are multiplied by the kappa >= 1 that is most probable,
+
+    ((mean of t over the runs - that of toys) / its standard error)^2 + (ln kappa / ln 1.5)^2 = min:
+
+few runs, or errors C far below the noise, say next to nothing of kappa, and what they say by chance must not make
+errors several times too wide. Nor are errors of bins made too wide by more than a tenth. What then is missing shows in
+closure.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from sbitune.data.errors import ComputationError
 from sbitune.data.scan import Scan
@@ -30,7 +34,7 @@ from sbitune.tuning.surrogates.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
 from sbitune.tuning.surrogates.neural import NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
-from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
+from sbitune.tuning.surrogates.polynomial import CHANCE, PolynomialSurrogate
 from sbitune.tuning.surrogates.rational import RationalSurrogate
 from sbitune.tuning.surrogates.refits import Refits
 
@@ -40,6 +44,8 @@ Known = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurr
 MOST_RUNS, MOST_BINS = 80, 300
 #: kappa is found as exactly as that, and is never greater than the second
 _EXACT, _GREATEST = 0.03, 3.0
+#: width of what is expected of ln kappa before runs are looked at: errors are seldom off by more than this factor
+_EXPECTED = np.log(1.5)
 #: toys in the place of every run
 _TOYS = 2
 #: rms of residual / error over all bins that is wide enough
@@ -62,8 +68,8 @@ class HeldOut(NamedTuple):
 
 
 def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
-    """Variance, in units of the noise, that makes the pulls of runs that were predicted 1 on average; 0 if they are not
-    wider.
+    """Variance, in units of the noise, that makes the squared pulls of runs that were predicted 1 on average, or as
+    much more as they are uncertain by; 0 if they are not wider than that.
 
     Raises:
         ComputationError: a prediction is not finite.
@@ -76,15 +82,25 @@ def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
             "take another kind or scale"
         )
     noise = smooth_errors(scan)
-    known = noise > 0
-    difference = (prediction.mean - scan.values)[known] ** 2
-    error, noise = prediction.error[known] ** 2, noise[known] ** 2
+    known = noise.max(axis=0) > 0
+    difference = (prediction.mean - scan.values)[:, known] ** 2
+    error, noise = prediction.error[:, known] ** 2, noise[:, known] ** 2
+
+    def squares(ratio: float) -> np.ndarray:
+        return np.mean(difference / (error + (1 + ratio) * noise), axis=1)
+
+    if not known.any() or len(difference) < 2:
+        return 0.0
+    of_run = squares(0.0)
+    scatter = _error_of_mean(of_run)
+    # by how many standard errors they exceed 1: what a fluctuation would give is taken off, as in `polynomial`
+    beyond = (of_run.mean() - 1) / scatter if scatter > 0 else np.inf * np.sign(of_run.mean() - 1)
+    if not beyond > CHANCE:
+        return 0.0
 
     def excess(ratio: float) -> float:
-        return float(np.mean(difference / (error + (1 + ratio) * noise))) - 1
+        return float(squares(ratio).mean() - 1 - scatter * CHANCE**2 / beyond)
 
-    if not known.any() or excess(0.0) <= 0:
-        return 0.0
     high = 1.0
     while excess(high) > 0:
         high *= 2
@@ -107,11 +123,17 @@ def find_inflation(held: Sequence[HeldOut]) -> float:
     refits = [Refits(group.surrogate, group.theta, group.bins) for group in held]
     expected = _mean_fall_of_toys(held, refits)
 
-    @functools.cache  # the search asks for its ends again
-    def excess(kappa: float) -> float:
-        return _mean_fall(held, refits, kappa) - expected
+    falls = _falls(held, refits, 1.0)
+    if falls.mean() <= expected:
+        return 1.0
+    error = _error_of_mean(falls)
 
-    return _root(excess, greatest)
+    def improbable(log_kappa: float) -> float:
+        off = (float(_falls(held, refits, np.exp(log_kappa)).mean()) - expected) / error
+        return off**2 + (log_kappa / _EXPECTED) ** 2
+
+    found = minimize_scalar(improbable, bounds=(0.0, np.log(greatest)), method="bounded", options={"xatol": _EXACT})
+    return float(np.exp(found.x))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _variances(group: HeldOut) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -119,13 +141,18 @@ def _variances(group: HeldOut) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return group.residuals**2, *(np.einsum("nkk->nk", part) for part in (group.learnt, group.others))
 
 
-def _mean_fall(held: Sequence[HeldOut], refits: Sequence[Refits], kappa: float) -> float:
-    """Mean of t over the runs."""
+def _error_of_mean(of_run: np.ndarray) -> float:
+    """Standard error of the mean of numbers of runs (n_runs,)."""
+    return float(of_run.std(ddof=1) / np.sqrt(len(of_run)))
+
+
+def _falls(held: Sequence[HeldOut], refits: Sequence[Refits], kappa: float) -> np.ndarray:
+    """(n_runs,) t of every run."""
     falls = [
         refit.falls(group.residuals, _whiten(kappa**2 * group.learnt + group.others)[0])
         for group, refit in zip(held, refits, strict=True)
     ]
-    return float(np.mean(np.concatenate(falls)))
+    return np.concatenate(falls)
 
 
 def _mean_fall_of_toys(held: Sequence[HeldOut], refits: Sequence[Refits]) -> float:

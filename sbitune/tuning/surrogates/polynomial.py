@@ -5,11 +5,13 @@ For one bin let phi(theta) be the basis, y_i the content in run i and s_i its sm
     y_i = phi(theta_i) . c + d_i + e_i,    e_i ~ N(0, s_i^2),    d_i ~ N(0, tau^2),
 
 where d is what the polynomial cannot describe. The coefficients minimise chi2 = sum r_i^2 / (s_i^2 + tau^2); their
-covariance C is the inverse of the weighted normal matrix. tau is 0 unless chi2 exceeds its number of degrees of
-freedom by more than three standard deviations, sqrt(2 ndf) each; then it is the value for which chi2 = ndf (the
-method of Mandel & Paule, Analytical Chemistry 42 (1970) 1194, here for a regression). The error of the prediction is
+covariance C is the inverse of the weighted normal matrix. tau is 0 unless chi2 without it exceeds its number of degrees
+of freedom by more than z0 = 1.5 standard deviations s = sqrt(2 ndf). If it does by z of them, tau makes chi2 = ndf +
+s z0^2 / z: the method of Mandel & Paule, Analytical Chemistry 42 (1970) 1194, here for a regression, less what chance
+would give (every sixth polynomial that misses nothing has z > 1, and tau of few runs would be their noise). The error
+of the prediction is
 
-    error(theta)^2 = max(1, chi2/ndf) phi^T C phi + tau^2.
+    error(theta)^2 = phi^T C phi + tau^2.
 
 Coefficients that the runs cannot tell from zero are shrunk, with their covariance (see `shrinkage`). Without tau^2 the
 error of a polynomial that misses the truth would vanish as the number of runs grows.
@@ -31,8 +33,9 @@ from sbitune.tuning.surrogates.outputs import Scale, make_targets, root, to_cont
 from sbitune.tuning.surrogates.shrinkage import shrink
 from sbitune.tuning.surrogates.triangles import invert_triangles
 
-#: standard deviations by which chi2 may exceed ndf before the polynomial counts as missing something
-TOLERATED_EXCESS = 1.0
+#: standard deviations by which chi2 may exceed ndf before it counts as more than chance: with 1 errors of parameters
+#: from 24 to 128 runs come out 15 % too large, with 3 what a low order misses of few runs is overlooked
+CHANCE = 1.5
 #: bins are fitted in blocks whose weighted design matrices take about this many numbers
 BLOCK_NUMBERS = 8_000_000
 
@@ -131,7 +134,7 @@ def _fit_block(
     coefficients, triangle, residuals = _solve(*basis, values, noise)
     chi2 = np.sum((residuals / noise) ** 2, axis=0)
     tau = np.zeros(values.shape[1])
-    bad = np.flatnonzero((chi2 > ndf + TOLERATED_EXCESS * np.sqrt(2 * ndf)) & known)
+    bad = np.flatnonzero((chi2 > ndf + CHANCE * np.sqrt(2 * ndf)) & known)
     for _ in range(10 if len(bad) else 0):  # the residuals depend on tau only weakly: two or three turns do
         before = tau[bad]
         tau[bad] = find_tau(residuals[:, bad], noise[:, bad], ndf)
@@ -141,7 +144,7 @@ def _fit_block(
             break
     left = np.sum(residuals**2 / (noise**2 + tau**2), axis=0) / ndf
     # the noise of a bin that quotes none was a guess: its residuals set the scale, downwards too
-    inflation = np.where(known, np.maximum(1.0, left), left)
+    inflation = np.where(known, 1.0, left)
     factor = invert_triangles(triangle) * np.sqrt(inflation)[:, None, None]
     sure = np.flatnonzero(known)
     if len(sure) and degrees is not None:
@@ -171,11 +174,15 @@ def _solve(
 
 
 def find_tau(residuals: np.ndarray, noise: np.ndarray, ndf: int | np.ndarray) -> np.ndarray:
-    """Return tau (n_bins,) with sum(residuals^2 / (noise^2 + tau^2)) = ndf by Newton's method, 0 where none is needed.
+    """Return tau (n_bins,) with sum(residuals^2 / (noise^2 + tau^2)) = ndf + what chance adds, by Newton's method; 0
+    where none is needed. See above.
 
     The sum falls and is convex in tau^2: from below, steps never go too far.
     """
     squares, variance = residuals**2, noise**2
+    scatter = np.sqrt(2 * np.asarray(ndf, float))
+    chi2 = np.sum(np.divide(squares, variance, out=np.full_like(squares, np.inf), where=variance > 0), axis=0)
+    ndf = ndf + scatter * CHANCE**2 / np.maximum((chi2 - ndf) / scatter, CHANCE)
     tau2 = np.maximum(np.sum(squares, axis=0) / ndf - variance.max(axis=0), 0.0)
     for _ in range(100):
         total = variance + tau2

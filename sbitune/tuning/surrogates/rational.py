@@ -27,7 +27,7 @@ from sbitune.tuning.surrogates.basis import check_room, count_terms, evaluate_ba
 from sbitune.tuning.surrogates.binbybin import BinByBin
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
 from sbitune.tuning.surrogates.outputs import Scale, Targets, make_targets, root, to_contents
-from sbitune.tuning.surrogates.polynomial import TOLERATED_EXCESS, find_tau
+from sbitune.tuning.surrogates.polynomial import CHANCE, find_tau
 from sbitune.tuning.surrogates.rational_fit import Basis, Fitted, State, find_minimum, without_denominator
 from sbitune.tuning.surrogates.rational_positive import DELTA, bernstein_rows, least
 
@@ -240,7 +240,7 @@ def _widen(
     chi2, ndf = np.sum((fitted.residuals / noise) ** 2, axis=0), len(values) - fitted.used
     tau = np.zeros(values.shape[1])
     # what is not known of the noise the residuals tell: its scale where a bin quotes none, tau where they are too wide
-    doubtful = np.flatnonzero((chi2 > ndf + TOLERATED_EXCESS * np.sqrt(2 * ndf)) | ~known)
+    doubtful = np.flatnonzero((chi2 > ndf + CHANCE * np.sqrt(2 * ndf)) | ~known)
     if len(doubtful):
         start = _take(fitted, doubtful)
         arguments = values[:, doubtful], noise[:, doubtful], known[doubtful]
@@ -248,7 +248,7 @@ def _widen(
         fitted = _put(fitted, part, doubtful)
     ndf = len(values) - fitted.used
     left = np.sum(fitted.residuals**2 / (noise**2 + tau**2), axis=0) / ndf
-    inflation = np.where(known, np.maximum(1.0, left), left)
+    inflation = np.where(known, 1.0, left)
     factor = _root(fitted.covariance) * np.sqrt(inflation)[:, None, None]
     return fitted.state.c, factor, tau, np.where(known, chi2, ndf), ndf
 
