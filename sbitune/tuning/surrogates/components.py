@@ -11,16 +11,16 @@ J. Multivariate Anal. 5 (1975) 248, reduced-rank regression; the edge is that of
 singular vectors v_c above the edge are the components y_c = v_c . w: independent, with unit noise, to be learnt one by
 one. In all other directions the prediction is the mean over the runs.
 
-Neither the mean nor the directions are exact. The mean of n runs has the variance 1/n in every direction. A direction was
-chosen for its large singular value s, which it owes in part to the noise. Where the signal is theta, of n_bins = B and
-n_terms = k, the noise turns the direction by an angle alpha and lengthens what is seen along it (F. Benaych-Georges,
-R. Nadakuditi, J. Multivariate Anal. 111 (2012) 120, section 3.1):
+Neither the mean nor the directions are exact. The mean of n runs has the variance 1/n in every direction. A direction
+was chosen for its large singular value s, which it owes in part to the noise. Where the signal is theta, of n_bins = B
+and n_terms = k, the noise turns the direction by an angle alpha and lengthens what is seen along it (F.
+Benaych-Georges, R. Nadakuditi, J. Multivariate Anal. 111 (2012) 120, section 3.1):
 
     s^2 = (theta^2 + B)(theta^2 + k) / theta^2,    sin^2 alpha = B (k + theta^2) / (theta^2 (theta^2 + B)).
 
-So what Q says of y_c is multiplied by theta cos(alpha) / s, without which slopes are too steep and parameters are pulled
-to the middle; and the prediction lacks y tan(alpha) in an unknown one of the B - 1 other directions. In each direction
-that is no component its variance is therefore, in units of the noise of a run,
+So what Q says of y_c is multiplied by theta cos(alpha) / s, without which slopes are too steep and parameters are
+pulled to the middle; and the prediction lacks y tan(alpha) in an unknown one of the B - 1 other directions. In each
+direction that is no component its variance is therefore, in units of the noise of a run,
 
     h(theta) = 1/n + sum_c y_c(theta)^2 tan^2(alpha_c) / (B - 1),
 

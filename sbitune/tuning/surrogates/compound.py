@@ -77,7 +77,7 @@ class ComponentSurrogate:
         return spread.T @ spread + own + shared - rest * within.T @ within
 
     def _rest(self, y: Any, xp: Any) -> Any:
-        """(...) h of `components`: variance of the prediction in a direction that is none, in units of a run's noise."""
+        """(...) h of `components`: variance in a direction that is none, in units of a run's noise."""
         runs, turned = (xp.asarray(a, y.dtype) for a in (self.components.runs, self.components.turned))
         return 1 / runs + y**2 @ turned
 
