@@ -1,6 +1,7 @@
 """What a reader must know of a tune before its numbers: a verdict, and warnings."""
 
 import msgspec
+import numpy as np
 from scipy import stats
 
 from sbitune.data.examination import Finding
@@ -12,8 +13,8 @@ _AS_GOOD = 4.0
 _WIDTHS = (0.8, 1.25)
 #: width of pulls at the tune, below which the surrogate's errors are worth a word
 _TOO_WIDE = 0.6
-#: times the chi2 of the fit, which counts the surrogate's errors: a generator beyond that describes the data less well
-_FAR_ABOVE = 1.5
+#: standard deviations by which the generator's chi2 may differ from what the fit lets expect
+_DEVIATIONS = 4.0
 #: P values below this are called disagreement
 TELLING = 1e-3
 #: findings in the input that stand before the numbers
@@ -55,6 +56,9 @@ def find_verdict(record: ResultRecord) -> str:
     v = record.validation
     if v is not None and v.surrogate_p < TELLING:
         said.append("the surrogate is off at the tune")
+    off = _chi2_is_off(record)
+    if off:
+        said.append(f"the generator describes the data {'less well' if off > 0 else 'better'} than the fit says")
     if _is_bad(record):
         per = record.chi2_unit / record.ndf
         said.append(f"the data are not described within their errors (chi2/ndf = {per:.1f}: take the scaled errors)")
@@ -80,7 +84,7 @@ def _is_bad(record: ResultRecord) -> bool:
 
 def find_warnings(record: ResultRecord) -> list[str]:
     """What a reader must know before the numbers, in words."""
-    return [*_of_errors(record), *_of_surrogate(record), *_of_data(record)]
+    return [*_of_errors(record), *_of_surrogate(record), *_of_chi2(record), *_of_data(record)]
 
 
 def _of_errors(record: ResultRecord) -> list[str]:
@@ -124,18 +128,40 @@ def _of_surrogate(record: ResultRecord) -> list[str]:
     return said
 
 
+def _chi2_is_off(record: ResultRecord) -> int:
+    """1 where the generator describes the data less well than the fit says, -1 where it does better, else 0."""
+    v = record.validation
+    if v is None or v.chi2_deviations is None or v.surrogate_pull < _TOO_WIDE:  # errors too large: that has a word
+        return 0
+    return int(np.sign(v.chi2_deviations)) if abs(v.chi2_deviations) > _DEVIATIONS else 0
+
+
+def _of_chi2(record: ResultRecord) -> list[str]:
+    off, v = _chi2_is_off(record), record.validation
+    if not off or v is None:
+        return []
+    figures = (
+        f"with one covariance for both, chi2 is {v.generator_chi2:.0f} with its own run and {v.fit_chi2:.0f} with the "
+        f"surrogate, {abs(v.chi2_deviations or 0):.1f} standard deviations {'more' if off > 0 else 'less'} than the "
+        "surrogate's errors allow"
+    )
+    if off > 0:
+        return [
+            f"the generator describes the data less well than the fit says: {figures}; more runs, or narrower ranges "
+            "around the tune, will mend that"
+        ]
+    return [
+        f"the generator describes the data better than the fit says: {figures}. Its errors are too small, and so are "
+        "those of the parameters: it is not the data that disagree. More runs, or more events a run, will mend that"
+    ]
+
+
 def _of_data(record: ResultRecord) -> list[str]:
     said = [str(Finding(f.kind, f.what, tuple(f.where), f.done)) for f in record.findings if f.kind in TELLING_KINDS]
     if _is_bad(record):
         said.append(
             f"the data are not described within their errors: chi2 = {record.chi2_unit:.0f} for {record.ndf} degrees "
             "of freedom; errors are quoted with and without the factor by which that scales them"
-        )
-    v = record.validation
-    if v is not None and v.chi2_tuned - 3 * v.chi2_tuned_error > _FAR_ABOVE * record.chi2_unit:
-        said.append(
-            f"the generator describes the data less well than the fit says: with its own runs chi2 is "
-            f"{v.chi2_tuned:.0f} ± {v.chi2_tuned_error:.0f}, with the surrogate and its errors {record.chi2_unit:.0f}"
         )
     in_tension = record.answer.get("tension", {}).get("in_tension", [])
     if in_tension:

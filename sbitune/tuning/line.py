@@ -48,7 +48,16 @@ from sbitune.tuning.surrogates.description import describe, describe_choice
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import Trained
-from sbitune.tuning.validation import POINTS, agreement, compare, merged_file, noise_of, read_on, run_points
+from sbitune.tuning.validation import (
+    POINTS,
+    agreement,
+    compare,
+    compare_chi2,
+    merged_file,
+    noise_of,
+    read_on,
+    run_points,
+)
 
 #: so many held-out runs are fitted as data after a training, at most
 _CLOSURE_RUNS = 24
@@ -288,6 +297,7 @@ def _compared(fitted: Fitted, runs: dict[str, Histograms]) -> tuple[list[Observa
     with jax.enable_x64(True):
         covariance = np.asarray(fitted.surrogate.covariance(fitted.theta, measured.indices))
     foretold = compare(run, noises["tuned"], mean, covariance, matched.correlation)
+    beside = compare_chi2(run, noises["tuned"], mean, covariance, measured, matched.correlation)
     observables = []
     for row in fitted.record.observables:
         mine = measured.bins.of(row.path)
@@ -310,6 +320,9 @@ def _compared(fitted: Fitted, runs: dict[str, Histograms]) -> tuple[list[Observa
         surrogate_pull=foretold.pull,
         surrogate_chi2=foretold.chi2,
         surrogate_p=foretold.p,
+        fit_chi2=beside.surrogate,
+        generator_chi2=beside.generator,
+        chi2_deviations=beside.deviations,
     )
     return observables, summary
 

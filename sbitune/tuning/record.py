@@ -88,6 +88,12 @@ class ValidationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How often surrogate_chi2 is higher by chance."""
     files: dict[str, str] = {}
     """Hashes of the merged runs in work/validation."""
+    fit_chi2: float | None = None
+    """Of the surrogate with the data, with the covariance of data, run and surrogate."""
+    generator_chi2: float | None = None
+    """Of the run with the data, with the same covariance."""
+    chi2_deviations: float | None = None
+    """By how many standard deviations generator_chi2 is higher than fit_chi2 lets expect; negative: lower."""
 
 
 class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -179,6 +179,59 @@ def agreement(
     return Agreement(residual_terms(run.values, measured, v), weighted, error)
 
 
+class Chi2Difference(NamedTuple):
+    """The chi2 of the fit beside that of the generator at the tune, both with the same covariance."""
+
+    surrogate: float  #: chi2 of the surrogate with the data
+    generator: float  #: chi2 of a run with the data
+    expected: float  #: of generator - surrogate, were the surrogate's errors true
+    error: float  #: standard deviation of that
+
+    @property
+    def deviations(self) -> float:
+        """By how many standard deviations the generator's chi2 is higher than the fit says; negative where lower."""
+        return (self.generator - self.surrogate - self.expected) / self.error if self.error > 0 else 0.0
+
+
+def compare_chi2(
+    run: Histograms,
+    noise: np.ndarray,
+    mean: np.ndarray,
+    covariance: np.ndarray,
+    measured: Measured,
+    correlation: np.ndarray | None,
+) -> Chi2Difference:
+    """Compare how well the surrogate and the generator describe the data.
+
+    With V the covariance of data, run and surrogate, C that of the surrogate, N that of the run, and a what the
+    generator truly differs from the data by,
+
+        chi2(run) - chi2(surrogate) = (a + n)^T V^-1 (a + n) - (a + c)^T V^-1 (a + c),   n ~ N(0, N),  c ~ N(0, C),
+
+    has the mean tr V^-1 (N - C) and the variance 4 a^T V^-1 (N + C) V^-1 a + 2 tr (V^-1 N)^2 + 2 tr (V^-1 C)^2. A
+    surrogate whose errors leave something out describes data less well than its generator does; one that was bent to
+    the data, better. For a stands the mean of what surrogate and run give.
+
+    Args:
+        run: contents in the measured bins.
+        noise: (n_bins,) their Monte Carlo errors.
+        mean: (n_bins,) the surrogate's prediction.
+        covariance: (n_bins, n_bins) C of its errors.
+        measured: the data.
+        correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
+    """
+    inverse, _ = invert(replace(measured, noise=noise).covariance(correlation) + covariance, measured.bins)
+    own = noise_covariance(noise, correlation)
+    of_run, of_surrogate = inverse @ own, inverse @ covariance
+    differences = run.values - measured.values, mean - measured.values
+    q = inverse @ (0.5 * (differences[0] + differences[1]))
+    variance = (
+        4 * q @ (own + covariance) @ q + 2 * np.sum(of_run * of_run.T) + 2 * np.sum(of_surrogate * of_surrogate.T)
+    )
+    generator, surrogate = (float(x @ inverse @ x) for x in differences)
+    return Chi2Difference(surrogate, generator, float(np.trace(of_run - of_surrogate)), float(np.sqrt(variance)))
+
+
 class Foretold(NamedTuple):
     """A run compared with what the surrogate says of it."""
 

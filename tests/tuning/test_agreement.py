@@ -1,12 +1,14 @@
 """A run compared with data and with a surrogate: figures against what many runs would scatter by."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.histograms import Histograms
 from sbitune.fitting.problem import Measured
-from sbitune.tuning.validation import agreement, compare
+from sbitune.tuning.validation import agreement, compare, compare_chi2
 
 N = 30
 RANDOM = np.random.default_rng(4)
@@ -47,3 +49,20 @@ def test_a_surrogate_that_is_off_is_found_out(shift: float, telling: bool) -> No
     assert np.mean(chi2) == pytest.approx(N, abs=4 * np.sqrt(2 * N / 300))
     assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=4 * 0.3 / np.sqrt(300))
     assert np.mean(pulls) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("misfit", [0.0, 3.0])
+@pytest.mark.parametrize(("claimed", "low", "high"), [(1.0, -0.35, 0.35), (0.1, -50, -4), (3.0, 0.35, 20)])
+def test_chi2_of_fit_and_generator_differ_as_their_errors_allow(claimed, low, high, misfit) -> None:
+    """`claimed`: errors of the surrogate in units of the true ones, 0.5; `misfit`: data that no generator describes."""
+    deviations, noise = [], 0.1 * NOISE
+    for x in 0.1 * runs(300, np.zeros(N)):
+        mean, data = RANDOM.normal(0, 0.5, N), RANDOM.normal(0, 1, N) + misfit * np.cos(np.arange(N))
+        measured, covariance = replace(MEASURED, values=data), (0.5 * claimed) ** 2 * np.eye(N)
+        one = compare_chi2(Histograms(BINS, x, noise, noise), noise, mean, covariance, measured, CORRELATION)
+        deviations.append(one.deviations)
+    if claimed == 1:
+        assert low < np.mean(deviations) < high
+        assert np.std(deviations) == pytest.approx(1, abs=0.2)
+    elif not misfit:  # where the data are far off, that hides what the surrogate's errors do
+        assert low < np.mean(deviations) < high
