@@ -1,4 +1,4 @@
-"""Errors of parameters from few runs of few events: the mean over runs and the directions of components are not exact."""
+"""Errors of parameters from few runs: neither the mean over runs nor the directions of components are exact."""
 
 import jax
 import numpy as np
