@@ -138,7 +138,19 @@ def _choice(record: ResultRecord) -> list[str]:
         "is better). A perfect surrogate has an rms pull of 1, one with true errors a pull width of 1."
     )
     head = ["surrogate", "log probability", "behind the best", "rms pull", "pull width"]
-    return [html.paragraph(words), html.table(head, rows, range(1, 5))]
+    return [html.paragraph(words), html.table(head, rows, range(1, 5)), *_worst_observables(record)]
+
+
+def _worst_observables(record: ResultRecord) -> list[str]:
+    if not record.worst_observables:
+        return []
+    rows = [
+        ((row["path"], "path"), str(row["bins"]), f"{row['rms_pull']:.2f} ± {row['error']:.2f}",
+         f"{row['pull_width']:.2f}")
+        for row in record.worst_observables
+    ]  # fmt: skip
+    head = ["described worst", "bins", "rms pull", "pull width"]
+    return [html.table(head, rows, range(1, 4))]
 
 
 def _theory(answer: dict[str, Any]) -> list[str]:

@@ -13,6 +13,8 @@ _AS_GOOD = 4.0
 _WIDTHS = (0.8, 1.25)
 #: width of pulls at the tune, below which the surrogate's errors are worth a word
 _TOO_WIDE = 0.6
+#: standard errors by which the pulls of an observable must be too wide
+_BEYOND = 3.0
 #: standard deviations by which the generator's chi2 may differ from what the fit lets expect
 _DEVIATIONS = 4.0
 #: P values below this are called disagreement
@@ -56,6 +58,9 @@ def find_verdict(record: ResultRecord) -> str:
     v = record.validation
     if v is not None and v.surrogate_p < TELLING:
         said.append("the surrogate is off at the tune")
+    badly = sum(map(_is_badly_learnt, record.worst_observables))
+    if badly:
+        said.append(f"the surrogate's errors are too small in {badly} observable{'s' * (badly > 1)}")
     off = _chi2_is_off(record)
     if off:
         said.append(f"the generator describes the data {'less well' if off > 0 else 'better'} than the fit says")
@@ -112,6 +117,10 @@ def _of_surrogate(record: ResultRecord) -> list[str]:
     width = float(record.choice[0]["pull_width"]) if record.choice else 1.0
     if not _WIDTHS[0] < width < _WIDTHS[1]:
         said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
+    badly = [row for row in record.worst_observables if _is_badly_learnt(row)]
+    if badly:
+        some = ", ".join(f"{row['path']} ({row['pull_width']:.2f})" for row in badly)
+        said.append(f"the surrogate's errors are too small in {some}: so wide are its pulls of held-out runs there")
     v = record.validation
     if v is not None and v.surrogate_p < TELLING:
         said.append(
@@ -126,6 +135,12 @@ def _of_surrogate(record: ResultRecord) -> list[str]:
             "more events a run, make them smaller"
         )
     return said
+
+
+def _is_badly_learnt(row: dict) -> bool:
+    """Whether an observable's pulls of held-out runs are wider than their errors say, beyond chance."""
+    width, error = float(row["pull_width"]), float(row["error"]) / max(float(row["rms_pull"]), 1e-300)
+    return width * (1 - _BEYOND * error) > _WIDTHS[1]
 
 
 def _chi2_is_off(record: ResultRecord) -> int:

@@ -159,12 +159,18 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     """Minima that are not the tune, lowest first."""
     choice: list[dict[str, float | str]] = []
     """What held-out runs say of the surrogate, and of the kinds that were compared with it, best first."""
+    worst_observables: list[dict[str, float | int | str]] = []
+    """The observables that the surrogate describes worst in these runs, worst first."""
     closure: dict[str, Any] = {}
     """These runs fitted as data: coverage and widths of the errors, see `sbitune.fitting.coverage`."""
     findings: list[FindingRecord] = []
     """What was found in the scan and in the data."""
     error_sources: list[ErrorSourceRecord] = []
     """What error sources of the data are taken for, and from what."""
+
+
+#: parts of what is noted of a surrogate that have places of their own in a result
+_OF_THEIR_OWN = ("choice", "worst_observables", "closure")
 
 
 def make_record(
@@ -206,9 +212,10 @@ def make_record(
         notes=list(tune.notes),
         minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
         other_minima=[MinimumRecord(m.theta.tolist(), float(m.above)) for m in tune.others],
-        surrogate={key: value for key, value in surrogate.items() if key not in ("choice", "closure")},
+        surrogate={key: value for key, value in surrogate.items() if key not in _OF_THEIR_OWN},
         hesse_difference=float(tune.hesse_difference) if np.isfinite(tune.hesse_difference) else None,
         choice=surrogate.get("choice", []),
+        worst_observables=surrogate.get("worst_observables", []),
         closure=surrogate.get("closure", {}),
         provenance=provenance,
     )

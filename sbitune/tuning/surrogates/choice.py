@@ -33,8 +33,23 @@ _ALONE = ", bin by bin"
 #: kinds that trail the best by no more than so many standard errors are as good, and the first of these is taken:
 #: fewer numbers are learnt by kinds that come first
 _EQUAL = 2.0
+#: in one observable a kind is behind if it trails by so many standard errors, more as there are many observables, and
+#: by so much log p a bin: a twentieth is a pull of 1.05 in place of 1
+_BEHIND, _MATTERS = 4.0, 0.05
+#: standard errors that are taken off the rms pull of an observable before it counts as badly learnt
+_UNCERTAIN = 2.0
 _SIMPLEST_FIRST = (_POLYNOMIALS, _GAUSSIAN, _RATIONAL, _GAUSSIAN + _ALONE, _NETWORK)
 Kind = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig
+
+
+class Observable(NamedTuple):
+    """How well one kind predicts one observable of the held-out runs."""
+
+    path: str
+    bins: int  #: of these with a Monte Carlo error
+    rms_pull: float  #: rms of (prediction - MC) / MC error
+    error: float  #: standard error of that, from the scatter over runs
+    pull_width: float  #: rms with the surrogate's own error
 
 
 class Score(NamedTuple):
@@ -46,6 +61,7 @@ class Score(NamedTuple):
     behind_error: float  #: standard error of that, from the scatter over runs
     rms_pull: float  #: rms of (prediction - MC) / MC error
     pull_width: float  #: the same with the surrogate's own error
+    observables: tuple[Observable, ...]  #: worst first
 
 
 class Choice(NamedTuple):
@@ -68,10 +84,11 @@ def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = 
     """Train every kind on a part of the runs and compare what they say of the others.
 
     The score is the predictive log density, which punishes wrong errors as well as wrong means. Polynomials are tried
-    of contents and of logarithms, Gaussian processes and rational functions of the better of these. Where nothing
-    reaches the Monte Carlo noise, Gaussian processes of the other of these, of every bin alone, and a network are
-    tried, too. Bins in which no run quotes an error do not vote. Of kinds that are as good as the best, which is known
-    from few runs, the simplest is taken.
+    of contents and of logarithms, Gaussian processes and rational functions of the better of these. Where none of them
+    reaches the Monte Carlo noise in every observable, Gaussian processes of the other of these, of every bin alone, and
+    a network are tried, too: one observable that is badly learnt would hide behind many that are well learnt. Bins in
+    which no run quotes an error do not vote. Of kinds that are as good as the best, which is known from few runs, over
+    all bins and in every observable, the simplest is taken.
 
     Raises:
         InputError: too few runs to hold some out, or no bin has an error.
@@ -93,7 +110,7 @@ def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = 
     words = best_words(_POLYNOMIALS)
     first = list(_SCALES) if words is None else [words]
     try_out(f"{kind} of {words}" for words in first for kind in (_GAUSSIAN, _RATIONAL))
-    if not judge.tried or judge.best_rms() > config.good:  # what polynomials say of scales does not count then
+    if not judge.tried or judge.worst_rms() > config.good:  # what polynomials say of scales does not count then
         try_out(f"{_GAUSSIAN} of {words}" for words in _SCALES if words not in first)
         try_out([f"{_GAUSSIAN} of {best_words(_GAUSSIAN) or first[0]}{_ALONE}", _NETWORK])
     if not judge.tried:
@@ -141,7 +158,9 @@ def _simplicity(name: str) -> int:
 class _Judge:
     def __init__(self, used: Scan, held: Scan, noise: np.ndarray, voting: np.ndarray) -> None:
         self.used, self.held, self.noise, self.voting = used, held, noise, voting
-        self.tried: dict[str, tuple[Kind, np.ndarray, float, float]] = {}
+        self.paths = held.bins.path[voting]
+        self.places = [np.flatnonzero(self.paths == path) for path in dict.fromkeys(self.paths)]
+        self.tried: dict[str, _Trial] = {}
         self.trials: dict[str, Trained] = {}  # of kinds that may be taken
 
     def try_out(self, key: jax.Array, name: str, config: Kind) -> None:
@@ -150,9 +169,11 @@ class _Judge:
         difference = (self.held.values - mean)[:, self.voting]
         noise = np.maximum(self.noise, 1e-300)[:, self.voting]
         variance = error[:, self.voting] ** 2 + noise**2
-        density = -0.5 * (difference**2 / variance + np.log(2 * np.pi * variance)).mean(axis=1)
+        density = -0.5 * (difference**2 / variance + np.log(2 * np.pi * variance))
         rms, width = (float(np.sqrt(np.mean(difference**2 / v))) for v in (noise**2, variance))
-        self.tried[name] = (config, density, rms, width)
+        rows = _by_observable(self.paths, difference**2 / noise**2, difference**2 / variance)
+        of_paths = np.array([density[:, mine].mean(axis=1) for mine in self.places])
+        self.tried[name] = _Trial(config, density.mean(axis=1), of_paths, rms, width, rows)
         self.trials[name] = trial
         equal = {score.name for score in self._equal()}
         self.trials = {name: trial for name, trial in self.trials.items() if name in equal}
@@ -161,7 +182,15 @@ class _Judge:
         """Those that are as good as the best, and as all that were best before it, simplest first."""
         kept = (score for score in self.scores() if score.name in self.trials)
         equal = [score for score in kept if score.behind <= _EQUAL * score.behind_error]
+        equal = [score for score in equal if not self._is_behind_somewhere(score.name)] or equal[:1]
         return sorted(equal, key=lambda score: _simplicity(score.name))
+
+    def _is_behind_somewhere(self, name: str) -> bool:
+        """Whether a kind trails the best in some observable beyond chance, though hardly in all bins together."""
+        best = max(self.tried.values(), key=lambda trial: trial.density.mean())
+        behind = best.of_paths - self.tried[name].of_paths
+        error = behind.std(axis=1, ddof=1) / np.sqrt(behind.shape[1])
+        return bool((behind.mean(axis=1) > np.maximum(_BEHIND * error, _MATTERS)).any())
 
     def choice(self, reason: str | None = None) -> Choice:
         scores, taken = self.scores(), self._equal()[0]
@@ -171,21 +200,50 @@ class _Judge:
                 merit = f"the simplest of those that give {{}} as high a probability as {scores[0].name}"
             reason = f"{taken.name}: of {len(scores)} kinds {merit.format(f'{len(self.held.runs)} held-out runs')}"
         rows = (taken, *(score for score in scores if score != taken))
-        return Choice(self.tried[taken.name][0], rows, reason, self.trials[taken.name], self.held, self.noise)
+        return Choice(self.tried[taken.name].config, rows, reason, self.trials[taken.name], self.held, self.noise)
 
-    def best_rms(self) -> float:
-        return min(rms for _, _, rms, _ in self.tried.values())
+    def worst_rms(self) -> float:
+        """The rms pull of the worst observable, less what it is uncertain by, for the kind that is best in that."""
+
+        def worst(trial: _Trial) -> float:
+            return max((row.rms_pull - _UNCERTAIN * row.error for row in trial.observables), default=0.0)
+
+        return max(min(map(worst, self.tried.values())), min(trial.rms for trial in self.tried.values()))
 
     def scores(self) -> tuple[Score, ...]:
-        order = sorted(self.tried, key=lambda name: -self.tried[name][1].mean())
-        best = self.tried[order[0]][1]
+        order = sorted(self.tried, key=lambda name: -self.tried[name].density.mean())
+        best = self.tried[order[0]].density
         rows = []
         for name in order:
-            _, density, rms, width = self.tried[name]
-            behind = best - density
+            trial = self.tried[name]
+            behind = best - trial.density
             error = mean_error(behind, linked_runs(self.held))
-            rows.append(Score(name, float(density.mean()), float(behind.mean()), error, rms, width))
+            figures = (float(trial.density.mean()), float(behind.mean()), error, trial.rms, trial.width)
+            rows.append(Score(name, *figures, trial.observables))
         return tuple(rows)
+
+
+class _Trial(NamedTuple):
+    """A kind that was tried on the held-out runs."""
+
+    config: Kind
+    density: np.ndarray  #: (n_held,) mean over bins of log p
+    of_paths: np.ndarray  #: (n_observables, n_held) the same of every observable
+    rms: float
+    width: float
+    observables: tuple[Observable, ...]  #: worst first
+
+
+def _by_observable(paths: np.ndarray, squares: np.ndarray, own: np.ndarray) -> tuple[Observable, ...]:
+    """Pulls of every observable, worst first, from squared ones (n_held, n_bins) in MC errors and in all errors."""
+    rows = []
+    for path in dict.fromkeys(paths.tolist()):
+        mine = np.flatnonzero(paths == path)
+        of_run = squares[:, mine].mean(axis=1)
+        rms = float(np.sqrt(of_run.mean()))
+        error = float(of_run.std(ddof=1) / np.sqrt(len(of_run)) / (2 * rms)) if rms > 0 else 0.0
+        rows.append(Observable(path, len(mine), rms, error, float(np.sqrt(own[:, mine].mean()))))
+    return tuple(sorted(rows, key=lambda row: -row.rms_pull))
 
 
 def train_chosen(

@@ -47,6 +47,10 @@ from sbitune.tuning.surrogates.outputs import Scale, Targets, make_targets
 
 #: components are looked for among polynomials of this order at most, with so many runs for each of their terms
 _HIGHEST_ORDER, _RUNS_PER_TERM = 6, 3
+#: and then among powers of single parameters up to this one
+_HIGHEST_POWER = 10
+#: functions that are smaller after the others are taken off are none of their own
+_SMALLEST = 1e-8
 #: singular values must exceed the edge of the noise by this factor
 _ABOVE = 1.1
 #: probability that what is left of a bin without signal passes for signal
@@ -80,23 +84,25 @@ class Reduced(NamedTuple):
     sigma: np.ndarray  #: (n_bins,) noise of the bins on the fitted scale, typical of the runs
 
 
-def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None) -> Reduced:
+def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, every: bool = False) -> Reduced:
     """Find the components of a scan.
 
     Args:
         scan: the runs.
         scale: see `outputs`.
         correlation: (n_bins, n_bins) of Monte Carlo errors; None takes them to be independent.
+        every: whether to keep all directions: one for each bin, which differ from the bins as far as these are
+            correlated, and have independent noise.
     """
     targets = make_targets(scan, scale)
     centre, sigma, profile = _separate(targets)
     noisy = np.flatnonzero(sigma > 0)
-    triangle = None if correlation is None else np.linalg.cholesky(correlation[np.ix_(noisy, noisy)])
+    triangle = None if correlation is None else _root(correlation[np.ix_(noisy, noisy)], every)
     white = (targets.values - centre)[:, noisy] / sigma[noisy]
     if triangle is not None:
-        white = scipy.linalg.solve_triangular(triangle, white.T, lower=True).T
-    bases = _polynomials(scan)
-    found = _signal_directions(white / profile[:, None], bases)
+        white = np.linalg.solve(triangle, white.T).T
+    bases = _bases(scan)
+    found = _every_direction(white) if every else _signal_directions(white / profile[:, None], bases)
     directions = found.directions
     y = white @ directions.T
     loadings = np.zeros((len(directions), len(sigma)))
@@ -105,8 +111,8 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None) ->
     share = np.sum(loadings**2, axis=0)
     noise = np.outer(profile, np.sqrt(np.maximum(sigma**2 - share, _LEAST_SHARE * sigma**2)))
     left = targets.values - centre - y @ loadings
-    telling = _hold_signal(left, noise, bases)
-    excess = np.where(telling, 0.0, _excess(left, noise))
+    telling = _hold_signal(left, noise, bases) & (not every)
+    excess = np.where(telling | every, 0.0, _excess(left, noise))
     return Reduced(
         Components(
             centre,
@@ -114,7 +120,7 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None) ->
             excess,
             np.zeros_like(sigma),
             targets.log,
-            np.where(telling, 0.0, sigma),
+            np.where(telling | every, 0.0, sigma),
             np.array(float(len(profile))),
             found.turned,
         ),
@@ -123,6 +129,19 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None) ->
         np.flatnonzero(telling),
         sigma,
     )
+
+
+def _root(correlation: np.ndarray, symmetric: bool) -> np.ndarray:
+    """A matrix whose product with its transpose is the correlation; the symmetric one stays nearest to single bins."""
+    if not symmetric:
+        return np.linalg.cholesky(correlation)
+    values, vectors = np.linalg.eigh(correlation)
+    return (vectors * np.sqrt(np.maximum(values, _SMALLEST * values.max()))) @ vectors.T
+
+
+def _every_direction(white: np.ndarray) -> "_Directions":
+    n_runs, n = white.shape
+    return _Directions(np.eye(n), np.zeros((n_runs, n)), np.zeros(n))
 
 
 def _as_scan(scan: Scan, values: np.ndarray, errors: np.ndarray) -> Scan:
@@ -144,16 +163,32 @@ def _separate(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return centre, np.where(variance > 0, np.sqrt(variance), 1e-3 * spread), profile
 
 
-def _polynomials(scan: Scan) -> list[np.ndarray]:
-    """Orthonormal bases (n_runs, n_terms) of the polynomials of order 1, 2, ... over the runs, without the constant."""
+def _bases(scan: Scan) -> list[np.ndarray]:
+    """Orthonormal functions (n_runs, n_terms) over the runs, without the constant: polynomials of order 1, 2, ..., and
+    the last of these with higher powers of single parameters, which follow what is steep at one end of a range.
+    """
     features = make_features(scan.theta, scan.parameters, begin_near_zero(scan.parameters), np)
-    bases = []
+    n_features, most = features.shape[1], len(features) // _RUNS_PER_TERM
+    bases, last = [], 1
     for order in range(1, _HIGHEST_ORDER + 1):
-        if order > 1 and _RUNS_PER_TERM * count_terms(features.shape[1], order) > len(features):
+        if order > 1 and count_terms(n_features, order) > most:
             break
-        design = evaluate_basis(features, list_exponents(features.shape[1], order))[:, 1 : len(features)]
-        bases.append(np.linalg.qr(design - design.mean(axis=0))[0])
+        last = order
+        bases.append(_orthonormal(features, list_exponents(n_features, order)))
+    powers = [order * np.eye(n_features) for order in range(last + 1, _HIGHEST_POWER + 1)]
+    several = list_exponents(n_features, last)
+    if powers and len(several) + n_features * len(powers) <= most:
+        bases.append(_orthonormal(features, np.concatenate([several, *powers]).astype(several.dtype)))
     return bases
+
+
+def _orthonormal(features: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    """Functions of these degrees; those that the runs do not tell from others (powers on a grid) are left out."""
+    design = evaluate_basis(features, exponents)[:, 1 : len(features)]
+    design = design - design.mean(axis=0)
+    basis, triangle, _ = scipy.linalg.qr(design, mode="economic", pivoting=True)
+    size = np.abs(np.diag(triangle))
+    return basis[:, size > _SMALLEST * size.max(initial=1e-300)]
 
 
 class _Directions(NamedTuple):

@@ -74,7 +74,8 @@ class GaussianConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     """Gaussian processes."""
 
     components: bool = True
-    """Learn the few combinations of bins that respond to the parameters; off: every bin alone."""
+    """Learn the few combinations of bins that respond to the parameters; off: every bin, after its neighbours' share of
+    the Monte Carlo noise is taken off, so that the errors of bins are correlated as their noise is."""
     groups: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
     """Groups of bins that share the lengths of their kernel, at most."""
     runs_for_lengths: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
@@ -118,7 +119,8 @@ class AutoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     holdout: Annotated[float, msgspec.Meta(gt=0, lt=0.5)] = 0.2
     """Part of the runs that the kinds are judged on; the one that is chosen is then trained on all."""
     good: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.3
-    """A network, which takes longest, is tried only if the others' rms pull of held-out runs exceeds this."""
+    """Every bin alone and a network, which take longest, are tried only if the rms pull of held-out runs exceeds this
+    in some observable for all others."""
     polynomial: PolynomialConfig = PolynomialConfig(folds=3)
     """What is tried as a polynomial."""
     gaussian: GaussianConfig = GaussianConfig()

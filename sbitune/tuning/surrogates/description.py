@@ -15,6 +15,8 @@ from sbitune.tuning.surrogates.rational import RationalSurrogate
 
 #: observables of a block that are named
 _SHOWN = 4
+#: observables that are named, at most
+_NAMED = 5
 #: names of the median chi2/ndf of what is fitted
 _OF_BINS, _OF_COMPONENTS = "median_chi2_per_ndf", "components_median_chi2_per_ndf"
 
@@ -28,6 +30,8 @@ def describe(surrogate: Any) -> dict[str, Any]:
     if isinstance(surrogate, JoinedSurrogate):
         blocks = [_block(surrogate, member) for member in surrogate.members]
         return {"kind": " and ".join(dict.fromkeys(block["kind"] for block in blocks)), "blocks": blocks}
+    if isinstance(surrogate, ComponentSurrogate) and len(surrogate.components.loadings) == len(surrogate.bins):
+        return describe(surrogate.inner) | {"whitened": True}
     if isinstance(surrogate, ComponentSurrogate):
         about = {_OF_COMPONENTS if key == _OF_BINS else key: value for key, value in describe(surrogate.inner).items()}
         about |= {"components": len(surrogate.components.loadings), "bins_of_their_own": len(surrogate.left_bins)}
@@ -62,8 +66,11 @@ def describe_choice(choice: Choice | None) -> dict[str, Any]:
     """The table of an automatic choice; empty if there was none."""
     if choice is None:
         return {}
-    rows = [score._asdict() | {"name": score.name} for score in choice.scores]
-    return {"chosen": choice.reason, "held_out_runs": choice.runs, "choice": rows}
+    rows = [
+        {name: value for name, value in score._asdict().items() if name != "observables"} for score in choice.scores
+    ]
+    worst = [row._asdict() for row in choice.scores[0].observables[:_NAMED]]
+    return {"chosen": choice.reason, "held_out_runs": choice.runs, "choice": rows, "worst_observables": worst}
 
 
 _KINDS = {
@@ -97,9 +104,11 @@ def in_words(about: dict[str, Any]) -> str:
         )
     else:
         words += f" for every bin. {_quality(about, _OF_BINS, 'bins')}"
+        words += "Its error counts what it misses, widened where parameters that are fitted to runs held out need it; "
         words += (
-            "Its error counts what it misses, widened where parameters that are fitted to runs held out need it; its "
-            "correlation is that of the runs' residuals"
+            "bins are learnt in combinations whose noise is independent, and their errors move together as it does"
+            if about.get("whitened")
+            else "its correlation is that of the runs' residuals"
         )
     return words
 

@@ -76,7 +76,7 @@ def train(key: jax.Array, scan: Scan, config: SurrogateConfig, progress: Progres
         return inflate(surrogate, find_inflation(said_by_groups(groups, scan, surrogate)))
 
     with threadpool_limits(1):  # the matrices are small: threads that wait for each other cost more than they bring
-        if config.components:
+        if config.components or (isinstance(config, GaussianConfig) and len(scan.bins) <= MOST_CORRELATED):
             return _by_components(scan, config, seed)
         surrogate = _with_correlation(scan, _learn(scan, config, seed, config.scale))
         if len(scan.runs) < _FEWEST_RUNS or _as_professor(config):
@@ -130,8 +130,9 @@ def _learn_rational(scan: Scan, config: RationalConfig, seed: int, scale: Scale)
 
 
 def _by_components(scan: Scan, config: OfBins, seed: int) -> ComponentSurrogate:
-    """Learn the components. Where the scan does not know how its Monte Carlo errors move together, a first turn that
-    takes them to be independent tells from its residuals.
+    """Learn the components, or as many combinations as there are bins, whose noise is independent: then errors of
+    bins have the correlation of the noise. Where the scan does not know that, a first turn that takes them to be
+    independent tells from its residuals.
     """
     correlation = scan.correlation
     if correlation is None and len(scan.bins) <= MOST_CORRELATED:
@@ -167,7 +168,7 @@ def _with_orders(config: OfBins, inner: Trained) -> OfBins:
 def _learn_components(
     scan: Scan, config: OfBins, seed: int, correlation: np.ndarray | None, like: ComponentSurrogate | None = None
 ) -> tuple[ComponentSurrogate, np.ndarray]:
-    reduced = make_components(scan, config.scale, correlation)
+    reduced = make_components(scan, config.scale, correlation, every=not config.components)
     left = None if reduced.left is None else _learn(reduced.left, config, seed, "linear", like and like.left)
     inner = _learn(reduced.scan, config, seed, "linear", like and like.inner)
     parts = (scan.bins, reduced.components, inner, left, reduced.left_bins, correlation)
