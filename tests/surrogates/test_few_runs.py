@@ -16,7 +16,7 @@ N_BINS = 30
 #: relative errors: Monte Carlo, data
 NOISE, DATA = 0.1, 0.01
 _random = np.random.default_rng(5)
-BASE, SLOPES = _random.uniform(0.5, 2, N_BINS), _random.normal(0, 0.15, (2, N_BINS))
+BASE, SLOPES = _random.uniform(0.5, 2, N_BINS), _random.normal(0, 0.2, (2, N_BINS))
 PLACES = np.arange(N_BINS)
 
 

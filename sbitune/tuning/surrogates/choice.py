@@ -160,6 +160,7 @@ class _Judge:
         self.used, self.held, self.noise, self.voting = used, held, noise, voting
         self.paths = held.bins.path[voting]
         self.places = [np.flatnonzero(self.paths == path) for path in dict.fromkeys(self.paths)]
+        self.linked = linked_runs(held)
         self.tried: dict[str, _Trial] = {}
         self.trials: dict[str, Trained] = {}  # of kinds that may be taken
 
@@ -171,7 +172,7 @@ class _Judge:
         variance = error[:, self.voting] ** 2 + noise**2
         density = -0.5 * (difference**2 / variance + np.log(2 * np.pi * variance))
         rms, width = (float(np.sqrt(np.mean(difference**2 / v))) for v in (noise**2, variance))
-        rows = _by_observable(self.paths, difference**2 / noise**2, difference**2 / variance)
+        rows = _by_observable(self.paths, difference**2 / noise**2, difference**2 / variance, self.linked)
         of_paths = np.array([density[:, mine].mean(axis=1) for mine in self.places])
         self.tried[name] = _Trial(config, density.mean(axis=1), of_paths, rms, width, rows)
         self.trials[name] = trial
@@ -189,7 +190,7 @@ class _Judge:
         """Whether a kind trails the best in some observable beyond chance, though hardly in all bins together."""
         best = max(self.tried.values(), key=lambda trial: trial.density.mean())
         behind = best.of_paths - self.tried[name].of_paths
-        error = behind.std(axis=1, ddof=1) / np.sqrt(behind.shape[1])
+        error = np.array([mean_error(row, self.linked) for row in behind])
         return bool((behind.mean(axis=1) > np.maximum(_BEHIND * error, _MATTERS)).any())
 
     def choice(self, reason: str | None = None) -> Choice:
@@ -217,7 +218,7 @@ class _Judge:
         for name in order:
             trial = self.tried[name]
             behind = best - trial.density
-            error = mean_error(behind, linked_runs(self.held))
+            error = mean_error(behind, self.linked)
             figures = (float(trial.density.mean()), float(behind.mean()), error, trial.rms, trial.width)
             rows.append(Score(name, *figures, trial.observables))
         return tuple(rows)
@@ -234,14 +235,18 @@ class _Trial(NamedTuple):
     observables: tuple[Observable, ...]  #: worst first
 
 
-def _by_observable(paths: np.ndarray, squares: np.ndarray, own: np.ndarray) -> tuple[Observable, ...]:
-    """Pulls of every observable, worst first, from squared ones (n_held, n_bins) in MC errors and in all errors."""
+def _by_observable(
+    paths: np.ndarray, squares: np.ndarray, own: np.ndarray, linked: np.ndarray
+) -> tuple[Observable, ...]:
+    """Pulls of every observable, worst first, from squared ones (n_held, n_bins) in MC errors and in all errors; runs
+    with the same number in `linked` (n_held,) are not independent.
+    """
     rows = []
     for path in dict.fromkeys(paths.tolist()):
         mine = np.flatnonzero(paths == path)
         of_run = squares[:, mine].mean(axis=1)
         rms = float(np.sqrt(of_run.mean()))
-        error = float(of_run.std(ddof=1) / np.sqrt(len(of_run)) / (2 * rms)) if rms > 0 else 0.0
+        error = mean_error(of_run, linked) / (2 * rms) if rms > 0 else 0.0
         rows.append(Observable(path, len(mine), rms, error, float(np.sqrt(own[:, mine].mean()))))
     return tuple(sorted(rows, key=lambda row: -row.rms_pull))
 

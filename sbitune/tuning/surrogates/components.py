@@ -218,7 +218,7 @@ def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> _Direction
         found = np.linalg.qr(np.concatenate([found, directions[new]]).T)[0].T
         kept, tangent = _without_chance(singular[new], n, k)
         along = signal @ found[len(found) - len(new) :].T
-        chance = np.concatenate([chance, basis @ (along * (1 - kept / singular[new]))], axis=1)
+        chance = np.concatenate([chance, basis @ (along * (1 - kept / np.maximum(singular[new], 1e-300)))], axis=1)
         turned = np.concatenate([turned, tangent / max(1, n - 1)])
     return _Directions(found, chance, turned)
 
