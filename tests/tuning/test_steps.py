@@ -19,7 +19,7 @@ from sbitune.tuning.envelopes import find_envelopes, reach_of_observables
 from sbitune.tuning.jackknife import Refit, stability
 from sbitune.tuning.matching import match
 from sbitune.tuning.models import as_scan, point_of, run_names_at, values_of_words
-from sbitune.tuning.sampling import design_in_limits, design_of_card, read_templates, write_design
+from sbitune.tuning.sampling import design_in_limits, design_of_card, read_own, write_design
 from sbitune.tuning.scanning import make_scan
 from sbitune.tuning.surrogates.ipol import IpolSurrogate
 
@@ -53,7 +53,7 @@ def test_samples_in_limits_are_in_them_and_templates_are_filled(tmp_path) -> Non
     for column, low, high in ((0, 1, 3), (1, -1, 0)):
         cells = np.floor((design.points[:, column] - low) / (high - low) * 64)
         assert sorted(cells) == list(range(64))
-    names = write_design(tmp_path / "out", design, read_templates([tmp_path / "run.in"]), 1000)
+    names = write_design(tmp_path / "out", design, read_own([tmp_path / "run.in"], list(design.values(0))), 1000)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == names == [f"{i:04d}" for i in range(64)]
     seeds = set()
     for row, name in enumerate(names):
@@ -71,7 +71,7 @@ def test_samples_in_limits_are_in_them_and_templates_are_filled(tmp_path) -> Non
 def test_samples_of_a_card_are_those_of_its_scan(tmp_path) -> None:
     loaded = toyline.make(tmp_path / "toy", runs=12)
     design, templates, events = design_of_card(loaded)
-    write_design(tmp_path / "out", design, templates, events, loaded.directory)
+    write_design(tmp_path / "out", design, templates, events, loaded.directory, loaded.card.generator.command)
     script = (tmp_path / "out/0005/run.sh").read_text()
     assert f"generator.py {float(design.points[5, 0])!r} {float(design.points[5, 1])!r} " in script
     made = make_scan(loaded)
