@@ -1,28 +1,46 @@
-"""Runs that are unlike their neighbours: of another point than their parameters say, of few events, cut short.
+"""Runs that are unlike their neighbours: of another point than their parameters say, of few events, cut short, spoilt.
 
-Every bin is fitted by a polynomial of second order (of first, where runs are few), and every run judged by what it is
-away from the fit: e / sqrt(1 - h) with its residual e and leverage h has the same variance for all runs (R. Cook, S.
-Weisberg, Residuals and Influence in Regression, Chapman and Hall 1982, ch. 2). In units of what is usual for the bin
-(from the median over the runs) its rms over the bins is d. Polynomials need not describe the bins: corners of the box
-are off by more than the middle. So d is compared with the spread of log d over the runs, which knows that.
+Every bin is fitted by a polynomial in the parameters, of third order at most (lower where runs are few), as it is, its
+logarithm or something between (`scales`): steep bins need that. The fit starts robustly: runs have weights that fall
+with the square of their distance from a fit to the others, over and over, so that a run that is wildly off cannot pull
+the fit to itself and hide. Then the fit is one of equal weights to the runs that are like each other, and every run is
+judged by what it is away from it: e / sqrt(1 - h) with its residual e and leverage h has the same variance for all runs
+(R. Cook, S. Weisberg, Residuals and Influence in Regression, Chapman and Hall 1982, ch. 2), for a run that took no part
+e / sqrt(1 + h). In units of what is usual for the bin (from the median over the runs) its rms over the bins is d.
+
+Polynomials need not describe the bins: at the ends of the box they are off by more than in the middle. What the next
+lower order predicts differs there by more, too, and is counted as an error; and d is compared with the spread of log d
+over the runs, which knows the rest.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
+from sbitune.data.scales import Scaled, scale_bins
 from sbitune.data.scan import Scan
 
-#: standard deviations of log d beyond which a run is unlike the others, and how many times the usual d it must be
-_FAR, _TIMES = 7.0, 4.0
-#: runs per term of the polynomial, and the fewest runs that are looked at
-_RUNS_PER_TERM, _FEWEST = 3, 20
+#: standard deviations of log d beyond which a run is unlike the others, and how many times the usual d it must be: at
+#: 5 and 1.5 edges of steep scans are named, at 8 runs of doubled contents there are not
+_FAR, _TIMES = 6.0, 1.5
+#: part of the difference between two orders that is an error of the higher one; without it sound edges are named
+_BEND = 0.5
+#: highest order, runs per term of the polynomial, and the fewest runs that are looked at
+_ORDER, _RUNS_PER_TERM, _FEWEST = 3, 3, 20
 #: part of the runs that may be unlike the others: more, and it is the others
 _MOST = 0.1
 #: of a bin's spread over the runs: less is nothing that harms
 _SMALL = 1e-3
 #: normal distribution: standard deviation / median of the absolute value
 _NORMAL = 1.4826
+#: a run that is less far off than so many times must be so without the worst fifth of its bins, too: a few steep bins
+#: alone are off at the edges of sound scans
+_BEYOND_DOUBT, _FEW = 10.0, 0.2
+#: rounds of weights, and of runs that take part
+_ROUNDS = 30
+#: 1 - h is at least this
+_FREE = 1e-3
 
 
 class Outlying(NamedTuple):
@@ -32,40 +50,126 @@ class Outlying(NamedTuple):
     times: float  #: d in units of what is usual
 
 
+class _Fit(NamedTuple):
+    """A fit with weights."""
+
+    residuals: np.ndarray  #: (n, n_bins)
+    leverage: np.ndarray  #: (n,) x^T (X^T W X)^-1 x
+
+
 def find_outlying(scan: Scan) -> tuple[Outlying, ...]:
-    """The runs that are unlike their neighbours, the worst first; none if the runs are too few to tell.
+    """The runs that are unlike their neighbours, the worst first; none if the runs are too few to tell."""
+    orders = _terms(scan.unit())
+    if not can_be_compared(scan):
+        return ()
+    told = np.flatnonzero(np.ptp(scan.values, axis=0) > 0)
+    if not len(told):
+        return ()
+    scaled = _best_scale(orders[-1], scan.values[:, told])
+    d, like = _judge(orders, scaled, scan.values[:, told], scan.errors[:, told])
+    rows = np.flatnonzero(~like)
+    if len(rows) > _MOST * len(d):
+        return ()
+    typical = float(np.median(d[like]))
+    worst = rows[np.argsort(-d[rows], kind="stable")]
+    return tuple(Outlying(int(row), float(d[row] / max(typical, 1e-12))) for row in worst)
 
-    One after the other: the worst pulls the fit, and with it its neighbours, so these are judged without it.
-    """
-    unit = scan.unit()
+
+def can_be_compared(scan: Scan) -> bool:
+    """Whether a scan has runs enough to tell which are unlike the others."""
+    n, p = scan.theta.shape
+    return n >= max(_FEWEST, _RUNS_PER_TERM * (1 + p))
+
+
+def _terms(unit: np.ndarray) -> list[np.ndarray]:
+    """The polynomials' terms (n, n_terms) at the runs, of every order that the runs allow, from 0."""
     n, p = unit.shape
-    terms = [np.ones(n), *unit.T]
-    if n >= _RUNS_PER_TERM * (1 + p + p * (p + 1) // 2):
-        terms += [unit[:, i] * unit[:, j] for i in range(p) for j in range(i, p)]
-    basis = np.array(terms).T
-    kept, found = np.arange(n), []
-    while len(kept) >= max(_FEWEST, _RUNS_PER_TERM * basis.shape[1]) and len(found) < _MOST * n:
-        d = _distances(basis[kept], scan.values[kept], scan.errors[kept])
-        logs = np.log(np.maximum(d, 1e-12))
-        middle = float(np.median(logs))
-        spread = max(_NORMAL * float(np.median(np.abs(logs - middle))), 1e-12)
-        worst, typical = int(np.argmax(d)), float(np.exp(middle))
-        if logs[worst] - middle < _FAR * spread or d[worst] < _TIMES * max(typical, 1.0):
+    orders = [np.ones((n, 1)), np.column_stack([np.ones(n), unit])]
+    for order in range(2, _ORDER + 1):
+        products = itertools.combinations_with_replacement(range(p), order)
+        terms = np.column_stack([orders[-1], *(unit[:, list(chosen)].prod(axis=1) for chosen in products)])
+        if n < _RUNS_PER_TERM * terms.shape[1]:
             break
-        found.append(Outlying(int(kept[worst]), float(d[worst] / typical)))
-        kept = np.delete(kept, worst)
-    return tuple(found)
+        orders.append(terms)
+    return orders
 
 
-def _distances(basis: np.ndarray, values: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """The distance d (n,) of runs with the contents (n, n_bins), from a fit by the terms (n, n_terms)."""
-    q = np.linalg.qr(basis)[0]
-    free = np.maximum(1 - np.sum(q**2, axis=1), 1e-3)
-    away = (values - q @ (q.T @ values)) / np.sqrt(free)[:, None]
-    spread = values.std(axis=0)
-    usual = np.hypot(_NORMAL * np.median(np.abs(away), axis=0), _SMALL * spread)
-    told = spread > 0
-    if not told.any():
-        return np.zeros(len(values))
-    # few events explain a distance
-    return np.sqrt(np.mean((away[:, told] / np.maximum(usual[told], errors[:, told])) ** 2, axis=1))
+def _solve(terms: np.ndarray, values: np.ndarray, weights: np.ndarray) -> _Fit:
+    root = np.sqrt(weights)[:, None]
+    q, r = np.linalg.qr(root * terms)
+    lever = np.linalg.lstsq(r.T, terms.T)[0]  # of (n_terms, n): r may have lost a direction to weights near 0
+    fitted = lever.T @ (q.T @ (root * values))
+    return _Fit(values - fitted, np.sum(lever**2, axis=0))
+
+
+def _robust_weights(terms: np.ndarray, scaled: Scaled) -> np.ndarray:
+    """(n,) weights of runs that let none pull the fit."""
+    weights = np.ones(len(terms))
+    for _ in range(_ROUNDS):
+        fit = _solve(terms, scaled.values, weights)
+        away = fit.residuals / np.maximum(1 - weights * fit.leverage, _FREE)[:, None]  # from a fit to the others
+        d = _rms(away / np.hypot(_usual(away), _SMALL * scaled.spread))
+        new = 1 / np.maximum(d / max(float(np.median(d)), 1e-12), 1.0) ** 2
+        if np.allclose(new, weights, atol=0.01):
+            break
+        weights = new
+    return weights
+
+
+def _best_scale(terms: np.ndarray, values: np.ndarray) -> Scaled:
+    """Every bin in the scale in which a polynomial leaves least of its spread."""
+    candidates = scale_bins(values)
+    left = []
+    for scaled in candidates:
+        weights = _robust_weights(terms, scaled)
+        fit = _solve(terms, scaled.values, weights)
+        away = fit.residuals / np.sqrt(np.maximum(1 - weights * fit.leverage, _FREE))[:, None]
+        left.append(np.where(scaled.usable, _usual(away) / scaled.spread, np.inf))
+    return Scaled.choose(candidates, np.argmin(left, axis=0))
+
+
+def _judge(
+    orders: list[np.ndarray], scaled: Scaled, values: np.ndarray, errors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances d (n,) of the runs, and which runs (n,) are like the others."""
+    terms, lower = orders[-1], orders[-2]
+    weights = _robust_weights(terms, scaled)
+    like = np.ones(len(terms), bool)
+    for _ in range(_ROUNDS):
+        fit = _solve(terms, scaled.values, weights)
+        bent = np.abs(fit.residuals - _solve(lower, scaled.values, weights).residuals)
+        inside = weights > 0
+        variance = np.where(inside, np.maximum(1 - weights * fit.leverage, _FREE), 1 + fit.leverage)
+        away = fit.residuals / np.sqrt(variance)[:, None]
+        usual = np.hypot(_usual(away[like]), _SMALL * scaled.spread)
+        with np.errstate(all="ignore"):  # without errors, and predictions beyond all numbers
+            pull = np.where(errors > 0, np.abs(values - scaled.back(scaled.values - away)) / errors, np.inf)
+        # few events explain a distance
+        z = np.minimum(np.abs(away) / np.hypot(usual, _BEND * bent), np.nan_to_num(pull, nan=np.inf))
+        d = _rms(z)
+        most = _rms(np.sort(z, axis=1)[:, : max(1, int((1 - _FEW) * z.shape[1]))])
+        doubtful = d < _BEYOND_DOUBT * max(float(np.median(d[like])), 1.0)
+        now = ~_is_far(d, like, _TIMES) | (doubtful & ~_is_far(most, like, 1.0))
+        if (now == like).all() and weights.min() in (0, 1):
+            break
+        if now.sum() < _RUNS_PER_TERM * terms.shape[1] / 2:
+            return d, np.ones(len(d), bool)
+        like, weights = now, now.astype(float)
+    return d, like
+
+
+def _is_far(d: np.ndarray, like: np.ndarray, times: float) -> np.ndarray:
+    """(n,) which runs are farther than those that are like each other, and so many times what is usual."""
+    logs = np.log(np.maximum(d, 1e-12))
+    middle = float(np.median(logs[like]))
+    spread = max(float(_usual(logs[like] - middle)), 1e-12)
+    return (logs - middle >= _FAR * spread) & (d >= times * max(float(np.exp(middle)), 1.0))
+
+
+def _usual(away: np.ndarray) -> np.ndarray:
+    """The standard deviation of most of the rows."""
+    return _NORMAL * np.median(np.abs(away), axis=0)
+
+
+def _rms(away: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(away**2, axis=1))

@@ -179,8 +179,8 @@ def test_two_runs_at_a_point_have_the_chi2_of_their_difference():
     assert [(f.kind, f.where) for f in found] == [("runs at one point", ("0006 and again0",))]
     values[30] += 2.0
     found = examine(replace(scan, values=values, errors=errors))
-    assert [f.kind for f in found] == ["runs at one point", "runs at one point that differ"]
-    assert found[1].where[0].startswith("0006 and again0 (chi2 = ")
+    assert [f.kind for f in found] == ["outlying runs", "runs at one point", "runs at one point that differ"]
+    assert found[2].where[0].startswith("0006 and again0 (chi2 = ")
 
 
 def test_honest_runs_at_one_point_never_differ_too_far():
