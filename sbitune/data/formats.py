@@ -11,7 +11,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.files import read_text
 from sbitune.data.mcnntunes import SUFFIXES, TAG
 from sbitune.data.names import shorten
-from sbitune.data.parameters import is_number
+from sbitune.data.numbers import is_number
 from sbitune.data.professor import PARAMETER_FILES
 from sbitune.data.store import kind_of
 

@@ -46,6 +46,11 @@ def finite(word: str) -> float:
     return value
 
 
+def is_number(word: str) -> bool:
+    """Whether a word is written as a finite number is, be it too large for a double."""
+    return bool(_NUMBER.fullmatch(word))
+
+
 def natural(word: str, most: int = MOST) -> int:
     """The whole number from 0 to `most` that a word is. Raises `ValueError` for any other word."""
     if not _WHOLE.fullmatch(word):

@@ -12,7 +12,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, write_text
 from sbitune.data.names import check_name, shorten
-from sbitune.data.numbers import finite, quoted
+from sbitune.data.numbers import finite, is_number, quoted
 
 
 def read_values(path: str | Path) -> dict[str, float]:
@@ -125,15 +125,6 @@ def is_table(path: str | Path) -> bool:
     """Whether a file is a table of points and no limits file: its first line names parameters alone."""
     lines = _lines(path, "limits file or table of points")
     return bool(lines) and not any(is_number(word) for word in lines[0][1])
-
-
-def is_number(word: str) -> bool:
-    """Whether a word is a number."""
-    try:
-        finite(word)
-    except ValueError:
-        return False
-    return True
 
 
 def write_points(path: str | Path, names: Sequence[str], points: np.ndarray, comments: Sequence[str] = ()) -> None:

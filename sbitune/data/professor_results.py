@@ -24,8 +24,8 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, write_text
 from sbitune.data.names import shorten
-from sbitune.data.numbers import finite, quoted
-from sbitune.data.parameters import is_number, read_values
+from sbitune.data.numbers import finite, is_number, quoted
+from sbitune.data.parameters import read_values
 
 _TITLES = {
     "Limits:": "limits", "Fixed:": "fixed", "Minimisation result:": "", "MIGRAD errors:": "errors",
@@ -149,7 +149,7 @@ def _read_comments(path: str | Path) -> tuple[dict[str, str], dict[str, float], 
     blocks: dict[str, list[Row]] = {}
     block = ""
     for number, line in read_lines(path, "results file"):
-        content = line[1:].strip() if line.startswith("#") else ""
+        content = " ".join(line[1:].split()) if line.startswith("#") else ""
         if not line.startswith("#"):
             block = ""
         elif content in _TITLES:
@@ -165,7 +165,7 @@ def _read_comments(path: str | Path) -> tuple[dict[str, str], dict[str, float], 
             if name in header or _FIGURES.get(name) in figures:
                 raise InputError(f"{path}:{number}: {shorten(name)} is given twice")
             if name in _FIGURES:
-                figures[_FIGURES[name]] = _numbers(words[1:], f"{path}:{number}")[0]
+                figures[_FIGURES[name]] = _numbers(words[1:], f"{path}:{number}", "")[0]
             elif match:
                 header[name] = match[2].strip()
     return header, figures, blocks
@@ -181,7 +181,7 @@ def _named_numbers(
             raise InputError(f"{where}: expected a name and {count} numbers among the {block}")
         if words[0] in table or (names is not None and words[0] not in names):
             raise InputError(f"{where}: {shorten(words[0])} is given twice, or is no parameter of this file")
-        table[words[0]] = _numbers(words[1:], where)
+        table[words[0]] = _numbers(words[1:], where, _NONE if block in ("errors", "minos") else "")
         if block in _FAULTS and _FAULTS[block](*table[words[0]]):
             raise InputError(f"{where}: the {block} of {shorten(words[0])} have the wrong sign or order; correct them")
     return table
@@ -202,9 +202,9 @@ def _matrix(path: str | Path, name: str, blocks: dict[str, list[Row]], names: li
     return matrix
 
 
-def _numbers(words: list[str], where: str) -> list[float]:
-    """The numbers of a row; nan for `---`."""
+def _numbers(words: list[str], where: str, none: str = _NONE) -> list[float]:
+    """The numbers of a row; nan for the word that stands for none."""
     try:
-        return [np.nan if word == _NONE else finite(word) for word in words]
+        return [np.nan if word == none else finite(word) for word in words]
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None

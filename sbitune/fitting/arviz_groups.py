@@ -63,7 +63,7 @@ def to_arviz(groups: dict[str, dict[str, Any]]) -> Any:
     Raises `InputError` if arviz is not installed.
     """
     arviz = _arviz()
-    if hasattr(arviz, "InferenceData"):
+    if hasattr(arviz, "from_json"):
         return arviz.from_dict(**groups)
     apart = {name: groups[name] for name in ("coords", "dims") if name in groups}
     return arviz.from_dict({name: members for name, members in groups.items() if name not in apart}, **apart)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.data.parameters import is_number, read_values
+from sbitune.data.numbers import is_number
+from sbitune.data.parameters import read_values
 from sbitune.data.professor_results import ProfessorResult, read_result, write_result
 
 #: as prof2-tune writes it: three parameters, the second fixed

@@ -57,7 +57,7 @@ def parse(text: str, fail: Callable[[str, int], NoReturn] = _refuse) -> dict[str
         if line.strip() and not line.lstrip().startswith("#"):
             pair = None if line[0] in " \t" else _split(line.rstrip())
             if pair is None:  # a value that goes on in the next line
-                if lines is None or line[0] not in " \t" or _is_row(line):
+                if lines is None or line[0] not in " \t" or _is_row(line) or _is_pair(line, lines[0]):
                     fail(f"'{line.strip()[:60]}' is no annotation KEY: VALUE; is a line out of its place?", offset)
                 lines.append(line.strip())
             else:
@@ -78,6 +78,11 @@ def _split(line: str) -> tuple[str, str] | None:
     if not colon or not line[: colon.start()].strip() or "{" in line[: colon.start()]:
         return None
     return line[: colon.start()].rstrip(), line[colon.end() :]
+
+
+def _is_pair(line: str, value: str) -> bool:
+    """Whether a line that seems to go on a value is an annotation of its own: YAML has no `: ` in plain text."""
+    return value.strip()[:1] not in tuple("\"'[{") and _COLON.search(line) is not None
 
 
 def _is_row(line: str) -> bool:

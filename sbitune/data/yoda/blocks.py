@@ -61,11 +61,14 @@ class Block:
     def annotations(self) -> dict[str, str]:
         """All annotations, as text."""
         if self.version > 1:
-            return annotations.parse(self.text[self.start : self.rule], self._fail_at)
+            parsed = annotations.parse(self.text[self.start : self.rule], self._fail_at)
+            if parsed.get("Path", self.path) not in ("", self.path):
+                self.fail(f"the annotation says Path: {shorten(parsed['Path'])}", self.place("Path"))
+            return parsed
         found: dict[str, str] = {}
         for key, value in map(annotations.parse_old, filter(_is_old_annotation, self._old_lines())):
-            if key in found:
-                self.fail(f"the annotation {shorten(key)} is given twice; keep one of the two")
+            if key in found or not key:
+                self.fail(f"the annotation {shorten(key)!r} is given twice, or has no name; keep one of the two")
             found[key] = value
         return found
 

@@ -14,9 +14,9 @@ from sbitune.data.yoda.annotations import quoted as in_quotes
 from sbitune.data.yoda.estimates import total_error
 
 _NAME = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s{}\[\]"',][^{}"',]*)"""
-_SIDE = r"(up|dn)\s*:\s*([^,}\s]+)\s*"
+_SIDE = r"(up|dn)\s*:\s+([^,}\s]+)\s*"
 _ENTRY = re.compile(rf"\s*{_NAME}\s*:\s*{{\s*{_SIDE},\s*{_SIDE}}}\s*(,?)")
-_POINT = re.compile(r"\s*([0-9]+)\s*:\s*{")
+_POINT = re.compile(r"\s*([0-9]+)\s*:\s+{")
 #: the end of a point: another follows, or it was the last
 _CLOSED = re.compile(r"\s*}\s*([,}])")
 _EMPTY = re.compile(r"{\s*}")
@@ -35,7 +35,7 @@ def parse(text: str, n_points: int) -> tuple[dict[str, np.ndarray], bool]:
 
     Returns:
         source -> (n_points, 2) down and up as written, nan where a point does not have the source; and whether
-        points beyond the last are named, which are ignored.
+        a point behind the last is named, which is ignored: published files lost one.
 
     Raises:
         ValueError: The text is not a breakdown, a number is none, or a point or a source of it is given twice.
@@ -55,6 +55,8 @@ def parse(text: str, n_points: int) -> tuple[dict[str, np.ndarray], bool]:
                 raise ValueError(_FORM if side == other else f"gives {quoted(name)} of point {index} twice")
             where.append(index)
             words.setdefault(name, []).extend((first, second) if side == "dn" else (second, first))
+    if max(seen, default=0) > n_points:
+        raise ValueError(f"names point {max(seen)} (counted from 0) of {n_points}")
     sources = {name: _column(places[name], words[name], n_points) for name in places}
     known = {name: shifts for name, shifts in sources.items() if min(places[name]) < n_points}
     return known, max(seen, default=-1) >= n_points

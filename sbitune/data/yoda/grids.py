@@ -78,14 +78,16 @@ def same_bins(low: np.ndarray, high: np.ndarray, other_low: np.ndarray, other_hi
 def first_overlap(low: np.ndarray, high: np.ndarray) -> int | None:
     """The second of two bins of the plane that overlap, None if no two do; low and high edges (n_bins, 2).
 
-    Bins are made smaller by the width that touching ones may share, and painted on the grid through all of their edges.
+    Bins are made smaller by what touching ones may share, a part of the smallest width, and painted on the grid through
+    all of their edges.
     """
-    shrink = 0.5 * TOUCHING * (high - low)
-    first, last = [], []
-    shape = []
+    if not len(low):
+        return None
+    shrink = 0.5 * TOUCHING * (high - low).min(axis=0)
+    first, last, shape = [], [], []
     for axis in range(2):
         edges, places = np.unique(
-            np.concatenate([low[:, axis] + shrink[:, axis], high[:, axis] - shrink[:, axis]]), return_inverse=True
+            np.concatenate([low[:, axis] + shrink[axis], high[:, axis] - shrink[axis]]), return_inverse=True
         )
         first.append(places[: len(low)])
         last.append(places[len(low) :])
