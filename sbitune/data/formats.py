@@ -91,6 +91,8 @@ def layout_of(directory: str | Path) -> Literal["card", "runs", "mcnntunes"] | P
 
 def _is_annotated(path: Path) -> bool:
     """Tell whether a YODA file has parameters as MCNNTunes notes them; one that is damaged has not."""
+    if not path.is_file():  # a pipe or a device is not opened
+        return False
     opened = gzip.open if path.suffix == ".gz" else open
     with contextlib.suppress(OSError, EOFError, zlib.error), opened(path, "rb") as stream:
         return any(line.startswith(TAG.encode()) for line in stream)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sbitune.data import yoda
 from sbitune.data.directories import check_names, whole_directory
 from sbitune.data.errors import InputError
+from sbitune.data.files import plain_file
 from sbitune.data.finals import read_final
 from sbitune.data.names import shorten
 from sbitune.data.numbers import finite
@@ -52,6 +53,8 @@ def read_scan(
     for file in _files(source):
         try:
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
+            if isinstance(source, str | Path):  # what lies in a directory is data; files that are named are the user's
+                plain_file(file, source, "run")
             row = _read_row(file, names, replace(reading, tell=left.append))
             check_like(file, row, rows, named=bool(parameters))
             rows.append(row)

@@ -12,6 +12,7 @@ import numpy as np
 from sbitune.data import mcnntunes
 from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError, naming_file
+from sbitune.data.files import plain_file
 from sbitune.data.formats import HDF5, layout_of
 from sbitune.data.names import nearest
 from sbitune.data.numbers import quoted
@@ -353,4 +354,4 @@ def _load_directory(path: Path, reading: Reading, asked_by: Path | None) -> Scan
             return read_runs(path, reading=reading)
         if layout == "mcnntunes":
             return mcnntunes.read_scan(path, reading=reading)
-    return load_scan(layout, reading)
+    return load_scan(plain_file(layout, path, "scan"), reading)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from test_campaign import content, toy_tasks
 
+from sbitune.data import mcnntunes
 from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import InputError
 from sbitune.data.professor import Reading, read_runs
 from sbitune.data.runfiles import DamagedRunError, write_run_record
 from sbitune.generators.campaign import Means, run_campaign
+from sbitune.tuning.scanning import load_scan
 
 ONE = Means(workers=1)
 
@@ -182,3 +184,26 @@ def test_pipes_devices_and_links_out_of_a_scan_are_not_opened(made, tmp_path, wi
     for run in (tmp_path / "elsewhere").glob("0*"):
         (made / run.name).symlink_to(run)  # the user's own choice of runs
     assert read_runs(made).runs == ("0000", "0001", "0002")
+
+
+def test_other_layouts_of_a_scan_lead_nowhere_else_either(made, tmp_path):
+    scan = read_runs(made)
+    inside, outside = tmp_path / "scan", tmp_path / "outside"
+    mcnntunes.write_scan(inside, scan)
+    outside.mkdir()
+    assert load_scan(inside).runs == scan.runs
+    os.mkfifo(inside / "0000a.yoda")
+    with pytest.raises(InputError, match=r"0000a.yoda: it is no plain file, and is not opened"):
+        load_scan(inside)
+    (inside / "0000a.yoda").unlink()
+    (inside / "0001.yoda").rename(outside / "0001.yoda")
+    (inside / "0001.yoda").symlink_to(outside / "0001.yoda")
+    with pytest.raises(InputError, match=r"0001.yoda: it is a link to .*, outside"):
+        load_scan(inside)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    scan.save(outside / "scan.npz")
+    (alone / "scan.npz").symlink_to(outside / "scan.npz")
+    with pytest.raises(InputError, match=r"scan.npz: it is a link to .*, outside"):
+        load_scan(alone)
+    assert load_scan(alone / "scan.npz").runs == scan.runs  # named by the user
