@@ -191,12 +191,15 @@ def parted(
     """The scan at the given places, the runs of it to learn from and those that the file `holdout` names, None without
     a file. Raises `InputError` for what cannot be read, and too few runs for the surrogate.
     """
+    from sbitune.data.blocks import left_to_learn
     from sbitune.data.examination import settle
     from sbitune.tuning.enough import check_enough_runs
 
     named = run_names(holdout) if holdout else None
     whole, _ = settle(read(places, weights, bad_runs, bad_bins, tell), tell, _trained_on(places))
     used, held = whole.split(known_runs(whole, named)) if named else (whole, None)
+    for words in left_to_learn(used):
+        tell(words)
     check_enough_runs(config, len(used.runs), len(used.parameters), _trained_on(places, held), "add runs")
     return whole, used, held
 

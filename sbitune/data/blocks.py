@@ -61,6 +61,21 @@ def _reduced(scan: Scan, block: Copies, everything: bool) -> Block:
     return Block(block.bins, columns, fewer, np.where(block.left_out, -1, place))
 
 
+def left_to_learn(scan: Scan) -> list[str]:
+    """In words, of how many measurements each block can be learnt where runs that are held out took some with them."""
+    said = []
+    for block in scan.copies:
+        every, left = len(np.unique(block.measurement)), len(block.firsts())
+        gone = len(np.unique(block.measurement[block.left_out]))
+        if gone:
+            first = scan.bins.path[block.bins[0]]
+            said.append(
+                f"runs that are held out take their copies with them: of {every} measurements that the others have of "
+                f"{len(block.bins)} bins from {first} on {left} are learnt from"
+            )
+    return said
+
+
 def linked_runs(scan: Scan) -> np.ndarray:
     """(n_runs,) numbers that are equal for runs that share a measurement, directly or by others, in the order of the
     first; all different for a scan without copies.

@@ -70,3 +70,17 @@ def fold_rows(key: jax.Array, n_events: int, n_members: int) -> Rows:
         np.stack([order[np.delete(np.arange(n_events), part)] for part in held]),
         np.stack([order[part] for part in held]),
     )
+
+
+def fold_groups(key: jax.Array, groups: np.ndarray, n_members: int) -> Rows:
+    """The same of events (n,) of which those with the same number are not independent: they go to one part.
+
+    Parts need not be of one size then; the shorter ones begin again until they are as long as the longest.
+    """
+    numbers, place = np.unique(groups, return_inverse=True)
+    if not 2 <= n_members <= len(numbers):
+        raise InputError(f"{len(numbers)} groups cannot be dealt to {n_members} members: need 2 to as many members")
+    part = (np.asarray(jax.random.permutation(check_key(key), len(numbers))) % n_members)[place.reshape(-1)]
+    held = [np.flatnonzero(part == i) for i in range(n_members)]
+    others = [np.flatnonzero(part != i) for i in range(n_members)]
+    return Rows(*(np.stack([np.resize(rows, max(map(len, parts))) for rows in parts]) for parts in (others, held)))

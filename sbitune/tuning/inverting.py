@@ -7,6 +7,7 @@ import jax
 import msgspec
 import numpy as np
 
+from sbitune.data.blocks import linked_groups
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.tuning.inverse.calibration import Calibration
@@ -139,6 +140,10 @@ def _calibrate_on_runs(
     noisy, progress = as_noisy(measured, held), _Epochs(config, reporter)
     model = train_inverse(keys[1], used, noisy, config, surrogate, correlation, progress)
     progress.end()
+    groups = linked_groups(held)
+    if len(groups) < len(held.runs):  # one of each, at all places within them
+        reporter.say(f"runs held out share measurements: one of each of {len(groups)} groups calibrates")
+        held = held.take_runs([held.runs[rows[i % len(rows)]] for i, rows in enumerate(groups)])
     return calibrate_on_runs(keys[2], model, held, measured, correlation)
 
 

@@ -1,11 +1,14 @@
 """Training on the runs themselves, in eight parameters, and what is refused."""
 
 import jax
+import msgspec
 import numpy as np
 import pytest
+from copiedscan import copied_scan
 from inverse.lineartoy import exact_posterior, make_toy, measure, points, scan_of
 
 from sbitune.data.errors import InputError
+from sbitune.tuning.closure import pseudo_data
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse
 
@@ -55,3 +58,16 @@ def test_too_few_runs_and_runs_of_another_surrogate_are_refused() -> None:
         train_inverse(jax.random.key(1), scan_of(toy, 15), measured, InverseConfig())
     with pytest.raises(InputError, match="the surrogate has the parameters"):
         train_inverse(jax.random.key(1), scan_of(toy, 30), measured, InverseConfig(), make_toy(3, 6))
+
+
+@pytest.mark.slow
+def test_runs_that_share_measurements_are_held_out_together_and_calibrate_once() -> None:
+    scan = copied_scan(20, n=5)
+    every = np.arange(20)
+    measured = pseudo_data(scan.bins, every, scan.values[62], scan.errors[62])
+    few = InverseConfig(steps=10, members=2, layers=1, hidden=(8,), knots=4, calibration_draws=20)
+    model = train_inverse(jax.random.key(1), scan, measured, few)
+    groups = round(few.held_out * 25)
+    assert len(model.calibration.joint) == groups
+    with pytest.raises(InputError, match="share measurements in 25 groups, too few to hold some out"):
+        train_inverse(jax.random.key(1), scan, measured, msgspec.structs.replace(few, members=13))

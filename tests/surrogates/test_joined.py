@@ -10,6 +10,7 @@ from copiedscan import copied_scan, responses
 
 from sbitune.data.blocks import (
     draw_held_out,
+    left_to_learn,
     linked_groups,
     linked_runs,
     mean_error,
@@ -20,6 +21,7 @@ from sbitune.data.blocks import (
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.problem import Problem
+from sbitune.learning.ensembles import fold_groups
 from sbitune.tuning.closure import closure, pseudo_data
 from sbitune.tuning.jackknife import Refit, draw_combinations, independent_sizes, stability
 from sbitune.tuning.sequential import propose
@@ -267,3 +269,18 @@ def test_orders_are_compared_on_measurements(scan) -> None:
     assert found.order in {choice.order for choice in alone}
     widths = [score.pull_width for score in found.scores if score.order >= 2]
     np.testing.assert_allclose(widths, 1, atol=0.15)
+
+
+def test_what_is_left_to_learn_from_is_said(scan) -> None:
+    used, _ = scan.split(scan.runs[60:62])
+    (words,) = left_to_learn(used)
+    assert "of 25 measurements that the others have of 10 bins from /EE/d00 on 24 are learnt from" in words
+    assert left_to_learn(scan) == left_to_learn(scan.take_bins(np.arange(10, 20))) == []
+
+
+def test_folds_keep_together_what_is_not_independent() -> None:
+    groups = np.repeat(np.arange(10), [1, 7, 3, 3, 3, 2, 2, 1, 7, 7])
+    rows = fold_groups(KEY, groups, 3)
+    for train_rows, held in zip(rows.train, rows.validation, strict=True):
+        assert not set(groups[train_rows]) & set(groups[held])
+        assert set(train_rows) | set(held) == set(range(len(groups)))

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sbitune.data.blocks import linked_runs, spread_over
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.problem import Measured
-from sbitune.learning.ensembles import fold_rows, train_ensemble
+from sbitune.learning.ensembles import fold_groups, fold_rows, train_ensemble
 from sbitune.learning.flows import fit_linear_gaussian
 from sbitune.learning.keys import check_key
 from sbitune.learning.training import Progress, Rows, TrainingConfig
@@ -159,13 +160,26 @@ def _split_runs(
             f"the scan has {len(chosen)}: train a surrogate and give it, or add runs"
         )
     order_key, fold_key = jax.random.split(key)
-    order = chosen[np.asarray(jax.random.permutation(order_key, len(chosen)))]
-    n_held = min(max(1, round(config.held_out * len(order))), len(order) - 2 * config.members)
-    held, used = order[:n_held], order[n_held:]
-    folds = fold_rows(fold_key, len(used), config.members)
+    linked = linked_runs(scan)  # runs that share measurements stay together
+    groups = np.unique(linked[chosen])
+    shuffled = groups[np.asarray(jax.random.permutation(order_key, len(groups)))]
+    n_held = min(max(1, round(config.held_out * len(groups))), len(groups) - 2 * config.members)
+    if n_held < 1:
+        raise InputError(
+            f"the {len(chosen)} runs share measurements in {len(groups)} groups, too few to hold some out and to deal "
+            f"the others to {config.members} members: train a surrogate and give it"
+        )
+    held, used = (np.concatenate([chosen[linked[chosen] == g] for g in part])
+                  for part in (shuffled[:n_held], shuffled[n_held:]))  # fmt: skip
+    alone = spread_over(linked[held], n_held)  # one of each calibrates
+    held = np.concatenate([held[alone], np.delete(held, alone)])
+    if scan.copies:
+        folds = fold_groups(fold_key, linked[used], config.members)
+    else:
+        folds = fold_rows(fold_key, len(used), config.members)
     copies = folds.validation[:, :, None] * _COPIES + np.arange(_COPIES) + len(used)
     rows = Rows(folds.train, copies.reshape(config.members, -1))
-    repeated = np.tile(held, -(-config.checks // n_held))
+    repeated = np.tile(held, -(-config.checks // len(held)))
     split = _Split(
         train=pairs.take(used),
         validation=pairs.take(np.repeat(used, _COPIES)),
