@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from copiedscan import copied_scan
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.surrogates.orders import choose_order
@@ -43,3 +44,8 @@ def test_impossible_choices_are_refused(make_scan) -> None:
         choose_order(scan, 2, seed=1, folds=7)
     with pytest.raises(InputError, match="no bin of the scan has a Monte Carlo error"):
         choose_order(replace(scan, errors=np.zeros_like(scan.errors)), 2, seed=1)
+
+
+def test_orders_that_a_grid_does_not_determine_are_not_tried() -> None:
+    found = choose_order(copied_scan(10, n=4, copied=False), 6, seed=1)
+    assert [score.order for score in found.scores] == [0, 1, 2, 3]

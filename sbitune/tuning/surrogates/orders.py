@@ -65,11 +65,16 @@ def choose_order(
     if not tried:
         raise InputError(f"{len(scan.runs)} runs in {folds} folds are too few for any polynomial; add runs")
     noise = dealt.noise("choose the order yourself")
-    scores = tuple(
-        OrderScore(order, terms[order], *dealt.score(lambda part, o=order: _fit(part, o, scale, shrinkage), noise))
-        for order in tried
-    )
-    return OrderChoice(simplest(scores).order, scores)
+    scores: list[OrderScore] = []
+    for order in tried:
+        try:
+            score = dealt.score(lambda part, o=order: _fit(part, o, scale, shrinkage), noise)
+        except InputError:  # a grid of 5 values does not determine order 5, nor any that is higher
+            if not scores:
+                raise
+            break
+        scores.append(OrderScore(order, terms[order], *score))
+    return OrderChoice(simplest(scores).order, tuple(scores))
 
 
 def _fit(scan: Scan, order: int, scale: Scale, shrinkage: bool) -> PolynomialSurrogate | JoinedSurrogate:
