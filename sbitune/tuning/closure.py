@@ -18,6 +18,7 @@ from sbitune.fitting.coverage import Coverage, KnownFit, collect, fit_known
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.fitting.toys import throw
 from sbitune.tuning.surrogates.evaluation import check_comparable
+from sbitune.tuning.surrogates.joined import unknown_parameters
 from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.training import Trained
 
@@ -42,7 +43,8 @@ def closure(
         reporter: told about progress.
         thorough: whether each is fitted as data are, from several starts; else from the middle of the box and from
             the truth.
-        fixed: parameters that are not fitted, but held at what the run was made with.
+        fixed: parameters that are not fitted, but held at what the run was made with; as are those of which no bin
+            knows anything.
 
     Raises:
         InputError: if surrogate and runs have other parameters or bins, or no bin has an error.
@@ -54,6 +56,7 @@ def closure(
     if not len(used):
         raise InputError("no bin of the held-out runs has a Monte Carlo error: there is nothing to fit with")
     correlation = _correlation(surrogate, held, used)
+    fixed = {*fixed, *unknown_parameters(surrogate, used)}
     fits: list[KnownFit | str] = []
     problem = Problem(surrogate, pseudo_data(held.bins, used, held.values[0, used], noise[0, used]))
     for i in range(len(held.runs)):

@@ -46,6 +46,7 @@ from sbitune.tuning.stored import surrogate_of
 from sbitune.tuning.surrogates.choice import Choice, train_chosen
 from sbitune.tuning.surrogates.description import describe, describe_choice
 from sbitune.tuning.surrogates.evaluation import Surrogate
+from sbitune.tuning.surrogates.joined import unknown_parameters
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import Trained
 from sbitune.tuning.validation import (
@@ -167,6 +168,7 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporte
     for message in reference.left:
         reporter.say(message)
     matched = _match(loaded, scan, reference, surrogate)
+    _check_known(loaded, surrogate, matched.measured)
     for label, reason in matched.excluded:
         reporter.say(f"left out: {label}: {reason}")
     for note in matched.notes:
@@ -198,6 +200,17 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporte
     _write(loaded, record)
     reporter.say(str(tune))
     return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
+
+
+def _check_known(loaded: LoadedCard, surrogate: Surrogate, measured: Measured) -> None:
+    """Refuse parameters that none of the measured bins knows: they would be tuned to nothing."""
+    unknown = [name for name in unknown_parameters(surrogate, measured.indices) if name not in loaded.card.fit.fixed]
+    if unknown:
+        raise InputError(
+            f"{loaded.place('fit')}: no bin of the fit depends on {' and '.join(unknown)}: runs that differ in this "
+            f"have them from the same events; hold it (`fixed: {{{unknown[0]}: VALUE}}`), or select bins that depend "
+            "on it"
+        )
 
 
 def make_problem(loaded: LoadedCard, surrogate: Surrogate, matched: Matched) -> Problem:

@@ -148,7 +148,7 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     excluded: list[dict[str, str]]
     notes: list[str]
     minima: list[dict[str, float | bool | list[float]]]
-    surrogate: dict[str, float | int | str | list[float] | None]
+    surrogate: dict[str, float | int | str | list[float | dict[str, float | int | str | list[float | str]]] | None]
     provenance: dict[str, str | int | float | dict[str, str]]
     validation: ValidationRecord | None = None
     answer: dict[str, Any] = {}

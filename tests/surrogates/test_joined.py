@@ -35,7 +35,7 @@ from sbitune.tuning.surrogates.config import (
 )
 from sbitune.tuning.surrogates.description import describe, in_words
 from sbitune.tuning.surrogates.ipol import to_ipol
-from sbitune.tuning.surrogates.joined import JoinedSurrogate
+from sbitune.tuning.surrogates.joined import JoinedSurrogate, unknown_parameters
 from sbitune.tuning.surrogates.kernelform import kernel_form
 from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.orders import choose_order
@@ -284,3 +284,14 @@ def test_folds_keep_together_what_is_not_independent() -> None:
     for train_rows, held in zip(rows.train, rows.validation, strict=True):
         assert not set(groups[train_rows]) & set(groups[held])
         assert set(train_rows) | set(held) == set(range(len(groups)))
+
+
+def test_a_parameter_that_no_bin_knows_is_named_and_held(scan) -> None:
+    model = train(KEY, scan, PolynomialConfig(order=2))
+    assert unknown_parameters(model, np.arange(10)) == ["MPI:pT0Ref"]
+    assert unknown_parameters(model, np.arange(5, 12)) == []
+    assert unknown_parameters(model.members[0].surrogate, np.arange(5)) == []
+    every = copied_scan(20, share=1.0, n=5)
+    used, held = every.split([f"{i:04d}" for i in (60, 61, 62, 63, 64)])
+    found = closure(train(KEY, used, PolynomialConfig(order=2)), held, thorough=False)
+    assert found.names == ("alphaS", "bLund")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import toyline
 from conftest import ROOT
+from copiedscan import PARAMETERS, copied_scan, responses
 
 from sbitune.data import mcnntunes
 from sbitune.data.apprentice import write_data, write_scan
@@ -14,7 +15,7 @@ from sbitune.data.reference import read_reference
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.envelopes import find_envelopes
-from sbitune.tuning.line import tune
+from sbitune.tuning.line import read_fitted, tune
 from sbitune.tuning.scanning import make_scan, stored_scan
 
 FLAVOUR = ROOT.parent / "shared" / "scans" / "flavour"
@@ -162,3 +163,33 @@ def test_the_flavour_scan_of_apprentices_authors(tmp_path, kind, strange):
     measured, scan = fitted.measured, fitted.scan
     pulls = (scan.values - measured.values) / np.hypot(measured.total_errors, scan.errors)
     assert fitted.record.chi2 < np.sum(pulls**2, axis=1).min()
+
+
+@pytest.mark.slow
+def test_a_scan_whose_runs_share_measurements_is_tuned_and_read_again(tmp_path):
+    scan = copied_scan(40, n=4)
+    scan.save(tmp_path / "scan.npz")
+    truth = responses(40, 20, np.array([[0.2, -0.3, 0.1]]))[0]
+    lines = []
+    for path in scan.bins.paths():
+        lines += [f"BEGIN YODA_SCATTER2D_V2 /REF{path}", f"Path: /REF{path}", "Type: Scatter2D", "---"]
+        for i in scan.bins.of(path):
+            low, high = scan.bins.low[i], scan.bins.high[i]
+            row = ((low + high) / 2, (high - low) / 2, (high - low) / 2, truth[i], 0.03 * truth[i], 0.03 * truth[i])
+            lines.append(" ".join(f"{x:.10e}" for x in row))
+        lines += ["END YODA_SCATTER2D_V2", ""]
+    (tmp_path / "data.yoda").write_text("\n".join(lines))
+    observables = "".join(f"  {path}: 1\n" for path in scan.bins.paths())
+    head = "title: copied\nscan: {directory: scan.npz}\nreference: [data.yoda]\n"
+    tail = "surrogate: {kind: polynomial, order: 2}\n"
+    (tmp_path / "card.yaml").write_text(f"{head}observables:\n{observables}{tail}fit: {{toys: 0}}\n")
+    fitted = tune(load_card(tmp_path))
+    exact = PARAMETERS[0].low + 0.6 * (PARAMETERS[0].high - PARAMETERS[0].low)
+    assert abs(fitted.theta[0] - exact) < 3 * fitted.record.parameters["alphaS"].error
+    own, copied = read_fitted(load_card(tmp_path)).record.surrogate["blocks"]
+    assert (own["measurements"], copied["measurements"], copied["parameters"]) == (64, 16, ["alphaS", "bLund"])
+    assert [f.kind for f in fitted.record.findings] == ["copied bins"]
+    only = "".join(f"  {path}: 1\n" for path in scan.bins.paths()[:2])
+    (tmp_path / "card.yaml").write_text(f"{head}observables:\n{only}{tail}fit: {{toys: 0}}\n")
+    with pytest.raises(InputError, match=r"no bin of the fit depends on MPI:pT0Ref.*hold it"):
+        tune(load_card(tmp_path))

@@ -38,6 +38,17 @@ class Member(NamedTuple):
     measurements: int  #: that it learnt from
 
 
+def unknown_parameters(surrogate: Any, indices: np.ndarray) -> list[str]:
+    """Names of parameters that none of some bins (n,) of a surrogate may depend on, as runs have these from
+    measurements that they share; none for a surrogate that is not joined.
+    """
+    if not isinstance(surrogate, JoinedSurrogate):
+        return []
+    known = [member.columns for member in surrogate.members if np.isin(member.bins, indices).any()]
+    columns = set(range(len(surrogate.parameters))) - set(np.concatenate([[], *known]).astype(int).tolist())
+    return [surrogate.parameters[column].name for column in sorted(columns)]
+
+
 @dataclass(frozen=True, eq=False)
 class JoinedSurrogate:
     """Independent surrogates of blocks that together are all bins. Satisfies `BinnedModel`."""
