@@ -138,6 +138,8 @@ def _check_text(name: str, array: np.ndarray) -> np.ndarray:
 
 def _whole_numbers(name: str, array: np.ndarray, spec: ArraySpec) -> np.ndarray:
     _expect(name, array, "iuf", "whole numbers")
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:  # which cannot hold the limits
+        array = array.astype(np.float64)
     limits = np.iinfo(spec.dtype)
     low, high = max(spec.low, limits.min), min(spec.high, limits.max)
     bad = ~((array >= low) & (array <= high))  # also true for NaN

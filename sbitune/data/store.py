@@ -31,6 +31,9 @@ def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, An
         arrays = read_arrays(path, kind)
         meta = _header(arrays)
         found, number = meta.pop("format"), meta.pop("version")
+        written = meta.pop("arrays", list(arrays))  # files of before do not tell
+        if not isinstance(written, list) or not all(isinstance(name, str) for name in written):
+            raise InputError("its header lists no arrays")
     if found != kind:
         raise InputError(f"{path}: expected a {kind}, this file holds a {shorten(str(found))}")
     if number != version or type(number) is not int:
@@ -38,7 +41,6 @@ def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, An
             f"{path}: {kind} of format version {shorten(str(number))}, this sbitune reads {version}; "
             "update sbitune or make the file again"
         )
-    written = meta.pop("arrays", list(arrays))  # files of before do not tell
     if sorted(written) != sorted(arrays):
         raise InputError(
             f"{path}: not a whole {kind}: it has the arrays {list_names(arrays)}, but was written with "

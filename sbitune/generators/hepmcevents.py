@@ -54,19 +54,29 @@ def read_events(text: HepmcText, reading: Reading, most: float = np.inf) -> Iter
     number = 0
     while number < most:
         try:
-            event = reader.read()
+            event = None if _is_faulty(text, number) else reader.read()
         except Exception as error:
             raise InputError(
                 f"{reading.path}: event {number} (the first is 0) cannot be read: {shorten(str(error), 200)}; "
                 f"correct it, make the file again{_events_before(number)}"
             ) from error
-        if event is None:
+        if event is None or _is_faulty(text, number):
             break
         yield _read(event, text, reading, number)
         number += 1
     if number < most:
         text.drain()
+        # the last event of a file that breaks off is faulty, too
+        if text.fault is not None and (text.fault[0] < text.begun - 1 or (text.ended and not text.broken)):
+            at, line, said = text.fault
+            where = f"{reading.path}: event {number} (the first is 0)"
+            where += f", line {line}" if at == number else f", before line {line}"
+            raise InputError(f"{where} {said}; correct it, make the file again{_events_before(number)}")
         _check_whole(text, reading.path, number)
+
+
+def _is_faulty(text: HepmcText, number: int) -> bool:
+    return text.fault is not None and text.fault[0] <= number
 
 
 def _events_before(number: int) -> str:
@@ -149,21 +159,26 @@ def _links(event: Any, n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
     Children of a vertex stand together, as in Pythia's record, so that first and last one tell them all.
     """
-    vertices = [([p.id - 1 for p in v.particles_in], [p.id - 1 for p in v.particles_out]) for v in event.vertices]
+    vertices = [([p.id for p in v.particles_in], [p.id for p in v.particles_out]) for v in event.vertices]
     made = [child for _, children in vertices for child in children]
-    without_vertex = np.setdiff1d(np.arange(n), made)
-    order = np.concatenate([without_vertex, np.array(made, int)]).astype(int)
-    place = np.empty(n, int)
-    place[order] = np.arange(1, n + 1)
-    links = {name: np.zeros(n + 1, int) for name in ("mother1", "mother2", "daughter1", "daughter2")}
+    known = set(made)
+    order = [particle for particle in range(1, n + 1) if particle not in known] + made
+    place = [0] * (n + 1)
+    for here, particle in enumerate(order, 1):
+        place[particle] = here
+    mother1, mother2, daughter1, daughter2 = ([0] * (n + 1) for _ in range(4))  # lists: one number at a time is set
     for parents, children in vertices:
+        first, last = (place[parents[0]], place[parents[-1]] if len(parents) > 1 else 0) if parents else (0, 0)
         for child in children:
-            links["mother1"][place[child]] = place[parents[0]] if parents else 0
-            links["mother2"][place[child]] = place[parents[-1]] if len(parents) > 1 else 0
-        for parent in parents if children else ():
-            links["daughter1"][place[parent]] = place[children[0]]
-            links["daughter2"][place[parent]] = place[children[-1]]
-    return order, links
+            here = place[child]
+            mother1[here], mother2[here] = first, last
+        if children:
+            first, last = place[children[0]], place[children[-1]]
+            for parent in parents:
+                here = place[parent]
+                daughter1[here], daughter2[here] = first, last
+    links = {"mother1": mother1, "mother2": mother2, "daughter1": daughter1, "daughter2": daughter2}
+    return np.array(order) - 1, {name: np.array(numbers) for name, numbers in links.items()}
 
 
 def _nominal_weight(event: Any, where: str, wanted: str | None) -> tuple[int, float, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sbitune.data.errors import InputError
+from sbitune.generators.hepmclines import EventText
 
 #: begins the first and the last line of HepMC's own formats; HEPEVT, which pyhepmc reads as well, has no such lines
 MARK, END = b"HepMC::", b"END_EVENT_LISTING"
@@ -24,6 +25,8 @@ _FAULTS = (EOFError, OSError, zlib.error, lzma.LZMAError)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: bytes at the beginning that tell the format, as pyhepmc looks at them; and at the end
 _HEAD, _TAIL = 256, 512
+#: bytes that are taken at a time
+_PART = 1 << 16
 #: places of the barcodes of the beams in the E line of HepMC 2
 _BEAM_1, _BEAM_2 = 9, 10
 
@@ -48,20 +51,24 @@ class HepmcText:
         while len(self.head) < _HEAD and (part := self._take(_HEAD)):
             self.head += part
         self.head = self.head.removeprefix(_BYTE_ORDER_MARK)
-        self._waiting = self.head
         self.begun = 0  #: E lines so far
         self.marked = False  #: whether a line of HepMC's own was seen
         self.broken = False  #: whether the file is packed, and cut or damaged
         self._last = b"\n"  #: text so far ends with this
         self.is_hepmc2 = b"HepMC::IO_GenEvent" in self.head
-        self._beams = _Beams() if self.is_hepmc2 else None
+        self._beams: deque[tuple[Beam, Beam] | None] = deque()
+        self._first = 0  #: number of the event that the first of them belongs to
+        own = self.is_hepmc2 or b"HepMC::Asciiv3" in self.head
+        self._events = EventText(self.is_hepmc2, self._see) if own else None
+        self._ready, self._ended = b"", False
+        self._accept(self.head)
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer; pyhepmc reads so."""
-        part, self._waiting = self._waiting[: len(buffer)], self._waiting[len(buffer) :]
-        part = part or self._take(len(buffer))
+        """Fill a buffer; pyhepmc reads so. It gets whole events, up to the first that is faulty."""
+        while not self._ready and not self._ended:
+            self._accept(self._take(max(len(buffer), _PART)))
+        part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(part)] = part
-        self._follow(part)
         return len(part)
 
     def write(self, content: bytes) -> int:
@@ -73,9 +80,13 @@ class HepmcText:
 
     def drain(self) -> None:
         """Read to the end."""
-        buffer = bytearray(1 << 16)
-        while self.readinto(memoryview(buffer)):
-            pass
+        while part := self._take(_PART):
+            self._follow(part)
+
+    @property
+    def fault(self) -> tuple[int, int, str] | None:
+        """Number of the first faulty event, of its line, and what is wrong."""
+        return None if self._events is None else self._events.fault
 
     @property
     def ended(self) -> bool:
@@ -84,7 +95,10 @@ class HepmcText:
 
     def beams_of(self, number: int) -> tuple[Beam, Beam] | None:
         """The beams that the E line of an event names, asked for in the order of the events; None if it names none."""
-        return None if self._beams is None else self._beams.of(number)
+        while self._first < number and self._beams:
+            self._beams.popleft()
+            self._first += 1
+        return self._beams[0] if self._beams else None
 
     def _take(self, size: int) -> bytes:
         try:
@@ -95,38 +109,25 @@ class HepmcText:
         self._moved(self._size)
         return part
 
+    def _accept(self, part: bytes) -> None:
+        self._follow(part)
+        self._ended = not part
+        if self._events is None:
+            self._ready += part
+        else:
+            self._ready += self._events.add(part) if part else self._events.end()
+            self._ended = self._ended or self._events.fault is not None
+
+    def _see(self, text: bytes) -> None:
+        if self.is_hepmc2:
+            self._beams.append(_beams_in(b"\n" + text))
+
     def _follow(self, part: bytes) -> None:
         text = self._last[-len(MARK) :] + part  # a line may begin in one part and go on in the next
         known = len(text) - len(part)
         self.begun += text.count(b"\nE ") - text[:known].count(b"\nE ")
         self.marked = self.marked or b"\n" + MARK in text
         self._last = (self._last + part)[-_TAIL:]
-        if self._beams is not None:
-            self._beams.follow(part)
-
-
-class _Beams:
-    """Beams of the events of HepMC 2, found in their text."""
-
-    def __init__(self) -> None:
-        self._text = b"\n"  #: of the event that is under way, and of what follows
-        self._found: deque[tuple[Beam, Beam] | None] = deque()
-        self._first = 0  #: number of the event that the first of them belongs to
-        self._under_way = False
-
-    def follow(self, part: bytes) -> None:
-        searched = max(len(self._text) - 2, 0)
-        self._text += part
-        while (at := self._text.find(b"\nE ", searched)) >= 0:
-            if self._under_way:
-                self._found.append(_beams_in(self._text[: at + 1]))
-            self._text, self._under_way, searched = self._text[at:], True, 1
-
-    def of(self, number: int) -> tuple[Beam, Beam] | None:
-        while self._first < number and self._found:
-            self._found.popleft()
-            self._first += 1
-        return self._found[0] if self._found else _beams_in(self._text)
 
 
 def _beams_in(text: bytes) -> tuple[Beam, Beam] | None:
