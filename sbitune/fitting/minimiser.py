@@ -55,7 +55,9 @@ def fit(problem: Problem, config: FitConfig = FitConfig()) -> Tune:
     frame = Frame(problem)
     with jax.enable_x64(True), few_threads(problem):
         objective = Objective(problem, frame)
-        ends = [migrad(objective, u) for u in _starting_points(frame, config)]
+        points = _starting_points(frame, config)
+        _need_finite(objective, points)
+        ends = [migrad(objective, u) for u in points]
         starts = tuple(Start(frame.to_theta(np.array(m.values)), value_of(m), m.valid) for m in ends)
         _best(ends)
         best, reached = _lowest(_distinct(ends, frame), objective)
@@ -109,6 +111,17 @@ def migrad(objective: Objective, u: np.ndarray, held: frozenset[int] = frozenset
         m.strategy = 2
         m.migrad()
     return m
+
+
+def _need_finite(objective: Objective, starts: list[np.ndarray]) -> None:
+    """Raise `ComputationError` if chi2 is a number at none of the starts: no range and no surrogate is to blame."""
+    with np.errstate(all="ignore"):
+        values = [objective.value(u) for u in starts]
+    if not np.isfinite(values).any():
+        raise ComputationError(
+            f"the fit failed: chi2 is not a finite number at any of {len(values)} starts; look at the weights, and at "
+            "values and errors of the data: one of them is absurdly large or small"
+        )
 
 
 def _best(ends: list[Minuit]) -> Minuit:

@@ -17,6 +17,8 @@ _TOO_WIDE = 0.6
 _BEYOND = 3.0
 #: standard deviations by which the generator's chi2 may differ from what the fit lets expect
 _DEVIATIONS = 4.0
+#: an error of more than this part of the range tells no value from the others: one that is spread evenly has 0.29
+_UNDETERMINED = 0.25
 #: P values below this are called disagreement
 TELLING = 1e-3
 #: findings in the input that stand before the numbers
@@ -43,8 +45,12 @@ def as_before(record: ResultRecord, before: ResultRecord) -> ResultRecord:
 
 
 def find_verdict(record: ResultRecord) -> str:
-    """What the checks say of the tune, in a sentence: the heaviest first."""
+    """What the checks say of the tune, in a sentence: the heaviest first, and which checks could not be made."""
     said = []
+    if undetermined := _undetermined(record):
+        said.append(f"the data do not determine {', '.join(undetermined)}")
+    if record.ndf <= 0:
+        said.append("there are no more bins than parameters, so that nothing tells whether the data are described")
     if record.other_minima and min(minimum.above for minimum in record.other_minima) < _AS_GOOD:
         said.append("another minimum is as good")
     held = [name for name, p in record.parameters.items() if p.status == "at limit"]
@@ -56,8 +62,12 @@ def find_verdict(record: ResultRecord) -> str:
     if off:
         said.append(f"errors are off on {' and '.join(off)}")
     v = record.validation
+    if not _WIDTHS[0] < _pull_width(record) < _WIDTHS[1]:
+        said.append("the surrogate's errors are off")
     if v is not None and v.surrogate_p < TELLING:
         said.append("the surrogate is off at the tune")
+    if v is not None and v.surrogate_pull < _TOO_WIDE:
+        said.append("the surrogate's errors are too large at the tune")
     badly = sum(map(_is_badly_learnt, record.worst_observables))
     if badly:
         said.append(f"the surrogate's errors are too small in {badly} observable{'s' * (badly > 1)}")
@@ -74,9 +84,41 @@ def find_verdict(record: ResultRecord) -> str:
         )
     if any(f.kind in TELLING_KINDS for f in record.findings):
         said.append("the input has something odd")
-    if not said:
-        return "no check speaks against this tune and its errors"
-    return f"to be read with care: {'; '.join(said)}"
+    if not said and find_warnings(record):
+        said.append("a warning stands beside it")
+    unmade = _unmade(record)
+    if said:
+        return f"to be read with care: {'; '.join(said)}{f'; not checked: {unmade}' if unmade else ''}"
+    if unmade:
+        return f"nothing speaks against this tune and its errors as far as they were checked; not checked: {unmade}"
+    return "no check speaks against this tune and its errors"
+
+
+def _undetermined(record: ResultRecord) -> list[str]:
+    """Parameters whose error is comparable with the range that they are fitted in."""
+    found = []
+    for name, p in record.parameters.items():
+        low, high = p.limits or (p.low, p.high)
+        if p.status != "fixed" and not p.error < _UNDETERMINED * (high - low):
+            found.append(name)
+    return found
+
+
+def _unmade(record: ResultRecord) -> str:
+    """The checks that were not, or could not be, made."""
+    missing = {
+        "whether the data are described (no more bins than parameters)": record.ndf <= 0,
+        "held-out runs": not record.closure.get("fits", 0),
+        "toys": not record.answer.get("coverage", {}).get("fits", 0),
+        "whether observables agree": "tension" not in record.answer,
+        "the generator at the tune": record.validation is None,
+    }
+    return ", ".join(name for name, absent in missing.items() if absent)
+
+
+def _pull_width(record: ResultRecord) -> float:
+    """Of held-out runs; 1 where none were."""
+    return float(record.choice[0]["pull_width"]) if record.choice else 1.0
 
 
 def _is_bad(record: ResultRecord) -> bool:
@@ -93,7 +135,15 @@ def find_warnings(record: ResultRecord) -> list[str]:
 
 
 def _of_errors(record: ResultRecord) -> list[str]:
-    said = [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
+    said = []
+    if undetermined := _undetermined(record):
+        said.append(
+            f"the data do not determine {', '.join(undetermined)}: an error comparable with the range says no more "
+            "than the range did; fix such a parameter (fit.fixed), or add observables that depend on it"
+        )
+    if record.ndf <= 0:
+        said.append("there are no more bins than parameters: any data would be described; add observables")
+    said += [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
     said += [note for note in record.notes if note.startswith(UNJUDGED)]
     near = [minimum for minimum in record.other_minima if minimum.above < _AS_GOOD]
     if near:
@@ -114,7 +164,7 @@ def _of_errors(record: ResultRecord) -> list[str]:
 
 def _of_surrogate(record: ResultRecord) -> list[str]:
     said = []
-    width = float(record.choice[0]["pull_width"]) if record.choice else 1.0
+    width = _pull_width(record)
     if not _WIDTHS[0] < width < _WIDTHS[1]:
         said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
     badly = [row for row in record.worst_observables if _is_badly_learnt(row)]

@@ -4,6 +4,8 @@ import msgspec
 import pytest
 import toyline
 
+from sbitune.data.errors import SbituneError
+from sbitune.tuning.card import load_card
 from sbitune.tuning.judgement import as_before, find_verdict, find_warnings
 from sbitune.tuning.line import tune
 from sbitune.tuning.record import FindingRecord, MinimumRecord, ResultRecord
@@ -81,3 +83,45 @@ def test_what_was_found_out_since_is_kept_for_the_same_tune(record):
     assert found.answer["coverage"]["fits"] == 500
     assert found.answer["goodness"] == record.answer["goodness"]
     assert as_before(before, record).closure["fits"] == 100
+
+
+def test_parameters_that_the_data_do_not_determine_come_first(record):
+    name, p = next(iter(record.parameters.items()))
+    wide = msgspec.structs.replace(p, error=0.3 * (p.high - p.low))
+    found = changed(record, parameters=record.parameters | {name: wide}, closure=BAD)
+    assert find_verdict(found).startswith(f"to be read with care: the data do not determine {name}; errors are off on")
+    assert find_warnings(found)[0].startswith(f"the data do not determine {name}: an error comparable with the range")
+    # an error that is no number, or a fit within limits that are as narrow as the error
+    for other in (msgspec.structs.replace(p, error=float("nan")),
+                  msgspec.structs.replace(p, limits=(p.value - p.error, p.value + p.error))):  # fmt: skip
+        assert f"do not determine {name}" in find_verdict(changed(record, parameters=record.parameters | {name: other}))
+    fixed = msgspec.structs.replace(wide, status="fixed")
+    assert "determine" not in find_verdict(changed(record, parameters=record.parameters | {name: fixed}))
+
+
+def test_checks_that_could_not_be_made_are_said(record):
+    assert find_verdict(changed(record, ndf=0)).startswith(
+        "to be read with care: there are no more bins than parameters"
+    )
+    found = find_verdict(changed(record, validation=None, closure={}, answer={}))
+    assert found == (
+        "nothing speaks against this tune and its errors as far as they were checked; not checked: held-out runs, "
+        "toys, whether observables agree, the generator at the tune"
+    )
+
+
+def test_a_warning_is_always_in_the_verdict(record):
+    width = [{"name": "polynomial", "pull_width": 0.7}]
+    wide = msgspec.structs.replace(record.validation, surrogate_pull=0.5)
+    for found in (changed(record, choice=width), changed(record, validation=wide),
+                  changed(record, notes=["toys cannot judge this tune: too many failed"])):  # fmt: skip
+        assert len(find_warnings(found)) == 1
+        assert find_verdict(found).startswith("to be read with care: ")
+
+
+def test_absurd_weights_or_errors_are_not_sent_to_the_ranges(tmp_path):
+    loaded = toyline.make(tmp_path)
+    toyline.edit(tmp_path, "  /TOY: 1\n", "  /TOY: 1e160\n")
+    with pytest.raises(SbituneError, match="weight") as raised:
+        tune(load_card(loaded.path))
+    assert "widen" not in str(raised.value)
