@@ -47,7 +47,7 @@ from sbitune.tuning.surrogates.outputs import Scale, Targets, make_targets
 
 #: components are looked for among polynomials of this order at most, with so many runs for each of their terms
 _HIGHEST_ORDER, _RUNS_PER_TERM = 6, 3
-#: and then among powers of single parameters up to this one
+#: and then among powers of single parameters up to this one, with as many runs for each
 _HIGHEST_POWER = 10
 #: functions that are smaller after the others are taken off are none of their own
 _SMALLEST = 1e-8
@@ -164,8 +164,8 @@ def _separate(targets: Targets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _bases(scan: Scan) -> list[np.ndarray]:
-    """Orthonormal functions (n_runs, n_terms) over the runs, without the constant: polynomials of order 1, 2, ..., and
-    the last of these with higher powers of single parameters, which follow what is steep at one end of a range.
+    """Orthonormal functions (n_runs, n_terms) over the runs, without the constant: polynomials of order 1, 2, ..., then
+    higher powers of single parameters without products, which follow what is steep at one end of a range.
     """
     features = make_features(scan.theta, scan.parameters, begin_near_zero(scan.parameters), np)
     n_features, most = features.shape[1], len(features) // _RUNS_PER_TERM
@@ -175,10 +175,10 @@ def _bases(scan: Scan) -> list[np.ndarray]:
             break
         last = order
         bases.append(_orthonormal(features, list_exponents(n_features, order)))
-    powers = [order * np.eye(n_features) for order in range(last + 1, _HIGHEST_POWER + 1)]
-    several = list_exponents(n_features, last)
-    if powers and len(several) + n_features * len(powers) <= most:
-        bases.append(_orthonormal(features, np.concatenate([several, *powers]).astype(several.dtype)))
+    highest = min(_HIGHEST_POWER, (most - 1) // n_features)
+    if highest > last:
+        powers = [order * np.eye(n_features, dtype=int) for order in range(highest + 1)]
+        bases.append(_orthonormal(features, np.concatenate([powers[0][:1], *powers[1:]])))
     return bases
 
 
