@@ -122,6 +122,9 @@ def test_a_negative_cross_section_is_to_be_stated(figures):
     "text",
     [
         hepmc2(),  # status 3, named by the E line
+        hepmc2()  # a photon comes in, too
+        .replace("V -1 0 0 0 0 0 2 4 0", "V -1 0 0 0 0 0 3 4 0")
+        .replace("P 10002 -11", "P 10009 22 0 0 1 1 0 3 0 0 -1 0\nP 10002 -11"),
         hepmc2(beams="0 0"),  # not named: the first two that no vertex makes
         hepmc2(statuses=(4, 4)),
         hepmc2(others=(4, 4, 1, 1)),  # others of status 4
