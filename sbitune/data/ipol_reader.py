@@ -200,7 +200,7 @@ def _polynomial(words: list[str], header: _Header, where: str) -> Polynomial:
     limits = 2 * n if header.limits_in_lines and len(numbers) != terms else 0
     if len(numbers) != terms + limits:
         raise InputError(
-            f"{where}: {len(numbers)} numbers; order {order} in {n} parameters has {terms} coefficients"
+            f"{where}: {len(numbers)} numbers; order {order} in {n} parameters has {shorten(terms)} coefficients"
             + (f", then {n} minima and {n} maxima" if header.limits_in_lines else "")
         )
     low, high = np.zeros(n), np.ones(n)  # no scaling: every parameter is mapped to itself

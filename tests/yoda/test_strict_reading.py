@@ -175,6 +175,13 @@ def test_a_small_file_that_swells_is_refused_in_a_moment(tmp_path):
     assert time.process_time() - start < 2
 
 
+def test_letters_of_comments_cost_nothing():
+    text = SCATTER.replace("---\n", "---\n# " + "é" * 300_000 + "\n" + "# é\n" * 30_000)
+    start = time.process_time()
+    assert len(yoda.loads(text)) == 1
+    assert time.process_time() - start < 1
+
+
 def test_a_file_of_two_compressed_parts(tmp_path):
     path = tmp_path / "two.yoda.gz"
     path.write_bytes(gzip.compress(HISTO.encode()) + gzip.compress(SCATTER.encode()))

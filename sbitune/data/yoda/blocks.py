@@ -55,7 +55,9 @@ class Block:
     def fail(self, message: str, position: int | None = None) -> NoReturn:
         """Raise `FaultyObjectError` with file and line."""
         line = line_number(self.text, self.begin if position is None else position)
-        raise FaultyObjectError(f"{self.source}:{line}: {self.kind} {shorten(self.path)}: {message}", (self.path,))
+        raise FaultyObjectError(
+            f"{self.source}:{line}: {shorten(self.kind)} {shorten(self.path)}: {message}", (self.path,)
+        )
 
     @cached_property
     def annotations(self) -> dict[str, str]:
@@ -105,11 +107,14 @@ class Block:
 
     def _check_characters(self) -> None:
         """Refuse rows with characters that no number has."""
-        for odd in _ODD.finditer(self.text, self.rule, self.end):
-            line = self.text[self.text.rfind("\n", 0, odd.start()) + 1 :].split("\n", 1)[0]
+        at = self.rule
+        while odd := _ODD.search(self.text, at, self.end):
+            start, stop = self.text.rfind("\n", 0, odd.start()) + 1, self.text.find("\n", odd.start())
+            line = self.text[start : stop if stop >= 0 else self.end]
             named = _is_old_annotation(line) if self.version == 1 else self.version == 3 and _HEADER.fullmatch(line)
             if not named and line.lstrip()[:1] != "#":
                 self.fail(f"a row has the character {odd[0]!r}; correct the row", odd.start())
+            at = start + len(line) + 1
 
     @property
     def header(self) -> dict[str, str]:

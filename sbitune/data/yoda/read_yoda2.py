@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sbitune.data.names import shorten
 from sbitune.data.numbers import finite, natural
 from sbitune.data.yoda.blocks import Block
 from sbitune.data.yoda.estimates import Estimate
@@ -36,7 +37,7 @@ def read_block(block: Block) -> Any:
         return scatter(block)
     match = _KIND.fullmatch(block.kind)
     if not match:
-        block.fail(f"the type {block.kind} is not known; leave it out with `select`")
+        block.fail(f"the type {shorten(block.kind)} is not known; leave it out with `select`")
     kinds = ["d"] * int(match[2]) if match[1] else match[4].lower().split(",")
     axes = tuple(_axis(block, index + 1, kind) for index, kind in enumerate(kinds))
     family = (match[1] or match[3]).upper()

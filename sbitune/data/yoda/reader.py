@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sbitune.data.errors import InputError
+from sbitune.data.names import shorten
 from sbitune.data.yoda import blocks, read_yoda1, read_yoda2
 from sbitune.data.yoda.objects import Object
 
@@ -80,7 +81,7 @@ def _object(block: blocks.Block) -> Object:
         return read_yoda2.read_block(block)
     reader = read_yoda1.READERS.get(block.kind)
     if reader is None:
-        block.fail(f"the type {block.kind} is not known; leave it out with `select`")
+        block.fail(f"the type {shorten(block.kind)} is not known; leave it out with `select`")
     return reader(block)
 
 
