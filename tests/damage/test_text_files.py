@@ -134,7 +134,7 @@ def test_bytes_and_lines(tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_byte_and_line(tmp_path, name):
-    for content in each_damage(FORMATS[name].text, b"0-_ \n#@:.e"):
+    for content in each_damage(FORMATS[name].text, b"0_#:", 2):
         check(name, content, tmp_path)
 
 
@@ -146,6 +146,6 @@ def test_several_damages(tmp_path_factory, name, data):
 
 @pytest.mark.slow
 @given(name=st.sampled_from(list(FORMATS)), data=st.data())
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 def test_very_many_damages(tmp_path_factory, name, data):
     check(name, data.draw(damaged(FORMATS[name].text, 5)), tmp_path_factory.getbasetemp())

@@ -100,7 +100,7 @@ def test_bytes_and_lines(tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_every_byte_and_line(tmp_path, name):
-    for content in each_damage(FILES[name]):
+    for content in each_damage(FILES[name], b"0_", 2):
         check(content, tmp_path / "damaged.yoda")
 
 
@@ -117,6 +117,6 @@ def test_several_damages(tmp_path_factory, data):
 
 @pytest.mark.slow
 @given(data=st.data())
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=800, deadline=None)
 def test_very_many_damages(tmp_path_factory, data):
     several(tmp_path_factory, data, 5)
