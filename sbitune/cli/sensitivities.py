@@ -117,6 +117,6 @@ def _write_yoda(output, found) -> None:
         bins = found.bins.take(known)
         tag = re.sub(r"\W", "_", p.name)
         paths = np.array([f"/SENSITIVITY_{tag}{path}" for path in bins.path])
-        renamed = Bins(paths, bins.index, bins.low, bins.high)
+        renamed = Bins(paths, bins.index, bins.low, bins.high, bins.name)
         objects += scatters_of(renamed, found.logarithmic[known, i], np.zeros(len(known)))
     yoda.write(output, objects)

@@ -17,7 +17,10 @@ BINS = {
     "bin_index": ArraySpec(("n_bins",), np.int64, low=0),
     "bin_low": ArraySpec(("n_bins",), finite=False),
     "bin_high": ArraySpec(("n_bins",), finite=False),
+    "bin_name": ArraySpec(("n_bins",), np.str_, needed=False),
 }
+#: what a list of bins has of every bin
+_KINDS: dict[str, Any] = {"path": np.str_, "index": np.int64, "low": np.float64, "high": np.float64, "name": np.str_}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +31,14 @@ class Bins:
     index: np.ndarray  #: (n,) int, number of the bin inside its histogram, from 0
     low: np.ndarray  #: (n,) low edges, in the unit of the histogram's axis
     high: np.ndarray  #: (n,) high edges; low == high for a point without a width; -inf to inf: edges nobody told
+    name: Any = None  #: (n,) str, the value of a discrete axis, "" of a continuous one; None: all are continuous
 
     def __post_init__(self) -> None:
-        for name, kind in (("path", np.str_), ("index", np.int64), ("low", np.float64), ("high", np.float64)):
+        if self.name is None:
+            object.__setattr__(self, "name", np.full(np.shape(self.path), "", np.str_))
+        for name, kind in _KINDS.items():
             object.__setattr__(self, name, _read_only(getattr(self, name), kind))
-        shapes = {name: getattr(self, name).shape for name in ("path", "index", "low", "high")}
+        shapes = {name: getattr(self, name).shape for name in _KINDS}
         if len(set(shapes.values())) != 1 or self.path.ndim != 1:
             raise InputError(f"bins: path, index, low and high need one and the same length, got {shapes}")
         wrong = ~(self.low <= self.high)  # also true for NaN
@@ -44,11 +50,11 @@ class Bins:
     def concatenate(cls, parts: Iterable["Bins"]) -> "Bins":
         """Join lists of bins, in order. Nothing at all gives empty bins."""
         parts = [cls([], [], [], []), *parts]  # type: ignore[arg-type]  # converted on construction
-        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("path", "index", "low", "high")))
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in _KINDS))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays under the names by which files store them."""
-        return {f"bin_{name}": getattr(self, name) for name in ("path", "index", "low", "high")}
+        return {f"bin_{name}": getattr(self, name) for name in _KINDS if name != "name" or np.any(self.name != "")}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Bins":
@@ -56,7 +62,8 @@ class Bins:
 
         Raises `InputError` for a bin that is there twice, or has one finite edge.
         """
-        bins = cls(*(arrays[f"bin_{name}"] for name in ("path", "index", "low", "high")))
+        needed = [arrays[f"bin_{name}"] for name in _KINDS if name != "name"]
+        bins = cls(*needed, arrays.get("bin_name"))
         half = ~((np.isfinite(bins.low) & np.isfinite(bins.high)) | (np.isneginf(bins.low) & np.isposinf(bins.high)))
         if half.any():
             at = int(np.argmax(half))
@@ -72,7 +79,7 @@ class Bins:
     def take(self, chosen: Any) -> Self:
         """Return the bins of a boolean mask (n,) or of a list of indices, in its order."""
         chosen = np.asarray(chosen, dtype=None if len(chosen) else np.int64)
-        return type(self)(self.path[chosen], self.index[chosen], self.low[chosen], self.high[chosen])
+        return type(self)(*(getattr(self, name)[chosen] for name in _KINDS))
 
     def labels(self) -> list[str]:
         """Return `path#index` of every bin: how a bin is called in messages and files."""
@@ -98,12 +105,14 @@ class Bins:
         """
         if len(self) != len(other):
             raise InputError(f"cannot compare {len(self)} bins with {len(other)}, one by one")
-        return (self.path == other.path) & _same_edges(self.low, self.high, other.low, other.high)
+        same = _same_edges(self.low, self.high, other.low, other.high)
+        return (self.path == other.path) & np.where(_both_named(self.name, other.name), self.name == other.name, same)
 
     def locate(self, other: "Bins") -> np.ndarray:
         """Find other bins among these by path and edges: indices (len(other),), -1 where a bin is absent.
 
-        Where several bins of a histogram have the same edges, the nearest bin number wins. Where these bins reach from
+        Values of discrete axes are found by name, whatever their places, if both have names. Where several bins of a
+        histogram have the same edges, the nearest bin number wins. Where these bins reach from
         -inf to inf, the file had numbers only (Apprentice's JSON), and the same number is the same bin.
         """
         places = {path: self.of(path) for path in self.paths()}
@@ -112,6 +121,7 @@ class Bins:
         for i, path in enumerate(other.path):
             where = places.get(str(path), np.zeros(0, int))
             same = _same_edges(self.low[where], self.high[where], other.low[i], other.high[i])
+            same = np.where(_both_named(self.name[where], other.name[i]), self.name[where] == other.name[i], same)
             same = np.where(untold[where], self.index[where] == other.index[i], same)
             if same.any():
                 candidates = where[same]
@@ -120,6 +130,10 @@ class Bins:
 
     def _label(self, i: int) -> str:
         return f"{self.path[i]}#{self.index[i]}"
+
+
+def _both_named(one: Any, other: Any) -> Any:
+    return (one != "") & (other != "")
 
 
 def _read_only(array: Any, kind: Any) -> np.ndarray:

@@ -45,12 +45,17 @@ def flatten(objects: Iterable[Any], name: Callable[[str], str] = lambda path: pa
         index=np.concatenate([np.arange(count) for count in counts]),
         low=np.concatenate([points.low for _, points in rows]),
         high=np.concatenate([points.high for _, points in rows]),
+        name=np.concatenate([_names(points) for _, points in rows]),
     )
     columns = [np.concatenate([np.asarray(getattr(points, name)) for _, points in rows]) for name in _COLUMNS]
     return Histograms(bins, columns[0], np.abs(columns[1]), np.abs(columns[2]))
 
 
 _COLUMNS = ("value", "minus", "plus")
+
+
+def _names(points: yoda.Points) -> np.ndarray:
+    return np.full(len(points.value), "") if points.names is None else points.names
 
 
 def _points(item: Any) -> yoda.Points | None:

@@ -20,7 +20,7 @@ from sbitune.data.files import plain_file
 from sbitune.data.finals import read_final
 from sbitune.data.names import shorten
 from sbitune.data.numbers import finite
-from sbitune.data.professor import Reading, Row, assemble, check_like, make_row, tell_left
+from sbitune.data.professor import Reading, Row, assemble, by_name, check_like, make_row, tell_left
 from sbitune.data.professor_writer import DIGITS
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import histograms_of, scatters_of
@@ -56,6 +56,7 @@ def read_scan(
             if isinstance(source, str | Path):  # what lies in a directory is data; files that are named are the user's
                 plain_file(file, source, "run")
             row = _read_row(file, names, replace(reading, tell=left.append))
+            row = by_name(row, rows)
             check_like(file, row, rows, named=bool(parameters))
             rows.append(row)
         except InputError as error:

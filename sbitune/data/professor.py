@@ -168,6 +168,7 @@ def collect(
         try:
             names = tuple(p.name for p in parameters) if parameters else rows[0].names if rows else ()
             row = read_row(run, names, replace(reading, tell=left.append))
+            row = by_name(row, rows)
             check_like(run, row, rows, named=bool(parameters))
             rows.append(row)
         except InputError as error:
@@ -318,6 +319,30 @@ def _refuse_non_finite(run: Path, histograms: Histograms) -> None:
             f"run {run}: {bad.sum()} bins {what}, the first {labels[0]}; take them out of the selection "
             "or leave them out of all runs with `bad_bins: drop`"
         )
+
+
+def by_name(row: Row, rows: Sequence[Row]) -> Row:
+    """Put the values of discrete axes into the order of the first of `rows`, by their names.
+
+    Raises `InputError` for a name that the first has not.
+    """
+    mine = row.histograms.bins
+    if not rows or not np.any(mine.name != ""):
+        return row
+    first = rows[0].histograms.bins
+    places = first.locate(mine)
+    for path in dict.fromkeys(mine.path[(places < 0) & (mine.name != "")].tolist()):
+        raise InputError(
+            f"run {row.name}: {path} has values on its axis that run {rows[0].name} has not: "
+            f"{', '.join(mine.name[(places < 0) & (mine.path == path)])[:60]}"
+        )
+    if len(set(mine.paths())) != len(set(first.paths())) or (places < 0).any() or len(mine) != len(first):
+        return row
+    order = np.argsort(places, kind="stable")
+    ordered = row.histograms.take(order)
+    numbered = Bins(ordered.bins.path, first.index, ordered.bins.low, ordered.bins.high, ordered.bins.name)
+    parts = None if row.parts is None else row.parts.take(order)
+    return row._replace(histograms=replace(ordered, bins=numbered), parts=parts)
 
 
 def check_like(run: Path, row: Row, rows: Sequence[Row], named: bool) -> None:

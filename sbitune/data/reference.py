@@ -218,7 +218,7 @@ def _objects(
 
 def as_measured(bins: Bins) -> Bins:
     """The bins of a generator with the paths that a reference has for them."""
-    return Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high)
+    return Bins(np.array([reference_key(path) for path in bins.path]), bins.index, bins.low, bins.high, bins.name)
 
 
 def from_objects(objects: Iterable[yoda.Object], opinion: Opinion = NO_OPINION) -> Reference:

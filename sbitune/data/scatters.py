@@ -51,7 +51,7 @@ def histograms_of(objects: Iterable[Any]) -> Histograms:
     for path, text in noted.items():
         where = bins.of(path)
         index[where] = _bin_numbers(path, str(text), len(where))
-    renumbered = Bins(bins.path, index, bins.low, bins.high)
+    renumbered = Bins(bins.path, index, bins.low, bins.high, bins.name)
     return Histograms(renumbered, histograms.values, histograms.minus, histograms.plus)
 
 

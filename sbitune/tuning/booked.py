@@ -57,7 +57,7 @@ def book(name: str, beams: Beams) -> Booked:
         if isinstance(objects[path], Counter):
             continue
         key, bins = reference_key(path), flatten([objects[path]]).bins
-        parts.append(Bins(np.repeat(key, len(bins)), bins.index, bins.low, bins.high))
+        parts.append(Bins(np.repeat(key, len(bins)), bins.index, bins.low, bins.high, bins.name))
         if not len(bins):
             later.add(key)
     return Booked(beams, Bins.concatenate(parts), frozenset(later))

@@ -74,6 +74,8 @@ def match(
     found = locate(scan.bins.take(chosen), reference)
     extra = extra_errors_of(scan.bins.take(chosen), rules, reference.values[found])
     reasons = _reasons(scan, chosen, reference, found, extra)
+    for i in np.flatnonzero(found < 0):
+        reasons[i] = f"the reference has no value {scan.bins.name[chosen[i]][:60]!r} on its axis"
     keep = np.array([reason == "" for reason in reasons], bool)
     labels = scan.bins.take(chosen).labels()
     excluded = tuple(Excluded(label, reason) for label, reason in zip(labels, reasons, strict=True) if reason)
@@ -144,10 +146,15 @@ def describe_sources(sources: Sequence[SourceUse]) -> list[str]:
 
 
 def locate(bins: Bins, reference: Reference) -> np.ndarray:
-    """(n_bins,) where each bin is in the reference. Raises `InputError` naming a histogram or bin that is not there."""
+    """(n_bins,) where each bin is in the reference, -1 for a value of a discrete axis that it lacks.
+
+    Raises `InputError` naming a histogram or bin that is not there.
+    """
     keyed = as_measured(bins)
     found = reference.bins.locate(keyed)
-    missing = np.flatnonzero(found < 0)
+    named = {path for path in reference.bins.paths() if np.any(reference.bins.name[reference.bins.of(path)] != "")}
+    lacking = np.array([path in named for path in keyed.path], bool) & (bins.name != "")  # left out, with a word
+    missing = np.flatnonzero((found < 0) & ~lacking)
     if len(missing):
         key, label = str(keyed.path[missing[0]]), bins.take(missing[:1]).labels()[0]
         if len(reference.bins.of(key)) == 0:

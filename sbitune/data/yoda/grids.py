@@ -54,6 +54,10 @@ class Axis:
         """High edges (bins,): of an integer its value + 1/2, of a name its position (from 1) + 1/2."""
         return self.edges[1:] if self.kind == "d" else self._centres() + 0.5
 
+    def names(self) -> np.ndarray:
+        """Values (bins,) of a discrete axis in words, "" for the bins of a continuous one."""
+        return np.full(self.bins, "") if self.kind == "d" else np.array([str(value) for value in self.edges], np.str_)
+
     def _centres(self) -> np.ndarray:
         return np.arange(1.0, self.bins + 1) if self.kind == "s" else np.asarray(self.edges, float)
 

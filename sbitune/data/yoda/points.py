@@ -20,6 +20,7 @@ class Points(NamedTuple):
     minus: np.ndarray  #: (n_points,) total error downwards, positive; nan where it is not known
     plus: np.ndarray  #: (n_points,) total error upwards, positive
     sources: dict[str, np.ndarray]  #: source -> (n_points, 2) down, up as in the file; nan where undefined
+    names: np.ndarray | None = None  #: (n_points,) values of a discrete axis in words; None: it is continuous
 
 
 def points(obj: Object) -> Points:
@@ -56,7 +57,9 @@ def _estimate_points(estimate: Estimate) -> Points:
     axis, kept = estimate.axes[0], estimate.bins()
     minus, plus = estimate.total()[kept].T
     sources = {name: shifts[kept] for name, shifts in estimate.sources.items() if name}
-    return Points(axis.low()[kept - 1], axis.high()[kept - 1], estimate.values[kept], minus, plus, sources)
+    return Points(
+        axis.low()[kept - 1], axis.high()[kept - 1], estimate.values[kept], minus, plus, sources, axis.names()[kept - 1]
+    )
 
 
 def _fillable_points(fillable: BinnedFillable) -> Points:
@@ -65,6 +68,6 @@ def _fillable_points(fillable: BinnedFillable) -> Points:
     sumw, sumw2, *_ = columns = fillable.sums[kept].T
     if fillable.profile:
         error = mean_error_of_moments(sumw, sumw2, columns[4], columns[5])
-        return Points(low, high, mean_of_moments(sumw, columns[4]), error, error, {})
+        return Points(low, high, mean_of_moments(sumw, columns[4]), error, error, {}, axis.names()[kept - 1])
     error = error_of_moments(sumw2, high - low)
-    return Points(low, high, sumw / (high - low), error, error, {})
+    return Points(low, high, sumw / (high - low), error, error, {}, axis.names()[kept - 1])
