@@ -62,8 +62,8 @@ class Bins:
 
         Raises `InputError` for a bin that is there twice, or has one finite edge.
         """
-        needed = [arrays[f"bin_{name}"] for name in _KINDS if name != "name"]
-        bins = cls(*needed, arrays.get("bin_name"))
+        path, index, low, high = (arrays[f"bin_{name}"] for name in _KINDS if name != "name")
+        bins = cls(path, index, low, high, arrays.get("bin_name"))
         half = ~((np.isfinite(bins.low) & np.isfinite(bins.high)) | (np.isneginf(bins.low) & np.isposinf(bins.high)))
         if half.any():
             at = int(np.argmax(half))
