@@ -1,6 +1,6 @@
 """The whole line, from a card to a tune: each stage is a function, each leaves a file, each resumes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ import jax
 import msgspec
 import numpy as np
 
-from sbitune.data.blocks import linked_runs, spread_over
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, hash_file, write_bytes, write_text
@@ -24,31 +23,26 @@ from sbitune.tuning import record as records
 from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import check, need_reference, reference_of
-from sbitune.tuning.closure import closure
 from sbitune.tuning.found import LEFT_OUT, farthest, fit_findings, scan_findings
 from sbitune.tuning.judgement import as_before, with_warnings
 from sbitune.tuning.matching import Matched, describe_sources, match
 from sbitune.tuning.products import (
     SURROGATE,
     hash_fit,
-    kept_surrogate,
     read_fit,
     read_surrogate_note,
-    training_key,
     write_fit,
-    write_surrogate_note,
 )
 from sbitune.tuning.record import ObservableRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan, version_of_runs
 from sbitune.tuning.settings import command_file
 from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
-from sbitune.tuning.surrogates.choice import Choice, train_chosen
-from sbitune.tuning.surrogates.description import describe, describe_choice
+from sbitune.tuning.trained import surrogate_stage as surrogate_stage
+from sbitune.tuning.trained import train_stage as train_stage
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.joined import unknown_parameters
-from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
-from sbitune.tuning.surrogates.training import Trained
+from sbitune.tuning.surrogates.storage import load_surrogate
 from sbitune.tuning.validation import (
     POINTS,
     agreement,
@@ -59,9 +53,6 @@ from sbitune.tuning.validation import (
     read_on,
     run_points,
 )
-
-#: so many held-out runs are fitted as data after a training, at most
-_CLOSURE_RUNS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,55 +86,6 @@ class Fitted:
     def measured(self) -> Measured:
         """The measured bins in the fit."""
         return self.matched.measured
-
-
-def surrogate_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Surrogate:
-    """Read the surrogate's file that the card names, or train a surrogate."""
-    if loaded.stored is None:
-        return train_stage(loaded, scan, reporter)
-    surrogate = surrogate_of(loaded)
-    about = describe(surrogate) | {"file": loaded.stored.name}
-    with writing(loaded):
-        write_surrogate_note(loaded, {"file": hash_file(loaded.stored)}, loaded.stored, about)
-    return surrogate
-
-
-def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Trained:
-    """Train the card's surrogate, or read it if it was trained on this scan, with this configuration and code.
-
-    What was trained before and cannot be used is trained again, and the reporter is told why.
-    """
-    wanted = training_key(loaded, scan)
-    kept, why = kept_surrogate(loaded, wanted)
-    if kept is not None:
-        return kept
-    if why:
-        reporter.say(f"the surrogate is trained again: {why}")
-    reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
-    with writing(loaded):
-        key = jax.random.key(loaded.card.fit.seed)
-        surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter, judged=True)
-        about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, loaded.card.fit.fixed, reporter)
-        path = loaded.work / SURROGATE
-        save_surrogate(path, surrogate, scan.runs)
-        write_surrogate_note(loaded, wanted, path, about)
-    return surrogate
-
-
-def _closure_of(choice: Choice | None, fixed: Collection[str], reporter: Reporter) -> dict[str, Any]:
-    """Fit the runs that were held out with what was trained without them; what the card fixes is held at their own."""
-    if choice is None:
-        return {}
-    n = min(choice.runs, _CLOSURE_RUNS)
-    reporter.say(f"closure: fitting {n} runs that were held out")
-    try:
-        rows = spread_over(linked_runs(choice.held), n)
-        held = choice.held.take_runs([choice.held.runs[row] for row in rows])
-        found = closure(choice.trial, held, choice.noise[rows], reporter, thorough=False, fixed=fixed)
-    except (InputError, ComputationError) as error:
-        reporter.say(f"closure: not done: {error}")
-        return {}
-    return {"closure": found.figures()}
 
 
 def _bytes_of(scan: Scan) -> bytes:

@@ -140,7 +140,7 @@ def test_inflated_errors_are_multiplied_and_means_stay(name: str, scans) -> None
     np.testing.assert_allclose(other, 1.7**2 * learnt + rest, rtol=1e-6)
     if name == "network":
         np.testing.assert_allclose(after.error, 1.7 * before.error, rtol=1e-6)
-    else:  # what components leave over of a bin, at least the error of the mean (see `test_few_runs`); here all is learnt
+    else:  # what components leave over of a bin (see `test_few_runs`); here all is learnt
         assert np.trace(rest) >= -1e-9 * np.trace(one)
 
 
