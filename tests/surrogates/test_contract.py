@@ -73,7 +73,7 @@ def test_it_predicts_held_out_runs_with_true_errors(trained, scans) -> None:
 def test_it_passes_jit_grad_and_vmap(trained) -> None:
     one = jax.jit(trained.predict)(THETA)
     many = jax.jit(jax.vmap(trained.predict))(jnp.tile(THETA, (3, 1)))
-    np.testing.assert_allclose(many.mean[1], one.mean, rtol=1e-5)
+    np.testing.assert_allclose(many.mean[1], one.mean, rtol=2e-5)  # float32: bins are sums of whitened combinations
     np.testing.assert_allclose(many.error[1], one.error, rtol=5e-3, atol=1e-6)  # float32: a difference of squares
 
 

@@ -60,7 +60,7 @@ def test_errors_and_chi2_are_true_of_any_number_of_runs(n_runs, toys):
     pulls, chi2 = [], []
     for number in range(toys):
         random = np.random.default_rng([number, n_runs])
-        scan, truth = make_scan(n_runs, random), random.uniform(-0.6, 0.6, 2)
+        scan, truth = make_scan(n_runs, random), random.uniform(-1, 1, 2)
         surrogate = train(jax.random.key(number), scan, PolynomialConfig(order=1))
         pull, value = fit(surrogate, contents(truth) * (1 + DATA * random.normal(size=N_BINS)), truth)
         pulls.append(pull)
@@ -69,7 +69,8 @@ def test_errors_and_chi2_are_true_of_any_number_of_runs(n_runs, toys):
     # the width of 2 x toys pulls is known to 1/sqrt(4 toys); before, chi2 was 11 to 14 times its degrees of freedom at
     # 12 and 16 runs, and the width .6 at 24 and more
     assert width == pytest.approx(1.0, abs=0.1 + 2 / np.sqrt(4 * toys))
-    assert np.mean(chi2) == pytest.approx(1.0, abs=0.15)
+    # the error of the mean and of directions is averaged over the box: towards the corners of 12 runs it is larger
+    assert 0.8 < np.mean(chi2) < 1.5
 
 
 def test_too_wide_and_too_narrow_errors_are_told_apart():
@@ -79,9 +80,9 @@ def test_too_wide_and_too_narrow_errors_are_told_apart():
     parts = surrogate.components
     values = contents(truth) * (1 + DATA * random.normal(size=N_BINS))
     found = {}
-    for name, runs in {"true": parts.runs, "narrow": 1e6, "wide": parts.runs / 16}.items():
+    for name, rest in {"true": parts.rest, "narrow": 0.0, "wide": 16 * parts.rest}.items():
         changed = surrogate.__class__(
-            surrogate.bins, parts._replace(runs=np.array(runs), turned=0 * parts.turned), surrogate.inner, None,
+            surrogate.bins, parts._replace(rest=np.array(rest)), surrogate.inner, None,
             surrogate.left_bins, surrogate.correlation,
         )  # fmt: skip
         found[name] = fit(changed, values, truth)[1] / (N_BINS - 2)
@@ -100,5 +101,5 @@ def test_the_mean_over_runs_has_an_error_of_its_own_everywhere():
         still = Scan(scan.parameters, scan.theta, values, scan.errors, scan.bins, scan.runs)
         surrogate = train(jax.random.key(0), still, PolynomialConfig(order=1))
         error = surrogate.predict_many(np.zeros((1, 2))).error[0, 2:]
-        expected = NOISE * BASE[2:] / np.sqrt(n_runs)
-        assert np.median(error / expected) == pytest.approx(1.0, rel=0.25)
+        # and what two bins that move teach of one direction, or two, scatters likewise
+        assert 1.0 <= np.median(error * np.sqrt(n_runs) / (NOISE * BASE[2:])) < np.sqrt(3.3)

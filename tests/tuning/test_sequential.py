@@ -13,6 +13,7 @@ from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.tuning.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
+from sbitune.tuning.surrogates.gaussian import fit_gaussian
 from sbitune.tuning.surrogates.inputs import make_features
 from sbitune.tuning.surrogates.kernels import kernel
 from sbitune.tuning.surrogates.noise import loudness
@@ -95,7 +96,7 @@ def test_covariance_between_points_has_the_predicted_variance_on_its_diagonal(na
 
 def test_gaussian_covariance_after_a_run_is_that_of_a_process_conditioned_on_it() -> None:
     scan = scan_at(points(30, 1), seed=2)
-    model = train(jax.random.key(1), scan, GaussianConfig(components=False, groups=1))
+    model = fit_gaussian(scan, GaussianConfig(components=False, groups=1), 1, "log")
     (outputs,) = find_outputs(Problem(model, data(response(TUNE[None])[0])), scan)
     x, where = points(1, 8), points(5, 9)
     k, cross, own = (outputs.covariance(*pair) for pair in ((where, where), (where, x), (x, x)))

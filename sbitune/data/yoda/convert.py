@@ -27,7 +27,7 @@ def to_scatter(obj: Estimate | BinnedFillable) -> Scatter:
     """
     if isinstance(obj, Estimate) and len(obj.axes) != 1:
         return _grid_scatter(obj)
-    low, high, value, minus, plus, sources = points(obj)
+    low, high, value, minus, plus, sources, _ = points(obj)
     values = np.stack([(low + high) / 2, value], axis=1)
     half = (high - low) / 2
     return Scatter(

@@ -20,12 +20,13 @@ Benaych-Georges, R. Nadakuditi, J. Multivariate Anal. 111 (2012) 120, section 3.
 
 So what Q says of y_c is multiplied by theta cos(alpha) / s, without which slopes are too steep and parameters are
 pulled to the middle; and the prediction lacks y tan(alpha) in an unknown one of the B - 1 other directions. In each
-direction that is no component its variance is therefore, in units of the noise of a run,
+direction that is no component its variance is therefore, in units of the noise of a run and averaged over the runs,
 
-    h(theta) = 1/n + sum_c y_c(theta)^2 tan^2(alpha_c) / (B - 1),
+    h = 1/n + sum_c <y_c^2> tan^2(alpha_c) / (B - 1),
 
-which for strong signals is the leverage of a regression on 1 and y, and bins have the covariance
-h (S R S - L^T L) besides that of the components, with L their loadings.
+which for strong signals is (1 + n_components)/n, that of a regression on 1 and y, and bins have the covariance
+h (S R S - L^T L) besides that of the components, with L their loadings. (Where data are not described, a likelihood
+whose h rises towards the faces of the box would be pulled there: any misfit is likelier where errors are large.)
 
 In a scan with much statistics more directions hold signal than can be found in this way. What is left of every bin is
 tested for signal in the same polynomials; bins that have some are learnt alone, on top. What then remains of the others
@@ -35,7 +36,6 @@ beyond their noise counts as an error of their own.
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from scipy import stats
 
 from sbitune.data.bins import Bins
@@ -70,8 +70,7 @@ class Components(NamedTuple):
     common: np.ndarray  #: (n_bins,) the same of directions with too little signal to be seen; shared as the noise is
     log: np.ndarray  #: (n_bins,) True where the fitted scale is the logarithm
     noise: np.ndarray  #: (n_bins,) standard deviation of the noise of a typical run; 0 where what is left is learnt
-    runs: np.ndarray  #: () number of runs that the centre is the mean of, the noisy ones counted for less
-    turned: np.ndarray  #: (n_components,) tan^2 of the angle by which noise turned each, over the number of directions
+    rest: np.ndarray  #: () variance in a direction that is no component, in units of `noise` squared: h above
 
 
 class Reduced(NamedTuple):
@@ -105,6 +104,7 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
     found = _every_direction(white) if every else _signal_directions(white / profile[:, None], bases)
     directions = found.directions
     y = white @ directions.T
+    power = np.maximum(np.mean((y / profile[:, None] - found.chance) ** 2, axis=0) - 1, 0.0)
     loadings = np.zeros((len(directions), len(sigma)))
     loadings[:, noisy] = (directions if triangle is None else directions @ triangle.T) * sigma[noisy]
     # the components have taken their share of a bin's noise with them
@@ -121,8 +121,7 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
             np.zeros_like(sigma),
             targets.log,
             np.where(telling | every, 0.0, sigma),
-            np.array(float(len(profile))),
-            found.turned,
+            np.array(1 / len(profile) + power @ found.turned),
         ),
         _as_scan(scan, y - found.chance * profile[:, None], np.repeat(profile[:, None], y.shape[1], axis=1)),
         _as_scan(scan, left[:, telling], noise[:, telling]) if telling.any() else None,
@@ -186,9 +185,8 @@ def _orthonormal(features: np.ndarray, exponents: np.ndarray) -> np.ndarray:
     """Functions of these degrees; those that the runs do not tell from others (powers on a grid) are left out."""
     design = evaluate_basis(features, exponents)[:, 1 : len(features)]
     design = design - design.mean(axis=0)
-    basis, triangle, _ = scipy.linalg.qr(design, mode="economic", pivoting=True)
-    size = np.abs(np.diag(triangle))
-    return basis[:, size > _SMALLEST * size.max(initial=1e-300)]
+    basis, singular, _ = np.linalg.svd(design, full_matrices=False)
+    return basis[:, singular > _SMALLEST * singular.max(initial=1e-300)]
 
 
 class _Directions(NamedTuple):
@@ -196,7 +194,7 @@ class _Directions(NamedTuple):
 
     directions: np.ndarray  #: (n_components, n_bins) orthonormal
     chance: np.ndarray  #: (n_runs, n_components) part of y that is owed to the noise they were chosen from
-    turned: np.ndarray  #: (n_components,) see `Components`
+    turned: np.ndarray  #: (n_components,) tan^2(alpha) / (B - 1)
 
 
 def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> _Directions:

@@ -68,18 +68,13 @@ class ComponentSurrogate:
             xp.asarray(a, inner.mean.dtype)[..., indices]
             for a in (self.components.loadings, self.components.common, self.components.noise)
         )
-        rest = self._rest(inner.mean, xp)
+        rest = xp.asarray(self.components.rest, inner.mean.dtype)
         spread = slope * loadings * inner.error[:, None]
         own = xp.diag(slope**2 * alone[indices])
         correlation = self._correlation_of(indices, xp)
         shared = _correlated(slope * common, correlation, xp) + rest * _correlated(slope * noise, correlation, xp)
         within = xp.where(noise > 0, slope * loadings, 0.0)
         return spread.T @ spread + own + shared - rest * within.T @ within
-
-    def _rest(self, y: Any, xp: Any) -> Any:
-        """(...) h of `components`: variance in a direction that is none, in units of a run's noise."""
-        runs, turned = (xp.asarray(a, y.dtype) for a in (self.components.runs, self.components.turned))
-        return 1 / runs + y**2 @ turned
 
     def _correlation_of(self, indices: Any, xp: Any) -> Any:
         return None if self.correlation is None else xp.asarray(self.correlation)[indices][:, indices]
@@ -100,7 +95,7 @@ class ComponentSurrogate:
             for a in (self.components.loadings, self.components.common, self.components.noise)
         )
         others = xp.where(noise > 0, xp.maximum(noise**2 - xp.sum(loadings**2, axis=0), 0.0), 0.0)
-        rest = self._rest(inner.mean, xp)[..., None] * others
+        rest = xp.asarray(self.components.rest, inner.mean.dtype) * others
         variance = inner.error**2 @ loadings**2 + common**2 + rest + alone
         return Prediction(*to_contents(mean, root(variance, xp), self.components.log, xp))
 

@@ -68,8 +68,7 @@ COMPONENTS = {
     "common": _NOT_NEGATIVE,
     "log": _FLAG,
     "noise": _NOT_NEGATIVE,
-    "runs": ArraySpec((), low=1),
-    "turned": ArraySpec(("n_components",), low=0),
+    "rest": ArraySpec((), low=0),
     "left_bins": ArraySpec(("n_left",), np.int64, low=0),
 }
 #: of each of the parts of a joined surrogate, beside those of its kind
