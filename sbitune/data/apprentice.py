@@ -32,8 +32,8 @@ _LAYOUT = {
     "values": ArraySpec(("n_bins", "n_runs"), finite=False),
     "errors": ArraySpec(("n_bins", "n_runs"), finite=False),
     "index": ArraySpec(("n_bins",), np.str_),
-    "xmin": ArraySpec(("n_bins",)),
-    "xmax": ArraySpec(("n_bins",)),
+    "xmin": ArraySpec(("n_bins",), finite=False),
+    "xmax": ArraySpec(("n_bins",), finite=False),
     "runs": ArraySpec(("n_runs",), np.str_, needed=False),
 }
 #: those of params

@@ -21,10 +21,11 @@ FORMAT = "sbitune scan"
 FORMAT_VERSION = 1
 LAYOUT = {
     **BINS,
-    "theta": ArraySpec(("n_runs", "n_parameters")),
-    "values": ArraySpec(("n_runs", "n_bins")),
-    "errors": ArraySpec(("n_runs", "n_bins"), low=0),
-    "correlation": ArraySpec(("n_bins", "n_bins"), needed=False),
+    # what is not finite or negative is named by `Scan`, with run and bin
+    "theta": ArraySpec(("n_runs", "n_parameters"), finite=False),
+    "values": ArraySpec(("n_runs", "n_bins"), finite=False),
+    "errors": ArraySpec(("n_runs", "n_bins"), finite=False),
+    "correlation": ArraySpec(("n_bins", "n_bins"), finite=False, needed=False),
     "scaling": ArraySpec(("n_bins",), low=0, needed=False),
 }
 #: of one block of copies, in the header

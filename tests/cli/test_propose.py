@@ -61,7 +61,7 @@ def test_a_proposal_extends_the_scan_and_its_runs_are_kept(fitted, tmp_path):
     longer = read_points(toy / "extra.txt").points
     np.testing.assert_array_equal(longer[:6], table.points)
     missing = call("propose", toy, "-n", 2, "-o", toy / "third.txt", code=2)
-    assert "card.yaml:10: scan.extra: the scan lacks some of these runs" in missing.stderr
+    assert "the card asks for another scan" in missing.stderr
     assert not (toy / "third.txt").exists()
 
 

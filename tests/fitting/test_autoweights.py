@@ -145,7 +145,7 @@ def test_one_observable_and_too_few_fits_are_refused():
         ({"theory_error": {"/A": -0.1}}, ">= 0"),
         ({"theory_error": {"/A": "guessed"}}, "guessed"),
         ({"loss": "huber"}, "huber"),
-        ({"student_dof": 0}, "> 0"),
+        ({"student_dof": 0}, ">= 0.1"),
         ({"weight_fits": 0}, ">= 1"),
     ],
 )

@@ -66,7 +66,7 @@ def test_bias_that_turns_is_refused():
 
 @pytest.mark.parametrize("text", ["__import__('os')", "x.real", "y", "log(x, 2)", "[x]", "x if x else 1", "'a'", "log"])
 def test_formulas_are_arithmetic_only(text):
-    with pytest.raises(InputError, match="is not understood"):
+    with pytest.raises(InputError, match=r"is not understood|cannot read the formula"):
         compile_formula(text, "here")
 
 

@@ -51,6 +51,8 @@ _HIGHEST_ORDER, _RUNS_PER_TERM = 6, 3
 _HIGHEST_POWER = 10
 #: functions that are smaller after the others are taken off are none of their own
 _SMALLEST = 1e-8
+#: square of the cosine to the true direction, below which a direction is noise
+_LEAST_COSINE = 0.05
 #: singular values must exceed the edge of the noise by this factor
 _ABOVE = 1.1
 #: probability that what is left of a bin without signal passes for signal
@@ -101,7 +103,9 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
     if triangle is not None:
         white = np.linalg.solve(triangle, white.T).T
     bases = _bases(scan)
-    found = _every_direction(white) if every else _signal_directions(white / profile[:, None], bases)
+    found = (
+        _every_direction(white) if every else _signal_directions(white / profile[:, None], bases, len(scan.parameters))
+    )
     directions = found.directions
     y = white @ directions.T
     power = np.maximum(np.mean((y / profile[:, None] - found.chance) ** 2, axis=0) - 1, 0.0)
@@ -197,8 +201,8 @@ class _Directions(NamedTuple):
     turned: np.ndarray  #: (n_components,) tan^2(alpha) / (B - 1)
 
 
-def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> _Directions:
-    """The directions in which whitened values (n_runs, n_bins) hold signal; at least 1.
+def _signal_directions(white: np.ndarray, bases: list[np.ndarray], least: int) -> _Directions:
+    """The directions in which whitened values (n_runs, n_bins) hold signal; at least `least`, one for each parameter.
 
     Straight lines first: the fewer terms, the lower the edge.
     """
@@ -210,8 +214,8 @@ def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> _Direction
         _, singular, directions = np.linalg.svd(signal, full_matrices=False)
         n, k = n_bins - len(found), basis.shape[1]
         new = np.flatnonzero(singular > _ABOVE * (np.sqrt(n) + np.sqrt(k)))
-        if not len(found) and not len(new):
-            new = np.arange(1)
+        if basis is bases[0]:  # a parameter that no direction shows at all would make fits singular
+            new = np.arange(max(len(new), min(least, len(singular))))
         # rounding: directions of later turns are orthogonal to those before only nearly
         found = np.linalg.qr(np.concatenate([found, directions[new]]).T)[0].T
         kept, tangent = _without_chance(singular[new], n, k)
@@ -223,12 +227,15 @@ def _signal_directions(white: np.ndarray, bases: list[np.ndarray]) -> _Direction
 
 def _without_chance(singular: np.ndarray, n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Signal along a direction that was found, theta cos(alpha), and tan^2(alpha), for singular values (m,) of n bins
-    and k terms; below the edge of the noise the direction says nothing.
+    and k terms. Below the edge of the noise a direction says nothing: it keeps a signal of 1, with which the error of a
+    parameter that shows in no other direction is about as large as its range.
     """
     above = np.maximum(singular**2 - n - k, 2 * np.sqrt(n * k))
     square = (above + np.sqrt(np.maximum(above**2 - 4 * n * k, 0.0))) / 2
     cosine = np.clip(1 - n * (k + square) / (square * (square + n)), 0.0, 1.0)
-    return np.sqrt(square * cosine), np.divide(1 - cosine, cosine, out=np.zeros(len(cosine)), where=cosine > 0)
+    kept = np.maximum(np.sqrt(square * cosine), 1.0)
+    known = cosine > _LEAST_COSINE
+    return np.minimum(kept, singular), np.divide(1 - cosine, cosine, out=np.zeros(len(cosine)), where=known)
 
 
 def _hold_signal(left: np.ndarray, noise: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:
