@@ -190,7 +190,7 @@ def respelt(path, change, meta=lambda header: header):
     ("change", "message"),
     [
         (lambda a: a | {"errors": a["errors"][:, :1]}, r"'errors' has the shape \(4, 1\), expected \(4, 3\)"),
-        (lambda a: a | {"errors": -a["errors"]}, "'errors' is -1 at 0, 1; expected at least 0"),
+        (lambda a: a | {"errors": -a["errors"]}, "run 0000, bin /A/d01#1: 1.0 .- -1.0"),
         (lambda a: a | {"theta": a["theta"][:1]}, r"'theta' has the shape \(1, 2\), expected \(4, 2\)"),
         (lambda a: a | {"scaling": a["scaling"][:1]}, r"'scaling' has the shape \(1,\), expected \(3,\)"),
         (lambda a: a | {"bin_index": a["bin_index"] + 0.5}, "'bin_index' is 0.5 at 0"),
