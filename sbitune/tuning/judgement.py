@@ -5,7 +5,7 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.examination import Finding
-from sbitune.tuning.record import ResultRecord
+from sbitune.tuning.record import ResultRecord, ValidationRecord
 
 #: other minima that are higher than the tune by less are as good at 95 %
 _AS_GOOD = 4.0
@@ -49,7 +49,7 @@ def find_verdict(record: ResultRecord) -> str:
     said = []
     if undetermined := _undetermined(record):
         said.append(f"the data do not determine {', '.join(undetermined)}")
-    if record.ndf <= 0:
+    if record.ndf <= 0 and not _is_bad(record):
         said.append("there are no more bins than parameters, so that nothing tells whether the data are described")
     if record.other_minima and min(minimum.above for minimum in record.other_minima) < _AS_GOOD:
         said.append("another minimum is as good")
@@ -66,7 +66,7 @@ def find_verdict(record: ResultRecord) -> str:
         said.append("the surrogate's errors are off")
     if v is not None and v.surrogate_p < TELLING:
         said.append("the surrogate is off at the tune")
-    if v is not None and v.surrogate_pull < _TOO_WIDE:
+    if v is not None and _is_too_wide(v):
         said.append("the surrogate's errors are too large at the tune")
     badly = sum(map(_is_badly_learnt, record.worst_observables))
     if badly:
@@ -75,8 +75,10 @@ def find_verdict(record: ResultRecord) -> str:
     if off:
         said.append(f"the generator describes the data {'less well' if off > 0 else 'better'} than the fit says")
     if _is_bad(record):
-        per = record.chi2_unit / record.ndf
-        said.append(f"the data are not described within their errors (chi2/ndf = {per:.1f}: take the scaled errors)")
+        figures = f"chi2 = {record.chi2_unit:.1f}, with no more bins than parameters"
+        if record.ndf > 0:
+            figures = f"chi2/ndf = {record.chi2_unit / record.ndf:.1f}: take the scaled errors"
+        said.append(f"the data are not described within their errors ({figures})")
     in_tension = record.answer.get("tension", {}).get("in_tension", [])
     if in_tension:
         said.append(
@@ -107,7 +109,7 @@ def _undetermined(record: ResultRecord) -> list[str]:
 def _unmade(record: ResultRecord) -> str:
     """The checks that were not, or could not be, made."""
     missing = {
-        "whether the data are described (no more bins than parameters)": record.ndf <= 0,
+        "whether the data are described (no more bins than parameters)": record.ndf <= 0 and not _is_bad(record),
         "held-out runs": not record.closure.get("fits", 0),
         "toys": not record.answer.get("coverage", {}).get("fits", 0),
         "whether observables agree": "tension" not in record.answer,
@@ -142,7 +144,8 @@ def _of_errors(record: ResultRecord) -> list[str]:
             "than the range did; fix such a parameter (fit.fixed), or add observables that depend on it"
         )
     if record.ndf <= 0:
-        said.append("there are no more bins than parameters: any data would be described; add observables")
+        any_data = "" if _is_bad(record) else " any data would be described;"
+        said.append(f"there are no more bins than parameters:{any_data} add observables")
     said += [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
     said += [note for note in record.notes if note.startswith(UNJUDGED)]
     near = [minimum for minimum in record.other_minima if minimum.above < _AS_GOOD]
@@ -178,13 +181,19 @@ def _of_surrogate(record: ResultRecord) -> list[str]:
             f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
             "narrower ranges around the tune, will mend that"
         )
-    if v is not None and v.surrogate_pull < _TOO_WIDE:
+    if v is not None and _is_too_wide(v):
         said.append(
             "the surrogate's errors are too large at the tune: its pulls against the generator have a width of "
             f"{v.surrogate_pull:.2f} there, and errors of parameters are larger than they had to be; more runs, or "
             "more events a run, make them smaller"
         )
     return said
+
+
+def _is_too_wide(validation: ValidationRecord) -> bool:
+    """Whether surrogate and run agree better at the tune than their errors say: that of a few bins may be chance."""
+    by_chance = stats.chi2.cdf(validation.surrogate_chi2, validation.bins) > TELLING
+    return validation.surrogate_pull < _TOO_WIDE and not by_chance
 
 
 def _is_badly_learnt(row: dict) -> bool:
@@ -196,7 +205,7 @@ def _is_badly_learnt(row: dict) -> bool:
 def _chi2_is_off(record: ResultRecord) -> int:
     """1 where the generator describes the data less well than the fit says, -1 where it does better, else 0."""
     v = record.validation
-    if v is None or v.chi2_deviations is None or v.surrogate_pull < _TOO_WIDE:  # errors too large: that has a word
+    if v is None or v.chi2_deviations is None or _is_too_wide(v):  # errors too large: that has a word
         return 0
     return int(np.sign(v.chi2_deviations)) if abs(v.chi2_deviations) > _DEVIATIONS else 0
 
@@ -226,7 +235,8 @@ def _of_data(record: ResultRecord) -> list[str]:
     if _is_bad(record):
         said.append(
             f"the data are not described within their errors: chi2 = {record.chi2_unit:.0f} for {record.ndf} degrees "
-            "of freedom; errors are quoted with and without the factor by which that scales them"
+            "of freedom"
+            + ("; errors are quoted with and without the factor by which that scales them" if record.ndf > 0 else "")
         )
     in_tension = record.answer.get("tension", {}).get("in_tension", [])
     if in_tension:

@@ -13,7 +13,7 @@ from scipy import stats
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError, SbituneError
+from sbitune.data.errors import ComputationError, InputError, SbituneError
 from sbitune.data.files import hash_bytes
 from sbitune.data.finals import read_final
 from sbitune.data.histograms import Histograms, flatten
@@ -251,10 +251,18 @@ def compare(
         mean: (n_bins,) the surrogate's prediction.
         covariance: (n_bins, n_bins) of its errors.
         correlation: (n_bins, n_bins) of Monte Carlo errors, or None.
+
+    Raises:
+        ComputationError: neither has an error in any bin.
     """
     own = noise_covariance(noise, correlation)
     v, r = covariance + own, mean - run.values
     known = np.diag(v) > 0
+    if not known.any():
+        raise ComputationError(
+            f"neither the run nor the surrogate has an error in any of {len(known)} bins: they cannot be compared; "
+            "have the generator's command write Monte Carlo errors"
+        )
     pull = float(np.sqrt(np.mean(r[known] ** 2 / np.diag(v)[known])))
     inverse, _ = invert(v[np.ix_(known, known)], run.bins.take(known))
     chi2 = float(r[known] @ inverse @ r[known])

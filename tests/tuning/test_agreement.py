@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sbitune.data.bins import Bins
+from sbitune.data.errors import ComputationError
 from sbitune.data.histograms import Histograms
 from sbitune.fitting.problem import Measured
 from sbitune.tuning.validation import agreement, compare, compare_chi2
@@ -66,3 +67,9 @@ def test_chi2_of_fit_and_generator_differ_as_their_errors_allow(claimed, low, hi
         assert np.std(deviations) == pytest.approx(1, abs=0.2)
     elif not misfit:  # where the data are far off, that hides what the surrogate's errors do
         assert low < np.mean(deviations) < high
+
+
+def test_a_run_and_a_surrogate_without_errors_cannot_be_compared() -> None:
+    none = np.zeros(N)
+    with pytest.raises(ComputationError, match="neither the run nor the surrogate has an error in any of 30 bins"):
+        compare(Histograms(BINS, none, none, none), none, np.ones(N), np.zeros((N, N)), None)

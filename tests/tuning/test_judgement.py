@@ -112,11 +112,29 @@ def test_checks_that_could_not_be_made_are_said(record):
 
 def test_a_warning_is_always_in_the_verdict(record):
     width = [{"name": "polynomial", "pull_width": 0.7}]
-    wide = msgspec.structs.replace(record.validation, surrogate_pull=0.5)
+    wide = msgspec.structs.replace(record.validation, surrogate_pull=0.5, surrogate_chi2=0.25 * record.validation.bins)
     for found in (changed(record, choice=width), changed(record, validation=wide),
                   changed(record, notes=["toys cannot judge this tune: too many failed"])):  # fmt: skip
         assert len(find_warnings(found)) == 1
         assert find_verdict(found).startswith("to be read with care: ")
+
+
+def test_few_bins_that_agree_by_chance_are_no_fault(record):
+    few = msgspec.structs.replace(record.validation, surrogate_pull=0.5, surrogate_chi2=0.75, bins=3)
+    assert find_verdict(changed(record, validation=few)) == "no check speaks against this tune and its errors"
+
+
+@pytest.mark.parametrize("ndf", [0, -1])
+def test_data_that_are_not_described_without_degrees_of_freedom(record, ndf):
+    """As many parameters as bins, of which some end at a limit."""
+    found = changed(
+        record, chi2_unit=300.0, ndf=ndf, answer=record.answer | {"goodness": {"p_value": 0.01, "toys": 100}}
+    )
+    assert "not described within their errors (chi2 = 300.0, with no more bins than parameters)" in find_verdict(found)
+    assert "nothing tells" not in find_verdict(found)
+    assert "not checked" not in find_verdict(found)
+    assert any(words.startswith("the data are not described within") for words in find_warnings(found))
+    assert not any("any data would be described" in words for words in find_warnings(found))
 
 
 def test_absurd_weights_or_errors_are_not_sent_to_the_ranges(tmp_path):

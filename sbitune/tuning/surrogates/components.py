@@ -33,12 +33,14 @@ tested for signal in the same polynomials; bins that have some are learnt alone,
 beyond their noise counts as an error of their own.
 """
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.basis import count_terms, evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.inputs import begin_near_zero, make_features
@@ -53,6 +55,8 @@ _HIGHEST_POWER = 10
 _SMALLEST = 1e-8
 #: square of the cosine to the true direction, below which a direction is noise
 _LEAST_COSINE = 0.05
+#: of a correlation's greatest eigenvalue, what may be missing of the least by rounding
+_ROUNDING = 1e-6
 #: singular values must exceed the edge of the noise by this factor
 _ABOVE = 1.1
 #: probability that what is left of a bin without signal passes for signal
@@ -94,7 +98,12 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
         correlation: (n_bins, n_bins) of Monte Carlo errors; None takes them to be independent.
         every: whether to keep all directions: one for each bin, which differ from the bins as far as these are
             correlated, and have independent noise.
+
+    Raises:
+        InputError: for fewer than two runs, or a correlation that cannot be one.
     """
+    if len(scan.runs) < 2:
+        raise InputError(f"too few runs to learn from: {len(scan.runs)}; add runs")
     targets = make_targets(scan, scale)
     centre, sigma, profile = _separate(targets)
     noisy = np.flatnonzero(sigma > 0)
@@ -135,10 +144,20 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
 
 
 def _root(correlation: np.ndarray, symmetric: bool) -> np.ndarray:
-    """A matrix whose product with its transpose is the correlation; the symmetric one stays nearest to single bins."""
+    """A matrix whose product with its transpose is the correlation; the symmetric one stays nearest to single bins, and
+    exists where some bins move as one (the two of a normalised histogram).
+
+    Raises `InputError` if some combination of bins had a negative variance.
+    """
     if not symmetric:
-        return np.linalg.cholesky(correlation)
+        with contextlib.suppress(np.linalg.LinAlgError):
+            return np.linalg.cholesky(correlation)
     values, vectors = np.linalg.eigh(correlation)
+    if values.min() < -_ROUNDING * values.max():
+        raise InputError(
+            "scan: the correlation of its Monte Carlo errors cannot be one: some combination of bins would have a "
+            "negative variance; measure it again, or leave it out"
+        )
     return (vectors * np.sqrt(np.maximum(values, _SMALLEST * values.max()))) @ vectors.T
 
 
