@@ -13,6 +13,9 @@ import numpy as np
 from sbitune.data.copies import Copies
 from sbitune.data.scan import Scan
 
+#: measurements of a block of which two can be held out
+_ENOUGH = 4
+
 
 class Block(NamedTuple):
     """Some bins, as a scan of independent runs."""
@@ -140,7 +143,8 @@ def mean_error(x: np.ndarray, linked: np.ndarray) -> float:
 
 
 def draw_held_out(scan: Scan, order: np.ndarray, part: float) -> np.ndarray:
-    """(n_runs,) True for runs to hold out: with all that they share no more than a part of any block's measurements.
+    """(n_runs,) True for runs to hold out: with all that they share no more than a part of any block's measurements,
+    but two of them where a block has some.
 
     Args:
         scan: the runs.
@@ -155,5 +159,6 @@ def draw_held_out(scan: Scan, order: np.ndarray, part: float) -> np.ndarray:
     for block in scan.copies:
         numbers = block.measurement[order]
         shuffled = numbers[np.sort(np.unique(numbers, return_index=True)[1])]
-        held &= np.isin(block.measurement, shuffled[: round(part * len(shuffled))])
+        fewest = 2 if len(shuffled) >= _ENOUGH else 1  # one measurement does not tell how far others would scatter
+        held &= np.isin(block.measurement, shuffled[: max(fewest, round(part * len(shuffled)))])
     return held

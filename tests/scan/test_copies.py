@@ -10,7 +10,7 @@ from smoothscan import smooth_scan
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.examination import examine, settle
-from sbitune.data.scan import Scan, join_scans
+from sbitune.data.scan import Parameter, Scan, join_scans
 
 
 def copied_bins(scan: Scan) -> list[str]:
@@ -173,3 +173,21 @@ def test_copies_that_are_none_are_refused():
 
 def test_parameters_of_the_grid_are_those_of_the_scan():
     assert copied_scan(20, n=3).parameters == PARAMETERS
+
+
+def test_two_measurements_at_least_are_held_out() -> None:
+    """Of five, a fifth would be one: it does not tell how far others would scatter."""
+    from sbitune.data.blocks import draw_held_out, linked_runs
+
+    grid = np.array([(a, b) for a in np.linspace(-1, 1, 5) for b in np.linspace(-1, 1, 7)])
+    random = np.random.default_rng(4)
+    lines = np.repeat(random.normal(10, 1, (5, 6)), 7, axis=0)
+    values = np.concatenate([lines, random.normal(10, 1, (35, 6))], axis=1)
+    path = np.repeat(["/EE/d01", "/PP/d01"], 6)
+    place = np.tile(np.arange(6), 2)
+    bins = Bins(path, place, place.astype(float), place + 1.0)
+    parameters = (Parameter("a", -1.0, 1.0), Parameter("b", -1.0, 1.0))
+    scan = Scan(parameters, grid, values, np.full(values.shape, 0.5), bins, tuple(f"{i:04d}" for i in range(35)))
+    assert scan.copies
+    held = draw_held_out(scan, random.permutation(35), 0.2)
+    assert len(np.unique(linked_runs(scan)[held])) == 2

@@ -135,7 +135,10 @@ def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":
     voting = noise.max(axis=0) > 0
     if not voting.any():
         raise InputError("no bin of the scan has a Monte Carlo error: name the kind of surrogate yourself")
-    return _Judge(*scan.split(run for run, out in zip(scan.runs, held, strict=True) if out), noise, voting)
+    used, left = scan.split(run for run, out in zip(scan.runs, held, strict=True) if out)
+    if len(np.unique(linked_runs(left))) < 2:
+        raise InputError("the runs share so many measurements that too few can be held out; name the kind of surrogate")
+    return _Judge(used, left, noise, voting)
 
 
 def kind_named(config: AutoConfig, name: str) -> Kind:
