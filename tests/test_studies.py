@@ -42,20 +42,20 @@ def test_closure_of_the_lep_card_as_it_is_told():
 
 @pytest.mark.slow
 def test_sequential_design_on_a_toy(tmp_path, capsys):
-    toyline.make(tmp_path, runs=16)
+    toyline.make(tmp_path, runs=24)
     call("scan", tmp_path)
     call("fit", tmp_path)
-    sizes = ["--start", "16", "--batch", "4", "--proposed", "20", "--plain", "16", "24", "--replicas", "2"]
+    sizes = ["--start", "24", "--batch", "4", "--proposed", "28", "--plain", "24", "32", "--replicas", "2"]
     words = ["--card", str(tmp_path), "--kind", "polynomial", *sizes, "--events", "100", "--workers", "1"]
     found = load_study("sequential").main([*words, "--output", str(tmp_path / "found.json")])
     assert json.loads((tmp_path / "found.json").read_text()) == found
-    assert [row["runs"] for row in found["plain"]] == [16, 20, 24]
-    assert [row["runs"] for row in found["proposed"]] == [16, 20]
+    assert [row["runs"] for row in found["plain"]] == [24, 28, 32]
+    assert [row["runs"] for row in found["proposed"]] == [24, 28]
     assert found["proposed"][0] == found["plain"][0]
     # four runs more, and what runs can lower is less; so few runs say too little to tell them from four others, which
     # the study of the LEP card does
     assert found["proposed"][-1]["teachable"] < found["proposed"][0]["teachable"]
-    assert found["emulated"]["proposed 16"] == found["emulated"]["plain 16"]
+    assert found["emulated"]["proposed 24"] == found["emulated"]["plain 24"]
     # data errors are 0.02 of the response: what few runs teach moves the tune by a few per cent of half the box
     assert all(row["tune"] < 0.05 for row in found["emulated_described"].values())
     # runs of the card's own design were not made twice, and the others lie beside them

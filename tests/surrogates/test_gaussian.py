@@ -148,7 +148,8 @@ def test_a_smooth_scan_is_learnt_to_its_noise() -> None:
         theta = held.theta[0]
         width = scan.bins.high - scan.bins.low
         off = (surrogate.predict_many(theta[None]).mean[0] - probabilities(theta) / width) * width
-        assert np.sqrt(np.mean(off**2 / (probabilities(theta) / 100_000))) < 1.0
+        # bins alone, whitened, learn ten times as many numbers
+        assert np.sqrt(np.mean(off**2 / (probabilities(theta) / 100_000))) < (1.0 if config.components else 1.25)
 
 
 def test_the_covariance_has_the_errors_on_its_diagonal_and_is_positive() -> None:

@@ -154,7 +154,7 @@ def test_another_fit_does_not_keep_the_validation_of_the_one_before(tmp_path):
     fitted = tune(toyline.make(tmp_path, runs=15))
     write_report(fitted)
     toyline.edit(tmp_path, "/TOY: 1", "/TOY/d01: 1\n  /TOY/d02: 1")
-    with pytest.raises(InputError, match="the card has changed since the fit"):
+    with pytest.raises(InputError, match="the card asks for another scan, observables changed"):
         read_fitted(load_card(tmp_path))
     loaded = load_card(tmp_path)
     scan = make_scan(loaded)

@@ -123,6 +123,7 @@ def _template(config: InverseConfig, n_parameters: int, compression: Compression
     k = compression.directions.shape[1]
     shapes = Reading((k, k), (k,), (2, n_products), (k + n_products, n_parameters), (n_parameters,))
     reading = Reading(*(np.zeros(shape, np.float32) for shape in shapes))
+    reading = reading._replace(products=np.zeros(shapes.products, np.int32))
     linear = LinearGaussian(np.zeros((k + n_parameters, n_parameters)), np.zeros(n_parameters), np.eye(n_parameters))
     keys = jax.random.split(jax.random.key(0), config.members)  # for the shapes; no number is drawn
     return jax.eval_shape(lambda: build_members(keys, config, reading, linear))
