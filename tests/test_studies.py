@@ -56,10 +56,11 @@ def test_sequential_design_on_a_toy(tmp_path, capsys):
     # the study of the LEP card does
     assert found["proposed"][-1]["teachable"] < found["proposed"][0]["teachable"]
     assert found["emulated"]["proposed 24"] == found["emulated"]["plain 24"]
-    # data errors are 0.02 of the response: what few runs teach moves the tune by a few per cent of half the box
-    assert all(row["tune"] < 0.05 for row in found["emulated_described"].values())
+    # data errors are 0.02 of the response: what few runs teach moves the tune by less than a tenth of half the box
+    described = [row["tune"] for row in found["emulated_described"].values()]
+    assert max(described) < 0.1, described
     # runs of the card's own design were not made twice, and the others lie beside them
-    assert len(list((tmp_path / "work/scan").glob("00*"))) == 24
+    assert len(list((tmp_path / "work/scan").glob("00*"))) == 32
     assert len(list((tmp_path / "work/sequential").glob("[0-9a-f]*"))) == 4
 
 

@@ -60,7 +60,7 @@ class Flow:
         """Return log q(z | x) (...,) of z (..., n_out) given x (..., n_in)."""
         given = self.linear.value
         e = _solve_lower(given.factor, z - given.shift - x @ given.slope)
-        log_slope = jnp.full(z.shape[:-1], -jnp.log(jnp.diagonal(given.factor)).sum())
+        log_slope = jnp.full(z.shape[:-1], -jnp.log(jnp.diagonal(given.factor)).sum(), e.dtype)
         context = self.context(x)
 
         # a scan over the layers compiles one of them, where a loop would compile them all
