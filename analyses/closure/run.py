@@ -6,9 +6,11 @@ See README.md beside this file.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.coverage import collect, fit_known
@@ -51,7 +53,16 @@ def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Report
         problem = Problem(surrogate, data, correlation=matched.correlation)
         fits += fit_known(problem, theta, [data.values], thorough=True)
     found = collect(problem, names, points, fits)
-    return {"points": n, "events": events} | found.figures() | {"pulls": found.roots.round(3).tolist()}
+    figures = {"points": n, "events": events} | found.figures() | {"slopes": slopes(found.values, points, list(card.card.parameters))}
+    return figures | {"pulls": found.roots.round(3).tolist()}
+
+
+def slopes(fitted: np.ndarray, true: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Of fitted values (n, n_parameters) against true ones, with their errors: below 1 where fits are pulled to the
+    middle of the box.
+    """
+    found = {name: stats.linregress(true[:, i], fitted[:, i]) for i, name in enumerate(names)}
+    return {name: {"slope": float(line.slope), "error": float(line.stderr)} for name, line in found.items()}
 
 
 def replace_events(loaded: LoadedCard, events: int) -> LoadedCard:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import msgspec
 import numpy as np
 
 from sbitune.data.errors import ComputationError
@@ -24,9 +25,13 @@ from sbitune.fitting.tension import Tension, find_tension
 from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.closure import coverage
 from sbitune.tuning.judgement import TELLING, UNJUDGED
+from sbitune.tuning.surrogates.joined import has_near, near_point
 
 #: bins named in a result, at most
 _WORST = 20
+#: the model's errors are taken at the tune, and it is fitted again, until it moves by no more than this part of its
+#: errors, or so many times
+_SETTLED, _TURNS = 0.1, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,7 @@ class Answer:
 
     tune: Tune
     problem: Problem  #: what the tune is the fit of: added errors and chosen weights included
+    near: np.ndarray | None  #: (n_parameters,) where the model's errors are taken (see `near_point`); None: everywhere
     extra: Extra
     weights: AutoWeights | None
     tension: Tension | None  #: None if the data are too few to tell, which the tune's notes say
@@ -55,7 +61,7 @@ _WEIGHTS_HELD = (
 
 def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET) -> Answer:
     """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do."""
-    tune, extra = fit_extra(problem, config)
+    tune, extra, near = _fit_near(problem, config)
     used, chosen = extra.problem, None
     if config.automatic_weights:
         reporter.say("choosing the weights of the observables")
@@ -79,12 +85,26 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
             covered = coverage(keys[1], used, tune.values, config.toys, reporter)
         except ComputationError as error:
             tune = replace(tune, notes=(*tune.notes, f"{UNJUDGED}: {error}"))
-    return Answer(tune, used, extra, chosen, tension, goodness, covered)
+    return Answer(tune, used, near, extra, chosen, tension, goodness, covered)
+
+
+def _fit_near(problem: Problem, config: FitConfig) -> tuple[Tune, Extra, np.ndarray | None]:
+    """Fit with the model's errors as they are at the tune, and tell where that is."""
+    near, quickly = None, msgspec.structs.replace(config, minos=False)
+    for _ in range(_TURNS if problem.model_error and has_near(problem.model) else 0):
+        tune = fit_extra(problem, quickly)[0]
+        if near is not None and np.all(np.abs(tune.values - near) <= _SETTLED * tune.quoted_errors):
+            break
+        near = tune.values
+        problem = replace(problem, model=near_point(problem.model, near))
+    return *fit_extra(problem, config), near
 
 
 def describe_answer(answer: Answer) -> dict[str, Any]:
     """The answer beyond its parameters, as plain numbers and words for `result.yaml`."""
     about: dict[str, Any] = {} if answer.tension is None else {"tension": _tension(answer, answer.tension)}
+    if answer.near is not None:
+        about["near"] = dict(zip(answer.tune.names, answer.near.tolist(), strict=True))
     if answer.extra.theory:
         about["theory_errors"] = [row._asdict() for row in answer.extra.theory]
     if answer.extra.downweighted:

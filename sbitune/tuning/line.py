@@ -39,7 +39,7 @@ from sbitune.tuning.settings import command_file
 from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
 from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.surrogates.joined import unknown_parameters
+from sbitune.tuning.surrogates.joined import near_point, unknown_parameters
 from sbitune.tuning.surrogates.storage import load_surrogate
 from sbitune.tuning.trained import surrogate_stage as surrogate_stage
 from sbitune.tuning.trained import train_stage as train_stage
@@ -141,7 +141,7 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporte
     write_fit(loaded, used)  # first: a result is not there before all that belongs to it
     _write(loaded, record)
     reporter.say(str(tune))
-    return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
+    return Fitted(loaded, scan, reference, answer.problem.model, matched._replace(measured=used), record)
 
 
 def _check_known(loaded: LoadedCard, surrogate: Surrogate, measured: Measured) -> None:
@@ -332,6 +332,9 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
     surrogate = _read_surrogate(loaded, made.get("surrogate"), again)
     matched = _match(loaded, scan, reference, surrogate)
     used = read_fit(loaded, matched.measured, made.get("fit"))  # errors and weights as the fit found them
+    near = record.answer.get("near")
+    if near is not None:
+        surrogate = near_point(surrogate, np.array([near[p.name] for p in surrogate.parameters]))
     return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
 
 

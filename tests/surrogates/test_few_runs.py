@@ -103,3 +103,22 @@ def test_the_mean_over_runs_has_an_error_of_its_own_everywhere():
         error = surrogate.predict_many(np.zeros((1, 2))).error[0, 2:]
         # and what two bins that move teach of one direction, or two, scatters likewise
         assert 1.0 <= np.median(error * np.sqrt(n_runs) / (NOISE * BASE[2:])) < np.sqrt(3.3)
+
+
+@pytest.mark.parametrize(("place", "wide"), [(0.0, 0.75), (0.9, 1.35)])
+def test_the_error_of_other_directions_is_that_of_the_tune(place, wide):
+    """In the middle it is less than its average over the box, in a corner more."""
+    truth, toys = np.full(2, place), 40
+    found: dict[str, list[float]] = {"near": [], "average": []}
+    for number in range(toys):
+        random = np.random.default_rng([number, 7])
+        scan = make_scan(24, random)
+        surrogate = train(jax.random.key(number), scan, PolynomialConfig(order=1))
+        for name, model in {"near": surrogate.near(truth), "average": surrogate}.items():
+            v = next(model.covariances(truth[None], PLACES)) + np.diag((DATA * BASE) ** 2)
+            r = model.predict_many(truth[None]).mean[0] - contents(truth) * (1 + DATA * random.normal(size=N_BINS))
+            found[name].append(float(r @ np.linalg.solve(v, r)) / N_BINS)
+    expected = 1 + 3 * np.sqrt(2 / (N_BINS * toys))
+    assert 1 / expected < np.mean(found["near"]) < expected
+    assert (np.mean(found["average"]) < wide) == (place == 0.0)
+    assert (np.mean(found["average"]) > wide) == (place == 0.9)

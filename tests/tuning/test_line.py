@@ -12,6 +12,7 @@ from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
+from sbitune.fitting.objective import residual_terms, total_covariance
 from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune
 from sbitune.tuning.models import matched_with
 from sbitune.tuning.record import read_record
@@ -97,6 +98,12 @@ def test_stages_read_what_others_left(tuned):
     again = read_fitted(tuned.loaded)
     assert again.record == tuned.record
     np.testing.assert_array_equal(again.scan.values, tuned.scan.values)
+    # errors are those of the fit, which took them at the tune
+    v = total_covariance(again.problem, again.theta)
+    mean = again.surrogate.predict_many(again.theta[None]).mean[0, again.measured.indices]
+    terms = residual_terms(mean, again.measured, v)
+    assert terms.sum() == pytest.approx(tuned.record.chi2_unit, rel=1e-7)
+    assert list(again.record.answer["near"]) == ["a", "b"]
     assert isinstance(load_scan(tuned.loaded.directory / "work" / "scan"), Scan)
 
 

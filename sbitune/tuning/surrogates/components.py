@@ -20,13 +20,15 @@ Benaych-Georges, R. Nadakuditi, J. Multivariate Anal. 111 (2012) 120, section 3.
 
 So what Q says of y_c is multiplied by theta cos(alpha) / s, without which slopes are too steep and parameters are
 pulled to the middle; and the prediction lacks y tan(alpha) in an unknown one of the B - 1 other directions. In each
-direction that is no component its variance is therefore, in units of the noise of a run and averaged over the runs,
+direction that is no component its variance is therefore, in units of the noise of a run,
 
-    h = 1/n + sum_c <y_c^2> tan^2(alpha_c) / (B - 1),
+    h(theta) = 1/n + sum_c y_c(theta)^2 tan^2(alpha_c) / (B - 1),
 
-which for strong signals is (1 + n_components)/n, that of a regression on 1 and y, and bins have the covariance
-h (S R S - L^T L) besides that of the components, with L their loadings. (Where data are not described, a likelihood
-whose h rises towards the faces of the box would be pulled there: any misfit is likelier where errors are large.)
+and bins have the covariance h (S R S - L^T L) besides that of the components, with L their loadings. Averaged over the
+runs h is (1 + n_components)/n for strong signals, that of a regression on 1 and y; in the middle of the box it is less
+than half of that. A likelihood whose h rises towards the faces of the box would be pulled there where data are not
+described, as any misfit is likelier where errors are large: h is a number in every fit, its average over the runs at
+first, and what it is at the tune when that is known (`near`).
 
 In a scan with much statistics more directions hold signal than can be found in this way. What is left of every bin is
 tested for signal in the same polynomials; bins that have some are learnt alone, on top. What then remains of the others
@@ -77,6 +79,8 @@ class Components(NamedTuple):
     log: np.ndarray  #: (n_bins,) True where the fitted scale is the logarithm
     noise: np.ndarray  #: (n_bins,) standard deviation of the noise of a typical run; 0 where what is left is learnt
     rest: np.ndarray  #: () variance in a direction that is no component, in units of `noise` squared: h above
+    least: np.ndarray  #: () that where all components are zero
+    turned: np.ndarray  #: (n_components,) tan^2(alpha) / (B - 1), by which their squares add to it
 
 
 class Reduced(NamedTuple):
@@ -135,6 +139,8 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
             targets.log,
             np.where(telling | every, 0.0, sigma),
             np.array(1 / len(profile) + power @ found.turned),
+            np.array(1 / len(profile)),
+            found.turned,
         ),
         _as_scan(scan, y - found.chance * profile[:, None], np.repeat(profile[:, None], y.shape[1], axis=1)),
         _as_scan(scan, left[:, telling], noise[:, telling]) if telling.any() else None,

@@ -1,8 +1,8 @@
 """A surrogate that learns components and predicts bins."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +35,14 @@ class ComponentSurrogate:
     def parameters(self) -> tuple[Parameter, ...]:
         """With the box in which it was trained."""
         return self.inner.parameters
+
+    def near(self, theta: np.ndarray) -> Self:
+        """The same with the error of directions that are no component as it is at `theta` (n_parameters,), in place of
+        its average over the runs.
+        """
+        y = self.inner.predict_many(np.asarray(theta, np.float64)[None]).mean[0]
+        rest = self.components.least + y**2 @ self.components.turned
+        return replace(self, components=self.components._replace(rest=rest))
 
     def predict(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n_parameters,): mean and error (n_bins,). Traceable by JAX."""

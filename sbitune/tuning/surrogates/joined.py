@@ -18,8 +18,8 @@ errors) sees such scans alone. Errors of different blocks are uncorrelated.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +27,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter
 from sbitune.fitting.protocols import Prediction
+from sbitune.tuning.surrogates.compound import ComponentSurrogate
 
 
 class Member(NamedTuple):
@@ -49,6 +50,16 @@ def unknown_parameters(surrogate: Any, indices: np.ndarray) -> list[str]:
     return [surrogate.parameters[column].name for column in sorted(columns)]
 
 
+def has_near(surrogate: Any) -> bool:
+    """Whether some errors of a surrogate are the same in all the box until a point is named."""
+    return isinstance(surrogate, JoinedSurrogate | ComponentSurrogate)
+
+
+def near_point(surrogate: Any, theta: np.ndarray) -> Any:
+    """The surrogate with these errors as they are at `theta` (n_parameters,); itself, if it has none."""
+    return surrogate.near(theta) if has_near(surrogate) else surrogate
+
+
 @dataclass(frozen=True, eq=False)
 class JoinedSurrogate:
     """Independent surrogates of blocks that together are all bins. Satisfies `BinnedModel`."""
@@ -56,6 +67,11 @@ class JoinedSurrogate:
     parameters: tuple[Parameter, ...]  #: of all blocks, with the box in which they were trained
     bins: Bins  #: (n_bins,)
     members: tuple[Member, ...]
+
+    def near(self, theta: np.ndarray) -> Self:
+        """The same with every block's as it is near `theta` (n_parameters,), see `near_point`."""
+        members = [m._replace(surrogate=near_point(m.surrogate, np.asarray(theta)[m.columns])) for m in self.members]
+        return replace(self, members=tuple(members))
 
     @property
     def correlation(self) -> np.ndarray | None:

@@ -69,6 +69,8 @@ COMPONENTS = {
     "log": _FLAG,
     "noise": _NOT_NEGATIVE,
     "rest": ArraySpec((), low=0),
+    "least": ArraySpec((), low=0),
+    "turned": ArraySpec(("n_components",), low=0),
     "left_bins": ArraySpec(("n_left",), np.int64, low=0),
 }
 #: of each of the parts of a joined surrogate, beside those of its kind

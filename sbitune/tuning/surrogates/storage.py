@@ -29,7 +29,7 @@ from sbitune.tuning.surrogates.rational import RationalSurrogate
 from sbitune.tuning.surrogates.training import Trained
 
 FORMAT = "sbitune surrogate"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 Stored = tuple[dict[str, Any], dict[str, np.ndarray]]
 
