@@ -37,7 +37,6 @@ from sbitune.tuning.surrogates.description import describe, in_words
 from sbitune.tuning.surrogates.ipol import to_ipol
 from sbitune.tuning.surrogates.joined import JoinedSurrogate, unknown_parameters
 from sbitune.tuning.surrogates.kernelform import kernel_form
-from sbitune.tuning.surrogates.neural import NeuralSurrogate
 from sbitune.tuning.surrogates.noise import smooth_errors
 from sbitune.tuning.surrogates.orders import choose_order
 from sbitune.tuning.surrogates.polynomial import fit_polynomial
@@ -98,9 +97,7 @@ def test_errors_of_different_events_are_uncorrelated(joined, scan) -> None:
     indices, theta = np.array([15, 3, 7, 11, 2]), scan.theta[60]
     with jax.enable_x64(True):
         v = np.asarray(jax.jit(joined.covariance)(jnp.asarray(theta), jnp.asarray(indices)))
-    network = any(isinstance(member.surrogate, NeuralSurrogate) for member in joined.members)  # float32 members
-    rtol = 5e-2 if network else 1e-3
-    np.testing.assert_allclose(v, next(joined.covariances(theta[None], indices)), rtol=rtol, atol=1e-9)
+    np.testing.assert_allclose(v, next(joined.covariances(theta[None], indices)), rtol=1e-3, atol=1e-9)
     np.testing.assert_allclose(np.diag(v), joined.predict_many(theta[None]).error[0, indices] ** 2, rtol=1e-3)
     copied = indices < 10
     assert not v[np.ix_(copied, ~copied)].any()

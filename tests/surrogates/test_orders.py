@@ -49,3 +49,13 @@ def test_impossible_choices_are_refused(make_scan) -> None:
 def test_orders_that_a_grid_does_not_determine_are_not_tried() -> None:
     found = choose_order(copied_scan(10, n=4, copied=False), 6, seed=1)
     assert [score.order for score in found.scores] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_steep_truth_of_few_runs_is_no_constant(make_scan, seed: int) -> None:
+    """One run in the corner makes all scores uncertain."""
+    scan = make_scan(lambda theta: [np.exp(1.5 * theta[0]), np.exp(1.2 * theta[0]) * theta[1] / 15], 14, 0.05)
+    choice = choose_order(scan, max_order=2, seed=seed)
+    assert choice.order > 0
+    assert choice.scores[0].order == 0
+    assert choice.scores[0].rms_pull > 1.2 * choice.scores[1].rms_pull

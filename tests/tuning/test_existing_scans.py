@@ -136,7 +136,7 @@ def test_the_range_that_runs_were_drawn_from_and_narrower_ones_are_taken(toy, tm
 @pytest.mark.parametrize(
     ("kind", "strange"),
     [
-        ("polynomial, order: 2, scale: log", 0.243),
+        ("polynomial, order: 2, scale: log", 0.263),
         pytest.param("gaussian, components: false", 0.190, marks=pytest.mark.slow),
         pytest.param("network", 0.190, marks=pytest.mark.slow),
     ],

@@ -74,9 +74,9 @@ class NeuralSurrogate:
     def covariance(self, theta: Any, indices: Any) -> Any:
         """Covariance (n, n) of the errors of the bins `indices` at `theta` (n_parameters,). Traceable by JAX.
 
-        Bins share the networks, whose members therefore miss them together. So few members know a matrix of n bins only
-        roughly: theirs is mixed with that of the held-out residuals as the mean of an inverse Wishart distribution with
-        n degrees of freedom would be (`self.correlation` scales the variances of both parts).
+        Bins share the networks, whose members therefore miss them together. So few members know a matrix of all bins
+        only roughly: theirs is mixed with that of the held-out residuals as the mean of an inverse Wishart distribution
+        with as many degrees of freedom as there are bins would be (`self.correlation` scales the variances of both).
         """
         theta = jnp.asarray(theta)
         error = self.predict(theta).error
@@ -94,7 +94,7 @@ class NeuralSurrogate:
         part = jnp.where(total > 0, of_spread / jnp.where(total > 0, total, 1.0), 0.0)
         own = error[indices] * jnp.sqrt(jnp.where(part > 0, part, 1.0)) * (part > 0)
         rest = jnp.sqrt(jnp.where(part < 1, 1 - part, 1.0)) * (part < 1)
-        share = freedom / (freedom + unit.shape[-1])
+        share = freedom / (freedom + len(self.bins))
         members = jnp.outer(own, own) * (unit.T @ unit) + jnp.outer(rest, rest) * prior
         return share * members + (1 - share) * prior
 

@@ -16,6 +16,8 @@ from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate, fit_polyno
 
 #: terms of the highest order that is tried, in units of the runs that are left to it
 _FULLEST = 0.8
+#: what the runs do is no constant if that misses them by more than so many times what another order does
+_RESPONDS = 1.2
 #: bins that vote, at most, spread evenly over all
 _VOTERS = 400
 
@@ -74,7 +76,16 @@ def choose_order(
                 raise
             break
         scores.append(OrderScore(order, terms[order], *score))
-    return OrderChoice(simplest(scores).order, tuple(scores))
+    return OrderChoice(simplest(_without_constant(scores)).order, tuple(scores))
+
+
+def _without_constant(scores: list[OrderScore]) -> list[OrderScore]:
+    """The scores less that of order 0 if it misses the runs by far more than the others do: of few runs a single one
+    that is badly predicted makes all scores so uncertain that a constant, which no fit can use, would be good enough.
+    """
+    others = [score for score in scores if score.order]
+    responds = others and scores[0].rms_pull > _RESPONDS * min(score.rms_pull for score in others)
+    return others if responds else scores
 
 
 def _fit(scan: Scan, order: int, scale: Scale, shrinkage: bool) -> PolynomialSurrogate | JoinedSurrogate:
