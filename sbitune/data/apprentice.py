@@ -10,7 +10,6 @@ Source: github.com/HEPonHPC/apprentice, `apprentice/io.py` (readH5, writeInputDa
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +21,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, replacing, write_text
 from sbitune.data.layout import ArraySpec, check_arrays
-from sbitune.data.names import shorten
+from sbitune.data.names import repeated, shorten
 from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.scan import Parameter, Scan, build_scan, read_words
 
@@ -165,7 +164,7 @@ def split_labels(where: str, labels: Sequence[str]) -> tuple[list[str], list[int
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        twice = next(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
+        twice = repeated(name for name, _ in pairs)[0]
         raise ValueError(f"bin {shorten(twice)} is given twice")
     return content
 
@@ -214,7 +213,7 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarra
 
 
 def _check_names(path: Any, names: list[str]) -> None:
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    twice = repeated(names)
     if twice:
         raise InputError(f"scan {path}: parameter {shorten(twice[0])} is named twice")
 
@@ -250,9 +249,8 @@ def _units(path: Any, stored: str, n: int) -> list[str]:
 def _bins(path: Any, arrays: dict[str, np.ndarray]) -> Bins:
     labels = list(map(str, arrays["index"]))
     names, numbers = split_labels(f"scan {path}: index holds", labels)
-    if len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
-        raise InputError(f"scan {path}: bin {twice} is in index twice")
+    if twice := repeated(labels):
+        raise InputError(f"scan {path}: bin {shorten(twice[0])} is in index twice")
     try:
         return Bins(np.array(names, dtype=np.str_), np.array(numbers), arrays["xmin"], arrays["xmax"])
     except InputError as error:

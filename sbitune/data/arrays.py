@@ -16,7 +16,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError, SbituneError
 from sbitune.data.files import replacing
-from sbitune.data.names import list_names, shorten
+from sbitune.data.names import list_names, repeated, shorten
 
 #: a file may unfold to this many bytes, or to this many times its own size: numbers compress by two, equal ones by 1000
 _MOST_BYTES, _MOST_TIMES = 64 << 20, 50
@@ -51,9 +51,9 @@ def read_arrays(path: str | Path, kind: str, only: Collection[str] | None = None
     with naming_file(path, kind), _opened(path, kind) as archive:
         members = archive.infolist()
         names = [member.filename for member in members]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise InputError(f"the array {shorten(twice.removesuffix(_SUFFIX))} is there twice")
+        twice = repeated(names)
+        if twice:
+            raise InputError(f"the array {shorten(twice[0].removesuffix(_SUFFIX))} is there twice")
         other = next((name for name in names if not name.endswith(_SUFFIX)), None)
         if other is not None:
             raise InputError(f"{shorten(other)} in it is no array")

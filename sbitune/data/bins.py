@@ -8,6 +8,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec
+from sbitune.data.names import repeated, shorten
 
 #: edges are the same if they differ by less than this fraction of the bin's width: files print six digits
 EDGE_TOLERANCE = 1e-5
@@ -68,9 +69,9 @@ class Bins:
         if half.any():
             at = int(np.argmax(half))
             raise InputError(f"bin {bins._label(at)}: the edges {bins.low[at]} and {bins.high[at]} are not finite")
-        labels = bins.labels()
-        if len(set(labels)) < len(labels):
-            raise InputError(f"bin {next(label for label in labels if labels.count(label) > 1)} is there twice")
+        twice = repeated(bins.labels())
+        if twice:
+            raise InputError(f"bin {shorten(twice[0])} is there twice")
         return bins
 
     def __len__(self) -> int:

@@ -5,7 +5,6 @@ Source: Professor 2, github.com/iamholger/professor, `pyext/professor2/sampling.
 `bin/prof2-runcombs`.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import combinations
 from math import comb
@@ -15,7 +14,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, write_text
-from sbitune.data.names import shorten
+from sbitune.data.names import repeated, shorten
 from sbitune.data.numbers import quoted
 
 #: a combination is drawn again if it was drawn before, unless that many of all combinations are wanted
@@ -75,7 +74,7 @@ def read_combinations(path: str | Path, runs: Collection[str] | None = None) -> 
     found = []
     for number, line in read_lines(path, "run combinations"):
         names = tuple(line.split("#")[0].split())
-        twice = [name for name, n in Counter(names).items() if n > 1]
+        twice = repeated(names)
         if twice:
             raise InputError(f"{path}:{number}: run {shorten(twice[0])} is named twice")
         unknown = [name for name in names if runs is not None and name not in runs]

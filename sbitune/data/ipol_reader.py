@@ -1,6 +1,5 @@
 """Reading `ipol.dat`; its grammar is told in `sbitune.data.ipol`."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
@@ -12,7 +11,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, read_text
 from sbitune.data.ipol import OWN_KEYS, Interpolation, Polynomial
-from sbitune.data.names import shorten
+from sbitune.data.names import repeated, shorten
 from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.scan import Parameter
 
@@ -125,7 +124,7 @@ def _checked_header(path: str | Path, entries: dict[str, str], places: dict[str,
 def _names(path: str | Path, entries: dict[str, str], places: dict[str, str]) -> tuple[str, ...]:
     """Names of the parameters, each once; without names those that prof2-tune gives them."""
     names = tuple(entries.get("ParamNames", "").split())
-    twice = [name for name, n in Counter(names).items() if n > 1]
+    twice = repeated(names)
     if twice:
         raise InputError(f"{places['ParamNames']}: parameter {shorten(twice[0])} is named twice")
     try:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
@@ -70,6 +71,15 @@ def shorten(word: object, most: int = _MOST_LETTERS) -> str:
     """
     line = " ".join(str(word).split())
     return line if len(line) <= most else line[:most] + "..."
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """The names that are there more than once, each once, in their order.
+
+    >>> repeated(["b", "a", "b"])
+    ['b']
+    """
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def list_names(names: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, write_text
-from sbitune.data.names import check_name, shorten
+from sbitune.data.names import check_name, repeated, shorten
 from sbitune.data.numbers import finite, is_number, quoted
 
 
@@ -108,7 +107,7 @@ def read_points(path: str | Path) -> Table:
     if len(lines) < 2:
         raise InputError(f"{path}: expected a line with the names of the parameters, then one point a line")
     head, names = lines[0]
-    twice = [name for name, n in Counter(names).items() if n > 1]
+    twice = repeated(names)
     if twice:
         raise InputError(f"{path}:{head}: parameter {shorten(twice[0])} is named twice")
     for name in names:

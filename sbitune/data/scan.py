@@ -14,7 +14,7 @@ from sbitune.data.bins import BINS, Bins
 from sbitune.data.copies import Copies, find_copies
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
-from sbitune.data.names import check_name, is_name, shorten
+from sbitune.data.names import check_name, is_name, repeated, shorten
 from sbitune.data.store import read_stored, write_stored
 
 FORMAT = "sbitune scan"
@@ -83,9 +83,9 @@ def read_parameters(stored: Any) -> tuple[Parameter, ...]:
         raise InputError("it names no parameters")
     parameters = tuple(_read_parameter(fields) for fields in stored)
     names = [parameter.name for parameter in parameters]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"the parameter {shorten(twice)} is there twice")
+    twice = repeated(names)
+    if twice:
+        raise InputError(f"the parameter {shorten(twice[0])} is there twice")
     return parameters
 
 
@@ -276,7 +276,7 @@ class Scan:
         if odd is not None:
             raise InputError(f"scan: the run {shorten(repr(odd))} has a line break or another control character")
         for what, names in (("run", self.runs), ("parameter", [p.name for p in self.parameters])):
-            twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+            twice = repeated(names)
             if twice:
                 raise InputError(f"scan: {what} {_some(twice)} occurs more than once")
 

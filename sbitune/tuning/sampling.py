@@ -17,6 +17,7 @@ import numpy as np
 from sbitune.data.directories import whole_directory
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, write_text
+from sbitune.data.names import repeated
 from sbitune.data.parameters import read_limits, read_points, write_values
 from sbitune.data.professor import PARAMETER_FILES
 from sbitune.generators.command import Template, check_command, fill_command, read_template
@@ -143,7 +144,7 @@ def write_design(
     """
     place = str(Path(card).resolve())
     files = [PARAMETER_FILES[0], *(template.name for template in templates), *([_SCRIPT] if command else [])]
-    twice = [name for name in dict.fromkeys(files) if files.count(name) > 1]
+    twice = repeated(files)
     if twice:
         raise InputError(f"two files of a run would be called {twice[0]}; rename a template")
     names = run_names(len(design.points))
