@@ -18,8 +18,8 @@ MOST = 10**9
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _WHOLE = re.compile(r"0|[1-9][0-9]*")
-#: what tells, in words behind blanks, that one of them may be no plain number: two searches are faster than one
-_DOUBTFUL = (re.compile(r"[^0-9eE.+\- ]"), re.compile(r" [+-]?0[0-9]"))
+#: letters of plain numbers; what tells that one of the words behind blanks has a zero too many
+_PLAIN, _OCTAL = b"0123456789eE.+- ", re.compile(r" [+-]?0[0-9]")
 
 
 def number(word: str) -> float:
@@ -63,7 +63,8 @@ def natural(word: str, most: int = MOST) -> int:
 def numbers(words: Sequence[str]) -> np.ndarray:
     """The numbers (n_words,) that words are. Raises `ValueError` as `number` does."""
     text = " " + " ".join(words)
-    if any(odd.search(text) for odd in _DOUBTFUL) or max(map(len, words), default=0) > LONGEST:
+    odd = text.encode(errors="replace").translate(None, _PLAIN)  # faster than a search
+    if odd or _OCTAL.search(text) or max(map(len, words), default=0) > LONGEST:
         return np.array([number(word) for word in words], float)
     try:
         values = np.array(list(map(float, words)), float)
