@@ -53,7 +53,11 @@ def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Report
         problem = Problem(surrogate, data, correlation=matched.correlation)
         fits += fit_known(problem, theta, [data.values], thorough=True)
     found = collect(problem, names, points, fits)
-    figures = {"points": n, "events": events} | found.figures() | {"slopes": slopes(found.values, points, list(card.card.parameters))}
+    figures = (
+        {"points": n, "events": events}
+        | found.figures()
+        | {"slopes": slopes(found.values, points, list(card.card.parameters))}
+    )
     return figures | {"pulls": found.roots.round(3).tolist()}
 
 

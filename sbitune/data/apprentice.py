@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sbitune.data.arrays import import_h5py, naming_file, read_hdf5
+from sbitune.data.arrays import import_h5py, read_hdf5, reading_stored
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, replacing, write_text
@@ -239,7 +239,7 @@ def _box(path: Any, names: list[str], theta: np.ndarray, attributes: dict[str, A
 
 
 def _units(path: Any, stored: str, n: int) -> list[str]:
-    with naming_file(path, "scan in Apprentice's HDF5"):
+    with reading_stored(path, "scan in Apprentice's HDF5"):
         units = read_words("the attribute `unit` of params", json.loads(stored))
     if len(units) != n:
         raise InputError(f"scan {path}: the attribute `unit` of params has {len(units)} units, expected {n}")

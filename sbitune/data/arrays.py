@@ -48,7 +48,7 @@ def read_arrays(path: str | Path, kind: str, only: Collection[str] | None = None
         InputError: beginning with the path: it is not there or no `kind` (`sbitune scan`, say); the archive is damaged
             or holds a name twice or something else than arrays; or an array declares more than the file can hold.
     """
-    with naming_file(path, kind), _opened(path, kind) as archive:
+    with reading_stored(path, kind), _opened(path, kind) as archive:
         members = archive.infolist()
         names = [member.filename for member in members]
         twice = repeated(names)
@@ -69,7 +69,7 @@ def read_hdf5(path: str | Path, kind: str, wanted: Collection[str], attributes_o
         InputError: as `read_arrays`; a dataset is a link or lies in another file; or h5py is not installed.
     """
     h5py = import_h5py()
-    with naming_file(path, kind), h5py.File(_plain_file(path), "r") as file:
+    with reading_stored(path, kind), h5py.File(_plain_file(path), "r") as file:
         datasets = {name: _dataset(h5py, file, name) for name in wanted if file.get(name, getlink=True) is not None}
         _check_size(path, sum(item.nbytes for item in datasets.values()))
         arrays = {name: _decoded(name, item[()]) for name, item in datasets.items()}
@@ -89,7 +89,7 @@ def import_h5py() -> ModuleType:
 
 
 @contextlib.contextmanager
-def naming_file(path: str | Path, kind: str) -> Iterator[None]:
+def reading_stored(path: str | Path, kind: str) -> Iterator[None]:
     """Turn whatever goes wrong with a stored file inside the block into an `InputError` that begins with its path."""
     try:
         yield

@@ -133,10 +133,13 @@ def spread_over(linked: np.ndarray, n: int) -> np.ndarray:
     return np.sort(np.argsort(seen, kind="stable")[:n])
 
 
-def mean_error(x: np.ndarray, linked: np.ndarray) -> float:
+def mean_error(x: np.ndarray, linked: np.ndarray | None = None) -> float:
     """Standard error of the mean of x (n,), from their scatter; those with the same number in `linked` (n,) are not
-    independent (the sandwich of generalised estimating equations: K.-Y. Liang, S. Zeger, Biometrika 73 (1986) 13).
+    independent, None: all are (the sandwich of generalised estimating equations: K.-Y. Liang, S. Zeger, Biometrika 73
+    (1986) 13).
     """
+    if linked is None:
+        return float(x.std(ddof=1) / np.sqrt(len(x))) if len(x) > 1 else float(np.inf)
     sums = np.bincount(linked, x - x.mean())
     n = np.count_nonzero(np.bincount(linked))
     return float(np.sqrt(np.sum(sums**2) * n / (n - 1)) / len(x)) if n > 1 else float(np.inf)

@@ -8,7 +8,7 @@ one measurement. Observables with the same measurements form a block; those of d
 events. Runs at one and the same point are copies of each other wherever an observable is equal in them.
 
 Not copied are empty observables and those that never change. Small counts are equal by chance: an observable in which
-fewer than `_TELLING` bins are filled is copied only if it is equal in all runs at a point of the parameters on which it
+fewer than `TELLING` bins are filled is copied only if it is equal in all runs at a point of the parameters on which it
 depends, or within every measurement of a block that others told.
 """
 
@@ -24,7 +24,7 @@ DIGITS = 9
 #: part of the runs with content that must be copies of others, and of the copied runs for which a parameter must vary
 _MOST = 0.5
 #: filled bins that are not equal by chance all together
-_TELLING = 5
+TELLING = 5
 #: measurements at one point differ by far more than their errors if chi2 exceeds its expectation by so many standard
 #: deviations and by this factor
 _DEVIATIONS, _FACTOR = 6.0, 4.0
@@ -145,7 +145,7 @@ def _shared(
         errors: (n_runs, k) its errors.
     """
     filled = values.any(axis=1)
-    telling = filled.any() and np.median(np.count_nonzero(values[filled], axis=1)) >= _TELLING
+    telling = filled.any() and np.median(np.count_nonzero(values[filled], axis=1)) >= TELLING
     depends = _may_depend(codes, np.where(filled, labels, -1)) if _mostly_copied(labels[filled]) else None
     if depends is None:
         depends = np.ones(codes.shape[1], bool)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.scales import Scaled, scale_bins
+from sbitune.data.scales import NORMAL, Scaled, scale_bins
 from sbitune.data.scan import Scan
 
 #: standard deviations of log d beyond which a run is unlike the others, and how many times the usual d it must be: at
@@ -32,8 +32,6 @@ _ORDER, _RUNS_PER_TERM, _FEWEST = 3, 3, 20
 _MOST = 0.1
 #: of a bin's spread over the runs: less is nothing that harms
 _SMALL = 1e-3
-#: normal distribution: standard deviation / median of the absolute value
-_NORMAL = 1.4826
 #: a run that is less far off than so many times must be so without the worst fifth of its bins, too: a few steep bins
 #: alone are off at the edges of sound scans
 _BEYOND_DOUBT, _FEW = 10.0, 0.2
@@ -168,7 +166,7 @@ def _is_far(d: np.ndarray, like: np.ndarray, times: float) -> np.ndarray:
 
 def _usual(away: np.ndarray) -> np.ndarray:
     """The standard deviation of most of the rows."""
-    return _NORMAL * np.median(np.abs(away), axis=0)
+    return NORMAL * np.median(np.abs(away), axis=0)
 
 
 def _rms(away: np.ndarray) -> np.ndarray:

@@ -5,11 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.copies import DIGITS, scatter
+from sbitune.data.copies import DIGITS, TELLING, scatter
 from sbitune.data.scan import Scan
-
-#: bins with content that must all agree before two runs are taken to be one: counts of a few bins may agree by chance
-_TELLING = 5
 
 Rows = tuple[int, ...]
 
@@ -33,7 +30,7 @@ class Point(NamedTuple):
 def same_content(scan: Scan) -> Same:
     """Find runs with the same contents; runs with few bins filled are not compared."""
     keys = np.concatenate([scan.values, scan.errors], axis=1)
-    rows = [i for i in range(len(keys)) if np.count_nonzero(scan.values[i]) >= _TELLING]
+    rows = [i for i in range(len(keys)) if np.count_nonzero(scan.values[i]) >= TELLING]
     points = _point_numbers(scan)
     repeated, elsewhere = [], []
     for group in _groups([keys[i].tobytes() for i in rows]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 #: normal distribution: standard deviation / median of the absolute value
-_NORMAL = 1.4826
+NORMAL = 1.4826
 #: part of the runs in which a bin must be positive for its logarithm
 _POSITIVE = 0.9
 #: what is not positive is this part of the least that is
@@ -51,7 +51,7 @@ def scale_bins(values: np.ndarray) -> tuple[Scaled, Scaled, Scaled]:
     logarithm of how far it is off.
     """
     centre = np.median(values, axis=0)
-    spread = _NORMAL * np.median(np.abs(values - centre), axis=0)
+    spread = NORMAL * np.median(np.abs(values - centre), axis=0)
     # a bin that most runs have at one value still has runs that differ
     spread = np.where(spread > 0, spread, np.maximum(values.std(axis=0), np.finfo(float).tiny))
     some = np.ones(values.shape[1], bool)
@@ -62,7 +62,7 @@ def scale_bins(values: np.ndarray) -> tuple[Scaled, Scaled, Scaled]:
 
     def scaled(kind: int, contents: np.ndarray, usable: np.ndarray) -> Scaled:
         middle = np.median(contents, axis=0)
-        most = _NORMAL * np.median(np.abs(contents - middle), axis=0)
+        most = NORMAL * np.median(np.abs(contents - middle), axis=0)
         most = np.where(most > 0, most, np.maximum(contents.std(axis=0), np.finfo(float).tiny))
         return Scaled(contents, most, usable, np.full(len(usable), kind), centre, spread)
 

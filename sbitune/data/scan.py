@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sbitune.data.arrays import naming_file
+from sbitune.data.arrays import reading_stored
 from sbitune.data.bins import BINS, Bins
 from sbitune.data.copies import Copies, find_copies
 from sbitune.data.errors import InputError
@@ -225,7 +225,7 @@ class Scan:
     def load(cls, path: str | Path) -> "Scan":
         """Read what `save` wrote. Raises `InputError` if the file is absent, damaged or something else."""
         meta, stored = read_stored(path, FORMAT, FORMAT_VERSION)
-        with naming_file(path, FORMAT):
+        with reading_stored(path, FORMAT):
             parameters, runs = read_parameters(meta["parameters"]), read_words("runs", meta["runs"])
             sizes = {"n_runs": len(runs), "n_parameters": len(parameters)}
             arrays = check_arrays(str(path), stored, LAYOUT, sizes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.data.arrays import naming_file, read_arrays, write_arrays
+from sbitune.data.arrays import read_arrays, reading_stored, write_arrays
 from sbitune.data.errors import InputError
 from sbitune.data.names import list_names, shorten
 
@@ -27,7 +27,7 @@ def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, An
     Raises:
         InputError: for another kind or version, no such file, a damaged one, one that lost an array or has another.
     """
-    with naming_file(path, kind):
+    with reading_stored(path, kind):
         arrays = read_arrays(path, kind)
         meta = _header(arrays)
         found, number = meta.pop("format"), meta.pop("version")
@@ -51,7 +51,7 @@ def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, An
 
 def kind_of(path: str | Path) -> str:
     """The kind of what `write_stored` wrote. Raises `InputError` if it is no such file."""
-    with naming_file(path, "file of sbitune"):
+    with reading_stored(path, "file of sbitune"):
         return str(_header(read_arrays(path, "file of sbitune", {_HEADER}))["format"])
 
 

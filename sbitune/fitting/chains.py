@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from sbitune.data.arrays import naming_file, read_arrays, write_arrays
+from sbitune.data.arrays import read_arrays, reading_stored, write_arrays
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.names import shorten
@@ -127,7 +127,7 @@ class Posterior:
 def load_posterior(path: str | Path) -> Posterior:
     """Read what `Posterior.save` wrote as `.npz`. Raises `InputError` if it is no such file."""
     kind = "posterior that sbitune wrote"
-    with naming_file(path, kind):
+    with reading_stored(path, kind):
         stored = read_arrays(path, kind)
         check_arrays(str(path), stored, {"head": ArraySpec((), np.str_)})
         head = json.loads(str(stored["head"]))

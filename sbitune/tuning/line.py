@@ -141,7 +141,7 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporte
     write_fit(loaded, used)  # first: a result is not there before all that belongs to it
     _write(loaded, record)
     reporter.say(str(tune))
-    return Fitted(loaded, scan, reference, answer.problem.model, matched._replace(measured=used), record)
+    return Fitted(loaded, scan, reference, _as_fitted(surrogate, record), matched._replace(measured=used), record)
 
 
 def _check_known(loaded: LoadedCard, surrogate: Surrogate, measured: Measured) -> None:
@@ -332,10 +332,13 @@ def read_fitted(loaded: LoadedCard) -> Fitted:
     surrogate = _read_surrogate(loaded, made.get("surrogate"), again)
     matched = _match(loaded, scan, reference, surrogate)
     used = read_fit(loaded, matched.measured, made.get("fit"))  # errors and weights as the fit found them
+    return Fitted(loaded, scan, reference, _as_fitted(surrogate, record), matched._replace(measured=used), record)
+
+
+def _as_fitted(surrogate: Surrogate, record: ResultRecord) -> Surrogate:
+    """The surrogate with its errors where the fit took them; a fit of an older sbitune did not tell."""
     near = record.answer.get("near")
-    if near is not None:
-        surrogate = near_point(surrogate, np.array([near[p.name] for p in surrogate.parameters]))
-    return Fitted(loaded, scan, reference, surrogate, matched._replace(measured=used), record)
+    return surrogate if near is None else near_point(surrogate, np.array([near[p.name] for p in surrogate.parameters]))
 
 
 def _read_surrogate(loaded: LoadedCard, made: object, again: str) -> Surrogate:

@@ -73,7 +73,9 @@ def compound() -> ComponentSurrogate:
     flags = np.array([True, False, False])
     small = np.full(N_BINS, 0.1)
     loadings = random.normal(size=(2, N_BINS))
-    parts = Components(scan.values[0], loadings, small, small, flags, small, np.array(0.2), np.array(0.1), np.ones(len(loadings)))
+    parts = Components(
+        scan.values[0], loadings, small, small, flags, small, np.array(0.2), np.array(0.1), np.ones(len(loadings))
+    )
     return ComponentSurrogate(
         scan.bins, parts, fit_polynomial(inner, 1), fit_polynomial(left, 1), np.array([1]), scan.correlation
     )

@@ -9,7 +9,7 @@ import jax
 import msgspec
 import numpy as np
 
-from sbitune.data.arrays import naming_file
+from sbitune.data.arrays import reading_stored
 from sbitune.data.bins import BINS, Bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.layout import ArraySpec, check_arrays
@@ -77,7 +77,7 @@ def save_inverse(path: str | Path, model: InverseModel) -> None:
 def load_inverse(path: str | Path) -> InverseModel:
     """Read what `save_inverse` wrote. Raises `InputError` if the file is absent, damaged or something else."""
     meta, stored = read_stored(path, FORMAT, FORMAT_VERSION)
-    with naming_file(path, FORMAT):
+    with reading_stored(path, FORMAT):
         parameters = read_parameters(meta["parameters"])
         config = msgspec.convert(meta["config"], InverseConfig)
         arrays = check_arrays(str(path), stored, LAYOUT, {"n_parameters": len(parameters)})

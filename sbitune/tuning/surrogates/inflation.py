@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from sbitune.data.blocks import mean_error
 from sbitune.data.errors import ComputationError
 from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
@@ -92,7 +93,7 @@ def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
     if not known.any() or len(difference) < 2:
         return 0.0
     of_run = squares(0.0)
-    scatter = _error_of_mean(of_run)
+    scatter = mean_error(of_run)
     # by how many standard errors they exceed 1: what a fluctuation would give is taken off, as in `polynomial`
     beyond = (of_run.mean() - 1) / scatter if scatter > 0 else np.inf * np.sign(of_run.mean() - 1)
     if not beyond > CHANCE:
@@ -126,7 +127,7 @@ def find_inflation(held: Sequence[HeldOut]) -> float:
     falls = _falls(held, refits, 1.0)
     if falls.mean() <= expected:
         return 1.0
-    error = _error_of_mean(falls)
+    error = mean_error(falls)
 
     def improbable(log_kappa: float) -> float:
         off = (float(_falls(held, refits, np.exp(log_kappa)).mean()) - expected) / error
@@ -139,11 +140,6 @@ def find_inflation(held: Sequence[HeldOut]) -> float:
 def _variances(group: HeldOut) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n, k) squared residuals, and the diagonals of both covariances."""
     return group.residuals**2, *(np.einsum("nkk->nk", part) for part in (group.learnt, group.others))
-
-
-def _error_of_mean(of_run: np.ndarray) -> float:
-    """Standard error of the mean of numbers of runs (n_runs,)."""
-    return float(of_run.std(ddof=1) / np.sqrt(len(of_run)))
 
 
 def _falls(held: Sequence[HeldOut], refits: Sequence[Refits], kappa: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import jax
 import msgspec
 import numpy as np
 
-from sbitune.data.arrays import naming_file
+from sbitune.data.arrays import reading_stored
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
@@ -48,7 +48,7 @@ def load_surrogate(path: str | Path) -> Trained:
 def load_with_runs(path: str | Path) -> tuple[Trained, tuple[str, ...]]:
     """Read a surrogate and the names of its runs, none where the file does not tell. Raises as `load_surrogate`."""
     meta, arrays = read_stored(path, FORMAT, FORMAT_VERSION)
-    with naming_file(path, FORMAT):
+    with reading_stored(path, FORMAT):
         return _unpack(meta, arrays, str(path)), read_words("runs", meta.get("runs", []))
 
 
