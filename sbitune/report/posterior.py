@@ -59,8 +59,15 @@ def link_to_posterior(fitted: Fitted) -> str:
     """A paragraph that leads to the page beside the card, if there is one of this fit."""
     path = fitted.loaded.output(PAGE)
     if not path.is_file() or _made_of(fitted) not in path.read_text(encoding="utf-8"):
-        return ""
+        return of_another_fit(PAGE, "posterior") if path.is_file() else ""
     return f'<p>The <a href="{PAGE}">posterior</a> was sampled, too, and is compared with the fit there.</p>'
+
+
+def of_another_fit(name: str, command: str) -> str:
+    """A paragraph on a file beside the card that is not shown."""
+    return html.paragraph(
+        f"{name} beside the card is of another fit and is not shown: run `sbitune {command}` again, or take it away."
+    )
 
 
 def _made_of(fitted: Fitted) -> str:

@@ -14,11 +14,11 @@ from sbitune.report import html
 from sbitune.report.found import error_sources, found_in_the_input
 from sbitune.report.live import live_section
 from sbitune.report.panels import panels
-from sbitune.report.posterior import link_to_posterior
+from sbitune.report.posterior import link_to_posterior, of_another_fit
 from sbitune.report.story import how_it_was_made
 from sbitune.report.trust import how_sure
 from sbitune.tuning.inverse.inside import ALARMING
-from sbitune.tuning.inverting import InverseRecord, read_inverse
+from sbitune.tuning.inverting import FILE, InverseRecord, read_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import ParameterRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.settings import command_file
@@ -30,13 +30,16 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     record = fitted.record
     shown = list(panels(fitted))
     inverse = read_inverse(fitted)
+    others = link_to_posterior(fitted)
+    if inverse is None and fitted.loaded.output(FILE).is_file():
+        others += of_another_fit(FILE, "inverse")
     body = [
         f"<h1>{html.text(record.title)}</h1>",
         _summary(fitted, inverse),
         _navigation(record),
         _parameters(record),
         _correlations(record),
-        how_sure(record, inverse, link_to_posterior(fitted)),
+        how_sure(record, inverse, others),
         _observables(fitted),
         live_section(fitted, shown),
         _figures(shown),

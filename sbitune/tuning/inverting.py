@@ -23,7 +23,7 @@ from sbitune.tuning.scanning import need_scan
 from sbitune.tuning.surrogates.choice import train_chosen
 from sbitune.tuning.yamlfile import is_sealed, read_card, write_sealed_yaml
 
-_FILE = "inverse.yaml"
+FILE = "inverse.yaml"
 _HEAD = """# Written by sbitune: the posterior of the inverse model beside the direct fit. Differences are
 # posterior - fit; quantile: part of the posterior below the fitted value.
 """
@@ -77,7 +77,7 @@ class InverseRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     config: InverseConfig
     seed: int
     made_of: dict[str, str]
-    """Hashes of card, reference and scan."""
+    """Hashes of card, reference, scan and tuned parameters."""
 
 
 def invert(
@@ -109,7 +109,7 @@ def invert(
     on_runs = _calibrate_on_runs(keys[2], fitted, config, holdout, reporter) if holdout else None
     record = _record(fitted, model, summary, seed, on_runs)
     save_inverse(fitted.loaded.work / "inverse.npz", model)
-    write_sealed_yaml(fitted.loaded.output(_FILE), _HEAD, msgspec.to_builtins(record))
+    write_sealed_yaml(fitted.loaded.output(FILE), _HEAD, msgspec.to_builtins(record))
     return record
 
 
@@ -148,8 +148,8 @@ def _calibrate_on_runs(
 
 
 def read_inverse(fitted: Fitted) -> InverseRecord | None:
-    """Read `inverse.yaml`; None if there is none, or it is of another card, reference or scan."""
-    path = fitted.loaded.output(_FILE)
+    """Read `inverse.yaml`; None if there is none, or it is of another fit."""
+    path = fitted.loaded.output(FILE)
     if not path.is_file():
         return None
     try:

@@ -237,8 +237,9 @@ def with_sources(record: ResultRecord, sources: Iterable[tuple[str, Decision, in
 
 
 def made_of(record: ResultRecord) -> dict[str, str]:
-    """Hashes of the card, the reference and the scan: what belongs to another fit has others."""
-    return {name: str(record.provenance[name]) for name in ("card", "reference", "scan")}
+    """Hashes of the card, the reference, the scan and the tuned parameters: what belongs to another fit has others."""
+    tuned = hash_bytes(msgspec.json.encode(record.parameters))
+    return {name: str(record.provenance[name]) for name in ("card", "reference", "scan")} | {"parameters": tuned}
 
 
 def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:

@@ -188,7 +188,9 @@ def test_the_inverse_model_beside_the_fit(toy):
     assert other != text
     (directory / "inverse.yaml").write_text(other)
     call("report", directory)
-    assert "inverse posterior" not in (directory / "report.html").read_text()
+    page = (directory / "report.html").read_text()
+    assert "inverse posterior" not in page
+    assert "inverse.yaml beside the card is of another fit and is not shown" in page
     (directory / "inverse.yaml").write_text("parameters: {}\n")
     assert "inverse.yaml" in call("report", directory, code=2).stderr
 
