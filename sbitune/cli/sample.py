@@ -78,14 +78,14 @@ def command(
         points = design_of_table(source, 1 if seed is None else seed)
         own = read_own(template, points.names, template_rule)
         check_own(own, points.names)
-        made = write_design(output, points, own, events or 0, Path(source).parent)
+        made = write_design(output, points, own, events, Path(source).parent)
     else:
         if runs is None:
             raise InputError("--runs: say how many runs to place in the limits")
         points = design_in_limits(source, runs, design or "sobol", 1 if seed is None else seed)
         own = read_own(template, [*points.names, *points.fixed], template_rule)
         check_own(own, [*points.names, *points.fixed])
-        made = write_design(output, points, own, events or 0, Path(source).parent)
+        made = write_design(output, points, own, events, Path(source).parent)
     for one in own:
         if one.rule != "plain":
             reporter.say(f"{one.name}: {RULES[one.rule]} (--template-rule for another)")

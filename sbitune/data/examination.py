@@ -229,7 +229,7 @@ def _bins(scan: Scan) -> list[Finding]:
     )
     zero = int(((errors == 0) & (values != 0))[:, partly].sum())
     add(
-        "bins with errors in some runs",
+        "bins without errors in some runs",
         partly,
         f"have an error of 0 in some runs ({int((errors == 0)[:, partly].sum())} times, {zero} of them with a content)",
         "kept; errors are smoothed over the runs, so that none counts as exact",

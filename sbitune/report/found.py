@@ -17,9 +17,10 @@ def found_in_the_input(record: ResultRecord) -> str:
 
 
 def error_sources(record: ResultRecord) -> str:
-    """The section that says which errors of the data are correlated, and how that is known; nothing without sources."""
+    """The section that says which errors of the data are correlated, and how that is known."""
     if not record.error_sources:
-        return ""
+        none = "The data name no error sources: what they quote is taken to be independent from bin to bin."
+        return html.section("errors", "Errors of the data", html.paragraph(none, "quiet"))
     said = {"independent": "independent from bin to bin", "shared": "shared by all bins of an observable"}
     rows = [(row.label, said[row.bins], row.why, row.observables) for row in record.error_sources]
     words = (

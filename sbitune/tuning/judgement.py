@@ -13,6 +13,8 @@ _AS_GOOD = 4.0
 _WIDTHS = (0.8, 1.25)
 #: width of pulls at the tune, below which the surrogate's errors are worth a word
 _TOO_WIDE = 0.6
+#: P of a chi2 of surrogate and generator that is so low only where errors are too large
+_NEVER = 1e-6
 #: standard errors by which the pulls of an observable must be too wide
 _BEYOND = 3.0
 #: standard deviations by which the generator's chi2 may differ from what the fit lets expect
@@ -62,7 +64,7 @@ def find_verdict(record: ResultRecord) -> str:
     if off:
         said.append(f"errors are off on {' and '.join(off)}")
     v = record.validation
-    if not _WIDTHS[0] < _pull_width(record) < _WIDTHS[1]:
+    if _width_is_off(record):
         said.append("the surrogate's errors are off")
     if v is not None and v.surrogate_p < TELLING:
         said.append("the surrogate is off at the tune")
@@ -97,11 +99,12 @@ def find_verdict(record: ResultRecord) -> str:
 
 
 def _undetermined(record: ResultRecord) -> list[str]:
-    """Parameters whose error is comparable with the range that they are fitted in."""
+    """Parameters one of whose errors is comparable with the range that they are fitted in."""
     found = []
     for name, p in record.parameters.items():
         low, high = p.limits or (p.low, p.high)
-        if p.status != "fixed" and not p.error < _UNDETERMINED * (high - low):
+        quoted = max(p.error, p.scaled_error, *(abs(end) for end in p.minos or ()))
+        if p.status != "fixed" and not quoted < _UNDETERMINED * (high - low):
             found.append(name)
     return found
 
@@ -121,6 +124,13 @@ def _unmade(record: ResultRecord) -> str:
 def _pull_width(record: ResultRecord) -> float:
     """Of held-out runs; 1 where none were."""
     return float(record.choice[0]["pull_width"]) if record.choice else 1.0
+
+
+def _width_is_off(record: ResultRecord) -> bool:
+    """Whether the pulls of held-out runs have another width than chance gives those of so few runs and bins."""
+    pulls = record.surrogate.get("held_out_runs", 0) * sum(row.bins for row in record.observables)
+    chance = _BEYOND / np.sqrt(2 * pulls) if pulls else 0.0
+    return not _WIDTHS[0] - chance < _pull_width(record) < _WIDTHS[1] + chance
 
 
 def _is_bad(record: ResultRecord) -> bool:
@@ -168,7 +178,7 @@ def _of_errors(record: ResultRecord) -> list[str]:
 def _of_surrogate(record: ResultRecord) -> list[str]:
     said = []
     width = _pull_width(record)
-    if not _WIDTHS[0] < width < _WIDTHS[1]:
+    if _width_is_off(record):
         said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
     badly = [row for row in record.worst_observables if _is_badly_learnt(row)]
     if badly:
@@ -184,16 +194,16 @@ def _of_surrogate(record: ResultRecord) -> list[str]:
     if v is not None and _is_too_wide(v):
         said.append(
             "the surrogate's errors are too large at the tune: its pulls against the generator have a width of "
-            f"{v.surrogate_pull:.2f} there, and errors of parameters are larger than they had to be; more runs, or "
-            "more events a run, make them smaller"
+            f"{v.surrogate_pull:.2f} there, chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins, and errors of parameters "
+            "are larger than they had to be; more runs, or more events a run, make them smaller"
         )
     return said
 
 
 def _is_too_wide(validation: ValidationRecord) -> bool:
     """Whether surrogate and run agree better at the tune than their errors say: that of a few bins may be chance."""
-    by_chance = stats.chi2.cdf(validation.surrogate_chi2, validation.bins) > TELLING
-    return validation.surrogate_pull < _TOO_WIDE and not by_chance
+    chance = stats.chi2.cdf(validation.surrogate_chi2, validation.bins)
+    return chance < _NEVER or (validation.surrogate_pull < _TOO_WIDE and not chance > TELLING)
 
 
 def _is_badly_learnt(row: dict) -> bool:

@@ -142,7 +142,7 @@ def describe_sources(sources: Sequence[SourceUse]) -> list[str]:
             said.append(
                 f"error sources taken to be {words}: {', '.join(label[:60] for label in labels[:_SHOWN])}{more}"
             )
-    return said
+    return said or ["the data name no error sources: their errors are taken to be independent from bin to bin"]
 
 
 def locate(bins: Bins, reference: Reference) -> np.ndarray:

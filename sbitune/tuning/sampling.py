@@ -23,7 +23,7 @@ from sbitune.data.professor import PARAMETER_FILES
 from sbitune.generators.command import Template, check_command, fill_command, read_template
 from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
-from sbitune.generators.templates import BUILT_IN, Piece, split
+from sbitune.generators.templates import BUILT_IN, RULES, Piece, split
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import check_scan
 from sbitune.tuning.scanning import design
@@ -118,14 +118,18 @@ def check_own(templates: Sequence[Template], names: Sequence[str]) -> None:
     used = {piece.name for template in templates for piece in template.pieces}
     for name in names:
         if templates and name not in used:
-            raise InputError(f"parameter {name}: {{{name}}} stands in no template")
+            rules = "; ".join(f"{template.name}: {RULES[template.rule]}" for template in templates)
+            raise InputError(
+                f"parameter {name} has no place in the templates ({rules}); give it one, or take another rule with "
+                "--template-rule"
+            )
 
 
 def write_design(
     directory: str | Path,
     design: Design,
     templates: Sequence[Template] = (),
-    events: int = 0,
+    events: int | None = None,
     card: str | Path = ".",
     command: str | None = None,
 ) -> list[str]:
@@ -135,18 +139,22 @@ def write_design(
         directory: must not be there, or be empty.
         design: the runs.
         templates: files of every run.
-        events: for `{EVENTS}`.
+        events: for `{EVENTS}`; None: no template may ask for them.
         card: for `{CARD}`.
         command: of a card, for `run.sh`.
 
     Raises:
-        InputError: the directory is not empty, or two files of a run have one name.
+        InputError: the directory is not empty, two files of a run have one name, or a template asks for a number of
+            events that is not known.
     """
     place = str(Path(card).resolve())
     files = [PARAMETER_FILES[0], *(template.name for template in templates), *([_SCRIPT] if command else [])]
     twice = repeated(files)
     if twice:
         raise InputError(f"two files of a run would be called {twice[0]}; rename a template")
+    asking = [template.name for template in templates if any(piece.name == "EVENTS" for piece in template.pieces)]
+    if events is None and asking:
+        raise InputError(f"{asking[0]}: {{EVENTS}} stands there, and nothing says how many; give --events")
     names = run_names(len(design.points))
     with whole_directory(directory) as temporary:
         for number, name in enumerate(names):

@@ -194,7 +194,7 @@ def test_findings_reach_terminal_record_and_page_once(tmp_path):
     place = card(tmp_path / "card", tmp_path / "scan.npz", far_data(tmp_path))
     words = {
         "the same run twice": "runs are there more than once, the same in every bin",
-        "bins with errors in some runs": "1 of 17 bins have an error of 0 in some runs",
+        "bins without errors in some runs": "1 of 17 bins have an error of 0 in some runs",
         "data outside the scan's envelope": "in 3 of 17 bins the data lie outside what the 23 runs span, in 2 by more "
         "than the error of the data",
     }

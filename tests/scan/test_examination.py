@@ -209,10 +209,10 @@ def test_bins_are_named_by_what_is_odd_about_them():
         "empty bins": ("/x#0",),
         "constant bins": ("/x#1", "/x#2"),
         "bins without errors": ("/x#3",),
-        "bins with errors in some runs": ("/x#4",),
+        "bins without errors in some runs": ("/x#4",),
     }
     assert "(1 of them without errors)" in found["constant bins"].what
-    assert "(15 times, 14 of them with a content)" in found["bins with errors in some runs"].what
+    assert "(15 times, 14 of them with a content)" in found["bins without errors in some runs"].what
     assert not any(f.fatal for f in found.values())
 
 

@@ -111,7 +111,7 @@ def test_checks_that_could_not_be_made_are_said(record):
 
 
 def test_a_warning_is_always_in_the_verdict(record):
-    width = [{"name": "polynomial", "pull_width": 0.7}]
+    width = [{"name": "polynomial", "pull_width": 0.3}]
     wide = msgspec.structs.replace(record.validation, surrogate_pull=0.5, surrogate_chi2=0.25 * record.validation.bins)
     for found in (changed(record, choice=width), changed(record, validation=wide),
                   changed(record, notes=["toys cannot judge this tune: too many failed"])):  # fmt: skip
@@ -143,3 +143,26 @@ def test_absurd_weights_or_errors_are_not_sent_to_the_ranges(tmp_path):
     with pytest.raises(SbituneError, match="weight") as raised:
         tune(load_card(loaded.path))
     assert "widen" not in str(raised.value)
+
+
+@pytest.mark.parametrize("which", [{"scaled_error": 5.0}, {"minos": (-0.1, 9.0)}, {"minos": (-9.0, 0.1)}])
+def test_every_error_that_is_quoted_is_compared_with_the_range(record, which):
+    first = next(iter(record.parameters))
+    wide = {**record.parameters, first: msgspec.structs.replace(record.parameters[first], **which)}
+    assert f"the data do not determine {first}" in find_verdict(changed(record, parameters=wide))
+
+
+def test_pulls_of_few_runs_may_have_another_width_by_chance(record):
+    bins = sum(row.bins for row in record.observables)
+    for runs, width, off in ((3, 0.70, False), (3, 1.5, False), (200, 0.70, True), (200, 1.4, True), (200, 0.9, False)):
+        surrogate = {**record.surrogate, "held_out_runs": runs}
+        found = changed(record, surrogate=surrogate, choice=[{"pull_width": width}])
+        assert bins == 17
+        assert ("the surrogate's errors are off" in find_verdict(found)) == off, (runs, width)
+
+
+def test_a_surrogate_that_agrees_too_well_with_the_generator_has_too_large_errors(record):
+    validation = msgspec.structs.replace(record.validation, surrogate_pull=0.92, surrogate_chi2=112.0, bins=235)
+    assert "too large at the tune" in find_verdict(changed(record, validation=validation))
+    fine = msgspec.structs.replace(validation, surrogate_chi2=195.0)
+    assert "too large at the tune" not in find_verdict(changed(record, validation=fine))

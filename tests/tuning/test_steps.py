@@ -19,7 +19,7 @@ from sbitune.tuning.envelopes import find_envelopes, reach_of_observables
 from sbitune.tuning.jackknife import Refit, stability
 from sbitune.tuning.matching import match
 from sbitune.tuning.models import as_scan, point_of, run_names_at, values_of_words
-from sbitune.tuning.sampling import design_in_limits, design_of_card, read_own, write_design
+from sbitune.tuning.sampling import check_own, design_in_limits, design_of_card, read_own, write_design
 from sbitune.tuning.scanning import make_scan
 from sbitune.tuning.surrogates.ipol import IpolSurrogate
 
@@ -66,6 +66,12 @@ def test_samples_in_limits_are_in_them_and_templates_are_filled(tmp_path) -> Non
     assert len(seeds) == 64
     with pytest.raises(InputError, match="is there already, and not empty"):
         write_design(tmp_path / "out", design)
+    own = read_own([tmp_path / "run.in"], list(design.values(0)))
+    with pytest.raises(InputError, match=r"run.in: \{EVENTS\} stands there, and nothing says how many; give --events"):
+        write_design(tmp_path / "other", design, own)
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(InputError, match=r"parameter c has no place in the templates \(run.in: \{NAME\} is a place"):
+        check_own(own, ["a", "b", "c"])
 
 
 def test_samples_of_a_card_are_those_of_its_scan(tmp_path) -> None:
