@@ -16,7 +16,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError, SbituneError
 from sbitune.data.files import replacing
-from sbitune.data.names import list_names, repeated, shorten
+from sbitune.data.names import list_names, misspelt, repeated, shorten
 
 #: a file may unfold to this many bytes, or to this many times its own size: numbers compress by two, equal ones by 1000
 _MOST_BYTES, _MOST_TIMES = 64 << 20, 50
@@ -66,10 +66,13 @@ def read_hdf5(path: str | Path, kind: str, wanted: Collection[str], attributes_o
     """Read the datasets `wanted` that an HDF5 file has, and the attributes of one of them; others are passed over.
 
     Raises:
-        InputError: as `read_arrays`; a dataset is a link or lies in another file; or h5py is not installed.
+        InputError: as `read_arrays`; a name is a misspelling of one that is wanted; a dataset is a link or lies in
+            another file; or h5py is not installed.
     """
     h5py = import_h5py()
     with reading_stored(path, kind), h5py.File(_plain_file(path), "r") as file:
+        if wrong := misspelt([name for name in file if name not in wanted], [n for n in wanted if n not in file]):
+            raise InputError(f"the dataset {shorten(wrong[0])!r} is unknown; call it {wrong[1]!r} if it is that")
         datasets = {name: _dataset(h5py, file, name) for name in wanted if file.get(name, getlink=True) is not None}
         _check_size(path, sum(item.nbytes for item in datasets.values()))
         arrays = {name: _decoded(name, item[()]) for name, item in datasets.items()}

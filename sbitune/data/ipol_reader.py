@@ -11,7 +11,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_lines, read_text
 from sbitune.data.ipol import OWN_KEYS, Interpolation, Polynomial
-from sbitune.data.names import repeated, shorten
+from sbitune.data.names import misspelt, repeated, shorten
 from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.scan import Parameter
 
@@ -106,6 +106,8 @@ def _checked_header(path: str | Path, entries: dict[str, str], places: dict[str,
     if form not in ("binned 2", "binned 3"):
         told = f"is {quoted(form)}, not 'binned 2' or 'binned 3'; make the file again with Professor 2.4"
         raise InputError(f"{places.get('DataFormat', f'{path}: DataFormat')} {told}")
+    if wrong := misspelt([key for key in entries if key not in OWN_KEYS], [k for k in OWN_KEYS if k not in entries]):
+        raise InputError(f"{places[wrong[0]]}: an unknown key; call it {wrong[1]} if it is that")
     names = _names(path, entries, places)
     if entries.get("DoParamScaling", "0") not in ("0", "1"):
         raise InputError(f"{places['DoParamScaling']} is {quoted(entries['DoParamScaling'])}, neither 0 nor 1")

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 
 from sbitune.data.errors import InputError
 from sbitune.data.numbers import quoted
@@ -15,6 +15,8 @@ _ALIKE = 0.6
 _MOST = 3
 #: letters of a quoted word: a damaged file is one word; and names of what a file has
 _MOST_LETTERS, _MOST_LISTED = 60, 12
+#: a name is misspelt if it is so much like one that is absent
+_ALIKE = 0.8
 #: categories of Unicode that a name may not have: control, format, half of a pair, separators of lines
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -80,6 +82,20 @@ def repeated(names: Iterable[str]) -> list[str]:
     ['b']
     """
     return [name for name, times in Counter(names).items() if times > 1]
+
+
+def misspelt(names: Iterable[str], absent: Iterable[str]) -> tuple[str, str] | None:
+    """The first of some unknown names that is so much like an absent one, or is that but for capitals, that it is taken
+    for a misspelling; with that one.
+
+    >>> misspelt(["extra", "WEIGHTS"], ["weights", "offsets"])
+    ('WEIGHTS', 'weights')
+    """
+    small = {name.lower(): name for name in absent}
+    for name in names:
+        if meant := get_close_matches(name.lower(), list(small), n=1, cutoff=_ALIKE):
+            return name, small[meant[0]]
+    return None
 
 
 def list_names(names: Iterable[str]) -> str:

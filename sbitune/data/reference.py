@@ -13,7 +13,7 @@ from sbitune.data.error_sources import NO_OPINION, Decision, Opinion, check_opin
 from sbitune.data.errors import InputError
 from sbitune.data.formats import is_data
 from sbitune.data.histograms import Histograms, flatten
-from sbitune.data.names import nearest
+from sbitune.data.names import nearest, shorten
 from sbitune.data.paths import reference_key
 from sbitune.data.variances import negative_variances
 
@@ -237,7 +237,11 @@ def from_objects(objects: Iterable[yoda.Object], opinion: Opinion = NO_OPINION) 
         down = 1.0 if isinstance(item, yoda.Scatter) and _unsigned(points.sources) else -1.0
         for name, shifts in points.sources.items():
             column = sources.setdefault(name, np.zeros(len(histograms.bins)))
-            column[where] = np.nan_to_num(0.5 * (shifts[:, 1] + down * shifts[:, 0]))
+            if np.isinf(shifts).any():
+                raise InputError(f"{path}: the error source {shorten(name) or 'without a name'} has an infinite error")
+            # a side that is not given is none, as in the total error
+            low, high = np.nan_to_num(shifts).T
+            column[where] = 0.5 * (high + down * low)
     return Reference(histograms, sources, labels, negative_variances(items), decided)
 
 

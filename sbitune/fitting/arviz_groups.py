@@ -14,6 +14,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.files import read_text, write_text
+from sbitune.data.names import shorten
 from sbitune.fitting.chains import Posterior
 from sbitune.fitting.predictive import Predictive
 from sbitune.fitting.problem import Measured
@@ -75,13 +76,15 @@ def read_arviz(path: str | Path) -> Any:
         groups = json.loads(read_text(path, "posterior"))
         if not isinstance(groups, dict) or not isinstance(groups.get("posterior"), dict):
             raise ValueError("no group `posterior`")
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a posterior that was written for arviz ({error})") from error
-    arrays = {
-        group: members if group in ("coords", "dims") else {name: np.asarray(x) for name, x in members.items()}
-        for group, members in groups.items()
-    }
-    return to_arviz(arrays)
+        arrays = {
+            group: members if group in ("coords", "dims") else {name: np.asarray(x) for name, x in members.items()}
+            for group, members in groups.items()
+        }
+        return to_arviz(arrays)
+    # xarray raises these of arrays, coordinates and dimensions that do not belong together
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
+        said = shorten(str(error), 200)
+        raise InputError(f"{path}: not a posterior that was written for arviz ({said})") from error
 
 
 def _arviz() -> Any:

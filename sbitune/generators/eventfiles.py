@@ -1,6 +1,5 @@
 """Events on disk, read as batches: NumPy archives with Pythia's record, and HepMC."""
 
-import difflib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from sbitune.data.arrays import read_arrays
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, check_arrays
-from sbitune.data.names import list_names, shorten
+from sbitune.data.names import list_names, misspelt, shorten
 from sbitune.generators.batch import EventBatch
 from sbitune.generators.hepmcevents import MOMENTA, Reading
 from sbitune.generators.hepmcfiles import open_hepmc
@@ -34,8 +33,6 @@ _LAYOUT = {
 }
 #: status of a beam particle in HepMC
 _BEAM = 4
-#: the name of an array is misspelt if it is so much like one that is absent
-_ALIKE = 0.8
 logger = logging.getLogger(__name__)
 
 
@@ -114,11 +111,9 @@ class EventFile:
         """Say which arrays are passed over; one that is misspelt is refused."""
         others = [name for name in stored if name not in _LAYOUT]
         absent = [name for name in _LAYOUT if name not in stored]
-        for name in others:
-            if meant := difflib.get_close_matches(name, absent, n=1, cutoff=_ALIKE):
-                raise InputError(
-                    f"{self.path}: the array {shorten(name)!r} is unknown; call it {meant[0]!r} if it is that"
-                )
+        if found := misspelt(others, absent):
+            name, meant = found
+            raise InputError(f"{self.path}: the array {shorten(name)!r} is unknown; call it {meant!r} if it is that")
         if others:
             logger.warning("%s: passed over: the arrays %s", self.path, list_names(others))
 
@@ -195,16 +190,20 @@ def analyse(
     run, seen, found = AnalysisRun(names), 0, None
     for path in paths:
         events = EventFile(path, nominal_weight, beams)
-        left = None if max_events is None else max_events - seen
+        left, before = None if max_events is None else max_events - seen, seen
+        if left == 0:
+            break
         for batch in events.batches(max_events=left):
             run.fill(batch)
             seen += len(batch)
+        if seen == before:
+            raise InputError(f"no events in {path}")
         found = events.cross_section or found
         if cross_section is None and events.cross_section is not None and min(events.cross_section) < 0:
             value, error = events.cross_section
             raise InputError(f"{path}: its cross-section is {value:g} +- {error:g} pb; state it with --cross-section")
     if seen == 0:
-        raise InputError(f"no events in {', '.join(str(path) for path in paths) or 'an empty list of files'}")
+        raise InputError("no events in an empty list of files")
     return run.finalize(cross_section or found or (0.0, 0.0))
 
 

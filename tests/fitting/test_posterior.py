@@ -296,7 +296,14 @@ def test_arviz_reads_it(linear, tmp_path):
 
 def test_files_that_are_no_posterior_are_refused(tmp_path):
     pytest.importorskip("arviz", reason="arviz is not installed", exc_type=(ImportError, Warning))
-    for content in ("{}", "[1]", '{"posterior": 1}', "[" * 100_000, "{"):
+    odd = (
+        '{"posterior": {"a": [[1, 2], [3]]}}',
+        '{"posterior": {"a": [[[1, 2]]]}, "coords": {"bin": ["x"]}, "dims": {"a": ["bin"]}}',
+        '{"posterior": {"a": [[1]]}, "coords": 1.0}',
+        '{"posterior": {"a": [[[1, 2]]]}, "dims": {"a": "é"}}',
+        '{"posterior": {"a": [[1]]}, "sample_stats": 7}',
+    )
+    for content in ("{}", "[1]", '{"posterior": 1}', "[" * 100_000, "{", *odd):
         (tmp_path / "p.json").write_text(content)
         with pytest.raises(InputError, match=r"p.json: not a posterior that was written for arviz"):
             read_arviz(tmp_path / "p.json")

@@ -115,6 +115,20 @@ def test_missing_files(tmp_path):
         analyse([], ["OPAL_1998_S3780481"])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("WEIGHTS", "weights"), ("weight", "weights"), ("Cross_Section", "cross")]
+)
+def test_arrays_that_are_misspelt_are_refused(save, wrong, right):
+    path = save()
+    arrays = dict(np.load(path))
+    arrays[wrong] = np.ones(1)
+    arrays.pop(right, None)
+    arrays.pop("cross_section", None)
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match=f"the array '{wrong}' is unknown; call it '{right}"):
+        next(EventFile(path).batches())
+
+
 def test_missing_and_misshapen_arrays(save, stored):
     n = len(stored["id"])
     cases = {

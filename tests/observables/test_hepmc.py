@@ -181,6 +181,16 @@ def test_packing_is_told_by_content(pack, tmp_path):
         assert sum(len(batch) for batch in EventFile(tmp_path / name).batches()) == 3
 
 
+@pytest.mark.parametrize("content", ["", "hello world\n", "\0" * 64])
+def test_a_file_without_events_is_not_passed_over(content, tmp_path):
+    (tmp_path / "good.hepmc").write_text(hepmc3())
+    (tmp_path / "none.hepmc").write_text(content)
+    with pytest.raises(InputError, match=r"none\.hepmc"):
+        analyse([tmp_path / "good.hepmc", tmp_path / "none.hepmc"], [OPAL])
+    # events enough: the other is not needed
+    assert analyse([tmp_path / "good.hepmc", tmp_path / "none.hepmc"], [OPAL], max_events=3)
+
+
 def test_what_ends_a_packed_file_early_is_said(tmp_path):
     path = tmp_path / "events.hepmc"
     packed = gzip.compress(hepmc3(events=200).encode())

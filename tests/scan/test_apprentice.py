@@ -91,6 +91,11 @@ def test_other_files_are_refused(scan: Scan, tmp_path: Path) -> None:
         del file["xmin"]
     with pytest.raises(InputError, match="lacks xmin"):
         read_scan(path)
+    write_scan(path, scan)
+    with h5py.File(path, "a") as file:
+        file.move("errors", "Errors")
+    with pytest.raises(InputError, match=r"scan.h5: .*the dataset 'Errors' is unknown; call it 'errors'"):
+        read_scan(path)
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"/x#0": [1]}', '{"/x#0": [1, NaN]}', "{", '{"/x#0": "ab"}', "{}"])

@@ -161,6 +161,7 @@ FAULTS = {
     "other dimension": (SAMPLE.replace("val: 2 0", "val: 3 0"), r"dat:18: a polynomial of 3 parameters, the header na"),
     "empty range": (SAMPLE.replace("7.5  1.0", "7.5  3.0"), r"dat:18: minimum and maximum of Shower:alphaS"),
     "old format": (SAMPLE.replace("binned 3", "binned 1"), "DataFormat is 'binned 1'"),
+    "misspelt": (SAMPLE.replace("DoParamScaling", "doParamScalin"), r"doParamScalin: an unknown key; call it DoParamS"),
     "names": (SAMPLE.replace("String:sigma", ""), "1 names in ParamNames, and Dimension 2"),
     "limits": (SAMPLE.replace("3.000000 1.000000", "3.000000"), "1 limits in the header for 2 parameters"),
 }

@@ -11,7 +11,7 @@ from sbitune.data.apprentice import read_scan
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats import is_data, recognise
-from sbitune.data.reference import read_reference
+from sbitune.data.reference import Reference, read_reference
 from sbitune.data.scan import Scan
 from sbitune.data.scatters import scatters_of
 from sbitune.data.selection import rules_from_mapping
@@ -117,6 +117,27 @@ def test_the_real_json_and_the_real_yoda_file_are_the_same_data(flavour: Path) -
     assert ours.bins.labels() == theirs.bins.labels()
     np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-12)
     np.testing.assert_allclose(ours.total_errors, theirs.total_errors, rtol=1e-12)
+
+
+def test_a_side_of_a_source_that_is_not_given_is_none_as_in_the_total(tmp_path: Path) -> None:
+    rows = {"sys,lumi": np.full((4, 2), np.nan), "sys,jes": np.full((4, 2), np.nan)}
+    rows["sys,jes"][1:3] = [[-0.1, 0.1], [-0.3, 0.5]]
+    rows["sys,lumi"][1:3] = [[np.nan, 0.2], [-0.2, np.nan]]
+    values = np.array([np.nan, 10.0, 11.0, np.nan])
+    path = tmp_path / "sides.yoda"
+
+    def read() -> Reference:
+        axes = (yoda.Axis("d", np.array([0.0, 1.0, 2.0])),)
+        yoda.write(path, [yoda.Estimate("/REF/x", axes, values, rows)], version=2)
+        return read_reference([path])
+
+    found = read()
+    np.testing.assert_allclose(found.sources["sys,lumi"], [0.1, 0.1])
+    np.testing.assert_allclose(found.sources["sys,jes"], [0.1, 0.4])
+    np.testing.assert_allclose(found.errors, [0.5 * (0.1 + np.hypot(0.1, 0.2)), 0.5 * (np.hypot(0.3, 0.2) + 0.5)])
+    rows["sys,lumi"][1, 1] = np.inf
+    with pytest.raises(InputError, match="infinite"):
+        read()
 
 
 def test_sources_that_move_bins_together_make_the_covariance(scan: Scan, tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ def _unpack(meta: dict[str, Any], stored: dict[str, np.ndarray], path: str) -> A
     check_correlation(path, arrays.get("correlation"))
     parts = {name: array for name, array in stored.items() if name not in arrays}
     parameters, bins = read_parameters(meta["parameters"]), Bins.from_arrays(arrays)
+    for parameter, log in zip(parameters, arrays.get("log_inputs", ()), strict=False):
+        if log and parameter.low < 0:
+            raise InputError(f"log_inputs: {parameter.name} has no logarithm at {parameter.low:g}")
     surrogate = builders[meta["kind"]](parameters, bins, meta, arrays | parts, path)
     if isinstance(surrogate, JoinedSurrogate):
         return surrogate
