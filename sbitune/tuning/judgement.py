@@ -128,8 +128,9 @@ def _pull_width(record: ResultRecord) -> float:
 
 def _width_is_off(record: ResultRecord) -> bool:
     """Whether the pulls of held-out runs have another width than chance gives those of so few runs and bins."""
-    pulls = record.surrogate.get("held_out_runs", 0) * sum(row.bins for row in record.observables)
-    chance = _BEYOND / np.sqrt(2 * pulls) if pulls else 0.0
+    runs = record.surrogate.get("held_out_runs")
+    pulls = runs * sum(row.bins for row in record.observables) if isinstance(runs, int) else 0
+    chance = float(_BEYOND / np.sqrt(2 * pulls)) if pulls else 0.0
     return not _WIDTHS[0] - chance < _pull_width(record) < _WIDTHS[1] + chance
 
 
@@ -202,7 +203,7 @@ def _of_surrogate(record: ResultRecord) -> list[str]:
 
 def _is_too_wide(validation: ValidationRecord) -> bool:
     """Whether surrogate and run agree better at the tune than their errors say: that of a few bins may be chance."""
-    chance = stats.chi2.cdf(validation.surrogate_chi2, validation.bins)
+    chance = float(stats.chi2.cdf(validation.surrogate_chi2, validation.bins))
     return chance < _NEVER or (validation.surrogate_pull < _TOO_WIDE and not chance > TELLING)
 
 
