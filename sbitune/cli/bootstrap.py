@@ -30,7 +30,7 @@ def command(
     from sbitune.tuning.line import read_fitted
     from sbitune.tuning.refitting import bootstrap
 
-    fitted = read_fitted(load_card(card))
+    fitted = read_fitted(load_card(card), reporter)
     found = bootstrap(seed, fitted, of, number or (200 if of == "data" else 20), leave_out, reporter)
     for failure in found.failed:
         reporter.say(f"refit {failure.toy} failed: {failure.reason}")

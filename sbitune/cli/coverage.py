@@ -25,7 +25,7 @@ def command(reporter: TerminalReporter, card: str, toys: int, everywhere: bool, 
     from sbitune.tuning.closure import coverage
     from sbitune.tuning.line import keep_coverage, read_fitted
 
-    fitted = read_fitted(load_card(card))
+    fitted = read_fitted(load_card(card), reporter)
     clock = time.process_time()
     theta = None if everywhere else fitted.theta
     found = coverage(jax.random.key(seed), fitted.problem, theta, toys, reporter)

@@ -41,7 +41,7 @@ def command(
     from sbitune.tuning.line import read_fitted
     from sbitune.tuning.record import tune_of
 
-    fitted = read_fitted(load_card(card))
+    fitted = read_fitted(load_card(card), reporter)
     problem = fitted.problem
     tune = tune_of(fitted.record, problem.parameters)
     coverages = tuple(dict.fromkeys(coverage))

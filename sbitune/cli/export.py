@@ -32,7 +32,7 @@ def command(reporter: TerminalReporter, card: str, to: str, output: str, compone
     from sbitune.tuning.tables import check_suffix
 
     check_suffix(output, (".json",))
-    fitted = read_fitted(load_card(card))
+    fitted = read_fitted(load_card(card), reporter)
     problem = fitted.problem
     write_workspace(output, problem, tune_of(fitted.record, problem.parameters), components)
     bins = problem.measured.bins

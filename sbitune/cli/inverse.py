@@ -44,7 +44,7 @@ def command(
 
     given = {"points": points, "steps": steps, "members": members, "layers": layers}
     config = msgspec.structs.replace(InverseConfig(), **{name: n for name, n in given.items() if n is not None})
-    fitted = read_fitted(load_card(card))
+    fitted = read_fitted(load_card(card), reporter)
     held = known_runs(fitted.scan, run_names(holdout)) if holdout else ()
     record = invert(seed, fitted, config, reporter, held)
     for note in record.notes:

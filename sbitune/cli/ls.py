@@ -41,7 +41,7 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
         return {"settings": _settings(pattern)}
     if what == "card":
         return _card_keys(pattern)
-    return _content(what, pattern)
+    return _content(what, pattern, reporter)
 
 
 def _measurements(pattern: str) -> dict[str, Said]:
@@ -86,7 +86,7 @@ def _card_keys(pattern: str) -> Figures:
     return found
 
 
-def _content(place: str, pattern: str) -> Figures:
+def _content(place: str, pattern: str, reporter: TerminalReporter) -> Figures:
     from sbitune.data import measured
     from sbitune.data.errors import InputError
     from sbitune.data.professor import Reading
@@ -107,7 +107,8 @@ def _content(place: str, pattern: str) -> Figures:
     if (other := _other_file(path, pattern) or _unmade(path, pattern)) is not None:
         return other
     try:
-        return _scan(load_scan(place), path, pattern)
+        of_card = (path / "card.yaml").is_file()  # what is said of its stored scan is no fault of its runs
+        return _scan(load_scan(place, Reading(tell=reporter.say) if of_card else Reading()), path, pattern)
     except InputError as error:  # to look at a scan with faults is no fault: it is shown with what is wrong
         told = [str(error)]
         try:

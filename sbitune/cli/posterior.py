@@ -66,7 +66,7 @@ def command(
 
     if output:
         check_suffix(output, (".npz", ".json"))
-    fitted = read_fitted(load_card(card))
+    fitted = read_fitted(load_card(card), reporter)
     problem = fitted.problem
     tune = tune_of(fitted.record, problem.parameters)
     keys = jax.random.split(jax.random.key(seed), 2)

@@ -49,7 +49,7 @@ def command(
 
     for place in output:
         check_suffix(place, (".csv", ".svg"))
-    fitted = read_fitted(load_card(card))
+    fitted = read_fitted(load_card(card), reporter)
     problem = fitted.problem
     tune = tune_of(fitted.record, problem.parameters)
     if other is None:

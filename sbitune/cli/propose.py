@@ -33,7 +33,7 @@ def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed:
     from sbitune.tuning.sequential import describes, propose_next, write_extra
 
     loaded = load_card(card)
-    fitted = read_fitted(loaded)
+    fitted = read_fitted(loaded, reporter)
     found = propose_next(fitted, runs, seed)
     if not describes(fitted):
         ratio = fitted.record.chi2_unit / fitted.record.ndf

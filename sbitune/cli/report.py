@@ -17,5 +17,5 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     from sbitune.tuning.card import load_card
     from sbitune.tuning.line import read_fitted
 
-    page = write_report(read_fitted(load_card(card)))
+    page = write_report(read_fitted(load_card(card), reporter))
     return {"report": str(page), "bytes": page.stat().st_size}

@@ -17,4 +17,4 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     from sbitune.tuning.card import load_card
     from sbitune.tuning.line import read_fitted, validate_stage
 
-    return of_fit(validate_stage(read_fitted(load_card(card)), reporter).record)
+    return of_fit(validate_stage(read_fitted(load_card(card), reporter), reporter).record)

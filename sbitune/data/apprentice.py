@@ -18,7 +18,7 @@ import numpy as np
 
 from sbitune.data.arrays import import_h5py, read_hdf5, reading_stored
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import read_text, replacing, write_text
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.names import repeated, shorten
@@ -70,7 +70,8 @@ def read_scan(
     _check_names(path, names)
     columns = _columns(path, names, parameters)
     theta = theta[:, columns]
-    box = tuple(parameters) if parameters else _box(path, names, theta, attributes)
+    with naming_file(path):
+        box = tuple(parameters) if parameters else _box(path, names, theta, attributes)
     values, errors = arrays["values"].T, arrays["errors"].T
     bins = _bins(path, arrays)
     try:

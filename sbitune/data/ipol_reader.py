@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import read_lines, read_text
 from sbitune.data.ipol import OWN_KEYS, Interpolation, Polynomial
 from sbitune.data.names import misspelt, repeated, shorten
@@ -79,7 +79,8 @@ class _Header:
         if self.low is not None and self.high is not None:
             given = self.low < self.high
             low, high = np.where(given, self.low, low), np.where(given, self.high, high)
-        return tuple(Parameter(n, float(a), float(b)) for n, a, b in zip(self.names, low, high, strict=True))
+        with naming_file(self.path):
+            return tuple(Parameter(n, float(a), float(b)) for n, a, b in zip(self.names, low, high, strict=True))
 
 
 def _read_header(path: str | Path, lines: Iterator[Line]) -> tuple[_Header, Iterator[Line]]:

@@ -15,20 +15,18 @@ from typing import Any, Literal
 
 from sbitune.data import yoda
 from sbitune.data.directories import check_names, whole_directory
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import plain_file
 from sbitune.data.finals import read_final
 from sbitune.data.names import shorten
 from sbitune.data.numbers import finite
-from sbitune.data.professor import Reading, Row, assemble, by_name, check_like, make_row, tell_left
+from sbitune.data.professor import Reading, Row, assemble, by_name, check_like, make_row, settle_faults, tell_left
 from sbitune.data.professor_writer import DIGITS
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import histograms_of, scatters_of
 
 TAG = "Tune_Parameter_"
 SUFFIXES = (".yoda", ".yoda.gz")
-#: so many faults are told in full
-MOST_FAULTS = 8
 
 
 def read_scan(
@@ -48,7 +46,7 @@ def read_scan(
             parameters, bins that are not finite; or there is no file.
     """
     rows: list[Row] = []
-    faults: list[str] = []
+    faults: list[InputError] = []
     left: list[str] = []
     for file in _files(source):
         try:
@@ -60,15 +58,11 @@ def read_scan(
             check_like(file, row, rows, named=bool(parameters))
             rows.append(row)
         except InputError as error:
-            faults.append(str(error))
-    if faults and reading.bad_runs == "stop":
-        more = [f"and {len(faults) - MOST_FAULTS} more faulty runs"] if len(faults) > MOST_FAULTS else []
-        told = "\n".join([*faults[:MOST_FAULTS], *more])
-        raise InputError(f"{told}\nTo leave such runs out, set `bad_runs: drop` (`--bad-runs drop`).")
-    for fault in faults:
-        reading.tell(f"left out: {fault}")
+            faults.append(error)
+    settle_faults(faults, reading)
     tell_left(left, reading.tell)
-    return assemble(rows, parameters, reading)
+    with naming_file(source if isinstance(source, str | Path) else _files(source)[0].parent):
+        return assemble(rows, parameters, reading)
 
 
 def write_scan(directory: str | Path, scan: Scan, version: Literal[1, 2] = 1) -> None:

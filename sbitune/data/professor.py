@@ -11,7 +11,7 @@ from sbitune.data import yoda
 from sbitune.data.arrays import read_arrays
 from sbitune.data.bins import Bins
 from sbitune.data.correlation import MOST_BINS, Parts, measure_errors, pool_correlation
-from sbitune.data.errors import EmptySelectionError, InputError
+from sbitune.data.errors import EmptySelectionError, InputError, naming_file
 from sbitune.data.files import plain_file
 from sbitune.data.finals import read_final
 from sbitune.data.histograms import Histograms
@@ -31,6 +31,9 @@ PARTS_LAYOUT = {
     "index": ArraySpec(("n_bins",), np.int64, low=0),
 }
 PARAMETER_FILES = (PARAMETERS, "used_params")
+#: so many faulty runs are told in full
+MOST_FAULTS = 8
+_LEAVE_OUT = "To leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
 #: a quoted error that is off by this factor is told
 _WORTH_TELLING = 1.2
 
@@ -151,7 +154,8 @@ def read_runs(
         InputError: naming run, path and bin, for runs that are truncated, have other parameters or other binning,
             or bins that are not finite.
     """
-    return collect(runs_in(directory, reading.parameter_file), parameters, reading)
+    with naming_file(directory):
+        return collect(runs_in(directory, reading.parameter_file), parameters, reading)
 
 
 def collect(
@@ -163,6 +167,7 @@ def collect(
     """Read the given runs as `read_runs` does; `progress` receives the number read and of all."""
     rows: list[Row] = []
     left: list[str] = []
+    faults: dict[Path, InputError] = {}
     for number, run in enumerate(runs):
         progress(number, len(runs))
         try:
@@ -174,15 +179,29 @@ def collect(
         except InputError as error:
             if isinstance(error, EmptySelectionError):
                 raise
-            if reading.bad_runs == "stop":
-                remedy = "To leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
-                if reading.made_here and isinstance(error, DamagedRunError):
-                    remedy = f"Delete the directory {run}, and the run is made again."
-                raise type(error)(f"{error}\n{remedy}") from error
-            reading.tell(f"left out: {error}")
+            faults[run] = error
     progress(len(runs), len(runs))
+    damaged = [run for run, error in faults.items() if reading.made_here and isinstance(error, DamagedRunError)]
+    settle_faults(list(faults.values()), reading, _remake(damaged) if len(damaged) == len(faults) else _LEAVE_OUT)
     tell_left(left, reading.tell)
     return assemble(rows, parameters, reading)
+
+
+def _remake(damaged: Sequence[Path]) -> str:
+    """How runs of sbitune's own that are damaged are made again."""
+    if len(damaged) == 1:
+        return f"Delete the directory {damaged[0]}, and the run is made again."
+    names = ", ".join(run.name for run in damaged)
+    return f"Delete the directories {names} in {damaged[0].parent}, and the runs are made again." if names else ""
+
+
+def settle_faults(faults: Sequence[InputError], reading: Reading, remedy: str = _LEAVE_OUT) -> None:
+    """Say which faulty runs are left out. Raises an error like the first that names them, if they are to stop."""
+    if faults and reading.bad_runs == "stop":
+        more = [f"and {len(faults) - MOST_FAULTS} more faulty runs"] if len(faults) > MOST_FAULTS else []
+        raise type(faults[0])("\n".join([*map(str, faults[:MOST_FAULTS]), *more, remedy])) from faults[0]
+    for fault in faults:
+        reading.tell(f"left out: {fault}")
 
 
 def tell_left(messages: Sequence[str], tell: Callable[[str], None]) -> None:
@@ -240,7 +259,7 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
         raise InputError("no usable run in this scan")
     theta = np.array([row.theta for row in rows])
     if parameters is None:
-        theta, parameters = _observed_box(theta, rows[0].names, reading.tell)
+        theta, parameters = _observed_box(rows, theta, reading.tell)
     values = np.array([row.histograms.values for row in rows])
     errors = np.array([row.histograms.errors for row in rows])
     bins = rows[0].histograms.bins
@@ -281,16 +300,21 @@ def _tell_scaled(bins: Bins, factor: np.ndarray, tell: Callable[[str], None]) ->
 
 
 def _observed_box(
-    theta: np.ndarray, names: Sequence[str], tell: Callable[[str], None]
+    rows: Sequence[Row], theta: np.ndarray, tell: Callable[[str], None]
 ) -> tuple[np.ndarray, list[Parameter]]:
     """Give the parameters that vary over the runs, with the range that they span."""
-    low, high = theta.min(0), theta.max(0)
+    names, low, high = rows[0].names, theta.min(0), theta.max(0)
     varied = [i for i in range(len(names)) if low[i] < high[i]]
     if not varied:
         raise InputError(f"no parameter varies over these {len(theta)} runs: nothing can be learnt from them")
     for i in set(range(len(names))) - set(varied):
         tell(f"left out: parameter {names[i]}, {low[i]:g} in every run")
-    return theta[:, varied], [Parameter(names[i], float(low[i]), float(high[i]), None) for i in varied]
+    parameters = []
+    for i in varied:
+        first, last = (rows[int(at(theta[:, i]))].name for at in (np.argmin, np.argmax))
+        with naming_file(f"runs {first} and {last}"):
+            parameters.append(Parameter(names[i], float(low[i]), float(high[i]), None))
+    return theta[:, varied], parameters
 
 
 def _parameters_of(run: Path, parameter_file: str | None) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """How long work speaks: through an object that is silent unless somebody listens."""
 
+from collections.abc import Callable
+
 
 class Reporter:
     """Receives words and progress. This base class is silent: what Python callers get by default."""
@@ -9,6 +11,17 @@ class Reporter:
 
     def progress(self, what: str, done: int, total: int, failed: int = 0) -> None:
         """Receive how far `what` has come; `failed` are those of the `done` that came to nothing."""
+
+
+class Telling(Reporter):
+    """Hands words to a function, and no progress."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def say(self, text: str) -> None:
+        """Hand a line on."""
+        self._tell(text)
 
 
 QUIET = Reporter()

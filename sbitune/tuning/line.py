@@ -312,12 +312,12 @@ def _rewrite(fitted: Fitted, **parts: Any) -> Fitted:
     return replace(fitted, record=record)
 
 
-def read_fitted(loaded: LoadedCard) -> Fitted:
-    """Read what the fit stage left.
+def read_fitted(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
+    """Read what the fit stage left; the reporter is told what `stored_scan` has to say.
 
     Raises `InputError` naming the command that makes what is missing, damaged, or not of this fit.
     """
-    scan = stored_scan(loaded)
+    scan = stored_scan(loaded, reporter)
     record = records.read_record(loaded.output("result.yaml"))
     again = f"run `sbitune fit {loaded.path}` again"
     made = record.provenance

@@ -50,7 +50,7 @@ def open_model(place: str | Path, reporter: Reporter = QUIET) -> Opened:
         return Opened(model, None, runs)
     if loaded.stored is not None:
         return Opened(surrogate_of(loaded), loaded, read_surrogate(loaded.stored).runs)
-    scan = stored_scan(loaded)
+    scan = stored_scan(loaded, reporter)
     return Opened(train_stage(loaded, scan, reporter), loaded, scan.runs)
 
 

@@ -14,11 +14,11 @@ from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import plain_file
 from sbitune.data.formats import HDF5, layout_of
-from sbitune.data.names import nearest
+from sbitune.data.names import list_names, nearest
 from sbitune.data.numbers import quoted
 from sbitune.data.professor import Reading, collect, read_runs
 from sbitune.data.reference import Reference
-from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.reporting import QUIET, Reporter, Telling
 from sbitune.data.runfiles import RECORD, read_run_record
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import weights_of
@@ -33,6 +33,7 @@ from sbitune.tuning.checking import check_scan, extra_points, naming, undone_set
 from sbitune.tuning.coverage import check_measured
 from sbitune.tuning.effects import check_effects
 from sbitune.tuning.found import Noting, settle_scan
+from sbitune.tuning.origins import changed_runs, hash_scan_files, is_inside
 from sbitune.tuning.stages import SCAN, StaleError, check_scan_note, write_scan_note, writing
 
 
@@ -99,7 +100,9 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
     if card.scan.directory is not None:
         if card.scan.extra is not None:
             raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
-        return _settled(loaded, _existing(loaded, parameters, reporter), reference, reporter)
+        with naming(loaded.place("scan", "directory")):
+            read_from = hash_scan_files(loaded)  # before it is read: what changes meanwhile is read again
+        return _settled(loaded, _existing(loaded, parameters, reporter), reference, reporter, read_from)
     _tell_rules(loaded, reporter)
     points = design(loaded)
     check_effects(loaded, reporter)
@@ -125,14 +128,20 @@ def _tell_rules(loaded: LoadedCard, reporter: Reporter) -> None:
                 reporter.say(f"template {one.name}: {RULES[one.rule]}; `generator.template_rule` says another")
 
 
-def _settled(loaded: LoadedCard, scan: Scan, reference: Reference | None, reporter: Noting) -> Scan:
+def _settled(
+    loaded: LoadedCard,
+    scan: Scan,
+    reference: Reference | None,
+    reporter: Noting,
+    read_from: dict[str, str] | None = None,
+) -> Scan:
     """The scan as it is kept: examined, and compared with the measured bins."""
     if reference is not None:
         check_measured(loaded, scan.bins, reference.bins)
     scan, found = settle_scan(loaded, scan, reporter)
     with writing(loaded):
         scan.save(loaded.work / SCAN)
-        write_scan_note(loaded, found)
+        write_scan_note(loaded, found, read_from)
     return scan
 
 
@@ -171,7 +180,7 @@ def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
         return stored_scan(loaded)
     card = loaded.card
     for key, name in (("scan.directory", card.scan.directory), ("weights", card.weights)):
-        if name is not None and not _is_inside(loaded.directory, name):
+        if name is not None and not is_inside(loaded.directory, name):
             raise InputError(
                 f"{loaded.path}: {key}: {quoted(name)} is no file inside the directory of this card, which is read "
                 "here as a scan: name the files themselves, or read them first with `sbitune scan` of that card"
@@ -179,12 +188,6 @@ def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
     if isinstance(card.generator, CommandConfig):  # its files are none of the scan
         loaded = msgspec.structs.replace(loaded, card=msgspec.structs.replace(card, generator=None))
     return _existing(loaded, parameters_of(card, {}), QUIET)
-
-
-def _is_inside(directory: Path, name: str) -> bool:
-    """Whether a plain file, or a directory, of this name lies in a directory, or nothing does."""
-    place = (directory / name).resolve()
-    return directory in place.parents and (place.is_file() or place.is_dir() or not place.exists())
 
 
 def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: int) -> None:
@@ -204,11 +207,13 @@ def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: 
         )
 
 
-def stored_scan(loaded: LoadedCard) -> Scan:
+def stored_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     """Read the scan that `make_scan` left. Of a card whose surrogate is that of a file, this at some points.
 
+    The reporter is told of runs of the card whose files are not what they left: the scan has what they were.
+
     Raises:
-        StaleError: if it is damaged, or not what the card asks for by now.
+        StaleError: if it is damaged, not what the card asks for by now, or not what it was read from.
         InputError: if it is not there, or does not allow the card's limits and fixed values of the fit.
     """
     if loaded.stored is not None:
@@ -231,7 +236,20 @@ def stored_scan(loaded: LoadedCard) -> Scan:
         raise StaleError(f"{path}: the card's parameters have changed; {again}")
     check_scan_note(loaded)
     check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
+    if loaded.card.scan.directory is None:
+        _tell_changed_runs(loaded, scan, reporter)
     return scan
+
+
+def _tell_changed_runs(loaded: LoadedCard, scan: Scan, reporter: Reporter) -> None:
+    directory = loaded.work / "scan"
+    changed = changed_runs(directory, scan.runs)
+    if changed:
+        reporter.say(
+            f"{directory}: files of {len(changed)} of {len(scan.runs)} runs were damaged, changed or replaced since "
+            f"the scan was made of them: {list_names(changed)}; {loaded.work / SCAN} holds what they were and is used. "
+            f"Delete the directories of these runs and start `sbitune scan {loaded.path}`, and they are made again"
+        )
 
 
 def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
@@ -240,11 +258,12 @@ def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     """
     if not loaded.unread:
         try:
-            return stored_scan(loaded)
+            return stored_scan(loaded, reporter)
         except StaleError as error:
             if loaded.card.scan.directory is None:
                 raise
-            reporter.say(f"the scan is read again: {error}")
+            why = str(error).rpartition("; run `")[0]  # what is done here
+            reporter.say(f"the scan is read again: {why}")
     return make_scan(loaded, reporter, own_analyses=False)
 
 
@@ -348,7 +367,8 @@ def _load_directory(path: Path, reading: Reading, asked_by: Path | None) -> Scan
         loaded = load_card(path)
         need_scan(loaded)
         _tell_of_nothing_to_drop(loaded.path, reading)
-        return _selected(scan_at_hand(loaded) if asked_by is None else _scan_of_data(loaded, asked_by), reading)
+        found = scan_at_hand(loaded, Telling(reading.tell)) if asked_by is None else _scan_of_data(loaded, asked_by)
+        return _selected(found, reading)
     with naming_file(path):
         if layout == "runs":
             return read_runs(path, reading=reading)

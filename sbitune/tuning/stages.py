@@ -1,7 +1,7 @@
 """What every stage of a card shares: one lock, and for the scan a note of what made it, beside what was found in it."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +11,15 @@ from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, hash_file
 from sbitune.data.locks import locked
+from sbitune.data.names import list_names
 from sbitune.data.sealed import read_sealed, write_sealed
 from sbitune.generators.config import PythiaConfig
 from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.origins import changed_files
 
 SCAN = "scan.npz"
 _NOTE = "findings.json"
+_READ_FROM = "read_from"
 #: rules that select bins, and rules of weight 0
 _SELECTED, _LEFT = "selected", "left out"
 #: what of `scan` decides about the runs, of a scan that is made and of one that exists
@@ -34,6 +37,7 @@ class ScanNote(NamedTuple):
     findings: tuple[Finding, ...]  #: what was found in the scan
     made_of: dict[str, Any] | None = None  #: what the card asked for; None if an older sbitune made the scan
     scan: str | None = None  #: hash of the scan's file
+    read_from: dict[str, str] | None = None  #: hashes of the files that it was read from, if runs are others'
 
 
 @contextlib.contextmanager
@@ -46,13 +50,16 @@ def writing(loaded: LoadedCard) -> Iterator[None]:
         yield
 
 
-def write_scan_note(loaded: LoadedCard, found: Sequence[Finding]) -> None:
-    """Write down what was found in the scan that lies in `work/`, and what the card asked for."""
+def write_scan_note(loaded: LoadedCard, found: Sequence[Finding], read_from: Mapping[str, str] | None = None) -> None:
+    """Write down what was found in the scan that lies in `work/`, what the card asked for, and the hashes of the files
+    that it was read from, see `origins.hash_scan_files`.
+    """
     content = {
         "findings": [finding._asdict() for finding in found],
         "made_of": _asked(loaded),
         "scan": hash_file(loaded.work / SCAN),
     }
+    content |= {} if read_from is None else {_READ_FROM: dict(read_from)}
     write_sealed(loaded.work / _NOTE, content)
 
 
@@ -64,7 +71,7 @@ def read_scan_note(loaded: LoadedCard) -> ScanNote | None:
     try:
         content = _older(path) or read_sealed(path, "findings")
         found = tuple(Finding(**row)._replace(where=tuple(row["where"])) for row in content["findings"])
-        return ScanNote(found, content.get("made_of"), content.get("scan"))
+        return ScanNote(found, content.get("made_of"), content.get("scan"), content.get(_READ_FROM))
     except (InputError, KeyError, TypeError) as error:
         raise StaleError(f"{path}: cannot be read ({error}); run `sbitune scan {loaded.path}` again") from error
 
@@ -79,8 +86,8 @@ def _older(path: Path) -> dict[str, Any] | None:
 
 
 def check_scan_note(loaded: LoadedCard) -> None:
-    """Compare the scan in `work/` with what was noted of it: that it is the scan that was made, and that the card asks
-    for it. Of a scan of an older sbitune nothing is known.
+    """Compare the scan in `work/` with what was noted of it: that it is the scan that was made, that the card asks for
+    it, and that the files that it was read from are what they were. Of a scan of an older sbitune nothing is known.
 
     Raises `StaleError` naming what has changed.
     """
@@ -98,6 +105,11 @@ def check_scan_note(loaded: LoadedCard) -> None:
         changed.append("observables")
     if changed:
         raise StaleError(f"{path}: the card asks for another scan, {' and '.join(changed)} changed; {again}")
+    changed = [] if note.read_from is None else changed_files(loaded, note.read_from)
+    if changed:
+        place = loaded.directory / str(loaded.card.scan.directory)
+        told = f"the files of {place} have changed since they were read, {list_names(changed)}"
+        raise StaleError(f"{path}: {told}; {again}")
 
 
 def _asked(loaded: LoadedCard) -> dict[str, Any]:

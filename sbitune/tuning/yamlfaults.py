@@ -22,6 +22,8 @@ _WORDS = {
     "bool": "true or false",
     "null": "nothing",
 }
+#: a key that belongs to more places than these is suggested for none
+_MOST_PLACES = 4
 #: stands for a dot inside a key while a place is spelt with dots
 _DOT = "\N{ONE DOT LEADER}"
 
@@ -35,7 +37,7 @@ def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path:
     key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     unknown = re.search(r"unknown field `(.*)`", words)
     if unknown:
-        return _explain_unknown(unknown[1], node, path, key, kind)
+        return _explain_unknown(unknown[1], node, path, key, kind, steps)
     words = _in_words(words, kind, steps)
     if place and place["key"]:
         words = f"a key in this section: {words}; put it into quotes"
@@ -109,21 +111,59 @@ def _inside(info: Any) -> tuple[Any, ...]:
     return info.item_types if isinstance(info, types.TupleType) else ()
 
 
-def _explain_unknown(name: str, node: yaml.Node, path: str, key: str, kind: type) -> str:
+def _explain_unknown(name: str, node: yaml.Node, path: str, key: str, kind: type, steps: list[str | int]) -> str:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         line = next((k.start_mark.line + 1 for k, _ in node.value if k.value == name), line)
-    near = difflib.get_close_matches(name, sorted(set(_all_fields(types.type_info(kind)))), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{path}:{line}: unknown key {quoted(f'{key}.{name}'.lstrip('.'))}{hint}"
+    return f"{path}:{line}: unknown key {quoted(f'{key}.{name}'.lstrip('.'))}{_hint(name, kind, steps)}"
 
 
-def _all_fields(info: Any) -> Iterator[str]:
-    """Names of all fields in a tree of Structs, for suggestions."""
+def _hint(name: str, kind: type, steps: list[str | int]) -> str:
+    """The key of the same section that is spelt most like an unknown one; else where the key of such a name belongs."""
+    info = types.type_info(kind)
+    own = {key for part in _at(info, steps) for key in _own_fields(part)}
+    near = difflib.get_close_matches(name, sorted(own), n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    places = list(dict.fromkeys(_all_fields(info)))
+    near = difflib.get_close_matches(name, sorted({place.rpartition(".")[2] for place in places}), n=1)
+    found = [place for place in places if near and place.rpartition(".")[2] == near[0]]
+    if not found or len(found) > _MOST_PLACES:
+        return ""
+    return f"; did you mean {' or '.join(repr(place) for place in found)}?"
+
+
+def _at(info: Any, steps: list[str | int]) -> Iterator[Any]:
+    """The types of what may stand at a place."""
+    if isinstance(info, types.UnionType):
+        for part in info.types:
+            yield from _at(part, steps)
+    elif not steps:
+        yield info
+    elif isinstance(info, types.StructType):
+        for field in info.fields:
+            if field.encode_name == steps[0]:
+                yield from _at(field.type, steps[1:])
+    else:
+        for part in _inside(info):
+            yield from _at(part, steps[1:])
+
+
+def _own_fields(info: Any) -> Iterator[str]:
     if isinstance(info, types.StructType):
         yield from (field.encode_name for field in info.fields)
+
+
+def _all_fields(info: Any, above: str = "") -> Iterator[str]:
+    """Places of all fields in a tree of Structs, `scan.seed` say, for suggestions."""
+    if isinstance(info, types.StructType):
+        for field in info.fields:
+            yield f"{above}{field.encode_name}"
+            yield from _all_fields(field.type, f"{above}{field.encode_name}.")
+        return
+    entry = "NAME." if isinstance(info, types.DictType) else ""
     for part in _inside(info):
-        yield from _all_fields(part)
+        yield from _all_fields(part, f"{above}{entry}")
 
 
 def _name_entries(message: str, content: Any, kind: type) -> str:

@@ -21,6 +21,8 @@ from sbitune.tuning.surrogates.rational_orders import choose_orders
 FAULTS = [
     ("runs: 24", "rums: 24", r"card.yaml:10: unknown key 'scan.rums'; did you mean 'runs'"),
     ("title: toy", "titel: toy", r"card.yaml:2: unknown key 'titel'; did you mean 'title'"),
+    ("title: toy", "title: toy\nseed: 4", r"card.yaml:3: unknown key 'seed'; did you mean 'scan.seed' or 'fit.seed'"),
+    ("runs: 24", "runs: 24, toys: 5", r"card.yaml:10: unknown key 'scan.toys'; did you mean 'fit.toys'"),
     ("low: 0.5, ", "", r"card.yaml:8: parameters.a: the key `low` is missing"),
     ("low: -1.0", "low: minus", r"card.yaml:9: parameters.b.low: Expected `number`, got `text`"),
     ("low: -1.0", "low: 2.0", r"card.yaml:9: parameters.b: low 2 is not below high 1"),
