@@ -12,10 +12,13 @@ import numpy as np
 
 from sbitune.data.collinearity import Relation, constant_parameters, find_relations
 from sbitune.data.errors import InputError
-from sbitune.data.outlying import find_outlying
+from sbitune.data.outlying import compare_runs
 from sbitune.data.repeats import repeated_points, same_content
 from sbitune.data.scan import EDGE, Scan
+from sbitune.data.solitary import find_solitary
 
+#: kind of the finding that says that runs could not be compared with their neighbours
+NOT_COMPARED = "runs not compared"
 #: names that a message holds, at most
 _SHOWN = 5
 
@@ -129,16 +132,7 @@ def _runs(scan: Scan) -> list[Finding]:
         said = "runs at different points have the same contents in all bins"
         done = "kept; are the files those of these points?"
         found.append(Finding("the same contents elsewhere", said, _named(scan, elsewhere, " = "), done))
-    odd = find_outlying(scan)
-    if odd:
-        said = (
-            "runs are unlike their neighbours: in brackets, how many times the usual distance from a fit to the others"
-        )
-        done = (
-            "kept; are parameters and files those of these runs, and are they whole? if not, take them out of the scan"
-        )
-        named = tuple(f"{scan.runs[one.row]} ({one.times:.1f})" for one in odd)
-        found.append(Finding("outlying runs", said, named, done))
+    found += [*_alone(scan), *_unlike(scan)]
     dropped = {row for rows in same.repeated for row in rows[1:]}
     points = repeated_points(scan, dropped)
     if points:
@@ -148,6 +142,33 @@ def _runs(scan: Scan) -> list[Finding]:
         found.append(Finding("runs at one point", said, where, done))
         found += _far_apart(scan, [point for point in points if point.far])
     return found
+
+
+def _alone(scan: Scan) -> list[Finding]:
+    """Runs far from all others in a parameter: a fit passes through them whatever they hold."""
+    where = tuple(
+        f"{scan.runs[one.row]} ({scan.parameters[one.parameter].name} = {scan.theta[one.row, one.parameter]:g}, "
+        f"all others in {one.low:g} .. {one.high:g})"
+        for one in find_solitary(scan)
+    )
+    said = "runs stand alone, far from all others in a parameter"
+    done = (
+        "kept; are these values those that the generator had? such a run decides alone what is learnt of the parameter "
+        "and makes its errors too small: put the values right, or take the runs out of the scan"
+    )
+    return [Finding("runs that stand alone", said, where, done)] if where else []
+
+
+def _unlike(scan: Scan) -> list[Finding]:
+    """Runs away from what the others tell; or that this could not be looked for."""
+    compared = compare_runs(scan)
+    if compared.unmade and len(scan.runs) > 1:
+        said = f"whether runs are unlike their neighbours was not checked: {compared.unmade}"
+        return [Finding(NOT_COMPARED, said, (), "kept; look at the runs, or add some")]
+    said = "runs are unlike their neighbours: in brackets, how many times the usual distance from a fit to the others"
+    done = "kept; are parameters and files those of these runs, and are they whole? if not, take them out of the scan"
+    named = tuple(f"{scan.runs[one.row]} ({one.times:.1f})" for one in compared.outlying)
+    return [Finding("outlying runs", said, named, done)] if named else []
 
 
 def _copied(scan: Scan) -> list[Finding]:

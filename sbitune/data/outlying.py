@@ -26,10 +26,14 @@ from sbitune.data.scan import Scan
 _FAR, _TIMES = 6.0, 1.5
 #: part of the difference between two orders that is an error of the higher one; without it sound edges are named
 _BEND = 0.5
-#: highest order, runs per term of the polynomial, and the fewest runs that are looked at
-_ORDER, _RUNS_PER_TERM, _FEWEST = 3, 3, 20
+#: the same of lines, which differ from a constant by all that the bins depend on the parameters
+_BEND_OF_LINES = 0.1
+#: highest order, runs per term of the polynomial, and how many more runs than parameters there are at least
+_ORDER, _RUNS_PER_TERM, _FREEDOM = 3, 3, 6
 #: part of the runs that may be unlike the others: more, and it is the others
-_MOST = 0.1
+_MOST = 0.31
+#: runs of less weight in the robust fit have no say in what is usual, if they are not too many
+_LIGHT = 0.05
 #: of a bin's spread over the runs: less is nothing that harms
 _SMALL = 1e-3
 #: a run that is less far off than so many times must be so without the worst fifth of its bins, too: a few steep bins
@@ -48,6 +52,13 @@ class Outlying(NamedTuple):
     times: float  #: d in units of what is usual
 
 
+class Comparison(NamedTuple):
+    """What a comparison of the runs says."""
+
+    outlying: tuple[Outlying, ...]  #: the worst first
+    unmade: str  #: why nothing can be said; empty where something can
+
+
 class _Fit(NamedTuple):
     """A fit with weights."""
 
@@ -56,27 +67,27 @@ class _Fit(NamedTuple):
 
 
 def find_outlying(scan: Scan) -> tuple[Outlying, ...]:
-    """The runs that are unlike their neighbours, the worst first; none if the runs are too few to tell."""
-    orders = _terms(scan.unit())
-    if not can_be_compared(scan):
-        return ()
+    """The runs that are unlike their neighbours, the worst first; none if that cannot be told, see `compare_runs`."""
+    return compare_runs(scan).outlying
+
+
+def compare_runs(scan: Scan) -> Comparison:
+    """Compare every run with a fit to the others."""
+    n, p = scan.theta.shape
+    if n < p + _FREEDOM:
+        return Comparison((), f"{n} runs of {p} parameter{'s' * (p != 1)} are too few, {p + _FREEDOM} are enough")
     told = np.flatnonzero(np.ptp(scan.values, axis=0) > 0)
     if not len(told):
-        return ()
+        return Comparison((), "")
+    orders = _terms(scan.unit())
     scaled = _best_scale(orders[-1], scan.values[:, told])
     d, like = _judge(orders, scaled, scan.values[:, told], scan.errors[:, told])
     rows = np.flatnonzero(~like)
-    if len(rows) > _MOST * len(d):
-        return ()
+    if len(rows) > _MOST * n:
+        return Comparison((), f"{len(rows)} of {n} runs are off a fit to the others: more than can be told apart")
     typical = float(np.median(d[like]))
     worst = rows[np.argsort(-d[rows], kind="stable")]
-    return tuple(Outlying(int(row), float(d[row] / max(typical, 1e-12))) for row in worst)
-
-
-def can_be_compared(scan: Scan) -> bool:
-    """Whether a scan has runs enough to tell which are unlike the others."""
-    n, p = scan.theta.shape
-    return n >= max(_FEWEST, _RUNS_PER_TERM * (1 + p))
+    return Comparison(tuple(Outlying(int(row), float(d[row] / max(typical, 1e-12))) for row in worst), "")
 
 
 def _terms(unit: np.ndarray) -> list[np.ndarray]:
@@ -132,7 +143,9 @@ def _judge(
     """Distances d (n,) of the runs, and which runs (n,) are like the others."""
     terms, lower = orders[-1], orders[-2]
     weights = _robust_weights(terms, scaled)
-    like = np.ones(len(terms), bool)
+    like = weights > min(_LIGHT, float(np.quantile(weights, _MOST)))
+    bend = _BEND if len(orders) > 2 else _BEND_OF_LINES
+    fewest = min(_RUNS_PER_TERM * terms.shape[1] / 2, (1 - _MOST) * len(terms))
     for _ in range(_ROUNDS):
         fit = _solve(terms, scaled.values, weights)
         bent = np.abs(fit.residuals - _solve(lower, scaled.values, weights).residuals)
@@ -143,15 +156,15 @@ def _judge(
         with np.errstate(all="ignore"):  # without errors, and predictions beyond all numbers
             pull = np.where(errors > 0, np.abs(values - scaled.back(scaled.values - away)) / errors, np.inf)
         # few events explain a distance
-        z = np.minimum(np.abs(away) / np.hypot(usual, _BEND * bent), np.nan_to_num(pull, nan=np.inf))
+        z = np.minimum(np.abs(away) / np.hypot(usual, bend * bent), np.nan_to_num(pull, nan=np.inf))
         d = _rms(z)
         most = _rms(np.sort(z, axis=1)[:, : max(1, int((1 - _FEW) * z.shape[1]))])
         doubtful = d < _BEYOND_DOUBT * max(float(np.median(d[like])), 1.0)
         now = ~_is_far(d, like, _TIMES) | (doubtful & ~_is_far(most, like, 1.0))
         if (now == like).all() and weights.min() in (0, 1):
             break
-        if now.sum() < _RUNS_PER_TERM * terms.shape[1] / 2:
-            return d, np.ones(len(d), bool)
+        if now.sum() < fewest:
+            return d, now
         like, weights = now, now.astype(float)
     return d, like
 

@@ -8,7 +8,7 @@ import numpy as np
 #: normal distribution: standard deviation / median of the absolute value
 NORMAL = 1.4826
 #: part of the runs in which a bin must be positive for its logarithm
-_POSITIVE = 0.9
+_POSITIVE = 0.69
 #: what is not positive is this part of the least that is
 _FLOOR = 0.1
 #: numbers whose exponential is one

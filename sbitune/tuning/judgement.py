@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
-from sbitune.data.examination import Finding
+from sbitune.data.examination import NOT_COMPARED, Finding
 from sbitune.tuning.record import ResultRecord, ValidationRecord
 
 #: other minima that are higher than the tune by less are as good at 95 %
@@ -25,8 +25,12 @@ _UNDETERMINED = 0.25
 TELLING = 1e-3
 #: findings in the input that stand before the numbers
 TELLING_KINDS = (
-    "settings undone by later ones", "outlying runs", "runs at one point that differ", "the same contents elsewhere",
-)  # fmt: skip
+    "settings undone by later ones",
+    "runs that stand alone",
+    "outlying runs",
+    "runs at one point that differ",
+    "the same contents elsewhere",
+)
 #: how a note begins that says that toys could not judge a tune
 UNJUDGED = "toys cannot judge this tune"
 
@@ -49,6 +53,9 @@ def as_before(record: ResultRecord, before: ResultRecord) -> ResultRecord:
 def find_verdict(record: ResultRecord) -> str:
     """What the checks say of the tune, in a sentence: the heaviest first, and which checks could not be made."""
     said = []
+    kinds = dict.fromkeys(f.kind for f in record.findings if f.kind in TELLING_KINDS)
+    if kinds:  # before what may come of it
+        said.append(f"the input has something odd ({', '.join(kinds)})")
     if undetermined := _undetermined(record):
         said.append(f"the data do not determine {', '.join(undetermined)}")
     if record.ndf <= 0 and not _is_bad(record):
@@ -86,8 +93,6 @@ def find_verdict(record: ResultRecord) -> str:
         said.append(
             f"{len(in_tension)} observable{'s disagree' if len(in_tension) > 1 else ' disagrees'} with the others"
         )
-    if any(f.kind in TELLING_KINDS for f in record.findings):
-        said.append("the input has something odd")
     if not said and find_warnings(record):
         said.append("a warning stands beside it")
     unmade = _unmade(record)
@@ -113,6 +118,7 @@ def _unmade(record: ResultRecord) -> str:
     """The checks that were not, or could not be, made."""
     missing = {
         "whether the data are described (no more bins than parameters)": record.ndf <= 0 and not _is_bad(record),
+        "whether runs are unlike their neighbours": any(f.kind == NOT_COMPARED for f in record.findings),
         "held-out runs": not record.closure.get("fits", 0),
         "toys": not record.answer.get("coverage", {}).get("fits", 0),
         "whether observables agree": "tension" not in record.answer,
@@ -144,7 +150,7 @@ def _is_bad(record: ResultRecord) -> bool:
 
 def find_warnings(record: ResultRecord) -> list[str]:
     """What a reader must know before the numbers, in words."""
-    return [*_of_errors(record), *_of_surrogate(record), *_of_chi2(record), *_of_data(record)]
+    return [*_of_input(record), *_of_errors(record), *_of_surrogate(record), *_of_chi2(record), *_of_data(record)]
 
 
 def _of_errors(record: ResultRecord) -> list[str]:
@@ -241,8 +247,12 @@ def _of_chi2(record: ResultRecord) -> list[str]:
     ]
 
 
+def _of_input(record: ResultRecord) -> list[str]:
+    return [str(Finding(f.kind, f.what, tuple(f.where), f.done)) for f in record.findings if f.kind in TELLING_KINDS]
+
+
 def _of_data(record: ResultRecord) -> list[str]:
-    said = [str(Finding(f.kind, f.what, tuple(f.where), f.done)) for f in record.findings if f.kind in TELLING_KINDS]
+    said = []
     if _is_bad(record):
         said.append(
             f"the data are not described within their errors: chi2 = {record.chi2_unit:.0f} for {record.ndf} degrees "

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sbitune.data.bins import Bins
-from sbitune.data.outlying import find_outlying
+from sbitune.data.examination import examine
+from sbitune.data.outlying import compare_runs, find_outlying
 from sbitune.data.scan import Parameter, Scan
 
 N_BINS = 30
@@ -79,3 +80,41 @@ def test_sound_scans_have_none(kind, relative):
     for n, p in ((24, 1), (60, 2), (80, 3), (128, 5)):
         for seed in (0, 1):
             assert found(closed_form(kind, n, p, relative, seed)) == set()
+
+
+@pytest.mark.parametrize("factor", [100, 1e6, 0, -1, 3])
+@pytest.mark.parametrize(("n", "p", "wild"), [(12, 2, 1), (12, 2, 2), (16, 2, 1), (16, 2, 3), (16, 5, 1), (19, 2, 1),
+                                              (20, 2, 3), (24, 2, 3), (60, 2, 7), (60, 2, 18)])  # fmt: skip
+def test_wild_runs_are_found_among_few_and_when_they_are_many(n, p, wild, factor):
+    for seed in (0, 1):
+        scan = closed_form("linear", n, p, seed=seed)
+        rows = np.random.default_rng(seed).choice(n, wild, replace=False)
+        values, errors = scan.values.copy(), scan.errors.copy()
+        values[rows] *= factor
+        errors[rows] *= abs(factor)
+        assert found(replace(scan, values=values, errors=errors)) == set(rows.tolist())
+
+
+@pytest.mark.parametrize("n", [12, 16, 19])
+def test_chance_names_hardly_a_run_where_runs_are_few(n):
+    named = [
+        bool(found(closed_form(kind, n, p, relative, seed)))
+        for kind in ("linear", "exponential", "steep", "power", "one in six steep", "step")
+        for p, relative in ((1, 0.02), (2, 0.3), (2, 0.0), (5, 0.02))
+        for seed in range(100, 105)
+    ]
+    assert sum(named) <= 0.01 * len(named)
+
+
+def test_what_cannot_be_told_is_said():
+    few = compare_runs(closed_form("linear", 7, 2))
+    assert few == ((), "7 runs of 2 parameters are too few, 8 are enough")
+    assert compare_runs(closed_form("linear", 8, 2)).unmade == ""
+    (finding,) = (one for one in examine(closed_form("linear", 7, 2)) if "neighbours" in one.what)
+    assert finding.kind == "runs not compared"
+    scan = closed_form("linear")
+    values = scan.values.copy()
+    values[:24] *= np.random.default_rng(0).uniform(3, 100, (24, 1))
+    many = compare_runs(replace(scan, values=values))
+    assert many.outlying == ()
+    assert "of 60 runs are off a fit to the others" in many.unmade

@@ -43,7 +43,7 @@ def test_nothing_speaks_against_a_good_tune(record):
         ),
         (
             {"findings": [FindingRecord("outlying runs", "runs are unlike", ["0003 (9.0)"], "kept; are they whole?")]},
-            "the input has something odd",
+            "the input has something odd (outlying runs)",
             "runs are unlike: 0003 (9.0); kept; are they whole?",
         ),
         (
@@ -107,6 +107,25 @@ def test_checks_that_could_not_be_made_are_said(record):
     assert found == (
         "nothing speaks against this tune and its errors as far as they were checked; not checked: held-out runs, "
         "toys, whether observables agree, the generator at the tune"
+    )
+
+
+def test_odd_input_is_said_before_what_may_come_of_it(record):
+    name, p = next(iter(record.parameters.items()))
+    wide = msgspec.structs.replace(p, error=0.3 * (p.high - p.low))
+    alone = FindingRecord("runs that stand alone", "runs stand alone", ["0004 (p = 1.561)"], "kept; are they right?")
+    found = changed(record, parameters=record.parameters | {name: wide}, findings=[alone])
+    assert find_verdict(found) == (
+        f"to be read with care: the input has something odd (runs that stand alone); the data do not determine {name}"
+    )
+    assert find_warnings(found)[0] == "runs stand alone: 0004 (p = 1.561); kept; are they right?"
+
+
+def test_runs_that_could_not_be_compared_are_said(record):
+    found = changed(record, findings=[FindingRecord("runs not compared", "7 runs are too few", [], "kept")])
+    assert find_verdict(found) == (
+        "nothing speaks against this tune and its errors as far as they were checked; not checked: whether runs are "
+        "unlike their neighbours"
     )
 
 
