@@ -16,7 +16,7 @@ _MOST = 3
 #: letters of a quoted word: a damaged file is one word; and names of what a file has
 _MOST_LETTERS, _MOST_LISTED = 60, 12
 #: a name is misspelt if it is so much like one that is absent
-_ALIKE = 0.8
+_MISSPELT = 0.8
 #: categories of Unicode that a name may not have: control, format, half of a pair, separators of lines
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -93,7 +93,7 @@ def misspelt(names: Iterable[str], absent: Iterable[str]) -> tuple[str, str] | N
     """
     small = {name.lower(): name for name in absent}
     for name in names:
-        if meant := get_close_matches(name.lower(), list(small), n=1, cutoff=_ALIKE):
+        if meant := get_close_matches(name.lower(), list(small), n=1, cutoff=_MISSPELT):
             return name, small[meant[0]]
     return None
 
