@@ -145,11 +145,10 @@ def test_a_smooth_scan_is_learnt_to_its_noise() -> None:
         assert found.rms_pull < 1.25
         assert 0.8 < found.pull_width < 1.1  # wider than bins need, as parameters need it
         # against the closed form: what is left is the surrogate's own error
-        theta = held.theta[0]
         width = scan.bins.high - scan.bins.low
-        off = (surrogate.predict_many(theta[None]).mean[0] - probabilities(theta) / width) * width
-        # bins alone, whitened, learn ten times as many numbers
-        assert np.sqrt(np.mean(off**2 / (probabilities(theta) / 100_000))) < (1.0 if config.components else 1.25)
+        exact = np.array([probabilities(theta) for theta in held.theta[:60]])
+        off = surrogate.predict_many(held.theta[:60]).mean * width - exact
+        assert np.sqrt(np.mean(off**2 / (exact / 100_000))) < 0.85  # measured: 0.69, and 0.51 for bins alone
 
 
 def test_the_covariance_has_the_errors_on_its_diagonal_and_is_positive() -> None:
