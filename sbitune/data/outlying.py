@@ -66,11 +66,6 @@ class _Fit(NamedTuple):
     leverage: np.ndarray  #: (n,) x^T (X^T W X)^-1 x
 
 
-def find_outlying(scan: Scan) -> tuple[Outlying, ...]:
-    """The runs that are unlike their neighbours, the worst first; none if that cannot be told, see `compare_runs`."""
-    return compare_runs(scan).outlying
-
-
 def compare_runs(scan: Scan) -> Comparison:
     """Compare every run with a fit to the others."""
     n, p = scan.theta.shape

@@ -14,7 +14,7 @@ from sbitune.data.collinearity import find_relations
 from sbitune.data.errors import InputError
 from sbitune.data.examination import examine, settle
 from sbitune.data.histograms import flatten
-from sbitune.data.outlying import find_outlying
+from sbitune.data.outlying import compare_runs
 from sbitune.data.reference import from_objects
 from sbitune.data.repeats import repeated_points, same_content
 from sbitune.data.scan import Parameter, Scan
@@ -323,12 +323,12 @@ def test_negative_errors_of_points_are_refused_and_those_of_objects_found(errors
 @pytest.mark.parametrize("seed", range(4))
 def test_runs_of_other_points_than_they_say_are_named_and_nothing_else(seed):
     scan = smooth_scan(80, 5000, seed)
-    assert find_outlying(scan) == ()
+    assert compare_runs(scan).outlying == ()
     theta = scan.theta.copy()
     apart = int(np.argmax(np.abs(theta - theta[0])[:, 0]))
     theta[[0, apart]] = theta[[apart, 0]]
     mixed = replace(scan, theta=theta)
-    assert {one.row for one in find_outlying(mixed)} == {0, apart}
+    assert {one.row for one in compare_runs(mixed).outlying} == {0, apart}
     (finding,) = (one for one in examine(mixed) if one.kind == "outlying runs")
     assert {name.split(" ")[0] for name in finding.where} == {scan.runs[0], scan.runs[apart]}
 
@@ -337,12 +337,12 @@ def test_a_run_that_was_cut_short_is_named():
     scan = smooth_scan(80, 5000, 1)
     values = scan.values.copy()
     values[7] *= 0.6
-    assert [one.row for one in find_outlying(replace(scan, values=values))] == [7]
+    assert [one.row for one in compare_runs(replace(scan, values=values)).outlying] == [7]
 
 
 def test_polynomials_without_noise_have_no_outlying_runs():
     scan = sound(60)
     values = 10 + scan.theta @ np.random.default_rng(3).normal(size=(3, 12))
-    assert find_outlying(replace(scan, values=values)) == ()
+    assert compare_runs(replace(scan, values=values)).outlying == ()
     # nor have bins that are bent more than a polynomial is, in the corners of the box
-    assert find_outlying(replace(scan, values=np.exp(1.5 * scan.unit().sum(axis=1))[:, None] * values)) == ()
+    assert compare_runs(replace(scan, values=np.exp(1.5 * scan.unit().sum(axis=1))[:, None] * values)).outlying == ()

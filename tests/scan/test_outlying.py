@@ -7,7 +7,7 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.examination import examine
-from sbitune.data.outlying import compare_runs, find_outlying
+from sbitune.data.outlying import compare_runs
 from sbitune.data.scan import Parameter, Scan
 
 N_BINS = 30
@@ -41,7 +41,7 @@ def places(scan: Scan) -> list[int]:
 
 
 def found(scan: Scan) -> set[int]:
-    return {one.row for one in find_outlying(scan)}
+    return {one.row for one in compare_runs(scan).outlying}
 
 
 @pytest.mark.parametrize("kind", ["linear", "exponential", "steep"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sbitune.data.bins import Bins
-from sbitune.data.outlying import find_outlying
+from sbitune.data.outlying import compare_runs
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig, RationalConfig
 from sbitune.tuning.surrogates.noise import loudness, smooth_errors
@@ -93,8 +93,8 @@ def test_loudness_is_1_for_what_most_is_learnt_from():
 
 def test_few_events_are_no_reason_to_be_outlying():
     scan = make(np.where(np.arange(120) % 30 == 1, 100.0, 1.0))
-    assert find_outlying(scan) == ()
+    assert compare_runs(scan).outlying == ()
     silent = replace(scan, errors=np.full(scan.errors.shape, 0.01))
-    found = {one.row for one in find_outlying(silent)}
+    found = {one.row for one in compare_runs(silent).outlying}
     assert found
     assert found <= {1, 31, 61, 91}
