@@ -11,7 +11,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import read_lines, read_text
 from sbitune.data.ipol import OWN_KEYS, Interpolation, Polynomial
-from sbitune.data.names import misspelt, repeated, shorten
+from sbitune.data.names import check_name, misspelt, repeated, shorten, split_words
 from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.scan import Parameter
 
@@ -126,7 +126,10 @@ def _checked_header(path: str | Path, entries: dict[str, str], places: dict[str,
 
 def _names(path: str | Path, entries: dict[str, str], places: dict[str, str]) -> tuple[str, ...]:
     """Names of the parameters, each once; without names those that prof2-tune gives them."""
-    names = tuple(entries.get("ParamNames", "").split())
+    with naming_file(places.get("ParamNames", str(path))):
+        names = tuple(split_words(entries.get("ParamNames", "")))
+        for name in names:
+            check_name(name)
     twice = repeated(names)
     if twice:
         raise InputError(f"{places['ParamNames']}: parameter {shorten(twice[0])} is named twice")
@@ -174,7 +177,8 @@ def _require_value(path: str | Path, bins: list[tuple[str, float, float]], polyn
 
 
 def _bin(content: str, where: str) -> tuple[str, float, float]:
-    words = content.split()
+    with naming_file(where):
+        words = split_words(content)
     name, _, number = words[0].rpartition("#")
     try:
         natural(number)

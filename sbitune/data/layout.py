@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sbitune.data.errors import InputError, SbituneError
-from sbitune.data.names import list_names
+from sbitune.data.names import is_unseen, list_names
 
-#: control characters would write lines of their own into files; NumPy pads with NUL, and does not tell it from an end
-_FIRST_PRINTABLE, _LAST_LETTER, _SURROGATES = 0x20, 0x10FFFF, (0xD800, 0xDFFF)
+#: of ASCII what is drawn; NumPy pads with NUL, and does not tell it from an end
+_FIRST_PRINTABLE, _LAST_PRINTABLE, _LAST_LETTER = 0x20, 0x7E, 0x10FFFF
 #: by how much rounding may take a correlation matrix off its diagonal of 1, its symmetry and its range
 _ROUNDING = 1e-6
 
@@ -127,11 +127,9 @@ def _check_text(name: str, array: np.ndarray) -> np.ndarray:
     _expect(name, array, "U", "text")
     if array.size and array.dtype.itemsize:
         letters = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="), copy=False).view(np.uint32)
-        padding = letters == 0
-        bad = (letters < _FIRST_PRINTABLE) & ~padding
-        bad |= (letters > _LAST_LETTER) | ((letters >= _SURROGATES[0]) & (letters <= _SURROGATES[1]))
-        if bad.any():
-            code = int(letters.ravel()[np.argmax(bad)])
+        rare = letters[(letters != 0) & ((letters < _FIRST_PRINTABLE) | (letters > _LAST_PRINTABLE))]
+        code = next((int(code) for code in np.unique(rare) if code > _LAST_LETTER or is_unseen(chr(code))), None)
+        if code is not None:
             raise InputError(f"{name!r} holds the character {code:#x}, which is none of a name")
     return array
 

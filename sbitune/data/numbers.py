@@ -51,6 +51,24 @@ def is_number(word: str) -> bool:
     return bool(_NUMBER.fullmatch(word))
 
 
+def is_not_finite(word: str) -> bool:
+    """Whether a word is written as `nan` and `inf` are, in any case, with a sign or without."""
+    return bool(_NOT_FINITE.fullmatch(word))
+
+
+def reads_as_number(word: str) -> bool:
+    """Whether some program reads a word as a number: Python, C or Fortran, `nan`, `inf` and `1_0` among them.
+
+    >>> reads_as_number("-Inf"), reads_as_number("010"), reads_as_number("info")
+    (True, True, False)
+    """
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def natural(word: str, most: int = MOST) -> int:
     """The whole number from 0 to `most` that a word is. Raises `ValueError` for any other word."""
     if not _WHOLE.fullmatch(word):

@@ -1,17 +1,16 @@
 """Parameter files of the field: `params.dat` of a run, ranges, limits; and tables of points."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import read_lines, write_text
-from sbitune.data.names import check_name, repeated, shorten
-from sbitune.data.numbers import finite, is_number, quoted
+from sbitune.data.names import check_word, repeated, shorten, split_words
+from sbitune.data.numbers import finite, is_number
 
 
 def read_values(path: str | Path) -> dict[str, float]:
@@ -36,7 +35,7 @@ def read_values(path: str | Path) -> dict[str, float]:
 def write_values(path: str | Path, values: Mapping[str, float]) -> None:
     """Write a run's parameters; the numbers are read back exactly."""
     for name in values:
-        check_name(name)
+        check_word(name)
     width = max(len(name) for name in values)
     write_text(path, "".join(f"{name:<{width}} {float(value)!r}\n" for name, value in values.items()))
 
@@ -76,15 +75,10 @@ def write_limits(
             raise InputError(f"limits file: {name} has limits and is fixed; keep one of the two")
         table[name] = (value,)
     for name, numbers in table.items():
-        if (
-            not re.fullmatch(r"[^\s#]+", name)
-            or is_number(name)
-            or not all(math.isfinite(number) for number in numbers)
-        ):
-            raise InputError(
-                f"limits file: {quoted(name)} {numbers} cannot be written: a blank, a `#`, a number for a name, or not "
-                "finite"
-            )
+        with naming_file("limits file"):
+            check_word(name)
+        if not all(math.isfinite(number) for number in numbers):
+            raise InputError(f"limits file: {name} {numbers} cannot be written: not finite")
     width = max((len(name) for name in table), default=0)
     rows = (f"{name:<{width}} {' '.join(repr(float(n)) for n in numbers)}\n" for name, numbers in table.items())
     write_text(path, "".join(rows))
@@ -129,19 +123,24 @@ def is_table(path: str | Path) -> bool:
 def write_points(path: str | Path, names: Sequence[str], points: np.ndarray, comments: Sequence[str] = ()) -> None:
     """Write a table of points (n_points, n_parameters) whole or not at all; the numbers are read back exactly."""
     for name in names:
-        check_name(name)
+        check_word(name)
     rows = [" ".join(names), *(" ".join(repr(float(x)) for x in point) for point in points)]
     write_text(path, "".join([*(f"# {line}\n" for line in comments), *(f"{row}\n" for row in rows)]))
 
 
 def _lines(path: str | Path, what: str) -> list[tuple[int, list[str]]]:
     lines = read_lines(path, what)
-    return [(number, words) for number, line in lines if (words := line.split("#", 1)[0].split())]
+    found = []
+    for number, line in lines:
+        with naming_file(f"{path}:{number}"):
+            words = split_words(line.split("#", 1)[0])
+        found += [(number, words)] if words else []
+    return found
 
 
 def _name(word: str, where: str) -> str:
-    if is_number(word):
-        raise InputError(f"{where}: expected the name of a parameter, found the number {quoted(word)}")
+    with naming_file(where):
+        check_word(word)
     return word
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import read_lines, write_text
-from sbitune.data.names import shorten
-from sbitune.data.numbers import finite, is_number, quoted
+from sbitune.data.names import check_word, shorten
+from sbitune.data.numbers import finite
 from sbitune.data.parameters import read_values
 
 _TITLES = {
@@ -107,8 +107,8 @@ def write_result(path: str | Path, result: ProfessorResult) -> None:
     """
     names = list(result.values)
     for name in (*names, *result.contributions):
-        if not name or "#" in name or any(c.isspace() for c in name) or is_number(name):
-            raise InputError(f"results.txt: the name {quoted(name)} is empty, a number, or has a blank or `#`")
+        with naming_file("results.txt"):
+            check_word(name, "parameter" if name in result.values else "observable")
     if not names:
         raise InputError("results.txt: a result without parameters cannot be written")
     width = max(map(len, names))

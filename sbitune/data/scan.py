@@ -15,6 +15,7 @@ from sbitune.data.copies import Copies, find_copies
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
 from sbitune.data.names import check_name, is_name, repeated, shorten
+from sbitune.data.numbers import quoted
 from sbitune.data.store import read_stored, write_stored
 
 FORMAT = "sbitune scan"
@@ -59,6 +60,8 @@ class Parameter:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        if not is_name(self.unit):
+            raise InputError(f"parameter {self.name}: the unit {quoted(self.unit)} has a character that is not seen")
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise InputError(f"parameter {self.name}: need finite low < high, got {self.low} and {self.high}")
         size = max(abs(self.low), abs(self.high))
@@ -101,7 +104,7 @@ def _read_parameter(fields: Any) -> Parameter:
         fields = [*fields, *(None, "")[len(fields) - 3 :]]
         name, low, high, default, unit = fields
         numbers = [low, high] if default is None else [low, high, default]
-        if is_name(name) and is_name(unit) and all(type(number) in (int, float) for number in numbers):
+        if isinstance(name, str) and isinstance(unit, str) and all(type(number) in (int, float) for number in numbers):
             return Parameter(name, float(low), float(high), None if default is None else float(default), unit)
     raise InputError(f"a parameter is [name, low, high, default, unit], found {shorten(str(fields))}")
 

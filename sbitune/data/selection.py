@@ -25,9 +25,9 @@ from typing import Literal
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.errors import EmptySelectionError, InputError
+from sbitune.data.errors import EmptySelectionError, InputError, naming_file
 from sbitune.data.files import read_lines
-from sbitune.data.names import shorten
+from sbitune.data.names import shorten, split_words
 from sbitune.data.numbers import finite, natural, quoted
 from sbitune.data.paths import reference_key
 from sbitune.data.patterns import compile_pattern
@@ -129,7 +129,8 @@ def read_weights(path: str | Path) -> tuple[Rule, ...]:
     for number, line in read_lines(path, "weight file"):
         if len(line) > _LONGEST_LINE:
             raise InputError(f"{path}:{number}: a line of {len(line)} letters; expected 'SELECTOR WEIGHT'")
-        words = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split()
+        with naming_file(f"{path}:{number}"):
+            words = split_words(re.split(r"(?:^|\s)#", line, maxsplit=1)[0])
         if words:
             rules.append(_rule_of_line(words, f"{path}:{number}"))
     if not rules:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import yaml
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import hash_bytes, read_text, write_text
-from sbitune.data.names import is_name
+from sbitune.data.names import check_seen
 from sbitune.data.numbers import quoted
 from sbitune.generators.config import spell_key
 from sbitune.tuning.yamlfaults import explain
@@ -138,10 +138,8 @@ def _refuse_faulty_keys(node: yaml.Node, path: str, counted: _Counted, above: tu
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise InputError(f"{path}:{line}: a key must be a word; put text with braces or brackets into quotes")
-            if not is_name(key.value):
-                raise InputError(
-                    f"{path}:{line}: {quoted(key.value)}: a line break, or another character that is not seen, in a key"
-                )
+            with naming_file(f"{path}:{line}"):
+                check_seen(key.value, "key")
             if key.value in seen:
                 raise InputError(f"{path}:{line}: {quoted(key.value)} is given twice, first in line {seen[key.value]}")
             seen[key.value] = line

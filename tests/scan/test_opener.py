@@ -216,7 +216,7 @@ def test_a_scan_that_was_spoilt_is_refused(tmp_path, scan, change, message):
     ("old", "new", "message"),
     [
         ('["a", 0, 2, 1.0, "GeV"]', '["a", "0", 2, 1.0, "GeV"]', r"a parameter is \[name, low, high"),
-        ('["a", 0, 2, 1.0, "GeV"]', '["a\\nb", 0, 2, 1.0, "GeV"]', "a parameter is"),
+        ('["a", 0, 2, 1.0, "GeV"]', '["a\\nb", 0, 2, 1.0, "GeV"]', "parameter 'a.nb': a line break"),
         ('["a", 0, 2, 1.0, "GeV"]', '["a", 0, 2, NaN, "GeV"]', "default nan is not finite"),
         ('["a", 0, 2, 1.0, "GeV"]', '["b", 0, 2, 1.0, "GeV"]', "the parameter b is there twice"),
         ('"0001"', "1", "runs: expected a list of words"),

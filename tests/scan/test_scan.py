@@ -10,11 +10,12 @@ from scan_strategies import contents, sizes
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
+from sbitune.data.names import is_unseen
 from sbitune.data.scan import Parameter, Scan, build_scan, join_scans
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 # NumPy drops NUL at the end of a string; no path of a histogram has one
-letters = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"])
+letters = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Zs"]).filter(lambda c: not is_unseen(c))
 names = st.text(letters, min_size=1, max_size=12)
 
 
