@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import msgspec
 import numpy as np
 
 from sbitune.data.errors import ComputationError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.autoweights import AutoWeights, choose_weights
+from sbitune.fitting.bootstrap import refit_model
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.coverage import Coverage
 from sbitune.fitting.extra import Extra, fit_extra
+from sbitune.fitting.frame import Frame
 from sbitune.fitting.goodness import Goodness, find_goodness
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.results import Tune
@@ -29,9 +30,9 @@ from sbitune.tuning.surrogates.joined import has_near, near_point
 
 #: bins named in a result, at most
 _WORST = 20
-#: the model's errors are taken at the tune, and it is fitted again, until it moves by no more than this part of its
-#: errors, or so many times
-_SETTLED, _TURNS = 0.1, 5
+#: the model's errors are taken where quick fits end, until these move by no more than the second part of the ranges,
+#: and a fit of all starts is made with them, until it ends there to the first part of its errors; each so many times
+_SETTLED, _CLOSE, _TURNS = 0.1, 1e-3, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +91,32 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
 
 def _fit_near(problem: Problem, config: FitConfig) -> tuple[Tune, Extra, np.ndarray | None]:
     """Fit with the model's errors as they are at the tune, and tell where that is."""
-    near, quickly = None, msgspec.structs.replace(config, minos=False)
-    for _ in range(_TURNS if problem.model_error and has_near(problem.model) else 0):
-        tune = fit_extra(problem, quickly)[0]
-        if near is not None and np.all(np.abs(tune.values - near) <= _SETTLED * tune.quoted_errors):
+    if not (problem.model_error and has_near(problem.model)):
+        return *fit_extra(problem, config), None
+    frame = Frame(problem)
+    near = _settle(problem, frame.to_theta(frame.centre))
+    for _ in range(_TURNS):
+        tune, extra = fit_extra(replace(problem, model=near_point(problem.model, near)), config)
+        if np.all(np.abs(tune.values - near) <= _SETTLED * tune.quoted_errors):
             break
-        near = tune.values
-        problem = replace(problem, model=near_point(problem.model, near))
-    return *fit_extra(problem, config), near
+        near = _settle(replace(extra.problem, model=problem.model), tune.values)
+    return tune, extra, near
+
+
+def _settle(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """(n_parameters,) where fits end that begin at `theta` and have the model's errors as they are there, as far as
+    quick fits tell: a fit of all starts has the last word.
+    """
+    width = np.array([p.high - p.low for p in problem.parameters])
+    for _ in range(_TURNS):
+        near = theta
+        try:
+            theta = refit_model(problem, near_point(problem.model, near), near)
+        except ComputationError:
+            break
+        if np.all(np.abs(theta - near) <= _CLOSE * width):
+            break
+    return theta
 
 
 def describe_answer(answer: Answer) -> dict[str, Any]:
