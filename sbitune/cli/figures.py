@@ -1,8 +1,9 @@
 """The figures of a tune, as commands print them."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sbitune.tuning.record import ResultRecord
+from sbitune.tuning.recordtypes import ResultRecord
 
 _COVERAGE = ("fits", "coverage68", "coverage68_error", "coverage95", "coverage95_error", "pull_width", "failed")
 
@@ -35,11 +36,11 @@ def of_fit(record: ResultRecord) -> dict[str, Any]:
         "notes": record.notes,
     }
     if record.closure:
-        figures["closure"] = {key: record.closure[key] for key in _COVERAGE}
+        figures["closure"] = _coverage(record.closure)
     if "goodness" in record.answer:
         figures["goodness"] = {key: record.answer["goodness"][key] for key in ("p_value", "p_error", "toys")}
     if "coverage" in record.answer:
-        figures["toys"] = {key: record.answer["coverage"][key] for key in _COVERAGE}
+        figures["toys"] = _coverage(record.answer["coverage"])
     if record.findings:
         figures["findings"] = {row.kind: ", ".join(row.where) for row in record.findings}
     if record.validation is not None:
@@ -54,3 +55,7 @@ def of_fit(record: ResultRecord) -> dict[str, Any]:
             "surrogate_p": v.surrogate_p,
         }
     return figures
+
+
+def _coverage(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: figures[key] for key in _COVERAGE}

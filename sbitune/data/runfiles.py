@@ -22,6 +22,11 @@ PARTS = "parts.npz"
 _FILES = "files"
 #: since this format a run of Pythia keeps its parts
 _WITH_PARTS = 3
+#: what a record may hold
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "output": str, "fingerprint": str, "parameters": dict, "format": int, _FILES: dict, "pythia": str,
+    "events": (int, float), "cpu_seconds": (int, float), "seconds": dict,
+}  # fmt: skip
 
 
 class DamagedRunError(DamagedError):
@@ -61,15 +66,15 @@ def read_run_record(run: Path) -> RunRecord:
 
 def _checked(content: dict[str, Any]) -> RunRecord:
     """The record of what `run.json` holds, if that is of the types that it should be."""
-    kinds = {"output": str, "fingerprint": str, "parameters": dict, "format": int, _FILES: dict}
-    for key, kind in kinds.items():
+    for key, kind in _KINDS.items():
         if key in content and not isinstance(content[key], kind):
             raise InputError(f"`{key}` is of another type: {str(content[key])[:60]!r}")
     output, values, hashes = content.get("output", ""), content.get("parameters", {}), content.get(_FILES, {})
     if not output or Path(output).name != output or output in (".", ".."):
         raise InputError(f"`output` is {output[:60]!r}; expected the name of a file in the run's own directory")
-    if not all(isinstance(value, int | float) for value in values.values()):
-        raise InputError("`parameters` are not all numbers")
+    for key in ("parameters", "seconds"):
+        if not all(isinstance(value, int | float) for value in content.get(key, {}).values()):
+            raise InputError(f"`{key}` are not all numbers")
     if not all(isinstance(value, str) and Path(name).name == name for name, value in hashes.items()):
         raise InputError(f"`{_FILES}` are not all hashes of files in the run's own directory")
     return RunRecord(output, content.get("fingerprint", ""), values, content.get("format", 0), content)

@@ -10,7 +10,7 @@ from sbitune.plots.parameters import short
 from sbitune.plots.style import plain
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.record import ParameterRecord
+from sbitune.tuning.recordtypes import ParameterRecord
 
 _CHANGE = '<th class="number" title="from that of the tune">change</th>'
 

@@ -1,5 +1,6 @@
 """How every number of a report was made, in words."""
 
+from sbitune.data.errors import InputError
 from sbitune.fitting.objective import MOST_BINS, is_likelihood
 from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
@@ -60,7 +61,11 @@ def _scan(fitted: Fitted) -> str:
 
 def _surrogate(fitted: Fitted) -> str:
     about = fitted.record.surrogate
-    words = f"Surrogate: {in_words(about)}."
+    try:
+        words = f"Surrogate: {in_words(about)}."
+    except KeyError as error:
+        again = f"run `sbitune fit {fitted.loaded.path}` again"
+        raise InputError(f"{fitted.loaded.output('result.yaml')}: surrogate: {error} is missing; {again}") from error
     if "chosen" in about:
         named = about["chosen"] == NAMED
         words += f" Its kind is {NAMED}." if named else f" It was chosen automatically: {about['chosen']}."
@@ -71,8 +76,8 @@ def _fit(fitted: Fitted) -> str:
     card, record = fitted.loaded.card, fitted.record
     sources = len(fitted.measured.shifts)
     minima = record.minima
-    good = sum(bool(m["valid"]) for m in minima)
-    chi2s = sorted(float(m["chi2"]) for m in minima if m["valid"])  # type: ignore[arg-type]
+    chi2s = sorted(m["chi2"] for m in minima if m["valid"])
+    ended = f"converged to chi2 between {chi2s[0]:.2f} and {chi2s[-1]:.2f}" if chi2s else "converged"
     likelihood = is_likelihood(fitted.problem)
     return (
         f"Fit: {'-2 log L = chi2 + log det V, ' if likelihood else ''}"
@@ -86,10 +91,9 @@ def _fit(fitted: Fitted) -> str:
             f"more than {MOST_BINS} bins there is no log det V, and V is brought up to date between minimisations. "
         )
         + "MIGRAD with exact gradients from "
-        f"{len(minima)} starting points, of which {good} converged to chi2 "
-        f"between {chi2s[0]:.2f} and {chi2s[-1]:.2f}, with the surrogate's error of the middle of the box; each "
-        "that is a minimum of its own was followed with the surrogate's error brought up to date, and the lowest is "
-        "the tune. "
+        f"{len(minima)} starting points, of which {len(chi2s)} {ended}, with the surrogate's error of the middle of "
+        "the box; each that is a minimum of its own was followed with the surrogate's error brought up to date, and "
+        "the lowest is the tune. "
         + ("MINOS errors are given beside. " if card.fit.minos else "")
         + "The covariance is that of the exact second derivatives."
     )

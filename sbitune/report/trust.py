@@ -1,5 +1,6 @@
 """How sure a tune is: what the toys say, and what disagrees with what."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from sbitune.report import html
 from sbitune.tuning.inverting import CalibrationRecord, InverseRecord
 from sbitune.tuning.judgement import TELLING
-from sbitune.tuning.record import ResultRecord
+from sbitune.tuning.recordtypes import ResultRecord
 
 
 def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posterior: str = "") -> str:
@@ -15,7 +16,7 @@ def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posteri
     answer = record.answer
     parts = [
         *_toys(answer),
-        *_closure(record),
+        *_closure(record.closure),
         posterior,
         *_inverse(inverse),
         *_choice(record),
@@ -26,7 +27,7 @@ def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posteri
     return html.section("sure", "How sure this is", *parts)
 
 
-def _toys(answer: dict[str, Any]) -> list[str]:
+def _toys(answer: Mapping[str, Any]) -> list[str]:
     parts = []
     if "goodness" in answer:
         g = answer["goodness"]
@@ -51,7 +52,7 @@ def _toys(answer: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _at_limits(c: dict[str, Any]) -> str:
+def _at_limits(c: Mapping[str, Any]) -> str:
     """What limits change: nothing is said where they are far."""
     if "quoted68" not in c or (c["quoted68"], c["quoted95"]) == (c["coverage68"], c["coverage95"]):
         return ""
@@ -61,7 +62,7 @@ def _at_limits(c: dict[str, Any]) -> str:
     )
 
 
-def _coverage_table(figures: dict[str, Any]) -> str:
+def _coverage_table(figures: Mapping[str, Any]) -> str:
     rows = [
         (name, f"{row['bias']:+.2f} ± {row['bias_error']:.2f}",
          f"{row['pull_width']:.2f} ± {row['pull_width_error']:.2f}",
@@ -72,9 +73,8 @@ def _coverage_table(figures: dict[str, Any]) -> str:
     return html.table(head, rows, range(1, 5))
 
 
-def _closure(record: ResultRecord) -> list[str]:
+def _closure(c: Mapping[str, Any]) -> list[str]:
     """Runs that were held out, fitted as data."""
-    c = record.closure
     if not c:
         return []
     words = (
@@ -87,7 +87,7 @@ def _closure(record: ResultRecord) -> list[str]:
     return [html.paragraph(words), _coverage_table(c)]
 
 
-def _percent(figures: dict[str, Any], key: str) -> str:
+def _percent(figures: Mapping[str, Any], key: str) -> str:
     return f"{100 * figures[key]:.1f} +- {100 * figures[key + '_error']:.1f} %"
 
 
@@ -134,8 +134,8 @@ def _choice(record: ResultRecord) -> list[str]:
     ]  # fmt: skip
     words = (
         ("The surrogate was chosen among these by" if len(record.choice) > 1 else "The surrogate was judged by")
-        + f" the log probability given to {record.surrogate['held_out_runs']} runs held out (per run and bin; higher "
-        "is better). A perfect surrogate has an rms pull of 1, one with true errors a pull width of 1."
+        + f" the log probability given to {record.surrogate.get('held_out_runs')} runs held out (per run and bin; "
+        "higher is better). A perfect surrogate has an rms pull of 1, one with true errors a pull width of 1."
     )
     head = ["surrogate", "log probability", "behind the best", "rms pull", "pull width"]
     return [html.paragraph(words), html.table(head, rows, range(1, 5)), *_worst_observables(record)]
@@ -153,7 +153,7 @@ def _worst_observables(record: ResultRecord) -> list[str]:
     return [html.table(head, rows, range(1, 4))]
 
 
-def _theory(answer: dict[str, Any]) -> list[str]:
+def _theory(answer: Mapping[str, Any]) -> list[str]:
     parts = []
     if "theory_errors" in answer:
         rows = [
@@ -188,7 +188,7 @@ def _weights(record: ResultRecord) -> list[str]:
     ]
 
 
-def _both_tunes(record: ResultRecord, given: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _both_tunes(record: ResultRecord, given: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = record.parameters.items()
     return [(name, _spell(p.value, p.error), _spell(given[name]["value"], given[name]["error"])) for name, p in rows]
 
@@ -202,7 +202,7 @@ def _of_the_others(p: float | None) -> tuple[str, str]:
     return ("", "") if p is None else (f"{p:.2g}", "bad" if p < TELLING else "")
 
 
-def _tension(answer: dict[str, Any]) -> list[str]:
+def _tension(answer: Mapping[str, Any]) -> list[str]:
     if "tension" not in answer:
         return []
     rows = [

@@ -20,7 +20,7 @@ from sbitune.report.trust import how_sure
 from sbitune.tuning.inverse.inside import ALARMING
 from sbitune.tuning.inverting import FILE, InverseRecord, read_inverse
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.record import ParameterRecord, ResultRecord, ValidationRecord
+from sbitune.tuning.recordtypes import ParameterRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.settings import command_file
 
 

@@ -24,7 +24,9 @@ from sbitune.tuning.found import fit_findings
 from sbitune.tuning.judgement import with_warnings
 from sbitune.tuning.matching import Matched
 from sbitune.tuning.models import as_scan, matched_with, open_model
-from sbitune.tuning.record import ResultRecord, make_record, provenance, with_findings, write_record
+from sbitune.tuning.record import make_record, provenance, with_findings, write_record
+from sbitune.tuning.recordparts import ExcludedRecord
+from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.surrogates.evaluation import Surrogate
 from sbitune.tuning.surrogates.ipol import IpolSurrogate, told_of
 
@@ -98,7 +100,7 @@ def _record(tune: Tune, matched: Matched, source: str, kind: str, config: FitCon
     measured = matched.measured
     data = np.concatenate([measured.values, measured.total_errors]).tobytes()
     origin = provenance(b"", data, Path(source).read_bytes(), {"fit": config.seed})
-    excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
+    excluded = [ExcludedRecord(bin=e.label, reason=e.reason) for e in matched.excluded]
     return make_record(tune, f"fit of {Path(source).name}", excluded, {"kind": kind}, origin, config.limits)
 
 

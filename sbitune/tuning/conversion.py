@@ -35,7 +35,8 @@ from sbitune.data.selection import read_weights
 from sbitune.data.weight_writer import write_weights
 from sbitune.data.yoda import Scatter
 from sbitune.tuning.models import card_at, open_model
-from sbitune.tuning.record import ResultRecord, read_record
+from sbitune.tuning.record import read_record
+from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.scanning import load_scan
 from sbitune.tuning.surrogates.ipol import to_ipol
 from sbitune.tuning.tables import check_suffix

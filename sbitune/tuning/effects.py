@@ -6,19 +6,30 @@ What was found is kept in `work/effects.json` under a key of all that it depends
 import json
 from functools import partial
 
+import msgspec
+
 from sbitune.data.errors import InputError
 from sbitune.data.files import hash_bytes
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.data.sealed import DamagedError, read_sealed, write_sealed
+from sbitune.data.sealed import DamagedError, write_sealed
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.effects import ALL, FIRST, Effects, find_effects
 from sbitune.generators.inactive import reason_inactive
 from sbitune.generators.lines import check_settings
 from sbitune.generators.printed import pythia_version
 from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.notes import read_note
 
 #: raised when it is found in another way
 _FORMAT = 1
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """`work/effects.json`: `Effects`, and the key of what they depend on."""
+
+    key: str
+    without: tuple[str, ...]
+    unknown: dict[str, str]
 
 
 def check_effects(loaded: LoadedCard, reporter: Reporter = QUIET) -> None:
@@ -53,12 +64,12 @@ def _find(
     key, path = hash_bytes(json.dumps(made_of).encode()), loaded.work / "effects.json"
     if path.is_file():
         try:
-            noted = read_sealed(path, "what is known of the parameters' effects")
+            noted = read_note(path, _Note, "what is known of the parameters' effects")
         except DamagedError as error:
             reporter.say(f"{error}; they are tried again")
         else:
-            if noted["key"] == key:
-                return Effects(tuple(noted["without"]), noted["unknown"])
+            if noted.key == key:
+                return Effects(noted.without, noted.unknown)
     if not tried:
         return Effects((), {})
     found = find_effects(

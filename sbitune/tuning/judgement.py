@@ -5,7 +5,8 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.examination import NOT_COMPARED, Finding
-from sbitune.tuning.record import ResultRecord, ValidationRecord
+from sbitune.tuning.recordparts import WorstObservableRecord
+from sbitune.tuning.recordtypes import ResultRecord, ValidationRecord
 
 #: other minima that are higher than the tune by less are as good at 95 %
 _AS_GOOD = 4.0
@@ -42,9 +43,9 @@ def with_warnings(record: ResultRecord) -> ResultRecord:
 
 def as_before(record: ResultRecord, before: ResultRecord) -> ResultRecord:
     """The record of the same tune with what was found out about it since: validation, coverage by more toys."""
-    answer = dict(record.answer)
-    if before.answer.get("coverage", {}).get("fits", 0) > answer.get("coverage", {}).get("fits", 0):
-        answer["coverage"] = before.answer["coverage"]
+    answer, known = record.answer, before.answer.get("coverage")
+    if known and known.get("fits", 0) > answer.get("coverage", {}).get("fits", 0):
+        answer = answer | {"coverage": known}
     closure = max(record.closure, before.closure, key=lambda figures: figures.get("fits", 0))
     kept = {"observables": before.observables, "validation": before.validation, "answer": answer, "closure": closure}
     return with_warnings(msgspec.structs.replace(record, **kept))
@@ -213,7 +214,7 @@ def _is_too_wide(validation: ValidationRecord) -> bool:
     return chance < _NEVER or (validation.surrogate_pull < _TOO_WIDE and not chance > TELLING)
 
 
-def _is_badly_learnt(row: dict) -> bool:
+def _is_badly_learnt(row: WorstObservableRecord) -> bool:
     """Whether an observable's pulls of held-out runs are wider than their errors say, beyond chance."""
     width, error = float(row["pull_width"]), float(row["error"]) / max(float(row["rms_pull"]), 1e-300)
     return width * (1 - _BEYOND * error) > _WIDTHS[1]
@@ -259,9 +260,10 @@ def _of_data(record: ResultRecord) -> list[str]:
             "of freedom"
             + ("; errors are quoted with and without the factor by which that scales them" if record.ndf > 0 else "")
         )
-    in_tension = record.answer.get("tension", {}).get("in_tension", [])
-    if in_tension:
-        given = {row["path"]: row["p_given_rest"] for row in record.answer["tension"]["observables"]}
+    tension = record.answer.get("tension")
+    if tension is not None and tension["in_tension"]:
+        in_tension = tension["in_tension"]
+        given = {row["path"]: row["p_given_rest"] or 0.0 for row in tension["observables"]}
         worst = sorted(in_tension, key=lambda path: given[path])
         some = ", ".join(worst[:6]) + (f" and {len(worst) - 6} more" if len(worst) > 6 else "")
         many = len(in_tension) > 1

@@ -1,6 +1,6 @@
 """The whole line, from a card to a tune: each stage is a function, each leaves a file, each resumes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ from sbitune.tuning.products import (
     read_surrogate_note,
     write_fit,
 )
-from sbitune.tuning.record import ObservableRecord, ResultRecord, ValidationRecord
+from sbitune.tuning.recordparts import ExcludedRecord
+from sbitune.tuning.recordtypes import ObservableRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.scanning import make_scan, stored_scan, version_of_runs
 from sbitune.tuning.settings import command_file
 from sbitune.tuning.stages import writing
@@ -193,7 +194,7 @@ def _remove(loaded: LoadedCard, *names: str) -> None:
 def _record(
     loaded: LoadedCard,
     scan: Scan,
-    about: dict[str, Any],
+    about: Mapping[str, Any],
     reference: Reference,
     matched: Matched,
     tune: Tune,
@@ -209,10 +210,10 @@ def _record(
     )
     origin |= hashes
     origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
-    excluded = [{"bin": e.label, "reason": e.reason} for e in matched.excluded]
+    excluded = [ExcludedRecord(bin=e.label, reason=e.reason) for e in matched.excluded]
     for finding in found:
         if finding.kind == LEFT_OUT:
-            excluded += [{"bin": name, "reason": "left out when the scan was read"} for name in finding.where]
+            excluded += [ExcludedRecord(bin=name, reason="left out when the scan was read") for name in finding.where]
     return records.make_record(tune, card.title, excluded, about, origin, card.fit.limits)
 
 

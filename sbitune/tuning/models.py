@@ -23,7 +23,8 @@ from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checking import naming, reference_of
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import Excluded, Matched, match
-from sbitune.tuning.record import ResultRecord, read_record
+from sbitune.tuning.record import read_record
+from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.scanning import load_scan, scan_with_runs, stored_scan
 from sbitune.tuning.stored import as_scan as as_scan  # for those who open models
 from sbitune.tuning.stored import read_surrogate, surrogate_of

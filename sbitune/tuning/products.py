@@ -12,13 +12,16 @@ import numpy as np
 import sbitune
 from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.files import hash_bytes, hash_file, hash_files
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.scan import Scan
-from sbitune.data.sealed import DamagedError, read_sealed, write_sealed
+from sbitune.data.sealed import DamagedError, write_sealed
 from sbitune.fitting.problem import Measured
 from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.notes import read_note
+from sbitune.tuning.recordchecks import check_about
+from sbitune.tuning.recordparts import AboutRecord
 from sbitune.tuning.surrogates.storage import FORMAT_VERSION, load_surrogate
 from sbitune.tuning.surrogates.training import Trained
 
@@ -37,12 +40,15 @@ _WORDS = {
 }
 
 
-class SurrogateNote(NamedTuple):
+class SurrogateNote(msgspec.Struct, frozen=True):
     """`work/surrogate.json`."""
 
-    made_of: dict[str, str]  #: key of what made the surrogate
-    surrogate: str  #: hash of the surrogate's file
-    about: dict[str, Any]  #: what is known of it: kind, choice, closure
+    made_of: dict[str, str]
+    """Key of what made the surrogate."""
+    surrogate: str
+    """Hash of the surrogate's file."""
+    about: AboutRecord
+    """What is known of it: kind, choice, closure."""
 
 
 def training_key(loaded: LoadedCard, scan: Scan) -> dict[str, str]:
@@ -94,11 +100,13 @@ def write_surrogate_note(loaded: LoadedCard, made_of: Mapping[str, str], path: P
 
 def read_surrogate_note(loaded: LoadedCard) -> SurrogateNote:
     """Read `work/surrogate.json`. Raises `DamagedError` if it is not what this sbitune wrote."""
-    content = read_sealed(loaded.work / NOTE, "note of the surrogate")
+    note = read_note(loaded.work / NOTE, SurrogateNote, "note of the surrogate")
     try:
-        return SurrogateNote(content["made_of"], content["surrogate"], content["about"])
-    except KeyError as error:
-        raise DamagedError(f"{loaded.work / NOTE}: {error} is missing") from error
+        with naming_file(loaded.work / NOTE):
+            check_about(note.about)
+    except InputError as error:
+        raise DamagedError(str(error)) from error
+    return note
 
 
 class Kept(NamedTuple):

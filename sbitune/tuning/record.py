@@ -4,18 +4,28 @@ import platform
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 
 from sbitune import __version__
 from sbitune.data.error_sources import Decision
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming_file
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes
 from sbitune.data.scan import Parameter
 from sbitune.fitting.results import Minimum, ObservableChi2, Start, Tune
+from sbitune.tuning.recordchecks import check_record
+from sbitune.tuning.recordparts import ExcludedRecord, SurrogateRecord
+from sbitune.tuning.recordtypes import (
+    ErrorSourceRecord,
+    FindingRecord,
+    MinimumRecord,
+    ObservableRecord,
+    ParameterRecord,
+    ResultRecord,
+)
 from sbitune.tuning.yamlfile import is_sealed, read_card, write_sealed_yaml
 
 #: files of format 1, of an older sbitune, have no hash of their own lines
@@ -27,148 +37,6 @@ _HEAD = """# Written by sbitune; the card beside it says how to make it again.
 """
 
 
-class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One parameter of the tune."""
-
-    value: float
-    error: float
-    """Symmetric error, that of data and surrogate propagated; 0 if fixed. At a limit: how far into the range the
-    interval goes."""
-    minos: tuple[float, float] | None
-    """Lower (negative) and upper MINOS error."""
-    scaled_error: float
-    """The error times sqrt(chi2/ndf) where that is above 1, as the Particle Data Group scales."""
-    default: float | None
-    """Value before tuning."""
-    low: float
-    high: float
-    status: str
-    """free, fixed or at limit."""
-    limits: tuple[float, float] | None = None
-    """Of the fit, where they are narrower than low and high."""
-
-    @property
-    def one_sided(self) -> tuple[float, float] | None:
-        """The interval of a parameter at the end of its range, which says how far into it; None for others."""
-        return self.minos if self.status == "at limit" else None
-
-
-class ObservableRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One observable, chi2 with unit weights."""
-
-    path: str
-    bins: int
-    weight: float
-    chi2: float
-    """Of the surrogate at the tune, its error included."""
-    chi2_tuned: float | None = None
-    """Of the validation run at the tune, its MC error included."""
-    chi2_default: float | None = None
-    """Of the validation run before tuning."""
-
-
-class ValidationRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The generator run again at the tune and before it, chi2 with unit weights."""
-
-    events: int
-    bins: int
-    chi2_tuned: float
-    chi2_tuned_error: float
-    """From the number of events of the run: what another run would scatter by."""
-    chi2_default: float | None
-    chi2_default_error: float | None
-    weighted_tuned: float
-    """The same with the card's weights, squared: what the fit minimises."""
-    weighted_default: float | None
-    surrogate_pull: float
-    """rms of (surrogate - run)/error at the tune, both errors included: 1 if the surrogate is right."""
-    surrogate_chi2: float
-    """The same with the covariance of both, summed over the bins."""
-    surrogate_p: float
-    """How often surrogate_chi2 is higher by chance."""
-    files: dict[str, str] = {}
-    """Hashes of the merged runs in work/validation."""
-    fit_chi2: float | None = None
-    """Of the surrogate with the data, with the covariance of data, run and surrogate."""
-    generator_chi2: float | None = None
-    """Of the run with the data, with the same covariance."""
-    chi2_deviations: float | None = None
-    """By how many standard deviations generator_chi2 is higher than fit_chi2 lets expect; negative: lower."""
-
-
-class FindingRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One thing that was found in the input, see `sbitune.data.examination`."""
-
-    kind: str
-    what: str
-    where: list[str]
-    """Parameters, runs or bins, all of them."""
-    done: str
-    """What sbitune did about it, and what the user can do."""
-
-
-class ErrorSourceRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """An error source of the data, see `sbitune.data.error_sources`."""
-
-    label: str
-    bins: str
-    """independent: of one another; shared: all bins of an observable move together."""
-    why: str
-    """What of the label, or of the card, says so."""
-    observables: int
-    """In how many it is taken so."""
-
-
-class MinimumRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A minimum that is not the tune."""
-
-    theta: list[float]
-    above: float
-    """By how much chi2, or -2 log L, is higher than at the tune."""
-
-
-class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A tune and its provenance."""
-
-    format: int
-    title: str
-    status: str
-    verdict: str = ""
-    """What the checks say of the tune, in a sentence."""
-    warnings: list[str] = []
-    """What a reader must know before the numbers: errors that are off, what disagrees with what."""
-    chi2: float
-    """Minimum of the objective, weights squared."""
-    chi2_unit: float
-    ndf: int
-    parameters: dict[str, ParameterRecord]
-    covariance: list[list[float]]
-    correlation: list[list[float]]
-    observables: list[ObservableRecord]
-    excluded: list[dict[str, str]]
-    notes: list[str]
-    minima: list[dict[str, float | bool | list[float]]]
-    surrogate: dict[str, float | int | str | list[float | dict[str, float | int | str | list[float | str]]] | None]
-    provenance: dict[str, str | int | float | dict[str, str]]
-    validation: ValidationRecord | None = None
-    answer: dict[str, Any] = {}
-    """How sure the tune is: tension, theory errors, weights, goodness of fit and coverage by toys, see `answer`."""
-    hesse_difference: float | None = None
-    """Largest relative difference between MINUIT's numerical errors and those of the exact second derivatives."""
-    other_minima: list[MinimumRecord] = []
-    """Minima that are not the tune, lowest first."""
-    choice: list[dict[str, float | str]] = []
-    """What held-out runs say of the surrogate, and of the kinds that were compared with it, best first."""
-    worst_observables: list[dict[str, float | int | str]] = []
-    """The observables that the surrogate describes worst in these runs, worst first."""
-    closure: dict[str, Any] = {}
-    """These runs fitted as data: coverage and widths of the errors, see `sbitune.fitting.coverage`."""
-    findings: list[FindingRecord] = []
-    """What was found in the scan and in the data."""
-    error_sources: list[ErrorSourceRecord] = []
-    """What error sources of the data are taken for, and from what."""
-
-
 #: parts of what is noted of a surrogate that have places of their own in a result
 _OF_THEIR_OWN = ("choice", "worst_observables", "closure")
 
@@ -176,8 +44,8 @@ _OF_THEIR_OWN = ("choice", "worst_observables", "closure")
 def make_record(
     tune: Tune,
     title: str,
-    excluded: list[dict[str, str]],
-    surrogate: dict[str, Any],
+    excluded: list[ExcludedRecord],
+    surrogate: Mapping[str, Any],
     provenance: dict,
     limits: Mapping[str, tuple[float, float]] = {},
 ) -> ResultRecord:
@@ -212,7 +80,7 @@ def make_record(
         notes=list(tune.notes),
         minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
         other_minima=[MinimumRecord(m.theta.tolist(), float(m.above)) for m in tune.others],
-        surrogate={key: value for key, value in surrogate.items() if key not in _OF_THEIR_OWN},
+        surrogate=cast(SurrogateRecord, {key: x for key, x in surrogate.items() if key not in _OF_THEIR_OWN}),
         hesse_difference=float(tune.hesse_difference) if np.isfinite(tune.hesse_difference) else None,
         choice=surrogate.get("choice", []),
         worst_observables=surrogate.get("worst_observables", []),
@@ -262,7 +130,7 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
         free=tuple(name for name, p in rows.items() if p.status != "fixed"),
         at_limit=tuple(name for name, p in rows.items() if p.status == "at limit"),
         observables=tuple(ObservableChi2(o.path, o.chi2, o.bins, o.weight) for o in record.observables),
-        starts=tuple(_start(minimum) for minimum in record.minima),
+        starts=tuple(Start(np.array(m["theta"]), m["chi2"], m["valid"]) for m in record.minima),
         edm=np.nan,
         calls=0,
         hesse_difference=np.nan if record.hesse_difference is None else record.hesse_difference,
@@ -270,10 +138,6 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
         notes=tuple(record.notes),
         others=tuple(Minimum(np.array(m.theta), m.above) for m in record.other_minima),
     )
-
-
-def _start(minimum: dict[str, Any]) -> Start:
-    return Start(np.array(minimum["theta"]), minimum["chi2"], minimum["valid"])
 
 
 def write_record(path: Path, record: ResultRecord) -> None:
@@ -288,13 +152,17 @@ def _number(value: object) -> object:
 
 
 def read_record(path: Path) -> ResultRecord:
-    """Read `result.yaml`. Raises `InputError` if it is not there, of another format, or not what was written."""
+    """Read `result.yaml`. Raises `InputError` if it is not there, of another format, or not what was written,
+    and with the key for parts of another type, or that do not belong together.
+    """
     again = f"run `sbitune fit {path.parent}`"
     if not path.is_file():
         raise InputError(f"{path}: not made yet; {again} first")
     try:
         sealed = is_sealed(path, "result")
         record = read_card(path, ResultRecord, "result")
+        with naming_file(path):
+            check_record(record)
     except InputError as error:
         raise InputError(f"{error}; {again} again") from error
     if record.format not in (FORMAT, _WITHOUT_HASH):

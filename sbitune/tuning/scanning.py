@@ -297,10 +297,12 @@ def timing(directory: Path, runs: Sequence[str]) -> dict[str, float]:
     sums = {"events": 0.0, "cpu_seconds": 0.0, "generation": 0.0, "analysis": 0.0, "timed": 0.0}
     for run in runs:
         content = read_run_record(directory / run).content
-        sums["events"] += content["events"]
-        sums["cpu_seconds"] += content["cpu_seconds"]
-        for part, seconds in content.get("seconds", {}).items():
-            sums["timed" if part == "events" else part] += seconds
+        for part in ("events", "cpu_seconds"):
+            sums[part] += content.get(part, 0.0)
+        seconds = content.get("seconds", {})
+        for part in ("generation", "analysis"):
+            sums[part] += seconds.get(part, 0.0)
+        sums["timed"] += seconds.get("events", 0.0)
     return sums
 
 

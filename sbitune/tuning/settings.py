@@ -8,7 +8,7 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.generators.fixed import fixed_settings
 from sbitune.generators.printed import pythia_version
 from sbitune.tuning.card import Card
-from sbitune.tuning.record import ResultRecord
+from sbitune.tuning.recordtypes import ResultRecord
 
 
 def command_file(card: Card, record: ResultRecord, made_with: str | None = None, fixed: bool = True) -> str:

@@ -12,9 +12,10 @@ from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, hash_file
 from sbitune.data.locks import locked
 from sbitune.data.names import list_names
-from sbitune.data.sealed import read_sealed, write_sealed
+from sbitune.data.sealed import write_sealed
 from sbitune.generators.config import PythiaConfig
 from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.notes import read_note
 from sbitune.tuning.origins import changed_files
 
 SCAN = "scan.npz"
@@ -38,6 +39,23 @@ class ScanNote(NamedTuple):
     made_of: dict[str, Any] | None = None  #: what the card asked for; None if an older sbitune made the scan
     scan: str | None = None  #: hash of the scan's file
     read_from: dict[str, str] | None = None  #: hashes of the files that it was read from, if runs are others'
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """A `Finding` as it is written."""
+
+    kind: str
+    what: str
+    where: tuple[str, ...]
+    done: str
+    fatal: bool = False
+
+
+class _Note(msgspec.Struct, frozen=True):
+    findings: list[_Found]
+    made_of: dict[str, Any] | None = None
+    scan: str | None = None
+    read_from: dict[str, str] | None = None
 
 
 @contextlib.contextmanager
@@ -69,20 +87,20 @@ def read_scan_note(loaded: LoadedCard) -> ScanNote | None:
     if not path.exists():
         return None
     try:
-        content = _older(path) or read_sealed(path, "findings")
-        found = tuple(Finding(**row)._replace(where=tuple(row["where"])) for row in content["findings"])
-        return ScanNote(found, content.get("made_of"), content.get("scan"), content.get(_READ_FROM))
-    except (InputError, KeyError, TypeError) as error:
+        note = _older(path) or read_note(path, _Note, "findings")
+        found = tuple(Finding(*msgspec.structs.astuple(row)) for row in note.findings)
+        msgspec.convert((note.made_of or {}).get("observables", {}), dict[str, list[str]])
+        return ScanNote(found, note.made_of, note.scan, note.read_from)
+    except (InputError, msgspec.ValidationError) as error:
         raise StaleError(f"{path}: cannot be read ({error}); run `sbitune scan {loaded.path}` again") from error
 
 
-def _older(path: Path) -> dict[str, Any] | None:
+def _older(path: Path) -> _Note | None:
     """What an older sbitune noted: the findings alone."""
     try:
-        rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+        return _Note(msgspec.json.decode(path.read_bytes(), type=list[_Found]))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return {"findings": rows}
 
 
 def check_scan_note(loaded: LoadedCard) -> None:

@@ -87,8 +87,8 @@ def _values_at(info: Any, steps: list[str | int]) -> Iterator[Any]:
     elif not steps:
         yield from info.values if isinstance(info, types.LiteralType) else ()
         yield from ("a whole number",) if isinstance(info, types.IntType) else ()
-    elif isinstance(info, types.StructType):
-        if steps == [info.tag_field]:
+    elif isinstance(info, types.StructType | types.TypedDictType):
+        if isinstance(info, types.StructType) and steps == [info.tag_field]:
             yield info.tag
         for field in info.fields:
             if field.encode_name == steps[0]:
@@ -100,7 +100,7 @@ def _values_at(info: Any, steps: list[str | int]) -> Iterator[Any]:
 
 def _inside(info: Any) -> tuple[Any, ...]:
     """The types of what stands in a section or list."""
-    if isinstance(info, types.StructType):
+    if isinstance(info, types.StructType | types.TypedDictType):
         return tuple(field.type for field in info.fields)
     if isinstance(info, types.UnionType):
         return info.types
@@ -140,7 +140,7 @@ def _at(info: Any, steps: list[str | int]) -> Iterator[Any]:
             yield from _at(part, steps)
     elif not steps:
         yield info
-    elif isinstance(info, types.StructType):
+    elif isinstance(info, types.StructType | types.TypedDictType):
         for field in info.fields:
             if field.encode_name == steps[0]:
                 yield from _at(field.type, steps[1:])

@@ -8,7 +8,7 @@ from sbitune.data.errors import SbituneError
 from sbitune.tuning.card import load_card
 from sbitune.tuning.judgement import as_before, find_verdict, find_warnings
 from sbitune.tuning.line import tune
-from sbitune.tuning.record import FindingRecord, MinimumRecord, ResultRecord
+from sbitune.tuning.recordtypes import FindingRecord, MinimumRecord, ResultRecord
 
 GOOD = {"fits": 24, "warnings": []}
 BAD = {"fits": 24, "warnings": ["68 % intervals hold the truth in 30.0 % of cases: errors are too small"]}

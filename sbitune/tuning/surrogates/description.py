@@ -1,5 +1,6 @@
 """What a surrogate is, for results and reports."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ _KINDS = {
 }
 
 
-def in_words(about: dict[str, Any]) -> str:
+def in_words(about: Mapping[str, Any]) -> str:
     """A few sentences on a surrogate that `describe` described."""
     if "blocks" in about:
         return ". ".join(_of_block(block, len(about["blocks"])) for block in about["blocks"])
@@ -113,7 +114,7 @@ def in_words(about: dict[str, Any]) -> str:
     return words
 
 
-def _of_block(about: dict[str, Any], blocks: int) -> str:
+def _of_block(about: Mapping[str, Any], blocks: int) -> str:
     few = ", ".join(about["observables"][:_SHOWN]) + (", ..." if len(about["observables"]) > _SHOWN else "")
     known = " and ".join(about["parameters"])
     others = "" if blocks == 1 else "; no other bins were filled by the same events"
@@ -123,6 +124,6 @@ def _of_block(about: dict[str, Any], blocks: int) -> str:
     )
 
 
-def _quality(about: dict[str, Any], key: str, what: str) -> str:
+def _quality(about: Mapping[str, Any], key: str, what: str) -> str:
     """A sentence on how well the runs are described; none where no chi2 is known."""
     return f"The runs' chi2/ndf is {about[key]:.2g} in the median over the {what}. " if key in about else ""

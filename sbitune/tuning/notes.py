@@ -1,0 +1,23 @@
+"""Notes in `work/`, sealed with a hash of their own: read into typed records, as a hash can be that of anything."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from sbitune.data.sealed import DamagedError, read_sealed
+
+T = TypeVar("T")
+
+
+def read_note(path: Path, kind: type[T], what: str) -> T:
+    """Read what `write_sealed` wrote into a record; keys that it does not know are passed over.
+
+    Raises `DamagedError` naming the path, and the key for a part of another type.
+    """
+    content = read_sealed(path, what)
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        words, _, place = str(error).partition(" - at `$")
+        raise DamagedError(f"{path}: {place.strip('.`') or what}: {words}") from error
