@@ -111,6 +111,8 @@ def _interval(text: str | None, by_index: bool, where: str) -> tuple[float | Non
             f"{where}: cannot read the bins {quoted(text)}; write one number or two with a colon"
         ) from None
     if len(ends) == 2:
+        if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+            raise InputError(f"{where}: the bins {quoted(text)} are the wrong way round; write the lower end first")
         return ends[0], ends[1]
     return ends[0], (ends[0] + 1 if by_index and ends[0] is not None else ends[0])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.selection import Rule, extra_errors_of, read_weights, weights_of
+from sbitune.data.selection import Rule, extra_errors_of, parse_rule, read_weights, weights_of
 from sbitune.data.weight_writer import write_weights
 
 #: two histograms of 5 bins [0, 1), [1, 2), ...; the second has an option in its path, the third a longer name
@@ -85,7 +85,7 @@ def test_every_line_tells_its_generation(tmp_path, line, rule):
         ("/A/h:0:1 1 2", r"w:1: cannot read '2'; Professor 1 knows a weight, then extraerr=10%"),
         ("/A/h:0:1 1 error=2", r"w:1: cannot read 'error=2'"),
         ("/A/h 1 weight=2", r"w:1: weight is given twice"),
-        ("/A/h:1:0 1", r"w:1: the interval '1:0' is empty"),
+        ("/A/h:1:0 1", r"w:1: the bins '1:0' are the wrong way round"),
         ("/A/h:1:2:3 1", r"w:1: cannot read '/A/h:1:2:3'"),
         ("/A/h:-:1 1", r"w:1: cannot read the bins '-:1'"),
         ("/A/h:0:1 -1", r"w:1: the weight of '/A/h' is -1.0"),
@@ -151,3 +151,13 @@ def test_what_a_generation_cannot_tell_is_refused(tmp_path):
     with pytest.raises(InputError, match="no rule to write"):
         write_weights(tmp_path / "old", [])
     assert not (tmp_path / "old").exists()
+
+
+@pytest.mark.parametrize("interval", ["@0.5:0.1", "#7:2", "@-1:-2", "@1e3:5"])
+def test_an_interval_the_wrong_way_round_is_refused(tmp_path, interval):
+    path = tmp_path / "weights"
+    path.write_text(f"/A/d01 1\n/A/d02{interval} 1\n")
+    with pytest.raises(InputError, match=rf"weights:2: the bins '{interval[1:]}' are the wrong way round; write"):
+        read_weights(path)
+    with pytest.raises(InputError, match=r"card.yaml:9: observables.x: the bins .* are the wrong way round"):
+        parse_rule(f"/A/d02{interval}", 1.0, "card.yaml:9: observables.x")

@@ -13,6 +13,7 @@ from sbitune.data.arrays import reading_stored
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
+from sbitune.data.names import repeated
 from sbitune.data.numbers import quoted
 from sbitune.data.scan import Parameter, read_parameters, read_words
 from sbitune.data.store import read_stored, write_stored
@@ -49,7 +50,12 @@ def load_with_runs(path: str | Path) -> tuple[Trained, tuple[str, ...]]:
     """Read a surrogate and the names of its runs, none where the file does not tell. Raises as `load_surrogate`."""
     meta, arrays = read_stored(path, FORMAT, FORMAT_VERSION)
     with reading_stored(path, FORMAT):
-        return _unpack(meta, arrays, str(path)), read_words("runs", meta.get("runs", []))
+        runs = read_words("runs", meta.get("runs", []))
+        if "" in runs:
+            raise InputError(f"runs[{runs.index('')}] is '', expected the name of a run")
+        if twice := repeated(runs):
+            raise InputError(f"runs: {quoted(twice[0])} is there {runs.count(twice[0])} times, expected every run once")
+        return _unpack(meta, arrays, str(path)), runs
 
 
 def _pack(surrogate: Trained, path: str) -> Stored:
