@@ -39,6 +39,10 @@ def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path:
     if unknown:
         return _explain_unknown(unknown[1], node, path, key, kind, steps)
     words = _in_words(words, kind, steps)
+    if isinstance(node, yaml.ScalarNode) and words.startswith("Expected"):
+        words += f": {quoted(node.value)}"
+        if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", node.value):
+            words += f"; write {node.value.replace(',', '.')}, with a point"
     if place and place["key"]:
         words = f"a key in this section: {words}; put it into quotes"
     return f"{path}:{node.start_mark.line + 1}: {shorten(key) or 'card'}: {words}"
