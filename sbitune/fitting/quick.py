@@ -183,7 +183,11 @@ class Quick:
         return self._start
 
     def _curvature(self, u: np.ndarray, held: Held) -> np.ndarray:
-        return 2 * self.information(self.response.slopes(u), held)
+        with np.errstate(all="ignore"):
+            curvature = 2 * self.information(self.response.slopes(u), held)
+        if not np.isfinite(curvature).all():
+            raise ComputationError("chi2 is not a finite number; look at weights, values and errors of the data")
+        return curvature
 
     def information(self, slopes: np.ndarray, held: Held) -> np.ndarray:
         """(p, p) half the second derivatives as linear least squares has them, for slopes (n_bins, p)."""
