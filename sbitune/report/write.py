@@ -78,9 +78,8 @@ _OF_A_TUNE = (
 
 
 def _navigation(record: ResultRecord) -> str:
-    names = ["parameters", "correlations", "sure", "observables", "move", "figures", "left-out", "made", "settings"]
-    if record.error_sources:
-        names.insert(names.index("left-out"), "errors")
+    names = ["parameters", "correlations", "sure", "observables", "move", "figures", "errors", "left-out", "made"]
+    names.append("settings")
     if record.findings:
         names.insert(names.index("made"), "found")
     return "<nav>" + "".join(f'<a href="#{n}">{n.replace("-", " ")}</a>' for n in names) + "</nav>"

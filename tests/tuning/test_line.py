@@ -1,6 +1,7 @@
 """The whole line on a generator whose truth is known: it must give that truth back, with honest errors."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -73,6 +74,8 @@ def test_the_report_is_one_page_that_says_it_all(tuned):
     assert "<script src" not in text
     for word in ("/TOY/d01", "/TOY/d03", "nobody", "MINOS", "Correlations", "How these numbers were made"):
         assert word in text
+    # every section can be reached from the top
+    assert set(re.findall(r'<h2 id="([a-z-]+)"', text)) == set(re.findall(r'<a href="#([a-z-]+)"', text))
     # parameters, correlations; two figures and one of single bins; the same three to be moved, each with a second layer
     assert text.count("<svg") == 2 + 3 + 2 * 3
     assert page.stat().st_size < 600_000
