@@ -178,7 +178,7 @@ def test_names_of_cards_and_their_lines_are_refused(tmp_path):
     text = CARD.replace("scan: {directory: scan.h5}", "scan: {runs: 9, events: 10}\nparameters:\n  NAME: {}")
     text = text.replace("{}", "{low: 0.3, high: 1.1}")
     (tmp_path / "card.yaml").write_text(text.replace("NAME", json.dumps("a\nb")))
-    assert r"card.yaml:10: 'a\nb': a line break" in call("sample", tmp_path, "-o", "x", code=2).stderr
+    assert r"card.yaml:10: key 'a\nb': a line break" in call("sample", tmp_path, "-o", "x", code=2).stderr
     (tmp_path / "card.yaml").write_text(text.replace("Beams:idA = 11", '"Beams:idA = 11\\nMain:numberOfEvents = 1"'))
     found = call("sample", tmp_path, "-o", "x", code=2).stderr
     assert "card.yaml:5: generator.settings[0]: " in found
