@@ -36,6 +36,8 @@ ONLY_IN = {
     "torch": {"fitting"},
     "sbi": {"fitting"},
     "h5py": {"data"},
+    "pyarrow": {"data"},
+    "uproot": {"data"},
     "pyhepmc": {"generators"},
     "distributed": {"generators"},
     # what is written for these is JSON: nothing imports them

@@ -57,7 +57,7 @@ def read_arrays(path: str | Path, kind: str, only: Collection[str] | None = None
         other = next((name for name in names if not name.endswith(_SUFFIX)), None)
         if other is not None:
             raise InputError(f"{shorten(other)} in it is no array")
-        _check_size(path, sum(member.file_size for member in members))
+        check_size(path, sum(member.file_size for member in members))
         wanted = {member.filename.removesuffix(_SUFFIX): member for member in members}
         return {name: _read_member(archive, wanted[name]) for name in wanted if only is None or name in only}
 
@@ -69,17 +69,45 @@ def read_hdf5(path: str | Path, kind: str, wanted: Collection[str], attributes_o
         InputError: as `read_arrays`; a name is a misspelling of one that is wanted; a dataset is a link or lies in
             another file; or h5py is not installed.
     """
-    h5py = import_h5py()
-    with reading_stored(path, kind), h5py.File(_plain_file(path), "r") as file:
+    with reading_stored(path, kind), open_hdf5(path) as file:
         if wrong := misspelt([name for name in file if name not in wanted], [n for n in wanted if n not in file]):
             raise InputError(f"the dataset {shorten(wrong[0])!r} is unknown; call it {wrong[1]!r} if it is that")
-        datasets = {name: _dataset(h5py, file, name) for name in wanted if file.get(name, getlink=True) is not None}
-        _check_size(path, sum(item.nbytes for item in datasets.values()))
-        arrays = {name: _decoded(name, item[()]) for name, item in datasets.items()}
+        datasets = {name: hdf5_array(file, name) for name in wanted if file.get(name, getlink=True) is not None}
+        check_size(path, sum(item.nbytes for item in datasets.values()))
+        arrays = {name: decoded(name, item[()]) for name, item in datasets.items()}
         if attributes_of not in datasets:
             return Hdf5(arrays, {})
         attributes = datasets[attributes_of].attrs
-        return Hdf5(arrays, {name: _decoded(name, attributes[name]) for name in attributes})
+        return Hdf5(arrays, {name: decoded(name, attributes[name]) for name in attributes})
+
+
+def open_hdf5(path: str | Path) -> Any:
+    """Open an HDF5 file, to be used in a `with`. Raises `InputError` if it is no plain file."""
+    return import_h5py().File(_plain_file(path), "r")
+
+
+def hdf5_array(group: Any, name: str) -> Any:
+    """The dataset of that name in a group of an HDF5 file. Raises `InputError` if it is none, a link, lies in another
+    file, or holds neither numbers nor text.
+    """
+    h5py = import_h5py()
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise InputError(f"{name} is a link to another place; write the numbers themselves")
+    item = group[name]
+    if not isinstance(item, h5py.Dataset) or item.shape is None:
+        raise InputError(f"{name} is no array")
+    if item.external or item.is_virtual:
+        raise InputError(f"{name} lies in another file; write the numbers into this one")
+    if item.dtype.hasobject and h5py.check_string_dtype(item.dtype) is None:
+        raise InputError(f"{name} holds neither numbers nor text")
+    return item
+
+
+def check_size(path: str | Path, declared: int, most_times: int = _MOST_TIMES) -> None:
+    """Raise `InputError` if arrays would take more bytes than a file of its size unfolds to, `most_times` its own."""
+    size = Path(path).stat().st_size
+    if declared > max(_MOST_BYTES, most_times * size):
+        raise InputError(f"its arrays would take {declared:,} bytes, the file has {size:,}")
 
 
 def import_h5py() -> ModuleType:
@@ -89,6 +117,19 @@ def import_h5py() -> ModuleType:
     except ImportError as error:
         raise InputError('HDF5 files need h5py: pip install "sbitune[hdf5]"') from error
     return h5py
+
+
+def decoded(name: str, array: Any) -> np.ndarray:
+    """Text of HDF5, of fixed or variable length, as NumPy's; other arrays as they are."""
+    array = np.asarray(array)
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    if array.dtype.kind != "O":
+        return array
+    words = [word.decode() if isinstance(word, bytes) else word for word in array.ravel()]
+    if not all(isinstance(word, str) for word in words):
+        raise InputError(f"{name} holds neither numbers nor text; it is {list_names({str(type(words[0])): 0})}")
+    return np.array(words, dtype=np.str_).reshape(array.shape)
 
 
 @contextlib.contextmanager
@@ -123,12 +164,6 @@ def _opened(path: str | Path, kind: str) -> zipfile.ZipFile:
     if place.exists() and not zipfile.is_zipfile(place):
         raise InputError(f"{path}: not a {kind}, or cut short: it is no archive of NumPy; {_REMEDY}")
     return zipfile.ZipFile(place)
-
-
-def _check_size(path: str | Path, declared: int) -> None:
-    size = Path(path).stat().st_size
-    if declared > max(_MOST_BYTES, _MOST_TIMES * size):
-        raise InputError(f"its arrays would take {declared:,} bytes, the file has {size:,}")
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
@@ -167,29 +202,3 @@ def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     if any(type(length) is not int or length < 0 for length in shape):
         raise InputError(f"it has an array of shape {shorten(str(shape))}")
     return shape, fortran, dtype
-
-
-def _dataset(h5py: ModuleType, file: Any, name: str) -> Any:
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise InputError(f"{name} is a link to another place; write the numbers themselves")
-    item = file[name]
-    if not isinstance(item, h5py.Dataset) or item.shape is None:
-        raise InputError(f"{name} is no array")
-    if item.external or item.is_virtual:
-        raise InputError(f"{name} lies in another file; write the numbers into this one")
-    if item.dtype.hasobject and h5py.check_string_dtype(item.dtype) is None:
-        raise InputError(f"{name} holds neither numbers nor text")
-    return item
-
-
-def _decoded(name: str, array: Any) -> np.ndarray:
-    """Text of HDF5, of fixed or variable length, as NumPy's."""
-    array = np.asarray(array)
-    if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8")
-    if array.dtype.kind != "O":
-        return array
-    words = [word.decode() if isinstance(word, bytes) else word for word in array.ravel()]
-    if not all(isinstance(word, str) for word in words):
-        raise InputError(f"{name} holds neither numbers nor text; it is {list_names({str(type(words[0])): 0})}")
-    return np.array(words, dtype=np.str_).reshape(array.shape)

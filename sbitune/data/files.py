@@ -18,6 +18,9 @@ from sbitune.data.space import lack_of_space
 #: control characters but tabs and ends of lines and pages, separators of Unicode, and marks of byte order in the middle
 _ODD = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
+#: hexadecimal digits of a hash: enough to tell inputs apart, short enough to read
+_DIGITS = 16
+
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -129,7 +132,11 @@ def plain_file(path: str | Path, home: str | Path, what: str = "file") -> Path:
 def hash_file(path: str | Path, what: str = "file") -> str:
     """Hash of a file's content, as `hash_bytes` has it. Raises `InputError` if it cannot be read."""
     try:
-        return hash_bytes(Path(path).read_bytes())
+        with Path(path).open("rb") as stream:
+            digest = hashlib.sha256(os.fstat(stream.fileno()).st_size.to_bytes(8, "little"))
+            while part := stream.read(1 << 20):  # a table of events need not fit into memory
+                digest.update(part)
+        return digest.hexdigest()[:_DIGITS]
     except OSError as error:
         raise InputError(f"{what} {path}: {error.strerror or error}") from error
 
@@ -140,12 +147,12 @@ def hash_files(paths: Iterable[Path]) -> str:
 
 
 def hash_bytes(*parts: bytes) -> str:
-    """SHA-256 of the parts, 16 hexadecimal digits: enough to tell inputs apart, short enough to read."""
+    """SHA-256 of the parts, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:_DIGITS]
 
 
 def _sync(path: Path) -> None:

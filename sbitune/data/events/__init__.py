@@ -1,0 +1,24 @@
+"""Tables of events: named columns with weights, groups and flags; read from npz, CSV, Parquet, HDF5 and ROOT."""
+
+from sbitune.data.events.events import Column, Events
+from sbitune.data.events.joining import assign_folds, concatenate, split
+from sbitune.data.events.origins import Origin
+from sbitune.data.events.ragged import Ragged, from_counts
+from sbitune.data.events.tables.plan import TableRequest
+from sbitune.data.events.tables.reading import iterate_events, read_events, table_columns, write_events
+
+__all__ = [
+    "Column",
+    "Events",
+    "Origin",
+    "Ragged",
+    "TableRequest",
+    "assign_folds",
+    "concatenate",
+    "from_counts",
+    "iterate_events",
+    "read_events",
+    "split",
+    "table_columns",
+    "write_events",
+]

@@ -1,0 +1,1 @@
+"""Tables of events in files: npz, CSV, Parquet, HDF5, ROOT."""

@@ -1,0 +1,178 @@
+"""Tables of events in HDF5 files: datasets of equal length in a group, one dataset with named fields, or a frame of
+pandas.
+
+Pandas writes a frame as blocks of columns of one type (`format="fixed"`), or as one dataset with fields
+(`format="table"`); of the latter the names of columns that are not `data_columns` are pickled, and are not read.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sbitune.data.arrays import check_size, decoded, hdf5_array, import_h5py, open_hdf5
+from sbitune.data.errors import InputError
+from sbitune.data.events.events import Column
+from sbitune.data.events.origins import Origin
+from sbitune.data.events.ragged import Ragged
+from sbitune.data.events.roles import OFFSETS
+from sbitune.data.events.tables.array_table import form_of
+from sbitune.data.events.tables.table import BLOCK_BYTES, Form, one_table
+from sbitune.data.names import repeated
+
+#: fields of pandas' dataset that are no columns, and what the pickled ones begin with
+_INDEX, _PICKLED = "index", "values_block_"
+
+
+class _Source(NamedTuple):
+    """Where a column lies."""
+
+    dataset: Any
+    pick: str | int | None  #: a field, a column of a block, or all
+    form: Form
+
+    def read(self, rows: slice) -> np.ndarray:
+        if isinstance(self.pick, str):
+            return self.dataset.fields(self.pick)[rows]
+        return self.dataset[rows] if self.pick is None else self.dataset[rows, self.pick]
+
+
+class Hdf5Table:
+    """A table in an HDF5 file."""
+
+    origins: tuple[Origin, ...] = ()
+
+    def __init__(self, path: Path, table: str, sources: dict[str, _Source]) -> None:
+        self._path, self.table, self._sources = path, table, sources
+        self._offsets = {name.removesuffix(OFFSETS): s for name, s in sources.items() if name.endswith(OFFSETS)}
+        plain = {name: source for name, source in sources.items() if not name.endswith(OFFSETS)}
+        lengths = {
+            name: self._offsets[name].dataset.shape[0] - 1 if name in self._offsets else len(source.dataset)
+            for name, source in plain.items()
+            if source.dataset.ndim
+        }
+        if odd := next((name for name in self._offsets if name not in plain), None):
+            raise InputError(f"there are offsets {odd + OFFSETS!r}, but no dataset {odd!r}")
+        self.n_events: int = next(iter(lengths.values()), 0)
+        if other := next((name for name, length in lengths.items() if length != self.n_events), None):
+            raise InputError(
+                f"{next(iter(lengths))!r} has {self.n_events} rows and {other!r} has {lengths[other]}; expected the "
+                "same number of events"
+            )
+        self.forms = {
+            name: Form(source.form.dtype, None, source.form.fault) if name in self._offsets else source.form
+            for name, source in plain.items()
+        }
+
+    def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
+        """Yield columns some rows at a time; ragged ones are read at once."""
+        wanted = {id(self._sources[name].dataset): self._sources[name].dataset for name in names}
+        check_size(self._path, sum(dataset.nbytes for dataset in wanted.values()))
+        ragged = {name: self._ragged(name) for name in names if name in self._offsets}
+        if ragged:
+            rows = max(1, self.n_events)
+        else:
+            wide = sum(dataset.nbytes // max(1, self.n_events) for dataset in wanted.values())
+            rows = max(1, BLOCK_BYTES // max(1, wide))
+        for first in range(0, max(1, self.n_events), rows):
+            part = slice(first, min(first + rows, self.n_events))
+            yield {name: ragged[name] if name in ragged else self._sources[name].read(part) for name in names}
+
+    pieces = blocks
+
+    def _ragged(self, name: str) -> Ragged:
+        every = slice(None)
+        try:
+            return Ragged(self._sources[name].read(every), self._offsets[name].read(every))
+        except InputError as error:
+            raise InputError(f"column {name!r}: {error}") from error
+
+
+@contextlib.contextmanager
+def open_hdf5_table(path: Path, table: str = "") -> Iterator[Hdf5Table]:
+    """Open a table in an HDF5 file: the group or dataset `table`, or the only one there is."""
+    with open_hdf5(path) as file:
+        place, name = _place(file, table)
+        yield Hdf5Table(path, name, _sources(place))
+
+
+def _place(file: Any, asked: str) -> tuple[Any, str]:
+    """The group or dataset with the table, and its name."""
+    h5py = import_h5py()
+    links = {name: file.get(name, getlink=True) for name in file}
+    groups = [n for n, link in links.items() if isinstance(link, h5py.HardLink) and isinstance(file[n], h5py.Group)]
+    arrays = [name for name in links if name not in groups]
+    if not asked and arrays:
+        named = [name for name in arrays if isinstance(links[name], h5py.HardLink) and file[name].dtype.names]
+        return (
+            (hdf5_array(file, named[0]), named[0]) if named == arrays and not groups and len(named) == 1 else (file, "")
+        )
+    first, *deeper = asked.strip("/").split("/") if asked else [one_table("", groups, "group of datasets")]
+    place, at = file, ""
+    for part in (first, *deeper):
+        at = f"{at}/{part}".lstrip("/")
+        if not isinstance(place, h5py.Group):
+            raise InputError(f"there is nothing inside the dataset on the way to {at!r}")
+        one_table(part, list(place), "group or dataset")
+        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+            raise InputError(f"{at} is a link to another place; write the numbers themselves")
+        place = place[part]
+    return place, at
+
+
+def _sources(place: Any) -> dict[str, _Source]:
+    h5py = import_h5py()
+    if isinstance(place, h5py.Dataset):
+        return _fields(hdf5_array(place.parent, place.name.rsplit("/", 1)[1]))
+    kind = str(decoded("pandas_type", place.attrs.get("pandas_type", "")))
+    if kind == "frame":
+        return _frame(place)
+    if kind.endswith("frame_table"):
+        return _fields(hdf5_array(place, "table"))
+    arrays = [name for name in place if not isinstance(place.get(name, getlink=True), h5py.HardLink)]
+    arrays += [name for name in place if name not in arrays and isinstance(place[name], h5py.Dataset)]
+    datasets = {name: hdf5_array(place, name) for name in place if name in arrays}
+    return {name: _Source(dataset, None, _form(dataset.dtype, dataset.shape)) for name, dataset in datasets.items()}
+
+
+def _form(dtype: np.dtype, shape: tuple[int, ...]) -> Form:
+    if not shape:
+        return Form(dtype, (), "a single value")
+    return form_of(np.empty((0, *shape[1:]), dtype))
+
+
+def _fields(dataset: Any) -> dict[str, _Source]:
+    """Columns of a dataset with named fields."""
+    if not dataset.dtype.names:
+        raise InputError(f"{dataset.name} is one array without named fields; name the group that it is in")
+    sources = {}
+    for name in dataset.dtype.names:
+        kind = dataset.dtype[name]
+        form = _form(kind.base, (0, *kind.shape))
+        if name.startswith(_PICKLED):
+            pickled = "columns whose names pandas has pickled: write the frame with data_columns=True or format='fixed'"
+            form = form._replace(fault=pickled)
+        if name != _INDEX or "pandas_type" not in dataset.parent.attrs:
+            sources[name] = _Source(dataset, name, form)
+    return sources
+
+
+def _frame(group: Any) -> dict[str, _Source]:
+    """Columns of a frame of pandas, block by block."""
+    sources: dict[str, _Source] = {}
+    blocks = sorted(
+        name.removesuffix("_values") for name in group if name.startswith("block") and name.endswith("_values")
+    )
+    for block in blocks:
+        values, items = hdf5_array(group, f"{block}_values"), hdf5_array(group, f"{block}_items")
+        names = [str(name) for name in decoded(items.name, items[()]).ravel()]
+        if values.ndim != 2 or values.shape[1] != len(names):
+            raise InputError(
+                f"{values.name} has the shape {values.shape}, expected a column for each of {len(names)} names"
+            )
+        if twice := repeated([*sources, *names]):
+            raise InputError(f"the column {twice[0]!r} is there twice")
+        sources |= {name: _Source(values, i, _form(values.dtype, values.shape[:1])) for i, name in enumerate(names)}
+    return sources
