@@ -24,9 +24,9 @@ from sbitune.cli.listing import (
 @click.argument("pattern", default="")
 @reports
 def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
-    """List `analyses`, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the keys of a `card`, or
-    the content of a measurement, a YODA file, a scan, a card's directory, a surrogate.npz, or Professor's ipol.dat,
-    results.txt, weight, limits and parameter files. PATTERN is a part of the names.
+    """List `analyses`, `columns` of events, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the
+    keys of a `card`, or the content of a measurement, a YODA file, a scan, a card's directory, a surrogate.npz, or
+    Professor's ipol.dat, results.txt, weight, limits and parameter files. PATTERN is a part of the names.
 
     Example: sbitune ls settings StringZ
     """
@@ -35,6 +35,8 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
 
         names = matching({name: name for name in available()}, pattern, "analysis")
         return {"analyses": {name: load(name).description for name in names}}
+    if what == "columns":
+        return {"columns": _columns(pattern)}
     if what == "measurements":
         return {"measurements": _measurements(pattern)}
     if what == "settings":
@@ -42,6 +44,22 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
     if what == "card":
         return _card_keys(pattern)
     return _content(what, pattern, reporter)
+
+
+def _columns(pattern: str) -> dict[str, Said]:
+    from sbitune.generators.columns import available_columns, load_columns
+
+    rows = {}
+    for name in available_columns():
+        a_set = load_columns(name)
+        rows[name] = Said(a_set.description, description=a_set.description)
+        for column, info in a_set.columns.items():
+            words = f"{info.description}{f' ({info.unit})' if info.unit else ''}"
+            rows[f"{name}.{column}"] = Said(words, description=info.description, unit=info.unit)
+        if a_set.subset is not None:
+            words = f"flag: {a_set.subset.description}"
+            rows[f"{name}.{a_set.subset.flag}"] = Said(words, description=a_set.subset.description)
+    return matching(rows, pattern, "set of columns")
 
 
 def _measurements(pattern: str) -> dict[str, Said]:

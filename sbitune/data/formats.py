@@ -26,9 +26,12 @@ Kind = Literal[
     "limits",  # NAME low high
     "weights",  # PATH WEIGHT, of either generation of Professor
     "data",  # Apprentice's JSON of measured values
+    "events",  # a table of events: CSV, Parquet, ROOT; npz and HDF5 where they are no scans
 ]
 YODA = SUFFIXES
 HDF5 = (".h5", ".hdf5")
+#: tables of events by their names; of npz and HDF5 what is asked for tells
+TABLES = (".parquet", ".pq", ".root", ".csv", ".csv.gz")
 _STORED: dict[str, Kind] = {"sbitune scan": "scan", "sbitune surrogate": "surrogate"}
 
 
@@ -44,6 +47,8 @@ def recognise(place: str | Path) -> Kind:
         raise InputError(f"{path}: no such file or directory")
     if path.name.endswith(YODA):
         return "yoda"
+    if path.name.endswith(TABLES):
+        return "events"
     if path.suffix in HDF5:
         return "scan"
     if path.suffix == ".npz":

@@ -18,6 +18,8 @@ RECORD = "run.json"
 PARAMETERS = "params.dat"
 #: beside the YODA file of a run that sbitune made
 PARTS = "parts.npz"
+#: beside it, of a run that keeps columns of its events
+EVENTS = "events.parquet"
 #: key of the hashes; records of an older sbitune have none
 _FILES = "files"
 #: since this format a run of Pythia keeps its parts
@@ -50,7 +52,7 @@ class RunRecord(NamedTuple):
 
 def write_run_record(run: Path, content: Mapping[str, Any]) -> None:
     """Write `run.json` of a run whose files are all there, with their hashes; `content` says the rest."""
-    names = [PARAMETERS, str(content["output"]), *([PARTS] if (run / PARTS).exists() else [])]
+    names = [PARAMETERS, str(content["output"]), *(name for name in (PARTS, EVENTS) if (run / name).exists())]
     hashes = {name: hash_file(plain_file(run / name, run)) for name in names}
     write_sealed(run / RECORD, {**content, _FILES: hashes})
 

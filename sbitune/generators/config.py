@@ -37,7 +37,11 @@ class PythiaConfig(
     analyses: tuple[str, ...]
     """Names of the analyses that fill histograms, such as `ALEPH_1996_S3486095` (`sbitune ls analyses`)."""
     analysis_files: tuple[str, ...] = ()
-    """Python files, relative to the card, with analyses of your own; their names may then stand in `analyses`."""
+    """Python files, relative to the card, with analyses or columns of your own; their names may then stand in
+    `analyses` and `columns`."""
+    columns: tuple[str, ...] = ()
+    """Names of sets of columns that every run keeps of its events, such as `LEP_EVENT_SHAPES` (`sbitune ls columns`),
+    as a table `events.parquet` beside its histograms; by default none."""
 
 
 class CommandConfig(

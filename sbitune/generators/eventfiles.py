@@ -1,7 +1,7 @@
 """Events on disk, read as batches: NumPy archives with Pythia's record, and HepMC."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +164,7 @@ def analyse(
     max_events: int | None = None,
     nominal_weight: str | None = None,
     beams: StatedBeams | None = None,
+    keep: Callable[[EventBatch], None] | None = None,
 ) -> "list[YodaObject]":
     """Return finished and raw objects of the analyses `names` of all events in one or several files.
 
@@ -175,6 +176,7 @@ def analyse(
         max_events: Stop after so many events in all.
         nominal_weight: Name of the weight of HepMC to take; None: the nominal one, by Rivet's rule.
         beams: What the beams were, whatever the files say; None: as they say.
+        keep: Receives every batch of events, too; `names` may then be empty.
 
     Raises:
         InputError: A file is not what it should be or breaks off, an analysis does not exist or does not apply to the
@@ -187,14 +189,17 @@ def analyse(
     if beams is not None:
         beams.check()
     paths = [events_paths] if isinstance(events_paths, str | Path) else list(events_paths)
-    run, seen, found = AnalysisRun(names), 0, None
+    run, seen, found = AnalysisRun(names) if names or keep is None else None, 0, None
     for path in paths:
         events = EventFile(path, nominal_weight, beams)
         left, before = None if max_events is None else max_events - seen, seen
         if left == 0:
             break
         for batch in events.batches(max_events=left):
-            run.fill(batch)
+            if run is not None:
+                run.fill(batch)
+            if keep is not None:
+                keep(batch)
             seen += len(batch)
         if seen == before:
             raise InputError(f"no events in {path}")
@@ -204,7 +209,7 @@ def analyse(
             raise InputError(f"{path}: its cross-section is {value:g} +- {error:g} pb; state it with --cross-section")
     if seen == 0:
         raise InputError("no events in an empty list of files")
-    return run.finalize(cross_section or found or (0.0, 0.0))
+    return [] if run is None else run.finalize(cross_section or found or (0.0, 0.0))
 
 
 def _status_from_pythia(arrays: dict[str, np.ndarray]) -> np.ndarray:

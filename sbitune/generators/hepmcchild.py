@@ -21,6 +21,8 @@ from sbitune.generators.batch import EventBatch
 from sbitune.generators.hepmcevents import HepmcEvent, Reading, read_events
 from sbitune.generators.hepmcstream import HepmcText
 
+#: the field of a batch that holds no array
+_OTHERS = "other_weights"
 #: events and bytes so far
 PROGRESS = struct.Struct("=qq")
 #: a batch is sent when its records take so many bytes, however few events they are
@@ -73,6 +75,9 @@ def _serve(request: dict[str, Any], messages: BinaryIO, progress: mmap.mmap) -> 
         if event.note and event.note not in said:
             said.add(event.note)
             _send(messages, {"kind": "note", "text": event.note})
+        if events and event.other_weights.keys() != events[0].other_weights.keys():  # of one batch all have the same
+            _send_batch(messages, events)
+            events, size = [], 0
         events.append(event)
         size += sum(column.nbytes for column in event.record.values())
         if len(events) == request["size"] or size > _MOST_BYTES:
@@ -84,7 +89,7 @@ def _serve(request: dict[str, Any], messages: BinaryIO, progress: mmap.mmap) -> 
 
 def join(records: Sequence[dict[str, np.ndarray]]) -> EventBatch:
     """Make a batch of the records of events."""
-    columns = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
+    columns: dict[str, Any] = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
     integers = ("id", "status", "mother1", "mother2", "daughter1", "daughter2")
     columns |= {name: columns[name].astype(np.int32) for name in integers}
     offsets = np.concatenate([[0], np.cumsum([len(record["id"]) for record in records])]).astype(np.int64)
@@ -92,10 +97,13 @@ def join(records: Sequence[dict[str, np.ndarray]]) -> EventBatch:
 
 
 def _send_batch(messages: BinaryIO, events: Sequence[HepmcEvent]) -> None:
-    batch = vars(join([event.record for event in events]))
+    batch = {name: array for name, array in vars(join([event.record for event in events])).items() if name != _OTHERS}
+    names = list(events[0].other_weights)
+    others = np.array([[event.other_weights[name] for name in names] for event in events], float)
     section = next((event.cross_section for event in reversed(events) if event.cross_section), None)
     columns = [[name, array.dtype.str, len(array)] for name, array in batch.items()]
-    _send(messages, {"kind": "batch", "columns": columns, "cross_section": section}, batch.values())
+    message = {"kind": "batch", "columns": columns, "cross_section": section, "other_weights": names}
+    _send(messages, message, [*batch.values(), *others.T])
 
 
 def _send(messages: BinaryIO, message: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> None:

@@ -26,6 +26,7 @@ class HepmcEvent(NamedTuple):
 
     record: dict[str, np.ndarray]  #: EventBatch's columns, (n_particles + 1,), and `weight` (1,)
     cross_section: tuple[float, float] | None  #: value and error in pb of the nominal weight, if the event has them
+    other_weights: dict[str, float]  #: by name, beside the nominal one; those without names by their number
     note: str = ""  #: what a user must know of the choice of the weight
 
 
@@ -118,9 +119,12 @@ def _read(event: Any, text: HepmcText, reading: Reading, number: int) -> HepmcEv
     record = {name: np.append(s, column[order]) for name, column, s in zip(MOMENTA, momenta, system, strict=True)}
     record["id"] = np.append(90, codes[order])
     record["status"] = np.append(11, status[order])
-    at, weight, note = _nominal_weight(event, where, reading.nominal)
+    names = _weight_names(event, where)
+    at, weight, note = _nominal_weight(event, where, names, reading.nominal)
     record |= links | {"weight": np.array([weight])}
-    return HepmcEvent(record, _cross_section(event, where, at), note)
+    spelt = names or [str(i) for i in range(len(event.weights))]
+    others = {name: float(event.weights[i]) for i, name in enumerate(spelt) if i != at}
+    return HepmcEvent(record, _cross_section(event, where, at), others, note)
 
 
 def _find_beams(
@@ -181,15 +185,22 @@ def _links(event: Any, n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.array(order) - 1, {name: np.array(numbers) for name, numbers in links.items()}
 
 
-def _nominal_weight(event: Any, where: str, wanted: str | None) -> tuple[int, float, str]:
-    """Which weight is nominal, its value and a note; 1 for an event without weights."""
-    weights = event.weights
+def _weight_names(event: Any, where: str) -> tuple[str, ...]:
+    """Names of the weights; none if the file has none."""
     try:
         names = tuple(event.weight_names)
     except RuntimeError:  # a file without names
-        names = ()
-    if names and len(names) != len(weights):
-        raise InputError(f"{where} has {len(weights)} weights and {len(names)} names of weights; correct the file")
+        return ()
+    if names and len(names) != len(event.weights):
+        raise InputError(
+            f"{where} has {len(event.weights)} weights and {len(names)} names of weights; correct the file"
+        )
+    return names
+
+
+def _nominal_weight(event: Any, where: str, names: tuple[str, ...], wanted: str | None) -> tuple[int, float, str]:
+    """Which weight is nominal, its value and a note; 1 for an event without weights."""
+    weights = event.weights
     if wanted is None and len(weights) == 0:
         return 0, 1.0, ""
     at, note = choose_weight(names, wanted)

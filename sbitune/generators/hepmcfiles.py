@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -116,7 +116,10 @@ class HepmcReader:
             if message["cross_section"] is not None:
                 value, error = message["cross_section"]
                 self.cross_section = value, error
-            yield EventBatch(**{name: self._array(np.dtype(kind), n) for name, kind, n in message["columns"]})
+            columns: dict[str, Any] = {name: self._array(np.dtype(kind), n) for name, kind, n in message["columns"]}
+            batch = EventBatch(**columns)
+            others = {name: self._array(np.dtype(float), len(batch)) for name in message["other_weights"]}
+            yield batch.varied(others)
 
     def _line(self) -> bytes:
         while b"\n" not in self._waiting:

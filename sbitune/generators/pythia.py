@@ -36,7 +36,7 @@ class PythiaRun:
         """Read the settings and start. Raises `ComputationError` with Pythia's reason if it refuses."""
         lines = [*settings, *_SILENT, "Random:setSeed = on", f"Random:seed = {seed}"]
         with caught_output() as printed:
-            self._pythia = import_pythia().Pythia("", False)
+            self._pythia: Any = import_pythia().Pythia("", False)
             for line in lines:
                 if not self._pythia.readString(line):
                     raise ComputationError(f"Pythia refuses {line!r}: {refusal_in(printed)}")
@@ -59,6 +59,11 @@ class PythiaRun:
         info = self._pythia.infoPython()
         return 1e9 * info.sigmaGen(), 1e9 * info.sigmaErr()
 
+    def _weight_names(self) -> list[str]:
+        """Names of the weights of every event, the nominal one first."""
+        info = self._pythia.infoPython()
+        return [str(info.weightNameByIndex(i)) for i in range(max(1, info.numberOfWeights()))]
+
     def batches(self, events: int, size: int = BATCH) -> Iterator[EventBatch]:
         """Make `events` events, `size` at a time. Raises `ComputationError` if Pythia cannot."""
         made, barren, reason = 0, 0, ""
@@ -72,13 +77,15 @@ class PythiaRun:
                 raise ComputationError(f"Pythia makes no events with these settings: {reason}")
             if record is not None and len(record):
                 barren = 0
-                batch = _flat(record)
+                batch = _flat(record, self._weight_names())
                 made += len(batch)
                 yield batch
 
 
-def _flat(record: Any) -> EventBatch:
-    """View an awkward record of `nextBatch` as flat arrays; nothing is copied but what must be contiguous."""
+def _flat(record: Any, weight_names: Sequence[str]) -> EventBatch:
+    """View an awkward record of `nextBatch` as flat arrays; nothing is copied but what must be contiguous. The first
+    weight is the nominal one.
+    """
     particles = record.layout.content("prt")
     content = particles.content
     offsets = np.asarray(particles.offsets.data)
@@ -89,9 +96,10 @@ def _flat(record: Any) -> EventBatch:
     p = content.content("p")
     momentum = {name: np.ascontiguousarray(p.content(name).data[: offsets[-1]]) for name in ("px", "py", "pz", "e")}
     weights = record.layout.content("info").content("weights")
-    weight = np.asarray(weights.content.data)[np.asarray(weights.starts.data)]
+    starts, content_of_weights = np.asarray(weights.starts.data), np.asarray(weights.content.data)
+    by_number = [content_of_weights[starts + i].astype(float) for i in range(len(weight_names))]
     id_, status, daughter1 = column("id"), column("status"), column("daughter1")
-    return EventBatch(
+    batch = EventBatch(
         id=id_,
         status=hepmc_status(id_, status, daughter1, offsets),
         mother1=column("mother1"),
@@ -100,6 +108,7 @@ def _flat(record: Any) -> EventBatch:
         daughter2=column("daughter2"),
         m=column("m"),
         offsets=offsets.astype(np.int64),
-        weight=weight.astype(float),
+        weight=by_number[0],
         **momentum,
     )
+    return batch.varied(dict(zip(weight_names[1:], by_number[1:], strict=True)))

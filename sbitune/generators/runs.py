@@ -2,6 +2,8 @@
 
 import resource
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,18 @@ import numpy as np
 from sbitune.data import yoda
 from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.events.origins import Origin
 from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
 from sbitune.data.paths import is_final
-from sbitune.data.runfiles import PARAMETERS, PARTS, write_run_record
+from sbitune.data.runfiles import EVENTS, PARAMETERS, PARTS, write_run_record
+from sbitune.generators.batch import EventBatch
 from sbitune.generators.command import read_templates, run_command
 from sbitune.generators.commandlog import fault_of
 from sbitune.generators.config import CommandConfig, GeneratorConfig, PythiaConfig
 from sbitune.generators.printed import pythia_version
-from sbitune.generators.sources import hash_observables
+from sbitune.generators.sources import hash_columns, hash_observables
 
 #: raised when the content of a run's directory changes, so that older runs are not taken for new ones; changes of the
 #: observables are seen by themselves
@@ -47,7 +51,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def fingerprint(task: Task) -> str:
-    """Hash of everything that determines the run's histograms; the run's name and the card's place do not count.
+    """Hash of all that determines the run's histograms and columns; the run's name and the card's place do not count.
 
     Of Pythia its version counts, and the code and bins of the analyses. Raises `InputError` where it is not installed.
     """
@@ -55,6 +59,8 @@ def fingerprint(task: Task) -> str:
     parts = [msgspec.json.encode([FORMAT, task.generator, list(task.values.items()), task.events, task.seed])]
     if isinstance(task.generator, PythiaConfig):
         parts += [pythia_version().encode(), hash_observables(task.generator.analyses).encode()]
+        # runs without columns stay what they were before there were any
+        parts += [hash_columns(task.generator.columns).encode()] if task.generator.columns else []
         files = task.generator.analysis_files
     else:
         files = task.generator.templates
@@ -75,7 +81,9 @@ def execute(task: Task, directory: Path) -> None:
     started = _cpu_seconds()
     generator = task.generator
     if isinstance(generator, PythiaConfig):
-        hash_observables(generator.analyses)  # of the code as it is before it is imported; the result is kept
+        # of the code as it is before it is imported; the results are kept
+        hash_observables(generator.analyses)
+        hash_columns(generator.columns)
     record = (
         _execute_pythia(generator, task, directory)
         if isinstance(generator, PythiaConfig)
@@ -178,30 +186,33 @@ class _Parts:
 
 
 def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[str, object]:
-    from sbitune.generators.observables import AnalysisRun, register
+    from sbitune.generators.columns import register_file
+    from sbitune.generators.observables import AnalysisRun
     from sbitune.generators.pythia import BATCH, PythiaRun
 
     for name in config.analysis_files:
-        register(Path(task.card) / name)
+        register_file(Path(task.card) / name)
     run = PythiaRun(_lines(config, task), task.seed)
     parts = _Parts(task.events)
     analyses = AnalysisRun(config.analyses, energy=run.energy, beams=run.beams)
     events = 0
     clock = {"generation": 0.0, "analysis": 0.0, "events": 0.0}
     mark = time.perf_counter()
-    for batch in run.batches(task.events, parts.batch_size(BATCH)):
-        made = time.perf_counter()
-        analyses.fill(batch)
-        if parts.ends(len(batch)):
-            parts.add(analyses)
-            analyses.restart()
-        done = time.perf_counter()
-        if events:  # the first batch pays for loading compiled code
-            clock["generation"] += made - mark
-            clock["analysis"] += done - made
-            clock["events"] += len(batch)
-        mark = done
-        events += len(batch)
+    with _keeping_columns(config, task, directory, run.beams) as keep:
+        for batch in run.batches(task.events, parts.batch_size(BATCH)):
+            made = time.perf_counter()
+            analyses.fill(batch)
+            keep(batch)
+            if parts.ends(len(batch)):
+                parts.add(analyses)
+                analyses.restart()
+            done = time.perf_counter()
+            if events:  # the first batch pays for loading compiled code
+                clock["generation"] += made - mark
+                clock["analysis"] += done - made
+                clock["events"] += len(batch)
+            mark = done
+            events += len(batch)
     cross_section = run.cross_section()
     if not np.isfinite(cross_section).all():
         raise ComputationError(f"Pythia's cross-section is {cross_section[0]} +- {cross_section[1]} pb: not finite")
@@ -216,6 +227,18 @@ def _execute_pythia(config: PythiaConfig, task: Task, directory: Path) -> dict[s
         "pythia": pythia_version(),
         "seconds": {name: round(value, 4) for name, value in clock.items()},
     }
+
+
+def _keeping_columns(
+    config: PythiaConfig, task: Task, directory: Path, beams: tuple[int, int]
+) -> AbstractContextManager[Callable[[EventBatch], None]]:
+    """What takes a batch and writes the columns that the card asks for; nothing if it asks for none."""
+    if not config.columns:
+        return nullcontext(lambda batch: None)
+    from sbitune.generators.columns import keeping_columns
+
+    origin = Origin(run=task.name, hash=fingerprint(task))
+    return keeping_columns(directory / EVENTS, config.columns, origin, beams)
 
 
 def _execute_command(config: CommandConfig, task: Task, directory: Path) -> dict[str, object]:

@@ -5,9 +5,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from sbitune.data.files import hash_bytes
+from sbitune.data.files import hash_bytes, hash_files
 
 _OBSERVABLES = Path(__file__).parent / "observables"
+_COLUMNS = Path(__file__).parent / "columns"
 #: shared by all analyses
 _SHARED = ("framework", "kernels")
 #: an import from the module of another analysis
@@ -29,6 +30,19 @@ def hash_observables(analyses: tuple[str, ...]) -> str:
         table = resources.files("sbitune.data.measured") / f"{name}.yoda"
         named += [(table.name, table.read_bytes())] if table.is_file() else []
     return hash_bytes(*(part for name, content in named for part in (name.encode(), content)))
+
+
+@cache
+def hash_columns(names: tuple[str, ...]) -> str:
+    """Hash of the code that computes the named sets of columns. Names of others count for nothing here: their files are
+    the user's.
+    """
+    files = [path for folder in _SHARED for path in sorted((_OBSERVABLES / folder).glob("*.py"))]
+    files += [
+        *sorted(_COLUMNS.glob("*.py")),
+        *(_COLUMNS / "sets" / f"{name.lower()}.py" for name in sorted(set(names))),
+    ]
+    return hash_files(path for path in files if path.is_file())
 
 
 def _modules(analyses: tuple[str, ...]) -> list[Path]:

@@ -41,10 +41,12 @@ class StatedBeams(NamedTuple):
             "m": np.tile([first, second], n),
             "status": np.full(2 * n, _BEAM),
         }
-        old = {name: array for name, array in vars(batch).items() if name not in ("offsets", "weight")}
+        others = ("offsets", "weight", "other_weights")
+        old = {name: array for name, array in vars(batch).items() if name not in others}
         old["status"] = np.where(batch.status == _BEAM, _DOCUMENTATION, batch.status).astype(batch.status.dtype)
         new = {name: np.insert(array, at, columns.get(name, 0)) for name, array in old.items()}
-        return replace(batch, **new, offsets=batch.offsets + 2 * np.arange(n + 1))
+        offsets = batch.offsets + 2 * np.arange(n + 1)
+        return replace(batch, **new, offsets=offsets).varied(batch.other_weights)
 
     def _masses(self) -> np.ndarray:
         return np.array([_MASSES.get(abs(code), 0.0) for code in self.codes])

@@ -183,6 +183,7 @@ def _check_analyses(loaded: LoadedCard, catalogue: Catalogue, own_analyses: bool
     generator = loaded.card.generator
     assert isinstance(generator, PythiaConfig)
     names = _known_analyses(loaded, own_analyses)
+    _check_columns(loaded, own_analyses, catalogue.beams())
     beams = catalogue.beams()
     if beams is None:
         return None
@@ -205,14 +206,15 @@ def _known_analyses(loaded: LoadedCard, own_analyses: bool) -> dict[int, str]:
     """Number in the card -> name of the analyses that can be looked at: without those of the user's own files, unless
     these may be imported.
     """
-    from sbitune.generators.observables import available, load, register
+    from sbitune.generators.columns import register_file
+    from sbitune.generators.observables import available, load
 
     generator, place = loaded.card.generator, loaded.place
     assert isinstance(generator, PythiaConfig)
     for number, name in enumerate(generator.analysis_files):
         with naming(place("generator", "analysis_files", number)):
             if own_analyses:
-                register(loaded.directory / name)
+                register_file(loaded.directory / name)
             elif not (loaded.directory / name).is_file():
                 raise InputError(f"analysis file {loaded.directory / name}: no such Python file")
     of_files = bool(generator.analysis_files) and not own_analyses
@@ -221,6 +223,27 @@ def _known_analyses(loaded: LoadedCard, own_analyses: bool) -> dict[int, str]:
         with naming(place("generator", "analyses", number)):
             load(name)
     return names
+
+
+def _check_columns(loaded: LoadedCard, own_columns: bool, beams: Beams | None) -> None:
+    """Refuse columns that there are not, or not for these beams; those of the user's own files, unless these may be
+    imported, are not known.
+    """
+    generator = loaded.card.generator
+    assert isinstance(generator, PythiaConfig)
+    if not generator.columns:
+        return
+    from sbitune.data.events import Origin
+    from sbitune.data.events.tables.parquet_table import import_pyarrow
+    from sbitune.generators.columns import ColumnsRun, available_columns
+
+    of_files = bool(generator.analysis_files) and not own_columns
+    known = {i: name for i, name in enumerate(generator.columns) if not of_files or name in available_columns()}
+    with naming(loaded.place("generator", "columns")):
+        import_pyarrow()
+        ColumnsRun(list(known.values()), Origin())
+        if beams is not None:
+            ColumnsRun(list(known.values()), Origin()).check_beams(beams.codes)
 
 
 def _check_beams(loaded: LoadedCard, names: Mapping[int, str], beams: Beams) -> None:

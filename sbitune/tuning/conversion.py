@@ -8,6 +8,7 @@ ipol.dat                   ipol.dat of format `binned 3`, limits
 result.yaml                Professor's results.txt, `NAME value`
 results.txt                `NAME value`
 weight file                weight file of either generation
+a table of events          Parquet, npz
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ import numpy as np
 
 from sbitune.data import apprentice, mcnntunes, measured, professor_writer
 from sbitune.data.errors import InputError
+from sbitune.data.events import TableRequest
+from sbitune.data.events.tables.converting import convert_table
 from sbitune.data.formats import HDF5, YODA, Kind, recognise
 from sbitune.data.ipol import write_ipol
 from sbitune.data.names import nearest
@@ -42,7 +45,7 @@ from sbitune.tuning.surrogates.ipol import to_ipol
 from sbitune.tuning.tables import check_suffix
 
 Target = Literal["yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",
-                 "weights", "weights1"]  # fmt: skip
+                 "weights", "weights1", "parquet"]  # fmt: skip
 #: source -> what it may become, the first where the name of the target does not tell
 TARGETS: dict[Kind, tuple[Target, ...]] = {
     "yoda": ("yoda", "data"),
@@ -53,10 +56,26 @@ TARGETS: dict[Kind, tuple[Target, ...]] = {
     "result": ("results", "parameters"),
     "results": ("parameters",),
     "weights": ("weights", "weights1"),
+    "events": ("parquet", "npz"),
 }
-_SUFFIXES: dict[str, Target] = {".npz": "npz", **dict.fromkeys(HDF5, "hdf5"), ".json": "data", ".txt": "results"}
+#: how names of tables of events end that are written
+_TABLES = (".parquet", ".pq")
+_SUFFIXES: dict[str, Target] = {
+    ".npz": "npz",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    **dict.fromkeys(HDF5, "hdf5"),
+    ".json": "data",
+    ".txt": "results",
+}
 #: how names of files end that are recognised by their names
-_ENDINGS: dict[Target, tuple[str, ...]] = {"yoda": YODA, "data": (".json",), "npz": (".npz",), "hdf5": HDF5}
+_ENDINGS: dict[Target, tuple[str, ...]] = {
+    "yoda": YODA,
+    "data": (".json",),
+    "npz": (".npz",),
+    "hdf5": HDF5,
+    "parquet": (".parquet", ".pq"),
+}
 #: how names of text files end; others need --to
 _TEXTS = ("", ".txt", ".dat", ".ipol", ".weights", ".wgt")
 
@@ -69,9 +88,12 @@ class Conversion(NamedTuple):
     to: Target | None = None  #: by default the target's name tells
     yoda_version: Literal[1, 2] = 1  #: of files and directories of YODA
     like: str | None = None  #: YODA file, directory or measurement with the bins of an Apprentice JSON
-    select: str = ""  #: of a YODA file only objects whose path matches this regular expression
+    #: of a YODA file only objects whose path matches this regular expression; of a table of events the condition of
+    #: those that are kept
+    select: str = ""
     bad_runs: Literal["stop", "drop"] = "stop"
     bad_bins: Literal["stop", "drop"] = "stop"
+    table: TableRequest = TableRequest()  #: of a table of events what is read
 
 
 def target_of(source: Kind, target: str) -> Target:
@@ -110,7 +132,8 @@ def convert(asked: Conversion, reporter: Reporter = QUIET) -> dict[str, Any]:
     Raises:
         InputError: for what cannot be read, cannot become the target, or cannot be written in its format.
     """
-    source = recognise(asked.source)
+    to_table = asked.to == "parquet" or (asked.to is None and asked.target.endswith(_TABLES))
+    source = "events" if to_table and Path(asked.source).is_file() else recognise(asked.source)
     if source == "result" and card_at(asked.source) is not None:
         source = "scan"
     target = asked.to or target_of(source, asked.target)
@@ -282,7 +305,15 @@ def _from_weights(asked: Conversion, target: Target, reporter: Reporter) -> dict
     return {"rules": len(rules)}
 
 
+def _from_events(asked: Conversion, target: Target, reporter: Reporter) -> dict[str, Any]:
+    written = convert_table(asked.source, asked.target, asked.table, asked.select)
+    if written.events < written.read:
+        reporter.say(f"kept: {written.events} of {written.read} events")
+    return written._asdict()
+
+
 _WRITERS = {
+    "events": _from_events,
     "yoda": _from_yoda,
     "data": _from_data,
     "scan": _from_scan,

@@ -95,10 +95,11 @@ def _tasks(loaded: LoadedCard, parameters: Sequence[str], theta: np.ndarray) -> 
 def _merge(loaded: LoadedCard, runs: Sequence[Path], target: Path) -> Path:
     generator = loaded.card.generator
     if isinstance(generator, PythiaConfig):
-        from sbitune.generators.observables import merge_runs, register
+        from sbitune.generators.columns import register_file
+        from sbitune.generators.observables import merge_runs
 
         for name in generator.analysis_files:
-            register(loaded.directory / name)
+            register_file(loaded.directory / name)
         merged = merge_runs([yoda.read(run / HISTOGRAMS) for run in runs])
     else:
         assert generator is not None

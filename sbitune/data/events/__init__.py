@@ -4,6 +4,7 @@ from sbitune.data.events.events import Column, Events
 from sbitune.data.events.joining import assign_folds, concatenate, split
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged, from_counts
+from sbitune.data.events.runs import RunEvents, read_run_events
 from sbitune.data.events.tables.plan import TableRequest
 from sbitune.data.events.tables.reading import iterate_events, read_events, table_columns, write_events
 
@@ -12,12 +13,14 @@ __all__ = [
     "Events",
     "Origin",
     "Ragged",
+    "RunEvents",
     "TableRequest",
     "assign_folds",
     "concatenate",
     "from_counts",
     "iterate_events",
     "read_events",
+    "read_run_events",
     "split",
     "table_columns",
     "write_events",

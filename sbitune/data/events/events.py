@@ -74,7 +74,8 @@ class Events:
         """Show numbers and names, not arrays."""
         flags = f", flags {list_names(self.flags)}" if self.flags else ""
         columns = list_names(self.columns)
-        return f"<{len(self)} events of {self.where}: {columns}{flags}, {len(self.variations)} weights>"
+        weights = list_names(weight_name(variation) for variation in self.variations)
+        return f"<{len(self)} events of {self.where}: {columns}{flags}, {weights}>"
 
     def __len__(self) -> int:
         """Return the number of events."""

@@ -1,7 +1,7 @@
 """Tables of events in Parquet, by pyarrow: columns of numbers, lists of fixed length, and lists for ragged columns."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from sbitune.data.arrays import check_size
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column, Events
+from sbitune.data.events.joining import concatenate
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.tables.named import named_arrays, origins_from, origins_text
@@ -87,22 +88,58 @@ def open_parquet(path: Path, table: str = "") -> Iterator[ParquetTable]:
         yield opened
 
 
+@contextlib.contextmanager
+def writing_parquet(path: str | Path) -> Iterator[Callable[[Events], None]]:
+    """Give a function that adds events to a Parquet file, as many times as wanted; the file is there, whole, when the
+    block ends. Origins are those of the first events.
+
+    The function raises `InputError` for events that have other columns than those before; so does the end of the block
+    if there were none.
+    """
+    pa = import_pyarrow()
+    waiting: list[Events] = []
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(replacing(path))
+        writer: Any = None
+
+        def flush() -> None:
+            nonlocal writer
+            events = concatenate(waiting)
+            waiting.clear()
+            if writer is None:
+                options = {"compression": "zstd", "write_page_checksum": True}
+                writer = stack.enter_context(pa.parquet.ParquetWriter(temporary, _schema(pa, events), **options))
+            _write_rows(pa, writer, events)
+
+        def write(events: Events) -> None:
+            waiting.append(events)
+            if sum(map(len, waiting)) >= _GROUP_ROWS:
+                flush()
+
+        yield write
+        if waiting or writer is None:
+            flush()
+
+
 def write_parquet(path: str | Path, events: Events) -> None:
     """Write events whole or not at all; ragged columns are lists, others of several numbers lists of fixed length."""
-    pa = import_pyarrow()
-    arrays = named_arrays(events)
-    schema = pa.schema(
-        [pa.field(name, _type(pa, array), nullable=False) for name, array in arrays.items()],
-        metadata={ORIGINS: origins_text(events.origins)},
-    )
-    with (
-        replacing(path) as temporary,
-        pa.parquet.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer,
-    ):
-        for first in range(0, len(events), _GROUP_ROWS):
-            rows = named_arrays(events.take(slice(first, min(first + _GROUP_ROWS, len(events)))))
-            arrow = [_array(pa, array, schema.field(name).type) for name, array in rows.items()]
-            writer.write_table(pa.Table.from_arrays(arrow, schema=schema))
+    with writing_parquet(path) as write:
+        write(events)
+
+
+def _schema(pa: ModuleType, events: Events) -> Any:
+    fields = [pa.field(name, _type(pa, array), nullable=False) for name, array in named_arrays(events).items()]
+    return pa.schema(fields, metadata={ORIGINS: origins_text(events.origins)})
+
+
+def _write_rows(pa: ModuleType, writer: Any, events: Events) -> None:
+    """Write events, a group of rows at a time."""
+    if [field.name for field in writer.schema] != list(named_arrays(events)):
+        raise InputError(f"{events.where}: it has other columns than the events written before")
+    for first in range(0, len(events), _GROUP_ROWS):
+        rows = named_arrays(events.take(slice(first, min(first + _GROUP_ROWS, len(events)))))
+        arrow = [_array(pa, array, writer.schema.field(name).type) for name, array in rows.items()]
+        writer.write_table(pa.Table.from_arrays(arrow, schema=writer.schema))
 
 
 def _form(pa: ModuleType, kind: Any) -> Form:

@@ -1,0 +1,1 @@
+"""The sets of columns that sbitune has."""

@@ -1,0 +1,88 @@
+"""`sbitune convert` of tables of events."""
+
+import h5py
+import numpy as np
+import pytest
+from calling import call
+from eventtables import assert_equal, small_table, write_csv, write_root
+
+from sbitune.data.arrays import write_arrays
+from sbitune.data.events import Events, TableRequest, read_events, write_events
+
+
+@pytest.fixture
+def events():
+    return small_table()
+
+
+def test_root_becomes_parquet_with_what_was_asked_for(tmp_path, events):
+    source, target = tmp_path / "a.root", tmp_path / "a.parquet"
+    write_root(source, events)
+    words = ("--columns", "mass, pt", "--select", "mass > 3e3 & ~veto")
+    said = call("convert", source, target, *words)
+    chosen = events.select("mass > 3e3 & ~veto")
+    expected = Events.of({n: chosen[n] for n in ("mass", "pt")}, chosen.weight, ("",), chosen.groups, chosen.flags)
+    assert_equal(read_events(target), expected, origins=False)
+    assert f"kept: {len(chosen)} of 9 events" in said.stderr
+    assert read_events(target).origins[0].file == str(source)
+
+
+def test_every_format_becomes_parquet(tmp_path, events):
+    plain = Events.of({"mass": events["mass"]}, events.weight, ("",), events.groups, events.flags)
+    arrays = {"mass": events["mass"], "weight": events.weight, "group": events.groups, "veto": events["veto"]}
+    write_csv(tmp_path / "a.csv", arrays)  # pyright: ignore
+    write_arrays(tmp_path / "a.npz", arrays)
+    write_events(tmp_path / "b.parquet", plain)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+    for source in ("a.csv", "a.npz", "a.h5", "b.parquet"):
+        call("convert", tmp_path / source, tmp_path / "out.parquet")
+        assert_equal(read_events(tmp_path / "out.parquet"), plain, origins=False)
+    call("convert", tmp_path / "out.parquet", tmp_path / "back.npz")
+    assert_equal(read_events(tmp_path / "back.npz"), plain, origins=False)
+
+
+def test_roles_are_named(tmp_path):
+    source, target = tmp_path / "a.csv", tmp_path / "a.parquet"
+    source.write_text("x,w,up,event,signal\n1.5,1,2,7,0\n2.5,2,3,7,1\n")
+    call("convert", source, target, "--weights", "w,up", "--groups", "event", "--flags", "signal")
+    found = read_events(target)
+    assert found.variations == ("", "up")
+    np.testing.assert_array_equal(found.weights, [[1, 2], [2, 3]])
+    assert list(found.groups) == [7, 7]  # pyright: ignore
+    assert list(found.flags["signal"]) == [False, True]
+    assert list(found.columns) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--columns", "mas"), "a.root: there is no column 'mas'; the nearest are mass"),
+        (("--select", "mas > 1"), "--select: 'mas' in the expression 'mas > 1' is not known; the nearest are mass"),
+        (("--select", "mass"), "--select: 'mass' selects no events; expected a condition"),
+        (("--table", "event"), "a.root: there is no tree or RNTuple 'event'; the nearest are events"),
+        (("--weights", "pt"), "a.root: weight 'pt' is float64, ragged; expected a number per event"),
+    ],
+)
+def test_what_is_wrong_is_one_message_and_nothing_is_written(tmp_path, events, words, message):
+    write_root(tmp_path / "a.root", events)
+    assert message in call("convert", tmp_path / "a.root", tmp_path / "b.parquet", *words, code=2).stderr
+    assert not (tmp_path / "b.parquet").exists()
+
+
+def test_what_a_table_cannot_become(tmp_path, events):
+    write_events(tmp_path / "a.parquet", events)
+    said = call("convert", tmp_path / "a.parquet", tmp_path / "a.root", code=2).stderr
+    assert "it can become parquet, npz" in said or "the name must end in" in said
+    (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:100])
+    said = call("convert", tmp_path / "a.parquet", tmp_path / "b.npz", code=2).stderr
+    assert "a.parquet: not a whole table of events" in said
+
+
+def test_numbers_that_are_not_finite_are_kept_if_asked(tmp_path):
+    source, target = tmp_path / "a.csv", tmp_path / "a.parquet"
+    source.write_text("x\n1\nnan\n")
+    assert "a.csv: 'x' is nan at row 1" in call("convert", source, target, code=2).stderr
+    call("convert", source, target, "--not-finite", "keep", "--select", "isfinite(x)")
+    assert list(read_events(target, TableRequest())["x"]) == [1.0]
