@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 
 import numpy as np
@@ -30,6 +31,19 @@ def test_the_example_analysis_runs(tmp_path):
     # the mean multiplicity over all bins is that of the events, 20.5 +- 6.2/sqrt(200)
     profile = objects["/MY_2026_ANALYSIS/d02-x01-y01"]
     assert profile.total[4] / profile.total[0] == pytest.approx(20.5, abs=4 * 6.2 / np.sqrt(200))
+
+
+def test_tables_of_events_are_made_and_read(tmp_path, monkeypatch, capsys):
+    commands, code = re.findall(r"<!-- events -->\n```\w+\n(.*?)```", TEXT, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for line in commands.splitlines():
+        call(*shlex.split(line.replace("tests/data", str(ROOT / "tests/data")))[1:])
+    found: dict = {}
+    exec(code, found)
+    assert 0.05 < found["events"]["tau"].mean() < 0.1
+    assert sum(map(len, found["folds"])) == len(found["events"])
+    assert len(list(found["events"].slices(4_000))) > 1
+    assert capsys.readouterr().out.split()[-1] == str(len(found["events"]))
 
 
 def test_the_whole_card_passes_every_check(tmp_path):

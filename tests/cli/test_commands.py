@@ -196,7 +196,7 @@ FAULTS = [
     (("convert", "nowhere.yoda", "out.yoda"), "nowhere.yoda"),
     (("convert", "nowhere", "out.txt"), "nowhere: no such file or directory"),
     (("train", "nowhere", "--kind", "spline"), "'spline' is not one of"),
-    (("analyse", "x"), "Missing option"),
+    (("analyse", "x"), "nothing is asked for: name analyses with -a, or columns with -c"),
 ]
 
 

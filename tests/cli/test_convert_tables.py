@@ -18,9 +18,10 @@ def events():
 def test_root_becomes_parquet_with_what_was_asked_for(tmp_path, events):
     source, target = tmp_path / "a.root", tmp_path / "a.parquet"
     write_root(source, events)
-    words = ("--columns", "mass, pt", "--select", "mass > 3e3 & ~veto")
-    said = call("convert", source, target, *words)
-    chosen = events.select("mass > 3e3 & ~veto")
+    condition = "mass > 3e3 & ~veto & n_jets < 5 & weight > 0.6"  # of a column that is not kept, too
+    said = call("convert", source, target, "--columns", "mass, pt", "--select", condition)
+    chosen = events.select(condition)
+    assert 0 < len(chosen) < len(events)
     expected = Events.of({n: chosen[n] for n in ("mass", "pt")}, chosen.weight, ("",), chosen.groups, chosen.flags)
     assert_equal(read_events(target), expected, origins=False)
     assert f"kept: {len(chosen)} of 9 events" in said.stderr
@@ -86,3 +87,9 @@ def test_numbers_that_are_not_finite_are_kept_if_asked(tmp_path):
     assert "a.csv: 'x' is nan at row 1" in call("convert", source, target, code=2).stderr
     call("convert", source, target, "--not-finite", "keep", "--select", "isfinite(x)")
     assert list(read_events(target, TableRequest())["x"]) == [1.0]
+
+
+def test_a_table_without_events_stays_one(tmp_path, events):
+    write_events(tmp_path / "a.parquet", events.take(slice(0, 0)))
+    call("convert", tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert_equal(read_events(tmp_path / "b.parquet"), events.take(slice(0, 0)))

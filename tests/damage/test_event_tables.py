@@ -56,7 +56,7 @@ def test_every_cut_is_one_message(tmp_path, name):
     path = tmp_path / name
     KINDS[name](path, small_table())
     whole, content = read_events(path), path.read_bytes()
-    for length in range(0, len(content) - 1, max(1, len(content) // 60)):
+    for length in range(0, len(content) - 1, max(1, len(content) // 40)):
         check(path, content[:length], whole)
 
 
@@ -64,7 +64,7 @@ def test_every_damage_of_a_text(tmp_path):
     path = tmp_path / "a.csv"
     text(path, small_table().take(slice(0, 3)))
     whole, content = read_events(path), path.read_bytes()
-    for other in each_damage(content, b"0,\n", step=3):
+    for other in each_damage(content, b"0,\n", step=8):
         path.write_bytes(other)
         message, found = outcome(read_events, path)
         assert message.startswith(f"{path}:") or len(found) <= len(whole) + 1
@@ -77,7 +77,7 @@ def test_damage_is_one_message(tmp_path, name):
     whole, content = read_events(path), path.read_bytes()
 
     @settings(
-        max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     @given(damaged(content))
     def try_one(other: bytes) -> None:

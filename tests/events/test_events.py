@@ -72,6 +72,7 @@ def test_weights_of_one_take_no_memory():
     assert concatenate([events, events]).nbytes == 16000
 
 
+@settings(max_examples=30)
 @given(tables(), st.data())
 def test_rows_are_those_of_every_column(events, data):
     n = len(events)
@@ -105,6 +106,7 @@ def test_rows_that_there_are_not(rows, words):
     assert words in refused(small_table().take, rows)
 
 
+@settings(max_examples=30)
 @given(tables(), st.integers(1, 200))
 def test_slices_are_the_whole(events, most_bytes):
     parts = list(events.slices(most_bytes))
@@ -163,7 +165,7 @@ def test_derived_columns_are_double_precision_and_ragged_ones_stay_so():
         ("(lambda: mass) > 1", "the character ':'"),
         ("mass > ", "cannot read the expression"),
         ("1 < 2", "uses no column"),
-        ("pt > 3", "'pt' in the expression 'pt > 3' is not known"),
+        ("pt > 3", "'pt' in 'pt > 3' has another number of entries in every event"),
         ("axis > 0", "selects no events"),
         ("mass > axis", "uses columns of different shapes: mass (9,), axis (9, 3)"),
         ("log(n_jets - 9) > 1", "is neither true nor false at row 0, where a number is not defined (nan)"),
@@ -198,7 +200,7 @@ def test_whole_numbers_are_compared_to_the_last_digit():
     assert list(events.evaluate("run == 9007199254740993")) == [False, True]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=60), st.integers(1, 4), st.integers(0, 3), st.randoms())
 def test_folds_never_part_a_group(groups, n_folds, seed, random):
     events = Events.of({"row": np.arange(len(groups))}, groups=np.array(groups))

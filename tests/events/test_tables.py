@@ -25,7 +25,7 @@ from sbitune.data.events import (
 )
 from sbitune.data.files import hash_file
 
-SHARED_FOLDER = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED_FOLDER = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def refused(path, **kwargs) -> str:

@@ -146,10 +146,17 @@ class Events:
             InputError: for an unknown name, columns of different shapes, ragged ones (see `derive`), a condition that
                 is undefined at some event, or a number that is not finite at an event where the columns are.
         """
-        arrays = self._flat()
-        found = compile_expression(text, where or self.where, {name: a.dtype.kind == "b" for name, a in arrays.items()})
-        used = {name: arrays[name] for name in found.names}
-        return _evaluated(found, used, (len(self),))
+        found = self._compiled(text, where)
+        used: dict[str, np.ndarray] = {}
+        for name in found.names:
+            column = self[name]
+            if isinstance(column, Ragged):
+                raise InputError(
+                    f"{found.where}: {name!r} in {text!r} has another number of entries in every event; expected a "
+                    "column of one number for each"
+                )
+            used[name] = column
+        return _evaluated(found, used)
 
     def select(self, text: str, where: str = "") -> "Events":
         """Return the events for which a condition is true, `mass > 3.3e3 & nsub < 0.4` say; see `evaluate`."""
@@ -173,8 +180,7 @@ class Events:
 
     def _derived(self, text: str, where: str) -> Column:
         ragged = {name: c for name, c in self.columns.items() if isinstance(c, Ragged)}
-        known = {name: c.dtype.kind == "b" for name, c in self._named().items()}
-        found = compile_expression(text, where or self.where, known)
+        found = self._compiled(text, where)
         used = [ragged[name] for name in found.names if name in ragged]
         if not used:
             return self.evaluate(text, where)
@@ -186,10 +192,11 @@ class Events:
                 "columns of the same particles alone"
             )
         entries = {name: ragged[name].content for name in found.names}
-        return Ragged(_evaluated(found, entries, (len(used[0].content),)), used[0].offsets)
+        return Ragged(_evaluated(found, entries), used[0].offsets)
 
-    def _flat(self) -> dict[str, np.ndarray]:
-        return {name: column for name, column in self._named().items() if isinstance(column, np.ndarray)}
+    def _compiled(self, text: str, where: str) -> Expression:
+        known = {name: column.dtype.kind == "b" for name, column in self._named().items()}
+        return compile_expression(text, where or self.where, known)
 
     def _named(self) -> dict[str, Column]:
         """All that has a name."""
@@ -198,13 +205,13 @@ class Events:
         return {**self.columns, **self.flags, **weights, **groups}
 
 
-def _evaluated(expression: Expression, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+def _evaluated(expression: Expression, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """Evaluate block by block."""
     shapes = {name: array.shape for name, array in arrays.items()}
     if len(set(shapes.values())) > 1:
         told = ", ".join(f"{name} {found}" for name, found in shapes.items())
         raise InputError(f"{expression.where}: {expression.text!r} uses columns of different shapes: {told}")
-    shape = next(iter(shapes.values()), shape)
+    shape = next(iter(shapes.values()))
     result = np.empty(shape, bool if expression.is_condition else float)
     for first in range(0, shape[0], _BLOCK):
         block = {name: array[first : first + _BLOCK] for name, array in arrays.items()}

@@ -1,14 +1,21 @@
 """From one format of tables of events to another, a block at a time."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import naming_file
 from sbitune.data.events.events import Events
 from sbitune.data.events.joining import concatenate
+from sbitune.data.events.roles import GROUP, weight_name
 from sbitune.data.events.tables.parquet_table import writing_parquet
-from sbitune.data.events.tables.plan import TableRequest
-from sbitune.data.events.tables.reading import iterate_events, write_events
+from sbitune.data.events.tables.plan import TableRequest, make_plan
+from sbitune.data.events.tables.reading import iterate_events, table_columns, write_events
+from sbitune.data.expressions import compile_expression
+
+#: where conditions stand, for messages
+_SELECT = "--select"
 
 
 class Converted(NamedTuple):
@@ -27,26 +34,46 @@ def convert_table(source: str | Path, target: str | Path, request: TableRequest,
     Raises:
         InputError: as `read_events` and `Events.select` do; or for another suffix of the target.
     """
-    parts, read, last = [], 0, None
-    if Path(target).suffix not in (".parquet", ".pq"):
-        events = concatenate(list(iterate_events(source, request)))
-        chosen = _chosen(events, condition)
-        write_events(target, chosen)
-        return _figures(chosen, len(chosen), len(events))
-    with writing_parquet(target) as write:
-        for events in iterate_events(source, request):
-            chosen = _chosen(events, condition)
-            write(chosen)
-            read, last = read + len(events), chosen
-            parts.append(len(chosen))
-    if last is None:
-        raise InputError(f"{source}: there is no row in it")
-    return _figures(last, sum(parts), read)
+    with _writing(target) as write:
+        read, kept, last = 0, 0, None
+        for events in _chosen(source, request, condition):
+            read, kept, last = read + events.read, kept + len(events.kept), events.kept
+            write(events.kept)
+    assert last is not None  # the writer refuses no events
+    return Converted(kept, read, len(last.columns), len(last.variations), len(last.flags))
 
 
-def _chosen(events: Events, condition: str) -> Events:
-    return events.select(condition, "--select") if condition else events
+class _Chosen(NamedTuple):
+    kept: Events
+    read: int
 
 
-def _figures(events: Events, chosen: int, read: int) -> Converted:
-    return Converted(chosen, read, len(events.columns), len(events.variations), len(events.flags))
+def _chosen(source: str | Path, request: TableRequest, condition: str) -> Iterator[_Chosen]:
+    """What is kept of every block."""
+    wanted = request if request.columns is None or not condition else _with_columns_of(source, request, condition)
+    for events in iterate_events(source, wanted):
+        kept = events.select(condition, _SELECT) if condition else events
+        yield _Chosen(kept if request.columns is None else kept.only(request.columns), len(events))
+
+
+def _with_columns_of(source: str | Path, request: TableRequest, condition: str) -> TableRequest:
+    """The request with the columns that the condition uses, too."""
+    forms = table_columns(source, request.table)
+    with naming_file(source):
+        plan = make_plan(forms, request)
+    known = {name: form.dtype.kind == "b" for name, form in forms.items()} | dict.fromkeys(plan.flags, True)
+    known |= {weight_name(variation): False for variation in plan.weights.values()} | {GROUP: False}
+    used = compile_expression(condition, _SELECT, known).names
+    return request._replace(columns=[*plan.columns, *(name for name in used if name in set(forms) - set(plan.names))])
+
+
+@contextlib.contextmanager
+def _writing(target: str | Path) -> Iterator[Callable[[Events], None]]:
+    """Give a function that takes block after block."""
+    if Path(target).suffix in (".parquet", ".pq"):
+        with writing_parquet(target) as write:
+            yield write
+        return
+    blocks: list[Events] = []
+    yield blocks.append
+    write_events(target, concatenate(blocks))

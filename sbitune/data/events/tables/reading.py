@@ -75,20 +75,22 @@ def read_events(paths: str | Path | Sequence[str | Path], request: TableRequest 
 
 
 def iterate_events(path: str | Path, request: TableRequest = TableRequest()) -> Iterator[Events]:
-    """Yield the events of a file in order, a block of some 32 MB at a time; a CSV or npz file is one block.
+    """Yield the events of a file in order, a block of some 32 MB at a time, at least one; CSV and npz are one block.
 
     Raises `InputError` as `read_events`, for a block when it comes to it.
     """
     with _opened(path, request.table) as table:
         plan = make_plan(table.forms, request)
         origins = _origins(path, table, request)
-        row = 0
+        row, keep = 0, request.not_finite == "keep"
         for block in table.blocks(plan.names):
             rows = len(next(iter(block.values())))
-            filler = Filler(str(path), plan, table.forms, rows, request.not_finite == "keep", row)
+            filler = Filler(str(path), plan, table.forms, rows, keep, row)
             filler.add(block)
             yield filler.finish(origins)
             row += rows
+        if row == 0:
+            yield Filler(str(path), plan, table.forms, 0, keep).finish(origins)
 
 
 def table_columns(path: str | Path, table: str = "") -> dict[str, Form]:
