@@ -101,6 +101,13 @@ def test_yoda_needs_only_numpy():
     assert run(code) == "set()"
 
 
+def test_tables_of_events_need_only_numpy():
+    code = (
+        "import sbitune.data.events, sys; print({m.split('.')[0] for m in sys.modules} & {'pyarrow', 'uproot', 'h5py'})"
+    )
+    assert run(code) == "set()"
+
+
 def test_importing_everything_changes_no_global_state():
     code = (
         "import warnings, jax, matplotlib; w, b = list(warnings.filters), dict(matplotlib.rcParams);"

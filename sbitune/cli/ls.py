@@ -25,8 +25,9 @@ from sbitune.cli.listing import (
 @reports
 def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
     """List `analyses`, `columns` of events, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the
-    keys of a `card`, or the content of a measurement, a YODA file, a scan, a card's directory, a surrogate.npz, or
-    Professor's ipol.dat, results.txt, weight, limits and parameter files. PATTERN is a part of the names.
+    keys of a `card`, or the content of a measurement, a YODA file, a scan, a card's directory, a surrogate.npz, a
+    table of events, or Professor's ipol.dat, results.txt, weight, limits and parameter files. PATTERN is a part of the
+    names.
 
     Example: sbitune ls settings StringZ
     """
@@ -209,7 +210,7 @@ def _other_file(path: Path, pattern: str) -> Figures | None:
         }
     readers = {
         "result": _result, "results": _results, "weights": _weights, "limits": _limits, "parameters": _values,
-        "data": _data,
+        "data": _data, "events": _events,
     }  # fmt: skip
     return {"kind": kind, **readers[kind](path, pattern)} if kind in readers else None
 
@@ -286,6 +287,15 @@ def _data(path: Path, pattern: str) -> Figures:
         for label, value, error in zip(labels, values, errors, strict=True)
     }
     return {"bins": matching(rows, pattern, "bin")}
+
+
+def _events(path: Path, pattern: str) -> Figures:
+    from sbitune.data.events import describe_table
+    from sbitune.data.events.tables.plan import spell_form
+
+    found = describe_table(path)
+    rows = {name: form.fault or spell_form(form) for name, form in found.columns.items()}
+    return {"events": found.n_events, "columns": matching(rows, pattern, "column")}
 
 
 def _objects(path: Path, pattern: str) -> dict[str, str]:

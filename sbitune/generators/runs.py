@@ -13,7 +13,6 @@ import numpy as np
 from sbitune.data import yoda
 from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.events.origins import Origin
 from sbitune.data.files import hash_bytes
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.parameters import write_values
@@ -235,6 +234,7 @@ def _keeping_columns(
     """What takes a batch and writes the columns that the card asks for; nothing if it asks for none."""
     if not config.columns:
         return nullcontext(lambda batch: None)
+    from sbitune.data.events import Origin
     from sbitune.generators.columns import keeping_columns
 
     origin = Origin(run=task.name, hash=fingerprint(task))

@@ -1,5 +1,7 @@
 """`sbitune convert` of tables of events."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -26,6 +28,13 @@ def test_root_becomes_parquet_with_what_was_asked_for(tmp_path, events):
     assert_equal(read_events(target), expected, origins=False)
     assert f"kept: {len(chosen)} of 9 events" in said.stderr
     assert read_events(target).origins[0].file == str(source)
+
+
+def test_a_table_is_listed(tmp_path, events):
+    write_root(tmp_path / "a.root", events)
+    found = json.loads(call("ls", tmp_path / "a.root", "--json").stdout)
+    assert found["events"] == 9
+    assert found["columns"] | {"pt": "float64, ragged", "axis": "float32 of the shape (3,)"} == found["columns"]
 
 
 def test_every_format_becomes_parquet(tmp_path, events):

@@ -6,7 +6,7 @@ from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged, from_counts
 from sbitune.data.events.runs import RunEvents, read_run_events
 from sbitune.data.events.tables.plan import TableRequest
-from sbitune.data.events.tables.reading import iterate_events, read_events, table_columns, write_events
+from sbitune.data.events.tables.reading import describe_table, iterate_events, read_events, write_events
 
 __all__ = [
     "Column",
@@ -17,11 +17,11 @@ __all__ = [
     "TableRequest",
     "assign_folds",
     "concatenate",
+    "describe_table",
     "from_counts",
     "iterate_events",
     "read_events",
     "read_run_events",
     "split",
-    "table_columns",
     "write_events",
 ]

@@ -11,7 +11,7 @@ from sbitune.data.events.joining import concatenate
 from sbitune.data.events.roles import GROUP, weight_name
 from sbitune.data.events.tables.parquet_table import writing_parquet
 from sbitune.data.events.tables.plan import TableRequest, make_plan
-from sbitune.data.events.tables.reading import iterate_events, table_columns, write_events
+from sbitune.data.events.tables.reading import describe_table, iterate_events, write_events
 from sbitune.data.expressions import compile_expression
 
 #: where conditions stand, for messages
@@ -58,7 +58,7 @@ def _chosen(source: str | Path, request: TableRequest, condition: str) -> Iterat
 
 def _with_columns_of(source: str | Path, request: TableRequest, condition: str) -> TableRequest:
     """The request with the columns that the condition uses, too."""
-    forms = table_columns(source, request.table)
+    forms = describe_table(source, request.table).columns
     with naming_file(source):
         plan = make_plan(forms, request)
     known = {name: form.dtype.kind == "b" for name, form in forms.items()} | dict.fromkeys(plan.flags, True)

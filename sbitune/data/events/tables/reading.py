@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sbitune.data.arrays import reading_stored
 from sbitune.data.errors import InputError, naming_file
@@ -55,6 +55,15 @@ _WRITERS: dict[str, Callable[[Path, Events], None]] = {
 }
 
 
+class TableInfo(NamedTuple):
+    """What a file holds."""
+
+    table: str  #: name of the table in it, if it has one
+    n_events: int
+    columns: dict[str, Form]  #: in the file's order
+    origins: tuple[Origin, ...]  #: where the events come from, if the file says so
+
+
 def read_events(paths: str | Path | Sequence[str | Path], request: TableRequest = TableRequest()) -> Events:
     """Read the events of a file, or of several one after the other.
 
@@ -93,10 +102,12 @@ def iterate_events(path: str | Path, request: TableRequest = TableRequest()) -> 
             yield Filler(str(path), plan, table.forms, 0, keep).finish(origins)
 
 
-def table_columns(path: str | Path, table: str = "") -> dict[str, Form]:
-    """What columns a file has, in its order, without reading them (of CSV and npz with)."""
+def describe_table(path: str | Path, table: str = "") -> TableInfo:
+    """Say what a file holds, without reading the columns (of CSV and npz with). Raises `InputError` as `read_events`
+    does for a file that is none.
+    """
     with _opened(path, table) as opened:
-        return dict(opened.forms)
+        return TableInfo(opened.table, opened.n_events, dict(opened.forms), opened.origins)
 
 
 def write_events(path: str | Path, events: Events) -> None:
