@@ -9,7 +9,7 @@ from sbitune.data.names import shorten
 
 #: runs, and events of a run: each of these is more than anybody waits for
 Runs = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
-Events = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+EventCount = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 Workers = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 #: up to a hundred days
@@ -89,7 +89,7 @@ class ScanConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     runs: Runs = 0
     """Number of runs; must be given for a scan that is made."""
-    events: Events = 0
+    events: EventCount = 0
     """Events in each run; must be given for a scan that is made."""
     seed: Seed = 1
     """Seed of the design and of every run's own seed."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.generators.batch import EventBatch
-from sbitune.generators.hepmcevents import HepmcEvent, Reading, read_events
+from sbitune.generators.hepmcevents import HepmcEvent, Reading, read_hepmc
 from sbitune.generators.hepmcstream import HepmcText
 
 #: the field of a batch that holds no array
@@ -70,7 +70,7 @@ def _serve(request: dict[str, Any], messages: BinaryIO, progress: mmap.mmap) -> 
     text = HepmcText(reading.path, lambda size: note(counted[0], size))
     events: list[HepmcEvent] = []
     size, said = 0, set()
-    for event in read_events(text, reading, np.inf if request["most"] is None else request["most"]):
+    for event in read_hepmc(text, reading, np.inf if request["most"] is None else request["most"]):
         note(counted[0] + 1, counted[1])
         if event.note and event.note not in said:
             said.add(event.note)

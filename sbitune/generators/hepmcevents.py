@@ -38,7 +38,7 @@ class Reading(NamedTuple):
     need_beams: bool = True  #: whether an event must have two beam particles
 
 
-def read_events(text: HepmcText, reading: Reading, most: float = np.inf) -> Iterator[HepmcEvent]:
+def read_hepmc(text: HepmcText, reading: Reading, most: float = np.inf) -> Iterator[HepmcEvent]:
     """Read events one by one, `most` of them.
 
     Raises:

@@ -15,7 +15,7 @@ from sbitune.data.scan import Parameter
 from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.frame import ROUNDED
-from sbitune.generators.config import Events, GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
+from sbitune.generators.config import EventCount, GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.tuning.yamlfile import Places, read_with_places
 
@@ -26,7 +26,7 @@ MOST_ENTRIES = 50_000
 class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Runs of the generator at the tune and, for comparison, at the values before it."""
 
-    events: Events = 50_000
+    events: EventCount = 50_000
     """Events at each of the two points."""
     split: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
     """Number of runs with different seeds that share the events of a point and are merged."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.data.events import Events, Origin, Ragged, assign_folds, concatenate, from_counts, split
+from sbitune.data.events import Events, Origin, Ragged, assign_folds, concatenate, from_counts, split_folds
 
 
 def refused(code, *args, **kwargs) -> str:
@@ -206,7 +206,7 @@ def test_folds_never_part_a_group(groups, n_folds, seed, random):
     events = Events.of({"row": np.arange(len(groups))}, groups=np.array(groups))
     said = ""
     try:
-        parts = split(events, n_folds, seed)
+        parts = split_folds(events, n_folds, seed)
     except InputError as error:
         said = str(error)
     if said:

@@ -181,6 +181,7 @@ def test_parquet_of_others(tmp_path):
         ({"x": [1, 2]}, {"flags": ["x"]}, "flag 'x' is 2 at row 1; expected 0 or 1"),
         ({"x": [[1, 2]]}, {"weights": ["x"]}, "weight 'x' is int64, ragged; expected a number per event"),
         ({"x": [1]}, {"columns": ["X"]}, "there is no column 'X'; the nearest are x"),
+        ({"x": [1]}, {"columns": ["x", "x"]}, "'x' is asked for twice among the columns"),
         ({"x": [1]}, {"columns": [], "weights": []}, "there is no column to read"),
         ({"x": [[[1.0]]]}, {}, "column 'x' holds list<element: double>"),
         ({"x": [1]}, {"table": "t"}, "a Parquet file has one table without a name"),
@@ -254,7 +255,11 @@ def test_arrays_of_different_lengths(tmp_path):
     assert "column 'x': the offsets of a ragged column go from 0 to 2" in refused(tmp_path / "a.npz")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"], file["y"] = np.zeros(3), np.zeros(4)
-    assert "'x' has 3 rows and 'y' has 4" in refused(tmp_path / "a.h5")
+        file["link"], file["word"], file["one"] = h5py.SoftLink("/x"), "text", 3.0
+    assert "column 'link' holds nothing that can be read: link is a link to another place" in refused(tmp_path / "a.h5")
+    assert "column 'x' has 3 rows and 'y' has 4" in refused(tmp_path / "a.h5", columns=["x", "y"])
+    assert len(read_events(tmp_path / "a.h5", TableRequest(columns="y"))) == 4
+    assert describe_table(tmp_path / "a.h5").n_events is None
 
 
 def test_a_file_is_known_by_its_name_or_its_first_bytes(tmp_path):

@@ -1,7 +1,7 @@
 """Tables of events: named columns with weights, groups and flags; read from npz, CSV, Parquet, HDF5 and ROOT."""
 
 from sbitune.data.events.events import Column, Events
-from sbitune.data.events.joining import assign_folds, concatenate, split
+from sbitune.data.events.joining import assign_folds, concatenate, split_folds
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged, from_counts
 from sbitune.data.events.runs import RunEvents, read_run_events
@@ -22,6 +22,6 @@ __all__ = [
     "iterate_events",
     "read_events",
     "read_run_events",
-    "split",
+    "split_folds",
     "write_events",
 ]

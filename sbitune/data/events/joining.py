@@ -68,7 +68,7 @@ def assign_folds(events: Events, n_folds: int, seed: int) -> np.ndarray:
     return folds
 
 
-def split(events: Events, n_folds: int, seed: int) -> list[Events]:
+def split_folds(events: Events, n_folds: int, seed: int) -> list[Events]:
     """The parts of `assign_folds`, each in the order of the events."""
     folds = assign_folds(events, n_folds, seed)
     return [events.take(np.flatnonzero(folds == fold)) for fold in range(n_folds)]

@@ -1,7 +1,7 @@
 """Tables of events as named arrays: npz files, and datasets of HDF5 files, plain or as pandas lays them out."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from sbitune.data.events.events import Column, Events
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.tables.named import columns_of, flat_arrays, origins_from, origins_text
-from sbitune.data.events.tables.table import ORIGINS, Form
+from sbitune.data.events.tables.table import ORIGINS, Form, common_length
 
 KIND = "table of events"
 
@@ -22,16 +22,12 @@ class ArrayTable:
 
     def __init__(self, columns: Mapping[str, Column], origins: tuple[Origin, ...] = (), table: str = "") -> None:
         self._columns, self.origins, self.table = columns, origins, table
-        lengths: dict[int, str] = {}
-        for name, column in columns.items():
-            if isinstance(column, np.ndarray) and column.ndim == 0:
-                raise InputError(f"column {name!r} is a single value; expected one for each event")
-            lengths.setdefault(len(column), name)
-        if len(lengths) > 1:
-            (n, name), (m, other) = list(lengths.items())[:2]
-            raise InputError(f"column {name!r} has {n} rows and {other!r} has {m}; expected the same number of events")
-        self.n_events = next(iter(lengths), 0)
         self.forms = {name: form_of(column) for name, column in columns.items()}
+        self._lengths = {name: len(c) if isinstance(c, Ragged) or c.ndim else 0 for name, c in columns.items()}
+
+    def count(self, names: Iterable[str]) -> int:
+        """Number of rows of these columns."""
+        return common_length(self._lengths, names)
 
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
         """Yield all at once."""
@@ -42,6 +38,8 @@ class ArrayTable:
 
 def form_of(column: Column) -> Form:
     """What a row of a column is like."""
+    if isinstance(column, np.ndarray) and column.ndim == 0:
+        return Form(column.dtype, (), "a single value")
     fault = "" if column.dtype.kind in "biuf" else "text" if column.dtype.kind in "SUO" else str(column.dtype)
     return Form(column.dtype, None if isinstance(column, Ragged) else column.shape[1:], fault)
 

@@ -53,7 +53,7 @@ def _chosen(source: str | Path, request: TableRequest, condition: str) -> Iterat
     wanted = request if request.columns is None or not condition else _with_columns_of(source, request, condition)
     for events in iterate_events(source, wanted):
         kept = events.select(condition, _SELECT) if condition else events
-        yield _Chosen(kept if request.columns is None else kept.only(request.columns), len(events))
+        yield _Chosen(kept if wanted is request else kept.only(list(request.columns or ())), len(events))
 
 
 def _with_columns_of(source: str | Path, request: TableRequest, condition: str) -> TableRequest:

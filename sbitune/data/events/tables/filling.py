@@ -120,9 +120,7 @@ class Filler:
 
 def fill(where: str, table: Table, plan: Plan, keep_not_finite: bool, origins: Sequence[Origin]) -> Events:
     """Read the whole of a table."""
-    if not plan.names:
-        raise InputError(f"{where}: there is no column to read")
-    filler = Filler(where, plan, table.forms, table.n_events, keep_not_finite)
+    filler = Filler(where, plan, table.forms, table.count(plan.names), keep_not_finite)
     for part in table.pieces(plan.names):
         filler.add(part)
         del part  # before the next is made

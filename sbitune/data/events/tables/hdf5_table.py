@@ -6,7 +6,7 @@ Pandas writes a frame as blocks of columns of one type (`format="fixed"`), or as
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.roles import OFFSETS
 from sbitune.data.events.tables.array_table import form_of
-from sbitune.data.events.tables.table import BLOCK_BYTES, Form, one_table
+from sbitune.data.events.tables.table import BLOCK_BYTES, Form, common_length, one_table
 from sbitune.data.names import repeated
 
 #: fields of pandas' dataset that are no columns, and what the pickled ones begin with
@@ -29,7 +29,7 @@ _INDEX, _PICKLED = "index", "values_block_"
 class _Source(NamedTuple):
     """Where a column lies."""
 
-    dataset: Any
+    dataset: Any  #: None: it cannot be read, as its form says
     pick: str | int | None  #: a field, a column of a block, or all
     form: Form
 
@@ -37,6 +37,10 @@ class _Source(NamedTuple):
         if isinstance(self.pick, str):
             return self.dataset.fields(self.pick)[rows]
         return self.dataset[rows] if self.pick is None else self.dataset[rows, self.pick]
+
+    @property
+    def rows(self) -> int:
+        return len(self.dataset) if self.dataset is not None and self.dataset.ndim else 0
 
 
 class Hdf5Table:
@@ -48,36 +52,28 @@ class Hdf5Table:
         self._path, self.table, self._sources = path, table, sources
         self._offsets = {name.removesuffix(OFFSETS): s for name, s in sources.items() if name.endswith(OFFSETS)}
         plain = {name: source for name, source in sources.items() if not name.endswith(OFFSETS)}
-        lengths = {
-            name: self._offsets[name].dataset.shape[0] - 1 if name in self._offsets else len(source.dataset)
-            for name, source in plain.items()
-            if source.dataset.ndim
-        }
         if odd := next((name for name in self._offsets if name not in plain), None):
             raise InputError(f"there are offsets {odd + OFFSETS!r}, but no dataset {odd!r}")
-        self.n_events: int = next(iter(lengths.values()), 0)
-        if other := next((name for name, length in lengths.items() if length != self.n_events), None):
-            raise InputError(
-                f"{next(iter(lengths))!r} has {self.n_events} rows and {other!r} has {lengths[other]}; expected the "
-                "same number of events"
-            )
+        self._lengths = {n: self._offsets[n].rows - 1 if n in self._offsets else s.rows for n, s in plain.items()}
         self.forms = {
             name: Form(source.form.dtype, None, source.form.fault) if name in self._offsets else source.form
             for name, source in plain.items()
         }
+
+    def count(self, names: Iterable[str]) -> int:
+        """Number of rows of these columns."""
+        return common_length(self._lengths, names)
 
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
         """Yield columns some rows at a time; ragged ones are read at once."""
         wanted = {id(self._sources[name].dataset): self._sources[name].dataset for name in names}
         check_size(self._path, sum(dataset.nbytes for dataset in wanted.values()))
         ragged = {name: self._ragged(name) for name in names if name in self._offsets}
-        if ragged:
-            rows = max(1, self.n_events)
-        else:
-            wide = sum(dataset.nbytes // max(1, self.n_events) for dataset in wanted.values())
-            rows = max(1, BLOCK_BYTES // max(1, wide))
-        for first in range(0, max(1, self.n_events), rows):
-            part = slice(first, min(first + rows, self.n_events))
+        n_events = self.count(names)
+        wide = sum(dataset.nbytes for dataset in wanted.values()) // max(1, n_events)
+        rows = max(1, n_events if ragged else BLOCK_BYTES // max(1, wide))
+        for first in range(0, max(1, n_events), rows):
+            part = slice(first, min(first + rows, n_events))
             yield {name: ragged[name] if name in ragged else self._sources[name].read(part) for name in names}
 
     pieces = blocks
@@ -101,14 +97,12 @@ def open_hdf5_table(path: Path, table: str = "") -> Iterator[Hdf5Table]:
 def _place(file: Any, asked: str) -> tuple[Any, str]:
     """The group or dataset with the table, and its name."""
     h5py = import_h5py()
-    links = {name: file.get(name, getlink=True) for name in file}
-    groups = [n for n, link in links.items() if isinstance(link, h5py.HardLink) and isinstance(file[n], h5py.Group)]
-    arrays = [name for name in links if name not in groups]
+    groups = [name for name in file if _is_group(file, name)]
+    arrays = [name for name in file if name not in groups]
     if not asked and arrays:
-        named = [name for name in arrays if isinstance(links[name], h5py.HardLink) and file[name].dtype.names]
-        return (
-            (hdf5_array(file, named[0]), named[0]) if named == arrays and not groups and len(named) == 1 else (file, "")
-        )
+        only = _plain(file, arrays[0]) if len(arrays) == 1 and not groups else None
+        has_fields = only is not None and only.dataset is not None and only.dataset.dtype.names
+        return (only.dataset, arrays[0]) if only is not None and has_fields else (file, "")
     first, *deeper = asked.strip("/").split("/") if asked else [one_table("", groups, "group of datasets")]
     place, at = file, ""
     for part in (first, *deeper):
@@ -131,15 +125,28 @@ def _sources(place: Any) -> dict[str, _Source]:
         return _frame(place)
     if kind.endswith("frame_table"):
         return _fields(hdf5_array(place, "table"))
-    arrays = [name for name in place if not isinstance(place.get(name, getlink=True), h5py.HardLink)]
-    arrays += [name for name in place if name not in arrays and isinstance(place[name], h5py.Dataset)]
-    datasets = {name: hdf5_array(place, name) for name in place if name in arrays}
-    return {name: _Source(dataset, None, _form(dataset.dtype, dataset.shape)) for name, dataset in datasets.items()}
+    return {name: _plain(place, name) for name in place if not _is_group(place, name)}
+
+
+def _is_group(place: Any, name: str) -> bool:
+    h5py = import_h5py()
+    return isinstance(place.get(name, getlink=True), h5py.HardLink) and isinstance(place[name], h5py.Group)
+
+
+def _plain(place: Any, name: str) -> _Source:
+    """A dataset, or why it cannot be read: it may be one that nobody asks for."""
+    try:
+        dataset = hdf5_array(place, name)
+    except InputError as error:
+        return _Source(None, None, Form(np.dtype("V"), (), f"nothing that can be read: {error}"))
+    return _Source(dataset, None, _form(dataset.dtype, dataset.shape))
 
 
 def _form(dtype: np.dtype, shape: tuple[int, ...]) -> Form:
     if not shape:
         return Form(dtype, (), "a single value")
+    if dtype.names:
+        return Form(dtype, shape[1:], "named fields, a table of its own that can be asked for as `table`")
     return form_of(np.empty((0, *shape[1:]), dtype))
 
 

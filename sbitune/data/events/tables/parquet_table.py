@@ -1,7 +1,7 @@
 """Tables of events in Parquet, by pyarrow: columns of numbers, lists of fixed length, and lists for ragged columns."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,7 +43,7 @@ class ParquetTable:
 
     def __init__(self, pa: ModuleType, file: Any) -> None:
         self._pa, self._file = pa, file
-        self.n_events: int = file.metadata.num_rows
+        self._rows: int = file.metadata.num_rows
         schema = file.schema_arrow
         names = list(schema.names)
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
@@ -52,6 +52,10 @@ class ParquetTable:
         self.forms: Mapping[str, Form] = {field.name: _form(pa, field.type) for field in schema}
         stored = (schema.metadata or {}).get(ORIGINS.encode())
         self.origins: tuple[Origin, ...] = () if stored is None else origins_from(stored.decode())
+
+    def count(self, names: Iterable[str]) -> int:
+        """Number of rows."""
+        return self._rows
 
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
         """Yield columns some rows at a time."""
@@ -68,7 +72,7 @@ class ParquetTable:
 
     def declared(self) -> int:
         """Bytes of the columns of fixed shape."""
-        return sum(self.n_events * self._row_bytes(form) for form in self.forms.values() if not form.fault)
+        return sum(self._rows * self._row_bytes(form) for form in self.forms.values() if not form.fault)
 
     @staticmethod
     def _row_bytes(form: Form) -> int:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from sbitune.data.errors import InputError
 from sbitune.data.events.roles import GROUP, variation_of
 from sbitune.data.events.tables.table import Form
-from sbitune.data.names import list_names, nearest, shorten
+from sbitune.data.names import list_names, nearest, repeated, shorten
 
 
 class TableRequest(NamedTuple):
@@ -14,10 +14,12 @@ class TableRequest(NamedTuple):
     that of a variation, `group` the group, and every column of one truth for each event a flag.
     """
 
-    columns: Sequence[str] | None = None  #: names; None: all that are nothing else
-    weights: Sequence[str] | None = None  #: names, the nominal weight first; a variation is called as its column is
+    columns: Sequence[str] | str | None = None  #: names; None: all that are nothing else
+    weights: Sequence[str] | str | None = (
+        None  #: names, the nominal weight first; a variation is called as its column is
+    )
     groups: str | None = None  #: name; events of one number belong together
-    flags: Sequence[str] | None = None  #: names; of whole numbers 0 and 1 are taken, too
+    flags: Sequence[str] | str | None = None  #: names; of whole numbers 0 and 1 are taken, too
     table: str = ""  #: tree of a ROOT file, group of an HDF5 file; needed if there are several
     not_finite: Literal["stop", "keep"] = "stop"  #: of numbers in columns; weights must be finite always
     hashed: bool = False  #: whether the origin has the hash of the file, which reads it once more
@@ -43,6 +45,7 @@ def make_plan(forms: Mapping[str, Form], request: TableRequest) -> Plan:
 
     Raises `InputError` for a name that is not there, or for one of another type than its use asks for.
     """
+    request = _listed(request)
     weights = _weights(forms, request)
     groups = request.groups if request.groups is not None else _group(forms, weights)
     taken = {*weights, *([] if groups is None else [groups])}
@@ -54,14 +57,27 @@ def make_plan(forms: Mapping[str, Form], request: TableRequest) -> Plan:
     taken |= set(flags)
     columns = [name for name in forms if name not in taken] if request.columns is None else list(request.columns)
     plan = Plan(tuple(columns), weights, groups, tuple(flags))
+    if not plan.names:
+        raise InputError("there is no column to read")
     _check_known(forms, plan.names)
     _check_forms(forms, plan)
     return plan
 
 
+def _listed(request: TableRequest) -> TableRequest:
+    """The request with a single name as a list of it. Raises `InputError` for a name that is there twice."""
+    lists = {}
+    for key in ("columns", "weights", "flags"):
+        names = getattr(request, key)
+        lists[key] = [names] if isinstance(names, str) else names
+        if twice := repeated(lists[key] or ()):
+            raise InputError(f"{shorten(twice[0])!r} is asked for twice among the {key}")
+    return request._replace(**lists)
+
+
 def _weights(forms: Mapping[str, Form], request: TableRequest) -> dict[str, str]:
     if request.weights is not None:
-        names = [request.weights] if isinstance(request.weights, str) else list(request.weights)
+        names = list(request.weights)
         plain = [name if (variation := variation_of(name)) is None else variation for name in names]
         return {name: plain[i] if i else "" for i, name in enumerate(names)}
     named = {name: variation for name in forms if (variation := variation_of(name)) is not None}

@@ -26,6 +26,9 @@ TableFormat = Literal["npz", "csv", "parquet", "hdf5", "root"]
 SUFFIXES: dict[str, TableFormat] = {
     ".npz": "npz",
     ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".dat": "csv",
     ".csv.gz": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
@@ -59,7 +62,7 @@ class TableInfo(NamedTuple):
     """What a file holds."""
 
     table: str  #: name of the table in it, if it has one
-    n_events: int
+    n_events: int | None  #: None: its columns have not all the same number of rows
     columns: dict[str, Form]  #: in the file's order
     origins: tuple[Origin, ...]  #: where the events come from, if the file says so
 
@@ -107,7 +110,8 @@ def describe_table(path: str | Path, table: str = "") -> TableInfo:
     does for a file that is none.
     """
     with _opened(path, table) as opened:
-        return TableInfo(opened.table, opened.n_events, dict(opened.forms), opened.origins)
+        rows = {opened.count([name]) for name, form in opened.forms.items() if not form.fault}
+        return TableInfo(opened.table, rows.pop() if len(rows) == 1 else None, dict(opened.forms), opened.origins)
 
 
 def write_events(path: str | Path, events: Events) -> None:

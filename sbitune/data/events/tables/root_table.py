@@ -1,7 +1,7 @@
 """Tables of events in ROOT files, by uproot: trees and RNTuples with numbers, arrays of fixed shape and jagged ones."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,15 +40,19 @@ class TreeTable:
 
     def __init__(self, uproot: ModuleType, tree: Any, table: str) -> None:
         self.table = table
-        self.n_events = int(tree.num_entries)
+        self._rows = int(tree.num_entries)
         named = {name: tree[name] for name in tree.keys(recursive=True, full_paths=True)}
         self._branches = {name: branch for name, branch in named.items() if not branch.branches}
         self.forms = {name: _branch_form(uproot, branch) for name, branch in self._branches.items()}
 
+    def count(self, names: Iterable[str]) -> int:
+        """Number of rows."""
+        return self._rows
+
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
         """Yield branches some rows at a time."""
         size = sum(self._branches[name].uncompressed_bytes for name in names)
-        for first, last in _ranges(self.n_events, size):
+        for first, last in _ranges(self._rows, size):
             yield {name: self._read(name, first, last) for name in names}
 
     pieces = blocks
@@ -71,13 +75,17 @@ class TupleTable:
 
     def __init__(self, ntuple: Any, table: str) -> None:
         self._ntuple, self.table = ntuple, table
-        self.n_events = int(ntuple.num_entries)
+        self._rows = int(ntuple.num_entries)
         record = ntuple.to_akform()[0]
         self.forms = {name: _awkward_form(part) for name, part in zip(record.fields, record.contents, strict=True)}
 
+    def count(self, names: Iterable[str]) -> int:
+        """Number of rows."""
+        return self._rows
+
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
         """Yield fields some rows at a time."""
-        for first, last in _ranges(self.n_events, sum(self.n_events * self._width(name) for name in names)):
+        for first, last in _ranges(self._rows, sum(self._rows * self._width(name) for name in names)):
             found = self._ntuple.arrays(list(names), entry_start=first, entry_stop=last, library="ak").layout
             yield {name: _from_awkward(found.content(name), self.forms[name]) for name in names}
 
@@ -85,7 +93,7 @@ class TupleTable:
 
     def declared(self) -> int:
         """Bytes of the fields of fixed shape."""
-        return sum(self.n_events * self._width(name) for name, form in self.forms.items() if form.shape is not None)
+        return sum(self._rows * self._width(name) for name, form in self.forms.items() if form.shape is not None)
 
     def _width(self, name: str) -> int:
         """Bytes of a row; of a ragged field a guess."""

@@ -1,6 +1,6 @@
 """What a file's format has to say of a table of events: which columns there are, and their rows block by block."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -38,11 +38,6 @@ class Table(Protocol):
         ...
 
     @property
-    def n_events(self) -> int:
-        """Number of rows."""
-        ...
-
-    @property
     def forms(self) -> Mapping[str, Form]:
         """Columns by name, in the file's order."""
         ...
@@ -52,6 +47,10 @@ class Table(Protocol):
         """Where the events come from, if the file says so."""
         ...
 
+    def count(self, names: Iterable[str]) -> int:
+        """Number of rows of these columns. Raises `InputError` if they have not all the same."""
+        ...
+
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
         """Yield these columns of all rows in order, some rows at a time; each block has all of them."""
         ...
@@ -59,6 +58,19 @@ class Table(Protocol):
     def pieces(self, names: Sequence[str]) -> Iterator[dict[str, Column]]:
         """Yield the same in whatever pieces are read fastest: some rows of some columns, those of each in order."""
         ...
+
+
+def common_length(lengths: Mapping[str, int], names: Iterable[str]) -> int:
+    """The number of rows that some columns have. Raises `InputError` naming two that have not the same."""
+    found = {name: lengths[name] for name in names}
+    first = next(iter(found), "")
+    other = next((name for name, length in found.items() if length != found[first]), None)
+    if other is not None:
+        raise InputError(
+            f"column {shorten(first)!r} has {found[first]} rows and {shorten(other)!r} has {found[other]}; name "
+            "columns that have the same number of events"
+        )
+    return found.get(first, 0)
 
 
 def one_table(asked: str, known: Sequence[str], what: str) -> str:
