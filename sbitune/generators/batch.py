@@ -26,14 +26,14 @@ class EventBatch:
     m: np.ndarray  #: (n,) float64 GeV
     offsets: np.ndarray  #: (n_events + 1,) int64 where each event starts in the flat arrays
     weight: np.ndarray  #: (n_events,) float64
-    #: weights of variations (n_events,) by their names, beside the nominal one
-    other_weights: Mapping[str, np.ndarray] = field(default_factory=dict, init=False)
+    #: weights of variations (n_events,) by their names, beside the nominal one; None: events have not all the same
+    other_weights: Mapping[str, np.ndarray] | None = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.offsets) - 1
 
-    def varied(self, weights: Mapping[str, np.ndarray]) -> "EventBatch":
+    def varied(self, weights: Mapping[str, np.ndarray] | None) -> "EventBatch":
         """The batch with weights of variations (n_events,) by name."""
         batch = replace(self)
         object.__setattr__(batch, "other_weights", weights)
@@ -42,4 +42,4 @@ class EventBatch:
     def content(self) -> list[bytes]:
         """The bytes of all arrays: equal for equal events only."""
         arrays = [array for array in vars(self).values() if isinstance(array, np.ndarray)]
-        return [array.tobytes() for array in (*arrays, *self.other_weights.values())]
+        return [array.tobytes() for array in (*arrays, *(self.other_weights or {}).values())]

@@ -3,6 +3,7 @@
 What its settings may be is checked before the first event by `sbitune.generators.catalogue`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ class PythiaRun:
     def _weight_names(self) -> list[str]:
         """Names of the weights of every event, the nominal one first."""
         info = self._pythia.infoPython()
-        return [str(info.weightNameByIndex(i)) for i in range(max(1, info.numberOfWeights()))]
+        return distinct([str(info.weightNameByIndex(i)) for i in range(max(1, info.numberOfWeights()))])
 
     def batches(self, events: int, size: int = BATCH) -> Iterator[EventBatch]:
         """Make `events` events, `size` at a time. Raises `ComputationError` if Pythia cannot."""
@@ -97,7 +98,8 @@ def _flat(record: Any, weight_names: Sequence[str]) -> EventBatch:
     momentum = {name: np.ascontiguousarray(p.content(name).data[: offsets[-1]]) for name in ("px", "py", "pz", "e")}
     weights = record.layout.content("info").content("weights")
     starts, content_of_weights = np.asarray(weights.starts.data), np.asarray(weights.content.data)
-    by_number = [content_of_weights[starts + i].astype(float) for i in range(len(weight_names))]
+    whole = (np.asarray(weights.stops.data) - starts == len(weight_names)).all()
+    by_number = [content_of_weights[starts + i].astype(float) for i in range(len(weight_names) if whole else 1)]
     id_, status, daughter1 = column("id"), column("status"), column("daughter1")
     batch = EventBatch(
         id=id_,
@@ -111,4 +113,18 @@ def _flat(record: Any, weight_names: Sequence[str]) -> EventBatch:
         weight=by_number[0],
         **momentum,
     )
-    return batch.varied(dict(zip(weight_names[1:], by_number[1:], strict=True)))
+    return batch.varied(dict(zip(weight_names[1:], by_number[1:], strict=True)) if whole else None)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names, those that are there again with a number.
+
+    >>> distinct(["Weight", "low", "low"])
+    ['Weight', 'low', 'low#2']
+    """
+    seen: Counter[str] = Counter()
+    spelt = []
+    for name in names:
+        seen[name] += 1
+        spelt.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return spelt

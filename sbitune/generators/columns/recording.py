@@ -65,6 +65,8 @@ class ColumnsRun:
                 found, flag = _compute(a_set, events)
             columns |= found
             flags |= flag
+        if batch.other_weights is None:
+            raise InputError("the events have not all the same weights: no columns can be kept of these")
         weights = np.column_stack([batch.weight, *batch.other_weights.values()])
         with naming_file(self._origins[0].file or self._origins[0].run or "events"):
             return Events.of(columns, weights, ("", *batch.other_weights), None, flags, self._origins)
