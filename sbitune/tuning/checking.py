@@ -235,15 +235,18 @@ def _check_columns(loaded: LoadedCard, own_columns: bool, beams: Beams | None) -
         return
     from sbitune.data.events import Origin
     from sbitune.data.events.tables.parquet_table import import_pyarrow
-    from sbitune.generators.columns import ColumnsRun, available_columns
+    from sbitune.generators.columns import ColumnsRun, available_columns, load_columns
 
     of_files = bool(generator.analysis_files) and not own_columns
     known = {i: name for i, name in enumerate(generator.columns) if not of_files or name in available_columns()}
+    for number, name in known.items():
+        with naming(loaded.place("generator", "columns", number)):
+            a_set = load_columns(name)
+            if beams is not None:
+                a_set.check_beams(beams.codes)
     with naming(loaded.place("generator", "columns")):
         import_pyarrow()
         ColumnsRun(list(known.values()), Origin())
-        if beams is not None:
-            ColumnsRun(list(known.values()), Origin()).check_beams(beams.codes)
 
 
 def _check_beams(loaded: LoadedCard, names: Mapping[int, str], beams: Beams) -> None:

@@ -28,6 +28,10 @@ from sbitune.data.files import hash_file
 SHARED_FOLDER = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+#: examples of a format of text, or of others' binary one
+MANY = 8
+
+
 def refused(path, **kwargs) -> str:
     with pytest.raises(InputError) as error:
         read_events(path, TableRequest(**kwargs))
@@ -80,6 +84,38 @@ def test_branches_of_root_are_read_as_they_are(tmp_path, as_tree):
         {"npt", "ncharge"} <= set(describe_table(path).columns)
     ) == as_tree  # counters of jagged branches, which uproot adds
     assert found["pt"].offsets is found["charge"].offsets  # pyright: ignore
+
+
+@pytest.mark.parametrize("as_tree", [True, False])
+def test_what_is_written_to_root_is_read(tmp_path, as_tree):
+    @settings(SHARED_FOLDER, max_examples=MANY)
+    @given(tables())
+    def check(events):
+        path = tmp_path / "table.root"
+        write_root(path, events, as_tree)
+        names = list(events.columns)
+        weight = events.weight if any(events.weights.strides) else np.ones(len(events))
+        expected = Events.of(events.columns, weight, ("",), events.groups, events.flags)
+        assert_equal(read_events(path, TableRequest(columns=names)), expected, origins=False)
+
+    check()
+
+
+def test_text_of_any_numbers_is_read(tmp_path):
+    @settings(SHARED_FOLDER, max_examples=MANY)
+    @given(tables())
+    def check(events):
+        plain = {n: c for n, c in events.columns.items() if isinstance(c, np.ndarray) and c.ndim == 1}
+        path = tmp_path / "table.csv"
+        write_csv(path, {**plain, "weight": events.weight, **events.flags})
+        found = read_events(path)
+        assert list(found.columns) == list(plain)
+        for name, column in plain.items():
+            np.testing.assert_array_equal(found[name], column.astype(float))  # pyright: ignore
+        np.testing.assert_array_equal(found.weight, events.weight)
+        assert {n: list(f) for n, f in found.flags.items()} == {n: list(f) for n, f in events.flags.items()}
+
+    check()
 
 
 @pytest.mark.parametrize("as_tree", [True, False])

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from calling import call
 from hepmctexts import hepmc3
+from test_campaign import toy_tasks
 from test_pythia import LEP
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
-from sbitune.data.events import Origin, Ragged, TableRequest, read_events, read_run_events
+from sbitune.data.events import Events, Origin, Ragged, TableRequest, read_events, read_run_events, write_events
 from sbitune.data.professor import read_runs
 from sbitune.data.runfiles import DamagedRunError
 from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.columns import ColumnsRun, available_columns, load_columns, register_file
-from sbitune.generators.config import PythiaConfig
+from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.eventfiles import EventFile
 from sbitune.generators.pool import make_remotely
 from sbitune.generators.runs import Task, fingerprint
@@ -249,6 +250,19 @@ def test_sets_are_listed_with_units():
 def test_a_card_with_columns_that_there_are_not(tmp_path, lep_card):
     text = lep_card.read_text()
     assert "  analyses:" in text
-    (tmp_path / "card.yaml").write_text(text.replace("  analyses:", "  columns: [NONE]\n  analyses:"))
+    (tmp_path / "card.yaml").write_text(text.replace("  analyses:", "  columns: [FINAL_STATE, NONE]\n  analyses:"))
     said = call("scan", tmp_path, code=2).stderr
-    assert "generator.columns: there are no columns 'NONE'; there are" in said
+    assert "generator.columns[1]: there are no columns 'NONE'; there are" in said
+
+
+def test_a_table_that_a_command_leaves_belongs_to_its_run(tmp_path):
+    write_events(tmp_path / "table.parquet", Events.of({"x": np.arange(3.0)}))
+    (task,) = toy_tasks(tmp_path, 1)
+    assert isinstance(task.generator, CommandConfig)
+    command = f"cp {{CARD}}/table.parquet events.parquet && {task.generator.command}"
+    generator = msgspec.structs.replace(task.generator, command=command)
+    run_campaign([msgspec.structs.replace(task, generator=generator)], tmp_path / "s", Means(workers=1))
+    assert "events.parquet" in json.loads((tmp_path / "s" / "0000" / "run.json").read_text())["files"]
+    (run,) = read_run_events(tmp_path / "s")
+    assert list(run.events["x"]) == [0, 1, 2]
+    assert run.parameters == {"alpha": 0.5}
