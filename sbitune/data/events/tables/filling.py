@@ -137,5 +137,5 @@ def _joined(parts: list[Ragged], dtype: np.dtype) -> Ragged:
     for i, part in enumerate(parts):
         content[first : first + len(part.content)] = part.content
         first += len(part.content)
-        parts[i] = from_counts(part.content[:0], np.zeros(0, np.int64))
+        parts[i] = Ragged(np.zeros(0), np.zeros(1, np.int64))  # a view of it would keep all of it in memory
     return from_counts(content, counts)

@@ -15,9 +15,7 @@ class TableRequest(NamedTuple):
     """
 
     columns: Sequence[str] | str | None = None  #: names; None: all that are nothing else
-    weights: Sequence[str] | str | None = (
-        None  #: names, the nominal weight first; a variation is called as its column is
-    )
+    weights: Sequence[str] | str | None = None  #: names, the nominal one first; a variation is called as its column
     groups: str | None = None  #: name; events of one number belong together
     flags: Sequence[str] | str | None = None  #: names; of whole numbers 0 and 1 are taken, too
     table: str = ""  #: tree of a ROOT file, group of an HDF5 file; needed if there are several

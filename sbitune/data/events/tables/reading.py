@@ -1,4 +1,4 @@
-"""TableRequest and writing tables of events, whatever their format; the file's name or its first bytes say which."""
+"""Reading and writing tables of events, whatever their format; the file's name or its first bytes say which."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
