@@ -42,9 +42,9 @@ def command(
 
     from sbitune.tuning.closure import closure
     from sbitune.tuning.line import keep_closure, read_fitted
-    from sbitune.tuning.surrogates.choice import train_chosen
+    from sbitune.tuning.surrogates.choice.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
-    from sbitune.tuning.surrogates.noise import smooth_errors
+    from sbitune.tuning.surrogates.regression.noise import smooth_errors
 
     loaded = card_at(scan)
     config = surrogate_config(loaded, kind, order, per_bin, scale)

@@ -41,7 +41,7 @@ def command(
     """
     from sbitune.data.errors import InputError
     from sbitune.tuning.models import card_at
-    from sbitune.tuning.surrogates.orders import choose_order
+    from sbitune.tuning.surrogates.polynomial.orders import choose_order
 
     loaded = card_at(scan)
     place = str(loaded.directory) if loaded is not None else scan

@@ -217,7 +217,7 @@ def _other_file(path: Path, pattern: str) -> Figures | None:
 
 def _about(opened: Any) -> Figures:
     """Kind or orders of a surrogate and, where its file tells, from how many runs it learnt."""
-    from sbitune.tuning.surrogates.ipol import IpolSurrogate
+    from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
 
     model, runs = opened.model, len(opened.runs)
     if not isinstance(model, IpolSurrogate):

@@ -49,9 +49,9 @@ def command(
     import jax
 
     from sbitune.tuning.line import train_stage
-    from sbitune.tuning.surrogates.choice import train_chosen
+    from sbitune.tuning.surrogates.choice.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
-    from sbitune.tuning.surrogates.evaluation import evaluate
+    from sbitune.tuning.surrogates.heldout.evaluation import evaluate
     from sbitune.tuning.surrogates.storage import save_surrogate
     from sbitune.tuning.tables import check_suffix
 

@@ -21,10 +21,10 @@ from sbitune.report import html
 from sbitune.report.controls import controls
 from sbitune.report.panels import bins_of
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.surrogates.basis import count_terms
-from sbitune.tuning.surrogates.compact import MAX_NUMBERS, Compact, compact
-from sbitune.tuning.surrogates.inputs import LOG_OFFSET
-from sbitune.tuning.surrogates.kernelform import KernelForm, kernel_form
+from sbitune.tuning.surrogates.forms.compact import MAX_NUMBERS, Compact, compact
+from sbitune.tuning.surrogates.forms.kernelform import KernelForm, kernel_form
+from sbitune.tuning.surrogates.regression.basis import count_terms
+from sbitune.tuning.surrogates.regression.inputs import LOG_OFFSET
 
 #: bins at most: their covariance is in the page; and the order that polynomials of so many shall reach
 MOST_BINS, _ORDER = 1500, 2

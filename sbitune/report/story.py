@@ -6,7 +6,7 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.scanning import timing
-from sbitune.tuning.surrogates.choice import NAMED
+from sbitune.tuning.surrogates.choice.choice import NAMED
 from sbitune.tuning.surrogates.description import in_words
 
 

@@ -27,8 +27,8 @@ from sbitune.tuning.models import as_scan, matched_with, open_model
 from sbitune.tuning.record import make_record, provenance, with_findings, write_record
 from sbitune.tuning.recordparts import ExcludedRecord
 from sbitune.tuning.recordtypes import ResultRecord
-from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.surrogates.ipol import IpolSurrogate, told_of
+from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate, told_of
 
 
 def within_limits(

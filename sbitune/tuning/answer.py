@@ -26,7 +26,7 @@ from sbitune.fitting.tension import Tension, find_tension
 from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.closure import coverage
 from sbitune.tuning.judgement import TELLING, UNJUDGED
-from sbitune.tuning.surrogates.joined import has_near, near_point
+from sbitune.tuning.surrogates.components.joined import has_near, near_point
 
 #: bins named in a result, at most
 _WORST = 20

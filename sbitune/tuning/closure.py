@@ -17,9 +17,9 @@ from sbitune.data.scan import EDGE, Scan, parameter_box
 from sbitune.fitting.coverage import Coverage, KnownFit, collect, fit_known
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.fitting.toys import throw
-from sbitune.tuning.surrogates.evaluation import check_comparable
-from sbitune.tuning.surrogates.joined import unknown_parameters
-from sbitune.tuning.surrogates.noise import smooth_errors
+from sbitune.tuning.surrogates.components.joined import unknown_parameters
+from sbitune.tuning.surrogates.heldout.evaluation import check_comparable
+from sbitune.tuning.surrogates.regression.noise import smooth_errors
 from sbitune.tuning.surrogates.training import Trained
 
 #: toys between two reports of progress

@@ -11,7 +11,7 @@ from sbitune.tuning.surrogates.config import (
     RationalConfig,
     SurrogateConfig,
 )
-from sbitune.tuning.surrogates.rational_positive import is_provable
+from sbitune.tuning.surrogates.rational.positive import is_provable
 
 
 def check_enough_runs(

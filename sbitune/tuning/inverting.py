@@ -20,7 +20,7 @@ from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import made_of, tune_of
 from sbitune.tuning.scanning import need_scan
-from sbitune.tuning.surrogates.choice import train_chosen
+from sbitune.tuning.surrogates.choice.choice import train_chosen
 from sbitune.tuning.yamlfile import is_sealed, read_card, write_sealed_yaml
 
 FILE = "inverse.yaml"

@@ -31,7 +31,7 @@ from sbitune.fitting.results import Tune
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.line import make_problem
 from sbitune.tuning.matching import Matched
-from sbitune.tuning.surrogates.choice import Kind, choose
+from sbitune.tuning.surrogates.choice.choice import Kind, choose
 from sbitune.tuning.surrogates.config import AutoConfig, PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 

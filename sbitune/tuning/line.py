@@ -39,8 +39,8 @@ from sbitune.tuning.scanning import make_scan, stored_scan, version_of_runs
 from sbitune.tuning.settings import command_file
 from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
-from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.surrogates.joined import near_point, unknown_parameters
+from sbitune.tuning.surrogates.components.joined import near_point, unknown_parameters
+from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
 from sbitune.tuning.surrogates.storage import load_surrogate
 from sbitune.tuning.trained import surrogate_stage as surrogate_stage
 from sbitune.tuning.trained import train_stage as train_stage

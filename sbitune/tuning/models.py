@@ -28,7 +28,7 @@ from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.scanning import load_scan, scan_with_runs, stored_scan
 from sbitune.tuning.stored import as_scan as as_scan  # for those who open models
 from sbitune.tuning.stored import read_surrogate, surrogate_of
-from sbitune.tuning.surrogates.evaluation import Surrogate
+from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
 
 
 class Opened(NamedTuple):

@@ -89,7 +89,7 @@ def _hash_training() -> str:
     root = Path(sbitune.__file__).parent
     return hash_bytes(
         sbitune.__version__.encode(),
-        *(hash_files(sorted((root / package).glob("*.py"))).encode() for package in _TRAINING),
+        *(hash_files(sorted((root / package).rglob("*.py"))).encode() for package in _TRAINING),
     )
 
 

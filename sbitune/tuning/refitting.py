@@ -22,7 +22,7 @@ from sbitune.fitting.protocols import BinnedModel
 from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import tune_of
-from sbitune.tuning.surrogates.choice import Kind, kind_named
+from sbitune.tuning.surrogates.choice.choice import Kind, kind_named
 from sbitune.tuning.surrogates.config import AutoConfig
 from sbitune.tuning.surrogates.training import train
 

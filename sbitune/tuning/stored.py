@@ -13,8 +13,8 @@ from sbitune.data.scan import Scan
 from sbitune.generators.designs import run_names, unit_points
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import naming, with_defaults
-from sbitune.tuning.surrogates.evaluation import Surrogate
-from sbitune.tuning.surrogates.ipol import IpolSurrogate
+from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
 from sbitune.tuning.surrogates.storage import load_with_runs
 
 #: points at which a model without a scan tells which of its bins are never filled

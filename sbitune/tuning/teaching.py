@@ -33,15 +33,15 @@ from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.frame import Frame
 from sbitune.fitting.objective import Objective, few_threads
 from sbitune.fitting.problem import Problem
-from sbitune.tuning.surrogates.basis import evaluate_basis, list_exponents
-from sbitune.tuning.surrogates.compound import ComponentSurrogate, Inner
-from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
-from sbitune.tuning.surrogates.inputs import make_features
-from sbitune.tuning.surrogates.joined import JoinedSurrogate
-from sbitune.tuning.surrogates.kernels import kernel
-from sbitune.tuning.surrogates.outputs import make_targets, slope_to_contents
-from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
-from sbitune.tuning.surrogates.rational import RationalSurrogate
+from sbitune.tuning.surrogates.components.compound import ComponentSurrogate, Inner
+from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
+from sbitune.tuning.surrogates.gaussian.kernels import kernel
+from sbitune.tuning.surrogates.gaussian.surrogate import GaussianSurrogate
+from sbitune.tuning.surrogates.polynomial.surrogate import PolynomialSurrogate
+from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate
+from sbitune.tuning.surrogates.regression.basis import evaluate_basis, list_exponents
+from sbitune.tuning.surrogates.regression.inputs import make_features
+from sbitune.tuning.surrogates.regression.outputs import make_targets, slope_to_contents
 
 #: step of the stencil, in half widths of the box: short beside the lengths of any response
 _STEP = 0.05

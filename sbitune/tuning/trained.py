@@ -15,9 +15,9 @@ from sbitune.tuning.closure import closure
 from sbitune.tuning.products import SURROGATE, kept_surrogate, training_key, write_surrogate_note
 from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
-from sbitune.tuning.surrogates.choice import Choice, train_chosen
+from sbitune.tuning.surrogates.choice.choice import Choice, train_chosen
 from sbitune.tuning.surrogates.description import describe, describe_choice
-from sbitune.tuning.surrogates.evaluation import Surrogate
+from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
 from sbitune.tuning.surrogates.storage import save_surrogate
 from sbitune.tuning.surrogates.training import Trained
 

@@ -26,7 +26,7 @@ from sbitune.fitting.sampling import PosteriorConfig
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.surrogates.config import NetworkConfig, PolynomialConfig
-from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 from sbitune.tuning.surrogates.training import train
 
 #: bins of the problem that is fitted as a likelihood

@@ -31,7 +31,7 @@ from sbitune.tuning.surrogates.config import (
     RationalConfig,
     SurrogateConfig,
 )
-from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 from sbitune.tuning.surrogates.training import train
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,7 +21,7 @@ from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig, RationalConfig
-from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 from sbitune.tuning.surrogates.training import train
 
 #: Monte Carlo and measured errors, relative

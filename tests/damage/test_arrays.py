@@ -24,12 +24,12 @@ from sbitune.data.professor import PARTS_LAYOUT, _read_parts
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.chains import Diagnosis, Posterior, load_posterior
 from sbitune.generators.eventfiles import EventFile
-from sbitune.tuning.surrogates.components import Components
-from sbitune.tuning.surrogates.compound import ComponentSurrogate
+from sbitune.tuning.surrogates.components.components import Components
+from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.config import GaussianConfig
-from sbitune.tuning.surrogates.gaussian import fit_gaussian
-from sbitune.tuning.surrogates.polynomial import fit_polynomial
-from sbitune.tuning.surrogates.rational import fit_rational
+from sbitune.tuning.surrogates.gaussian.surrogate import fit_gaussian
+from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.rational.surrogate import fit_rational
 from sbitune.tuning.surrogates.storage import load_with_runs, save_surrogate
 
 N_RUNS, N_BINS = 12, 3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sbitune.tuning.surrogates.calibration import calibrate
+from sbitune.tuning.surrogates.network.calibration import calibrate
 
 N_RUNS, N_BINS = 400, 50
 

@@ -8,8 +8,8 @@ from smoothscan import smooth_scan
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.choice import choose, train_chosen
-from sbitune.tuning.surrogates.compound import ComponentSurrogate
+from sbitune.tuning.surrogates.choice.choice import choose, train_chosen
+from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.config import AutoConfig, GaussianConfig, NetworkConfig, PolynomialConfig
 from sbitune.tuning.surrogates.description import describe, in_words
 

@@ -18,7 +18,7 @@ from sbitune.tuning.surrogates.config import (
     RationalConfig,
     SurrogateConfig,
 )
-from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
 

@@ -6,7 +6,7 @@ import pytest
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 
 
 class Oracle:

@@ -7,7 +7,7 @@ import jax
 import pytest
 
 from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig
-from sbitune.tuning.surrogates.evaluation import evaluate
+from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 from sbitune.tuning.surrogates.training import train
 
 pytest.importorskip("h5py")

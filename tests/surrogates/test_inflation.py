@@ -7,9 +7,9 @@ from surrogates.test_contract import CONFIGS, scans  # noqa: F401  (a fixture)
 
 from sbitune.data.scan import Parameter
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.basis import spread_evenly
-from sbitune.tuning.surrogates.inflation import HeldOut, find_inflation, inflate, learnt_covariances
-from sbitune.tuning.surrogates.refits import Refits, find_slopes
+from sbitune.tuning.surrogates.heldout.inflation import HeldOut, find_inflation, inflate, learnt_covariances
+from sbitune.tuning.surrogates.heldout.refits import Refits, find_slopes
+from sbitune.tuning.surrogates.regression.basis import spread_evenly
 from sbitune.tuning.surrogates.training import train
 
 N_BINS, N_RUNS = 40, 200

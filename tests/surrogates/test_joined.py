@@ -25,7 +25,8 @@ from sbitune.learning.ensembles import fold_groups
 from sbitune.tuning.closure import closure, pseudo_data
 from sbitune.tuning.jackknife import Refit, draw_combinations, independent_sizes, stability
 from sbitune.tuning.sequential import propose
-from sbitune.tuning.surrogates.choice import judge_one
+from sbitune.tuning.surrogates.choice.choice import judge_one
+from sbitune.tuning.surrogates.components.joined import JoinedSurrogate, unknown_parameters
 from sbitune.tuning.surrogates.config import (
     GaussianConfig,
     NetworkConfig,
@@ -34,12 +35,11 @@ from sbitune.tuning.surrogates.config import (
     SurrogateConfig,
 )
 from sbitune.tuning.surrogates.description import describe, in_words
-from sbitune.tuning.surrogates.ipol import to_ipol
-from sbitune.tuning.surrogates.joined import JoinedSurrogate, unknown_parameters
-from sbitune.tuning.surrogates.kernelform import kernel_form
-from sbitune.tuning.surrogates.noise import smooth_errors
-from sbitune.tuning.surrogates.orders import choose_order
-from sbitune.tuning.surrogates.polynomial import fit_polynomial
+from sbitune.tuning.surrogates.forms.kernelform import kernel_form
+from sbitune.tuning.surrogates.ipol.surrogate import to_ipol
+from sbitune.tuning.surrogates.polynomial.orders import choose_order
+from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.regression.noise import smooth_errors
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
 from sbitune.tuning.teaching import surrogate_share

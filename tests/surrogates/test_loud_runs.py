@@ -10,7 +10,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.outlying import compare_runs
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig, RationalConfig
-from sbitune.tuning.surrogates.noise import loudness, smooth_errors
+from sbitune.tuning.surrogates.regression.noise import loudness, smooth_errors
 from sbitune.tuning.surrogates.training import train
 
 PARAMETERS = (Parameter("a", 0.0, 1.0), Parameter("b", 0.0, 1.0))

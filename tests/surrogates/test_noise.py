@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sbitune.tuning.surrogates.noise import smooth_errors, smooth_variance
-from sbitune.tuning.surrogates.polynomial import fit_polynomial
+from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.regression.noise import smooth_errors, smooth_variance
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from copiedscan import copied_scan
 
 from sbitune.data.errors import InputError
-from sbitune.tuning.surrogates.orders import choose_order
+from sbitune.tuning.surrogates.polynomial.orders import choose_order
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])

@@ -13,12 +13,12 @@ from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.tuning.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
-from sbitune.tuning.surrogates.gaussian import fit_gaussian
-from sbitune.tuning.surrogates.inputs import make_features
-from sbitune.tuning.surrogates.kernels import kernel
-from sbitune.tuning.surrogates.noise import loudness
-from sbitune.tuning.surrogates.outputs import make_targets
-from sbitune.tuning.surrogates.polynomial import fit_polynomial
+from sbitune.tuning.surrogates.gaussian.kernels import kernel
+from sbitune.tuning.surrogates.gaussian.surrogate import fit_gaussian
+from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.regression.inputs import make_features
+from sbitune.tuning.surrogates.regression.noise import loudness
+from sbitune.tuning.surrogates.regression.outputs import make_targets
 from sbitune.tuning.surrogates.training import train
 from sbitune.tuning.teaching import find_outputs, make_lever, surrogate_share
 

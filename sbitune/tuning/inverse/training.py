@@ -29,7 +29,7 @@ from sbitune.tuning.inverse.pairs import (
     make_noise,
     surrogate_correlation,
 )
-from sbitune.tuning.surrogates.evaluation import Surrogate, check_comparable
+from sbitune.tuning.surrogates.heldout.evaluation import Surrogate, check_comparable
 
 #: points of which the compression is made, at most
 _POINTS_OF_COMPRESSION = 4096

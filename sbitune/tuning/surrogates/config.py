@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sbitune.tuning.surrogates.outputs import Scale
+from sbitune.tuning.surrogates.regression.outputs import Scale
 
 #: more terms than this has no polynomial that a machine can fit, whatever the runs
 Order = Annotated[int, msgspec.Meta(ge=0, le=100)]

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.tuning.surrogates.choice import Choice
-from sbitune.tuning.surrogates.compound import ComponentSurrogate
-from sbitune.tuning.surrogates.gaussian import GaussianSurrogate
-from sbitune.tuning.surrogates.ipol import IpolSurrogate
-from sbitune.tuning.surrogates.joined import JoinedSurrogate, Member
-from sbitune.tuning.surrogates.neural import NeuralSurrogate
-from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
-from sbitune.tuning.surrogates.rational import RationalSurrogate
+from sbitune.tuning.surrogates.choice.choice import Choice
+from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
+from sbitune.tuning.surrogates.components.joined import JoinedSurrogate, Member
+from sbitune.tuning.surrogates.gaussian.surrogate import GaussianSurrogate
+from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
+from sbitune.tuning.surrogates.network.surrogate import NeuralSurrogate
+from sbitune.tuning.surrogates.polynomial.surrogate import PolynomialSurrogate
+from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate
 
 #: observables of a block that are named
 _SHOWN = 4

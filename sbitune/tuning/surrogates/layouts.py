@@ -8,7 +8,7 @@ from sbitune.data.bins import BINS
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.names import shorten
-from sbitune.tuning.surrogates.basis import count_terms
+from sbitune.tuning.surrogates.regression.basis import count_terms
 
 _OF_BINS = ("n_bins",)
 _NUMBER, _FLAG = ArraySpec(_OF_BINS), ArraySpec(_OF_BINS, np.bool_)

@@ -17,16 +17,16 @@ from sbitune.data.names import repeated
 from sbitune.data.numbers import quoted
 from sbitune.data.scan import Parameter, read_parameters, read_words
 from sbitune.data.store import read_stored, write_stored
-from sbitune.tuning.surrogates.calibration import Calibration
-from sbitune.tuning.surrogates.components import Components
-from sbitune.tuning.surrogates.compound import ComponentSurrogate
+from sbitune.tuning.surrogates.components.components import Components
+from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
+from sbitune.tuning.surrogates.components.joined import JoinedSurrogate, Member
 from sbitune.tuning.surrogates.config import NetworkConfig
-from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, Posterior
-from sbitune.tuning.surrogates.joined import JoinedSurrogate, Member
+from sbitune.tuning.surrogates.gaussian.surrogate import GaussianSurrogate, Posterior
 from sbitune.tuning.surrogates.layouts import MEMBER, POLYNOMIAL, RATIONAL, layout_of, sizes_of, whole
-from sbitune.tuning.surrogates.neural import NeuralSurrogate, Scaling, build_networks, count_networks
-from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate
-from sbitune.tuning.surrogates.rational import RationalSurrogate
+from sbitune.tuning.surrogates.network.calibration import Calibration
+from sbitune.tuning.surrogates.network.surrogate import NeuralSurrogate, Scaling, build_networks, count_networks
+from sbitune.tuning.surrogates.polynomial.surrogate import PolynomialSurrogate
+from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate
 from sbitune.tuning.surrogates.training import Trained
 
 FORMAT = "sbitune surrogate"

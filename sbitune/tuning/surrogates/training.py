@@ -12,10 +12,10 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan, describe_bad
 from sbitune.learning.keys import check_key
 from sbitune.learning.training import Progress
-from sbitune.tuning.surrogates.basis import spread_evenly
-from sbitune.tuning.surrogates.blockwise import train_blocks
-from sbitune.tuning.surrogates.components import make_components
-from sbitune.tuning.surrogates.compound import ComponentSurrogate, Inner
+from sbitune.tuning.surrogates.components.blockwise import train_blocks
+from sbitune.tuning.surrogates.components.components import make_components
+from sbitune.tuning.surrogates.components.compound import ComponentSurrogate, Inner
+from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.config import (
     AutoConfig,
     GaussianConfig,
@@ -24,17 +24,17 @@ from sbitune.tuning.surrogates.config import (
     RationalConfig,
     SurrogateConfig,
 )
-from sbitune.tuning.surrogates.covariance import residual_correlation
-from sbitune.tuning.surrogates.gaussian import GaussianSurrogate, fit_gaussian
-from sbitune.tuning.surrogates.heldout import make_trials, predict_in_turn, said_by_groups, said_by_trials
-from sbitune.tuning.surrogates.inflation import MOST_BINS, find_inflation, inflate, learnt_covariances, missing
-from sbitune.tuning.surrogates.joined import JoinedSurrogate
-from sbitune.tuning.surrogates.neural import NeuralSurrogate, fit_network
-from sbitune.tuning.surrogates.orders import choose_order
-from sbitune.tuning.surrogates.outputs import Scale
-from sbitune.tuning.surrogates.polynomial import PolynomialSurrogate, fit_polynomial
-from sbitune.tuning.surrogates.rational import RationalSurrogate, fit_rational
-from sbitune.tuning.surrogates.rational_orders import choose_orders
+from sbitune.tuning.surrogates.gaussian.surrogate import GaussianSurrogate, fit_gaussian
+from sbitune.tuning.surrogates.heldout.inflation import MOST_BINS, find_inflation, inflate, learnt_covariances, missing
+from sbitune.tuning.surrogates.heldout.trials import make_trials, predict_in_turn, said_by_groups, said_by_trials
+from sbitune.tuning.surrogates.network.surrogate import NeuralSurrogate, fit_network
+from sbitune.tuning.surrogates.polynomial.orders import choose_order
+from sbitune.tuning.surrogates.polynomial.surrogate import PolynomialSurrogate, fit_polynomial
+from sbitune.tuning.surrogates.rational.orders import choose_orders
+from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate, fit_rational
+from sbitune.tuning.surrogates.regression.basis import spread_evenly
+from sbitune.tuning.surrogates.regression.covariance import residual_correlation
+from sbitune.tuning.surrogates.regression.outputs import Scale
 
 OfBins = PolynomialConfig | GaussianConfig | RationalConfig
 OfBlock = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurrogate | ComponentSurrogate

@@ -1,0 +1,1 @@
+"""Which kind of surrogate a scan is learnt with."""

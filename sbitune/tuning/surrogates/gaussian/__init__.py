@@ -1,0 +1,1 @@
+"""Gaussian processes for every bin, or every component."""

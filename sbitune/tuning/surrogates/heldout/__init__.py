@@ -1,0 +1,1 @@
+"""What runs that were held out say of a surrogate: pulls, scores, and how wide its errors must be."""

@@ -1,0 +1,1 @@
+"""Professor's ipol.dat: as a surrogate, and made of any surrogate."""

@@ -1,0 +1,1 @@
+"""Polynomials for every bin, or every component."""

@@ -1,0 +1,1 @@
+"""Ratios of two polynomials for every bin, or every component."""
