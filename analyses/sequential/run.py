@@ -32,8 +32,10 @@ from sbitune.tuning.matching import match
 from sbitune.tuning.record import read_record
 from sbitune.tuning.scanning import design, means, tasks_at
 from sbitune.tuning.sequential import posterior_points, propose
-from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
-from sbitune.tuning.surrogates.training import Trained, train
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate
+from sbitune.tuning.surrogates.training import train
 from sbitune.tuning.teaching import Lever, make_lever, surrogate_share
 from sbitune.tuning.validation import read_on, run_points
 
@@ -188,7 +190,7 @@ def rms(x: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.asarray(x) ** 2)))
 
 
-def emulate(scan: Scan, surrogate: Trained, seed: int) -> Make:
+def emulate(scan: Scan, surrogate: TrainedSurrogate, seed: int) -> Make:
     """Runs of a generator whose response is a surrogate's mean; they scatter as the scan's runs do around it."""
     random = np.random.default_rng(seed)
     residuals = scan.values - surrogate.predict_many(scan.theta).mean

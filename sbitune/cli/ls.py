@@ -217,17 +217,8 @@ def _other_file(path: Path, pattern: str) -> Figures | None:
 
 def _about(opened: Any) -> Figures:
     """Kind or orders of a surrogate and, where its file tells, from how many runs it learnt."""
-    from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
-
-    model, runs = opened.model, len(opened.runs)
-    if not isinstance(model, IpolSurrogate):
-        about: Figures = {"surrogate": type(model).__name__.removesuffix("Surrogate").lower()}
-    else:
-        value, error = model.interpolation.orders.max(axis=0).tolist()
-        about = {"order": value} | ({"error_order": error} if error >= 0 else {})
-        given = str(model.interpolation.header.get("NumInputs", ""))  # where names have no place in the file
-        runs = runs or (int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0)
-    return about | ({"runs": runs} if runs else {})
+    about: Figures = opened.model.listed()
+    return about | ({"runs": len(opened.runs)} if opened.runs else {})
 
 
 def _result(path: Path, pattern: str) -> Figures:

@@ -64,21 +64,13 @@ def card_at(places: tuple[str, ...]) -> Any:
     return load_card(one) if len(places) == 1 and (one / "card.yaml").is_file() else None
 
 
-def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: bool, scale: str | None) -> Any:
+def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: bool, scale: Any) -> Any:
     """What the options describe, else the card's surrogate, else the automatic choice.
 
     Raises `InputError` for options that do not fit together.
     """
-    from msgspec.structs import replace
-
     from sbitune.data.errors import InputError
-    from sbitune.tuning.surrogates.config import (
-        AutoConfig,
-        GaussianConfig,
-        NetworkConfig,
-        PolynomialConfig,
-        RationalConfig,
-    )
+    from sbitune.tuning.surrogates.config import CONFIGS, AutoConfig
 
     if kind is None and loaded is not None:
         if order is not None or per_bin or scale:
@@ -88,25 +80,30 @@ def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: 
         return loaded.card.surrogate
     if kind is None:
         kind = "auto" if order is None and not per_bin and not scale else "polynomial"
-    if order is not None and kind not in ("polynomial", "rational"):
-        raise InputError(
-            "--order: only polynomials and rational functions have one; take it away or choose --kind polynomial or "
-            f"rational, not {kind}"
-        )
     if kind == "auto":
+        if order is not None:
+            raise _without_order(kind)
         if per_bin or scale:
             raise InputError("--per-bin, --scale: the automatic choice decides; name a --kind with them")
         return AutoConfig()
-    wanted: dict[str, Any] = {"scale": scale} if scale else {}
-    if kind == "network":
-        return replace(NetworkConfig(), **wanted, **({"sharing": "per_bin"} if per_bin else {}))
-    wanted["components"] = not per_bin
-    if kind == "gaussian":
-        return replace(GaussianConfig(), **wanted)
-    if kind == "rational":
-        numerator, denominator = _orders(order, 2)
-        return replace(RationalConfig(), numerator=numerator, denominator=denominator, **wanted)
-    return replace(PolynomialConfig(), order=_orders(order, 1)[0], **wanted)
+    config = CONFIGS[kind]()
+    if order is not None and not config.ORDERS:
+        raise _without_order(kind)
+    if config.ORDERS:
+        config = config.with_orders(*_orders(order, config.ORDERS))
+    config = config.bin_by_bin() if per_bin else config
+    return config.on_scale(scale) if scale else config
+
+
+def _without_order(kind: str) -> Exception:
+    from sbitune.data.errors import InputError
+    from sbitune.tuning.surrogates.config import CONFIGS
+
+    names = [name for name, config in CONFIGS.items() if config.ORDERS]
+    return InputError(
+        "--order: only polynomials and rational functions have one; take it away or choose --kind "
+        f"{' or '.join(names)}, not {kind}"
+    )
 
 
 def _orders(text: str | None, count: int) -> list[Any]:

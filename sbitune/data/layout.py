@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sbitune.data.errors import InputError, SbituneError
-from sbitune.data.names import is_unseen, list_names
+from sbitune.data.names import is_unseen, list_names, shorten
 
 #: of ASCII what is drawn; NumPy pads with NUL, and does not tell it from an end
 _FIRST_PRINTABLE, _LAST_PRINTABLE, _LAST_LETTER = 0x20, 0x7E, 0x10FFFF
@@ -179,3 +179,10 @@ def _first(array: np.ndarray, bad: np.ndarray) -> str:
     place = np.unravel_index(int(np.argmax(bad)), array.shape)
     number = str(array[place]) if array.dtype.kind in "iu" else f"{array[place]:.12g}"
     return number + (f" at {', '.join(map(str, place))}" if place else "")
+
+
+def whole_number(name: str, number: Any) -> int:
+    """A number of a header that counts something. Raises `InputError` for anything else."""
+    if type(number) is not int or number < 0:
+        raise InputError(f"{name} is {shorten(repr(number))}, expected a whole number, 0 or more")
+    return number

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from iminuit import Minuit
-from scipy.stats import qmc
 
 from sbitune.data.errors import ComputationError
+from sbitune.data.sobol import sobol_points
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.errors import find_errors
 from sbitune.fitting.frame import Frame
@@ -88,7 +88,7 @@ def _with_all_intervals(problem: Problem, tune: Tune) -> Tune:
 
 def _starting_points(frame: Frame, config: FitConfig) -> list[np.ndarray]:
     low, high = frame.limits.T
-    points = qmc.Sobol(len(frame.names), rng=config.seed).random_base2(max(1, config.starts.bit_length()))
+    points = sobol_points(max(1, config.starts - 1), len(frame.names), config.seed)
     # kept off the ends, where MINUIT's transformation of limits has no slope
     spread = [low + (0.05 + 0.9 * point) * (high - low) for point in points[: config.starts - 1]]
     return [frame.centre] + [np.where(frame.fixed, frame.centre, u) for u in spread]

@@ -1,7 +1,6 @@
 """Where in parameter space the runs are made."""
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.stats import qmc
 from sbitune.data.errors import InputError
 from sbitune.data.expressions import compile_formula
 from sbitune.data.numbers import quoted
+from sbitune.data.sobol import sobol_points
 
 
 def unit_points(design: str, runs: int, dimensions: int, seed: int) -> np.ndarray:
@@ -22,8 +22,7 @@ def unit_points(design: str, runs: int, dimensions: int, seed: int) -> np.ndarra
         InputError: for an unknown design, or a grid whose number of runs is not a power.
     """
     if design == "sobol":
-        # drawing a power of two and cutting keeps the sequence's start without SciPy's warning about balance
-        return qmc.Sobol(dimensions, rng=seed).random_base2(max(0, math.ceil(math.log2(runs))))[:runs]
+        return sobol_points(runs, dimensions, seed)[:runs]
     if design == "latin":
         return qmc.LatinHypercube(dimensions, rng=seed).random(runs)
     if design == "uniform":

@@ -22,7 +22,7 @@ from sbitune.report.controls import controls
 from sbitune.report.panels import bins_of
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.surrogates.forms.compact import MAX_NUMBERS, Compact, compact
-from sbitune.tuning.surrogates.forms.kernelform import KernelForm, kernel_form
+from sbitune.tuning.surrogates.forms.kernelform import KernelForm
 from sbitune.tuning.surrogates.regression.basis import count_terms
 from sbitune.tuning.surrogates.regression.inputs import LOG_OFFSET
 
@@ -47,7 +47,7 @@ def live_section(fitted: Fitted, shown: list[tuple[str, Panel]]) -> str:
     fitted, shown = _what_fits(fitted, shown)
     measured = fitted.measured
     try:
-        exact = kernel_form(fitted.surrogate, measured.indices)
+        exact = fitted.surrogate.kernel_form(measured.indices)
         exact = exact if exact is not None and exact.size <= _MOST_EXACT else None
         model = compact(fitted.surrogate, measured.indices, measured.total_errors, fitted.theta, means=exact is None)
     except InputError as error:  # too many bins and parameters for a page

@@ -6,7 +6,7 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.scanning import timing
-from sbitune.tuning.surrogates.choice.choice import NAMED
+from sbitune.tuning.surrogates.choice.choice import NAMED, is_chosen
 from sbitune.tuning.surrogates.description import in_words
 
 
@@ -67,8 +67,8 @@ def _surrogate(fitted: Fitted) -> str:
         again = f"run `sbitune fit {fitted.loaded.path}` again"
         raise InputError(f"{fitted.loaded.output('result.yaml')}: surrogate: {error} is missing; {again}") from error
     if "chosen" in about:
-        named = about["chosen"] == NAMED
-        words += f" Its kind is {NAMED}." if named else f" It was chosen automatically: {about['chosen']}."
+        chosen = is_chosen(fitted.loaded.card.surrogate)
+        words += f" It was chosen automatically: {about['chosen']}." if chosen else f" Its kind is {NAMED}."
     return words
 
 

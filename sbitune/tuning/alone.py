@@ -27,8 +27,7 @@ from sbitune.tuning.models import as_scan, matched_with, open_model
 from sbitune.tuning.record import make_record, provenance, with_findings, write_record
 from sbitune.tuning.recordparts import ExcludedRecord
 from sbitune.tuning.recordtypes import ResultRecord
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
-from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate, told_of
+from sbitune.tuning.surrogates.protocols import Surrogate
 
 
 def within_limits(
@@ -84,12 +83,9 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     tune = answer.tune
     reporter.say(str(tune))
     notes = [*tune.notes, *matched.notes]
-    if isinstance(model, IpolSurrogate) and not model.interpolation.error:
-        notes.append(f"{Path(wanted.source).name} holds no errors: predictions are taken to be exact")
-        reporter.say(notes[-1])
-    if isinstance(model, IpolSurrogate) and (told := told_of(model.interpolation)):
-        notes.append(f"{Path(wanted.source).name} stands for another surrogate: {told}")
-        reporter.say(notes[-1])
+    for said in model.cautions(Path(wanted.source).name):
+        notes.append(said)
+        reporter.say(said)
     record = _record(replace(tune, notes=tuple(notes)), matched, wanted.source, recognise(wanted.source), config)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
     return with_warnings(with_findings(record, outside))

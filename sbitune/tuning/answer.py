@@ -26,7 +26,7 @@ from sbitune.fitting.tension import Tension, find_tension
 from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.closure import coverage
 from sbitune.tuning.judgement import TELLING, UNJUDGED
-from sbitune.tuning.surrogates.components.joined import has_near, near_point
+from sbitune.tuning.surrogates.protocols import near_point, takes_point
 
 #: bins named in a result, at most
 _WORST = 20
@@ -91,7 +91,7 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
 
 def _fit_near(problem: Problem, config: FitConfig) -> tuple[Tune, Extra, np.ndarray | None]:
     """Fit with the model's errors as they are at the tune, and tell where that is."""
-    if not (problem.model_error and has_near(problem.model)):
+    if not (problem.model_error and takes_point(problem.model)):
         return *fit_extra(problem, config), None
     frame = Frame(problem)
     near = _settle(problem, frame.to_theta(frame.centre))

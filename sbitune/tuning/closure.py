@@ -17,17 +17,16 @@ from sbitune.data.scan import EDGE, Scan, parameter_box
 from sbitune.fitting.coverage import Coverage, KnownFit, collect, fit_known
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.fitting.toys import throw
-from sbitune.tuning.surrogates.components.joined import unknown_parameters
 from sbitune.tuning.surrogates.heldout.evaluation import check_comparable
+from sbitune.tuning.surrogates.protocols import Surrogate, unknown_parameters
 from sbitune.tuning.surrogates.regression.noise import smooth_errors
-from sbitune.tuning.surrogates.training import Trained
 
 #: toys between two reports of progress
 _AT_ONCE = 10
 
 
 def closure(
-    surrogate: Trained,
+    surrogate: Surrogate,
     held: Scan,
     noise: np.ndarray | None = None,
     reporter: Reporter = QUIET,
@@ -87,13 +86,13 @@ def pseudo_data(bins: Bins, used: np.ndarray, values: np.ndarray, noise: np.ndar
     return Measured(used, bins.take(used), values, np.zeros(n), none, np.ones(n), noise=noise)
 
 
-def _correlation(surrogate: Trained, scan: Scan, used: np.ndarray) -> np.ndarray | None:
+def _correlation(surrogate: Surrogate, scan: Scan, used: np.ndarray) -> np.ndarray | None:
     """How Monte Carlo errors move together: as the scan knows it, else as the surrogate's residuals showed."""
     found = scan.correlation if scan.correlation is not None else surrogate.correlation
     return None if found is None else found[np.ix_(used, used)]
 
 
-def _inside(surrogate: Trained, theta: np.ndarray) -> np.ndarray | str:
+def _inside(surrogate: Surrogate, theta: np.ndarray) -> np.ndarray | str:
     """The point (n_parameters,) freed from rounding at the faces of the box, or why it cannot be fitted."""
     centre, half = parameter_box(surrogate.parameters)
     away = np.abs(theta - centre) / half

@@ -41,7 +41,7 @@ from sbitune.tuning.models import card_at, open_model
 from sbitune.tuning.record import read_record
 from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.scanning import load_scan
-from sbitune.tuning.surrogates.ipol.surrogate import to_ipol
+from sbitune.tuning.surrogates.ipol.export import to_ipol
 from sbitune.tuning.tables import check_suffix
 
 Target = Literal["yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",

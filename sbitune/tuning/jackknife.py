@@ -1,6 +1,6 @@
 """How much a tune owes to the order of the polynomial, and to single runs.
 
-The orders are compared by cross-validation (`surrogates.orders`) and by the values that each of them would be fitted
+The orders are compared by cross-validation (`polynomial.orders`) and by the values that each of them would be fitted
 to. Runs are left out by the delete-d jackknife: with d of n runs missing in each of N combinations, values theta_s and
 their mean m, M combinations being possible,
 
@@ -31,8 +31,9 @@ from sbitune.fitting.results import Tune
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.line import make_problem
 from sbitune.tuning.matching import Matched
-from sbitune.tuning.surrogates.choice.choice import Kind, choose
-from sbitune.tuning.surrogates.config import AutoConfig, PolynomialConfig
+from sbitune.tuning.surrogates.choice.choice import chosen_config
+from sbitune.tuning.surrogates.kindconfig import SurrogateSection
+from sbitune.tuning.surrogates.polynomial.config import polynomial_of
 from sbitune.tuning.surrogates.training import train
 
 
@@ -68,12 +69,10 @@ def fit_orders(
         orders: that the runs allow.
         reporter: hears of progress.
     """
-    own = loaded.card.surrogate
-    base = own if isinstance(own, PolynomialConfig) else PolynomialConfig()
     found = []
     for number, order in enumerate(orders):
         reporter.progress("orders", number, len(orders))
-        config = msgspec.structs.replace(base, order=order)
+        config = polynomial_of(loaded.card.surrogate, order)
         found.append(_refit(f"order {order}", loaded, scan, matched, config))
     reporter.progress("orders", len(orders), len(orders))
     return tuple(found)
@@ -91,9 +90,7 @@ def fit_combinations(
     Raises:
         InputError: for a run that the scan does not have.
     """
-    config = loaded.learnt
-    if isinstance(config, AutoConfig):
-        config = choose(jax.random.key(loaded.card.fit.seed), scan, config, reporter).config
+    config = chosen_config(jax.random.key(loaded.card.fit.seed), scan, loaded.learnt, reporter)
     found = []
     for number, runs in enumerate(combinations):
         reporter.progress("combinations", number, len(combinations))
@@ -102,7 +99,7 @@ def fit_combinations(
     return tuple(found)
 
 
-def _refit(name: str, loaded: LoadedCard, scan: Scan, matched: Matched, config: Kind) -> Refit:
+def _refit(name: str, loaded: LoadedCard, scan: Scan, matched: Matched, config: SurrogateSection) -> Refit:
     try:
         tune = _fit(loaded, scan, matched, config)
     except (ComputationError, InputError) as error:  # too few runs for an order, or a fit that does not converge
@@ -110,7 +107,7 @@ def _refit(name: str, loaded: LoadedCard, scan: Scan, matched: Matched, config: 
     return Refit(name, tune.values, tune.errors, tune.chi2_unit, "; ".join(tune.notes))
 
 
-def _fit(loaded: LoadedCard, scan: Scan, matched: Matched, config: Kind) -> Tune:
+def _fit(loaded: LoadedCard, scan: Scan, matched: Matched, config: SurrogateSection) -> Tune:
     card = loaded.card
     surrogate = train(jax.random.key(card.fit.seed), scan, config)
     how = msgspec.structs.replace(card.fit, starts=min(2, card.fit.starts), minos=False)

@@ -39,8 +39,7 @@ from sbitune.tuning.scanning import make_scan, stored_scan, version_of_runs
 from sbitune.tuning.settings import command_file
 from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
-from sbitune.tuning.surrogates.components.joined import near_point, unknown_parameters
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate, near_point, unknown_parameters
 from sbitune.tuning.surrogates.storage import load_surrogate
 from sbitune.tuning.trained import surrogate_stage as surrogate_stage
 from sbitune.tuning.trained import train_stage as train_stage
@@ -63,7 +62,7 @@ class Fitted:
     loaded: LoadedCard
     scan: Scan
     reference: Reference
-    surrogate: Surrogate
+    surrogate: TrainedSurrogate
     matched: Matched
     record: ResultRecord
 
@@ -94,7 +93,7 @@ def _bytes_of(scan: Scan) -> bytes:
     return b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
 
 
-def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporter = QUIET) -> Fitted:
+def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: TrainedSurrogate, reporter: Reporter = QUIET) -> Fitted:
     """Fit the parameters; writes `result.yaml` and `tune.cmnd` if the fit converged.
 
     Raises:
@@ -105,7 +104,7 @@ def fit_stage(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Re
         return _fit(loaded, scan, surrogate, reporter)
 
 
-def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporter) -> Fitted:
+def _fit(loaded: LoadedCard, scan: Scan, surrogate: TrainedSurrogate, reporter: Reporter) -> Fitted:
     card = loaded.card
     reference = reference_of(loaded)
     for message in reference.left:
@@ -145,7 +144,7 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: Surrogate, reporter: Reporte
     return Fitted(loaded, scan, reference, _as_fitted(surrogate, record), matched._replace(measured=used), record)
 
 
-def _check_known(loaded: LoadedCard, surrogate: Surrogate, measured: Measured) -> None:
+def _check_known(loaded: LoadedCard, surrogate: TrainedSurrogate, measured: Measured) -> None:
     """Refuse parameters that none of the measured bins knows: they would be tuned to nothing."""
     unknown = [name for name in unknown_parameters(surrogate, measured.indices) if name not in loaded.card.fit.fixed]
     if unknown:
@@ -156,14 +155,14 @@ def _check_known(loaded: LoadedCard, surrogate: Surrogate, measured: Measured) -
         )
 
 
-def make_problem(loaded: LoadedCard, surrogate: Surrogate, matched: Matched) -> Problem:
+def make_problem(loaded: LoadedCard, surrogate: TrainedSurrogate, matched: Matched) -> Problem:
     """What a card asks to be fitted."""
     how = loaded.card.fit
     parts = (surrogate, matched.measured, how.limits, how.fixed, how.surrogate_error, matched.correlation)
     return Problem(*parts)
 
 
-def _match(loaded: LoadedCard, scan: Scan, reference: Reference, surrogate: Surrogate) -> Matched:
+def _match(loaded: LoadedCard, scan: Scan, reference: Reference, surrogate: TrainedSurrogate) -> Matched:
     card = loaded.card
     matched = match(scan, reference, loaded.rules(), card.fit.correlations, strict=card.scan.bad_bins == "stop")
     if matched.correlation is None and surrogate.correlation is not None and card.fit.correlations:
@@ -336,13 +335,13 @@ def read_fitted(loaded: LoadedCard, reporter: Reporter = QUIET) -> Fitted:
     return Fitted(loaded, scan, reference, _as_fitted(surrogate, record), matched._replace(measured=used), record)
 
 
-def _as_fitted(surrogate: Surrogate, record: ResultRecord) -> Surrogate:
+def _as_fitted(surrogate: TrainedSurrogate, record: ResultRecord) -> TrainedSurrogate:
     """The surrogate with its errors where the fit took them; a fit of an older sbitune did not tell."""
     near = record.answer.get("near")
     return surrogate if near is None else near_point(surrogate, np.array([near[p.name] for p in surrogate.parameters]))
 
 
-def _read_surrogate(loaded: LoadedCard, made: object, again: str) -> Surrogate:
+def _read_surrogate(loaded: LoadedCard, made: object, again: str) -> TrainedSurrogate:
     """The surrogate that `surrogate_stage` left or read, if it is the one of the fit; of a fit of an older sbitune that
     is not known: its hash `made` is None.
     """

@@ -28,13 +28,13 @@ from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.scanning import load_scan, scan_with_runs, stored_scan
 from sbitune.tuning.stored import as_scan as as_scan  # for those who open models
 from sbitune.tuning.stored import read_surrogate, surrogate_of
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 
 
 class Opened(NamedTuple):
     """A surrogate and where it comes from."""
 
-    model: Surrogate
+    model: TrainedSurrogate
     card: LoadedCard | None  #: whose surrogate it is, if it was opened by a card
     runs: tuple[str, ...]  #: names of the runs that it learnt from, where the file tells
 

@@ -9,7 +9,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter
 from sbitune.data.scatters import scatters_of
 from sbitune.data.yoda import Scatter
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.protocols import Surrogate
 
 
 class Histograms(NamedTuple):

@@ -22,8 +22,8 @@ from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.notes import read_note
 from sbitune.tuning.recordchecks import check_about
 from sbitune.tuning.recordparts import AboutRecord
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.storage import FORMAT_VERSION, load_surrogate
-from sbitune.tuning.surrogates.training import Trained
 
 SURROGATE = "surrogate.npz"
 NOTE = "surrogate.json"
@@ -112,7 +112,7 @@ def read_surrogate_note(loaded: LoadedCard) -> SurrogateNote:
 class Kept(NamedTuple):
     """What was found of a surrogate that was trained before."""
 
-    surrogate: Trained | None
+    surrogate: TrainedSurrogate | None
     why: str = ""  #: why it cannot be used, in words; empty if there was none
 
 

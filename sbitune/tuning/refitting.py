@@ -22,8 +22,7 @@ from sbitune.fitting.protocols import BinnedModel
 from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import tune_of
-from sbitune.tuning.surrogates.choice.choice import Kind, kind_named
-from sbitune.tuning.surrogates.config import AutoConfig
+from sbitune.tuning.surrogates.choice.choice import retraining
 from sbitune.tuning.surrogates.training import train
 
 Of = Literal["data", "runs", "jackknife", "combinations"]
@@ -74,11 +73,6 @@ def _choices(seed: int, runs: int, of: Of, n: int, left_out: int | None) -> Choi
 
 def retrainer(fitted: Fitted) -> Callable[[np.ndarray], BinnedModel]:
     """Train the card's surrogate on runs (n,) of its scan, which may repeat; a kind that was chosen stays chosen."""
-    key = jax.random.key(fitted.loaded.card.fit.seed)
-    config = fitted.loaded.learnt
-    kind: Kind
-    if isinstance(config, AutoConfig):
-        kind, key = kind_named(config, str(fitted.record.choice[0]["name"])), jax.random.split(key)[1]
-    else:
-        kind = config
-    return lambda rows: train(key, repeat_runs(fitted.scan, rows), kind)
+    taken = str(fitted.record.choice[0]["name"]) if fitted.record.choice else ""
+    key, config = retraining(jax.random.key(fitted.loaded.card.fit.seed), fitted.loaded.learnt, taken)
+    return lambda rows: train(key, repeat_runs(fitted.scan, rows), config)

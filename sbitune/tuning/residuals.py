@@ -11,7 +11,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.protocols import Surrogate
 
 
 class Residuals(NamedTuple):

@@ -20,7 +20,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.problem import Measured
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points along the range of a parameter, its ends included
 _STEPS = 33

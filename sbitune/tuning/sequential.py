@@ -20,12 +20,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import qmc
 from threadpoolctl import threadpool_limits
 
 from sbitune.data.errors import InputError
 from sbitune.data.parameters import write_points
 from sbitune.data.scan import Parameter, Scan
+from sbitune.data.sobol import sobol_points
 from sbitune.fitting.problem import Problem
 from sbitune.learning.keys import check_key
 from sbitune.tuning.checking import extra_points
@@ -75,7 +75,7 @@ def make_candidates(key: jax.Array, problem: Problem, values: np.ndarray, covari
     low, high = _box(problem.parameters)
     over_key, around_key = jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(over_key)))
-    spread = low + qmc.Sobol(len(low), rng=rng).random(_OVER_BOX) * (high - low)
+    spread = low + sobol_points(_OVER_BOX, len(low), rng) * (high - low)
     return np.concatenate([spread, posterior_points(around_key, problem, values, covariance, _AROUND, _WIDER)])
 
 

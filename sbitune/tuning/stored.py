@@ -1,6 +1,5 @@
 """A surrogate that is there: surrogate.npz or Professor's `ipol.dat`, in place of one that is learnt from a scan."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +12,8 @@ from sbitune.data.scan import Scan
 from sbitune.generators.designs import run_names, unit_points
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checking import naming, with_defaults
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
 from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
+from sbitune.tuning.surrogates.protocols import Surrogate, TrainedSurrogate, WithoutDefaults
 from sbitune.tuning.surrogates.storage import load_with_runs
 
 #: points at which a model without a scan tells which of its bins are never filled
@@ -24,7 +23,7 @@ _POINTS = 32
 class Stored(NamedTuple):
     """What a surrogate's file holds."""
 
-    model: Surrogate
+    model: TrainedSurrogate
     runs: tuple[str, ...]  #: names of the runs that it learnt from, where the file tells
 
 
@@ -40,7 +39,7 @@ def read_surrogate(place: str | Path) -> Stored:
     raise InputError(f"{place}: expected a surrogate.npz, an ipol.dat or a card; this is of the kind `{kind}`")
 
 
-def surrogate_of(loaded: LoadedCard) -> Surrogate:
+def surrogate_of(loaded: LoadedCard) -> TrainedSurrogate:
     """Read the surrogate that a card names as `surrogate.path`. An `ipol.dat` knows no values before tuning: they are
     filled in where Pythia does.
 
@@ -50,10 +49,9 @@ def surrogate_of(loaded: LoadedCard) -> Surrogate:
     assert loaded.stored is not None
     with naming(loaded.place("surrogate", "path")):
         model = read_surrogate(loaded.stored).model
-    if not isinstance(model, IpolSurrogate):
+    if not isinstance(model, WithoutDefaults):
         return model
-    known = with_defaults(loaded, model.parameters)
-    return replace(model, interpolation=replace(model.interpolation, parameters=known))
+    return model.with_parameters(with_defaults(loaded, model.parameters))
 
 
 def as_scan(model: Surrogate) -> Scan:

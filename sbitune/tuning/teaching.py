@@ -23,66 +23,20 @@ part of K: no single run lowers it.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from sbitune.data.blocks import split_blocks
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.scan import Scan
 from sbitune.fitting.frame import Frame
 from sbitune.fitting.objective import Objective, few_threads
 from sbitune.fitting.problem import Problem
-from sbitune.tuning.surrogates.components.compound import ComponentSurrogate, Inner
-from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
-from sbitune.tuning.surrogates.gaussian.kernels import kernel
-from sbitune.tuning.surrogates.gaussian.surrogate import GaussianSurrogate
-from sbitune.tuning.surrogates.polynomial.surrogate import PolynomialSurrogate
-from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate
-from sbitune.tuning.surrogates.regression.basis import evaluate_basis, list_exponents
-from sbitune.tuning.surrogates.regression.inputs import make_features
-from sbitune.tuning.surrogates.regression.outputs import make_targets, slope_to_contents
+from sbitune.tuning.surrogates.forms.independent import Outputs, Taught
+from sbitune.tuning.surrogates.regression.outputs import slope_to_contents
 
 #: step of the stencil, in half widths of the box: short beside the lengths of any response
 _STEP = 0.05
-
-
-class Outputs(NamedTuple):
-    """Quantities that a surrogate learns independently of each other."""
-
-    inner: Inner  #: what predicts them
-    rows: np.ndarray  #: (n_outputs, n_bins) how much they move every bin, on the fitted scale
-    noise: np.ndarray  #: (n_outputs,) variance of a run's value around the prediction, typical of the scan's runs
-    columns: np.ndarray | slice = slice(None)  #: which parameters they know
-
-    def covariance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """(n_outputs, n_a, n_b) K between points (n_a, n_parameters) and (n_b, n_parameters)."""
-        a, b = a[:, self.columns], b[:, self.columns]
-        if isinstance(self.inner, GaussianSurrogate):
-            return _of_gaussian(self.inner, a, b)
-        if isinstance(self.inner, RationalSurrogate):
-            return self.inner.directions(a) @ self.inner.directions(b).transpose(0, 2, 1)
-        return _of_polynomial(self.inner, a, b)
-
-
-def _of_gaussian(inner: GaussianSurrogate, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    post = inner.posterior
-    x, y = (make_features(theta, inner.parameters, inner.log_inputs, np) for theta in (a, b))
-    found = np.empty((len(post.group), len(a), len(b)))
-    for g, form in enumerate(post.forms):
-        mine = np.flatnonzero(post.group == g)
-        q, p = (kernel(points, inner.inputs, form) @ post.vectors[g] for points in (x, y))
-        prior = kernel(x, y, form)
-        for o in mine:
-            found[o] = post.amplitude[o] * prior - (q * post.gain[o]) @ p.T
-    return found * post.scale[:, None, None] ** 2
-
-
-def _of_polynomial(inner: PolynomialSurrogate, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    centre, half = parameter_box(inner.parameters)
-    exponents = list_exponents(len(centre), inner.order)
-    p, q = (evaluate_basis((theta - centre) / half, exponents) @ inner.factor for theta in (a, b))
-    return p @ q.transpose(0, 2, 1)
 
 
 def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
@@ -94,55 +48,8 @@ def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
         problem: what is fitted.
         scan: the runs that its surrogate learnt from.
     """
-    return _outputs_of(problem.model, scan)
-
-
-def _outputs_of(model: Any, scan: Scan) -> tuple[Outputs, ...]:
-    if isinstance(model, JoinedSurrogate):
-        return _of_blocks(model, scan)
-    if isinstance(model, PolynomialSurrogate | GaussianSurrogate | RationalSurrogate):
-        noise = np.mean(make_targets(scan, _scale_of(model)).errors ** 2, axis=0)
-        return (_outputs(model, np.eye(len(model.bins)), noise),)
-    if not isinstance(model, ComponentSurrogate):
-        return ()
-    parts = model.components
-    # whitened: the noise of a component is 1
-    found = [_outputs(model.inner, parts.loadings, np.ones(len(parts.loadings)))]
-    if model.left is not None:
-        sigma2 = np.mean(make_targets(scan, "log" if parts.log.any() else "linear").errors ** 2, axis=0)
-        own = np.maximum(sigma2 - np.sum(parts.loadings**2, axis=0), 0.0)[model.left_bins]
-        found.append(_outputs(model.left, np.eye(len(model.bins))[model.left_bins], own))
-    return tuple(found)
-
-
-def _of_blocks(model: JoinedSurrogate, scan: Scan) -> tuple[Outputs, ...]:
-    """Those of all blocks; a run at another point measures every block anew."""
-    found = []
-    for member, block in zip(model.members, split_blocks(scan, everything=True), strict=True):
-        every = np.eye(len(model.bins))[member.bins]
-        of_block = _outputs_of(member.surrogate, block.scan)
-        if not of_block:
-            return ()
-        found += [o._replace(rows=o.rows @ every, columns=member.columns) for o in of_block]
-    return tuple(found)
-
-
-def _scale_of(model: Inner) -> Any:
-    return "log" if _logs_of(model).any() else "linear"
-
-
-def _logs_of(model: Any) -> np.ndarray:
-    if isinstance(model, JoinedSurrogate):
-        return np.concatenate([_logs_of(member.surrogate) for member in model.members])[model.order]
-    if isinstance(model, ComponentSurrogate):
-        return model.components.log
-    return model.posterior.log if isinstance(model, GaussianSurrogate) else model.log
-
-
-def _outputs(inner: Inner, rows: np.ndarray, noise: np.ndarray) -> Outputs:
-    """Add what an output scatters by beyond its Monte Carlo noise: a new run will scatter as the old ones did."""
-    more = inner.posterior.extra * inner.posterior.scale**2 if isinstance(inner, GaussianSurrogate) else inner.tau**2
-    return Outputs(inner, rows, noise + more)
+    model = problem.model
+    return model.independent_outputs(scan) if isinstance(model, Taught) else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +77,7 @@ class Lever:
     def weigh(self, outputs: Outputs, stencil: np.ndarray) -> np.ndarray:
         """W (n_outputs, n_free, n_stencil): how errors of the outputs on a stencil move the parameters."""
         mean = self.problem.model.predict_many(stencil).mean  # pyright: ignore[reportAttributeAccessIssue]
-        log = _logs_of(self.problem.model)
+        log = self.problem.model.log  # pyright: ignore[reportAttributeAccessIssue]
         # an error of a logarithm is a relative error of the content
         scale = slope_to_contents(np.log(np.where(log, np.maximum(mean, 1e-300), 1.0)), log, np)
         chosen = self.problem.measured.indices

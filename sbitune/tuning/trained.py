@@ -15,17 +15,17 @@ from sbitune.tuning.closure import closure
 from sbitune.tuning.products import SURROGATE, kept_surrogate, training_key, write_surrogate_note
 from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
-from sbitune.tuning.surrogates.choice.choice import Choice, train_chosen
+from sbitune.tuning.surrogates.choice.choice import train_chosen
+from sbitune.tuning.surrogates.choice.judge import Choice
 from sbitune.tuning.surrogates.description import describe, describe_choice
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.storage import save_surrogate
-from sbitune.tuning.surrogates.training import Trained
 
 #: so many held-out runs are fitted as data after a training, at most
 _CLOSURE_RUNS = 24
 
 
-def surrogate_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Surrogate:
+def surrogate_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> TrainedSurrogate:
     """Read the surrogate's file that the card names, or train a surrogate."""
     if loaded.stored is None:
         return train_stage(loaded, scan, reporter)
@@ -36,7 +36,7 @@ def surrogate_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) 
     return surrogate
 
 
-def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> Trained:
+def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> TrainedSurrogate:
     """Train the card's surrogate, or read it if it was trained on this scan, with this configuration and code.
 
     What was trained before and cannot be used is trained again, and the reporter is told why.

@@ -30,7 +30,9 @@ from sbitune.data.scan import Scan, join_scans
 from sbitune.tuning.card import load_card
 from sbitune.tuning.closure import closure
 from sbitune.tuning.scanning import stored_scan
-from sbitune.tuning.surrogates.config import NetworkConfig, RationalConfig, SurrogateConfig
+from sbitune.tuning.surrogates.config import SurrogateConfig
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.training import train
 
 #: measured elsewhere (see the README): coverage of 68 % intervals of the three parameters, mean

@@ -25,8 +25,9 @@ from sbitune.fitting.problem import Measured, Problem
 from sbitune.fitting.sampling import PosteriorConfig
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse
-from sbitune.tuning.surrogates.config import NetworkConfig, PolynomialConfig
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 
 #: bins of the problem that is fitted as a likelihood

@@ -27,7 +27,8 @@ from sbitune.data.scatters import scatters_of
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Measured, Problem
-from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 
 TRUTH = 1.07

@@ -24,14 +24,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.config import (
-    GaussianConfig,
-    NetworkConfig,
-    PolynomialConfig,
-    RationalConfig,
-    SurrogateConfig,
-)
+from sbitune.tuning.surrogates.config import SurrogateConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.training import train
 
 ROOT = Path(__file__).resolve().parents[2]

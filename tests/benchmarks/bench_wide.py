@@ -20,8 +20,10 @@ from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Measured, Problem
-from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig, RationalConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.training import train
 
 #: Monte Carlo and measured errors, relative

@@ -26,10 +26,10 @@ from sbitune.fitting.chains import Diagnosis, Posterior, load_posterior
 from sbitune.generators.eventfiles import EventFile
 from sbitune.tuning.surrogates.components.components import Components
 from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
-from sbitune.tuning.surrogates.config import GaussianConfig
-from sbitune.tuning.surrogates.gaussian.surrogate import fit_gaussian
-from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
-from sbitune.tuning.surrogates.rational.surrogate import fit_rational
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.gaussian.fit import fit_gaussian
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
+from sbitune.tuning.surrogates.rational.fit import fit_rational
 from sbitune.tuning.surrogates.storage import load_with_runs, save_surrogate
 
 N_RUNS, N_BINS = 12, 3

@@ -10,7 +10,7 @@ from sbitune.fitting.problem import Measured
 from sbitune.tuning.inverse.checks import calibrate_on_runs
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse
-from sbitune.tuning.surrogates.config import NetworkConfig
+from sbitune.tuning.surrogates.network.config import NetworkConfig
 from sbitune.tuning.surrogates.training import train
 
 pytest.importorskip("h5py")

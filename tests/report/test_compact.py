@@ -11,7 +11,7 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.forms.compact import compact
-from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
 from sbitune.tuning.surrogates.regression.basis import count_terms
 
 BOX = (Parameter("a", 0.5, 2.0), Parameter("b", -1.0, 1.0))

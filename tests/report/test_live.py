@@ -15,9 +15,9 @@ from sbitune.fitting.protocols import Prediction
 from sbitune.report import live
 from sbitune.report.write import write_report
 from sbitune.tuning.line import Fitted, tune
-from sbitune.tuning.surrogates.config import GaussianConfig
 from sbitune.tuning.surrogates.forms.compact import compact
-from sbitune.tuning.surrogates.gaussian.surrogate import fit_gaussian
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.gaussian.fit import fit_gaussian
 from sbitune.tuning.surrogates.training import train
 
 

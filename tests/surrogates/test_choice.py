@@ -9,9 +9,12 @@ from smoothscan import smooth_scan
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.choice.choice import choose, train_chosen
+from sbitune.tuning.surrogates.choice.config import AutoConfig
 from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
-from sbitune.tuning.surrogates.config import AutoConfig, GaussianConfig, NetworkConfig, PolynomialConfig
 from sbitune.tuning.surrogates.description import describe, in_words
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 
 
 @pytest.fixture(scope="module")

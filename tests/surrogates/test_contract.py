@@ -11,14 +11,12 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
-from sbitune.tuning.surrogates.config import (
-    GaussianConfig,
-    NetworkConfig,
-    PolynomialConfig,
-    RationalConfig,
-    SurrogateConfig,
-)
+from sbitune.tuning.surrogates.config import SurrogateConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
 

@@ -9,10 +9,10 @@ import pytest
 
 from sbitune.data.reporting import QUIET
 from sbitune.report import trust
-from sbitune.tuning.surrogates.choice import train_chosen
+from sbitune.tuning.surrogates.choice.choice import train_chosen
 from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
-from sbitune.tuning.surrogates.config import PolynomialConfig
 from sbitune.tuning.surrogates.description import describe, describe_choice, in_words
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 
 

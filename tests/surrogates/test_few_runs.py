@@ -8,7 +8,7 @@ from scipy.stats import qmc
 
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
-from sbitune.tuning.surrogates.config import PolynomialConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 
 PARAMETERS = (Parameter("p", -1.0, 1.0), Parameter("q", -1.0, 1.0))

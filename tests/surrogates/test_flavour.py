@@ -6,8 +6,10 @@ from pathlib import Path
 import jax
 import pytest
 
-from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 
 pytest.importorskip("h5py")

@@ -8,11 +8,13 @@ from smoothscan import probabilities, smooth_scan
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.surrogates.components.components import make_components
-from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
-from sbitune.tuning.surrogates.gaussian.kernels import Form, Free, Runs, decompose, fit_kernel, kernel, round_form
+from sbitune.tuning.surrogates.forms.kernel import Form, kernel
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.gaussian.fit import fit_gaussian
+from sbitune.tuning.surrogates.gaussian.kernels import Free, Runs, decompose, fit_kernel, round_form
 from sbitune.tuning.surrogates.gaussian.marginal import best_scales, kernel_gradient
-from sbitune.tuning.surrogates.gaussian.surrogate import fit_gaussian
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 
 BOX = (Parameter("a", 0.0, 2.0), Parameter("b", -1.0, 1.0))

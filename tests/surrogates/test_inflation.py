@@ -7,7 +7,7 @@ from surrogates.test_contract import CONFIGS, scans  # noqa: F401  (a fixture)
 
 from sbitune.data.scan import Parameter
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.heldout.inflation import HeldOut, find_inflation, inflate, learnt_covariances
+from sbitune.tuning.surrogates.heldout.inflation import HeldOut, find_inflation, inflate
 from sbitune.tuning.surrogates.heldout.refits import Refits, find_slopes
 from sbitune.tuning.surrogates.regression.basis import spread_evenly
 from sbitune.tuning.surrogates.training import train
@@ -135,7 +135,7 @@ def test_inflated_errors_are_multiplied_and_means_stay(name: str, scans) -> None
     bins = np.arange(2)
     with jax.enable_x64(True):
         one, other = (np.asarray(s.covariance(theta[0], bins)) for s in (surrogate, wider))
-    learnt, rest = next(learnt_covariances(surrogate, theta[:1], bins))
+    learnt, rest = next(surrogate.learnt_covariances(theta[:1], bins))
     np.testing.assert_allclose(learnt + rest, one, rtol=1e-6)
     np.testing.assert_allclose(other, 1.7**2 * learnt + rest, rtol=1e-6)
     if name == "network":

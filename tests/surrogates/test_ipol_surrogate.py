@@ -13,8 +13,10 @@ from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.minimiser import fit
 from sbitune.fitting.problem import Measured, Problem
-from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
-from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate, legendre_to_monomials, to_ipol
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.ipol.export import legendre_to_monomials, to_ipol
+from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.regression.basis import count_terms, evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.storage import load_with_runs, save_surrogate
 from sbitune.tuning.surrogates.training import train

@@ -26,19 +26,17 @@ from sbitune.tuning.closure import closure, pseudo_data
 from sbitune.tuning.jackknife import Refit, draw_combinations, independent_sizes, stability
 from sbitune.tuning.sequential import propose
 from sbitune.tuning.surrogates.choice.choice import judge_one
-from sbitune.tuning.surrogates.components.joined import JoinedSurrogate, unknown_parameters
-from sbitune.tuning.surrogates.config import (
-    GaussianConfig,
-    NetworkConfig,
-    PolynomialConfig,
-    RationalConfig,
-    SurrogateConfig,
-)
+from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
+from sbitune.tuning.surrogates.config import SurrogateConfig
 from sbitune.tuning.surrogates.description import describe, in_words
-from sbitune.tuning.surrogates.forms.kernelform import kernel_form
-from sbitune.tuning.surrogates.ipol.surrogate import to_ipol
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.ipol.export import to_ipol
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
 from sbitune.tuning.surrogates.polynomial.orders import choose_order
-from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.protocols import unknown_parameters
+from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.regression.noise import smooth_errors
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
@@ -213,7 +211,7 @@ def test_polynomials_become_ipol_exactly_and_processes_a_kernel_form(scan) -> No
     chosen = np.array([3, 17, 12, 0])
     for config in (GaussianConfig(groups=1), GaussianConfig(groups=2, components=False)):
         processes = train(KEY, scan, config)
-        form = kernel_form(processes, chosen)
+        form = processes.kernel_form(chosen)
         assert form is not None
         np.testing.assert_allclose(form.means(theta), processes.predict_many(theta).mean[:, chosen], rtol=1e-7)
 

@@ -9,7 +9,10 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.outlying import compare_runs
 from sbitune.data.scan import Parameter, Scan
-from sbitune.tuning.surrogates.config import GaussianConfig, NetworkConfig, PolynomialConfig, RationalConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.regression.noise import loudness, smooth_errors
 from sbitune.tuning.surrogates.training import train
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
 from sbitune.tuning.surrogates.regression.noise import smooth_errors, smooth_variance
 
 

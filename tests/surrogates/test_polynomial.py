@@ -8,7 +8,7 @@ from scipy.special import eval_legendre
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
-from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
 from sbitune.tuning.surrogates.regression.basis import count_terms, evaluate_basis, list_exponents
 
 
@@ -153,7 +153,7 @@ def test_runs_on_a_line_are_refused(make_scan) -> None:
 def test_blocks_of_bins_give_the_same_fit(make_scan, monkeypatch: pytest.MonkeyPatch) -> None:
     scan = make_scan(cubic, 60, 0.1)
     whole = fit_polynomial(scan, 3).predict_many(scan.theta)
-    monkeypatch.setattr("sbitune.tuning.surrogates.polynomial.surrogate.BLOCK_NUMBERS", 1)
+    monkeypatch.setattr("sbitune.tuning.surrogates.polynomial.fit.BLOCK_NUMBERS", 1)
     parts = fit_polynomial(scan, 3).predict_many(scan.theta)
     np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-10)
     np.testing.assert_allclose(parts.error, whole.error, rtol=1e-10)

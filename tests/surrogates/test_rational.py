@@ -10,14 +10,15 @@ from scipy.stats import binom
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.config import RationalConfig
 from sbitune.tuning.surrogates.description import describe, in_words
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.heldout.inflation import missing
-from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
+from sbitune.tuning.surrogates.rational.config import RationalConfig
+from sbitune.tuning.surrogates.rational.fit import fit_rational
 from sbitune.tuning.surrogates.rational.orders import choose_orders
 from sbitune.tuning.surrogates.rational.positive import DELTA, bernstein_rows, least
-from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate, fit_rational
+from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate
 from sbitune.tuning.surrogates.regression.basis import count_terms, evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train

@@ -8,8 +8,9 @@ from scipy.stats import qmc
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.surrogates.choice.choice import choose
+from sbitune.tuning.surrogates.choice.config import AutoConfig
 from sbitune.tuning.surrogates.components.components import make_components
-from sbitune.tuning.surrogates.config import AutoConfig, GaussianConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.heldout.refits import Refits
 from sbitune.tuning.surrogates.training import train
 
@@ -92,7 +93,7 @@ def test_auto_is_as_good_as_the_better_of_components_and_bins_alone() -> None:
 def test_the_observable_that_is_described_worst_comes_first() -> None:
     """Polynomials of order 2 cannot follow the power laws; over all bins together that hardly shows."""
     from sbitune.tuning.surrogates.choice.choice import judge_one
-    from sbitune.tuning.surrogates.config import PolynomialConfig
+    from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 
     judged = judge_one(jax.random.key(1), make_scan(128, 3), PolynomialConfig(order=2)).scores[0]
     assert judged.observables[0].path == STEEP_PATH

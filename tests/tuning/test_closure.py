@@ -9,7 +9,9 @@ from surrogates.test_gaussian import many_bins
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.closure import closure
-from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig, RationalConfig
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.training import train
 
 

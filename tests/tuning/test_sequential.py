@@ -12,10 +12,11 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.problem import Measured, Problem
 from sbitune.tuning.sequential import posterior_points, propose
-from sbitune.tuning.surrogates.config import GaussianConfig, PolynomialConfig
-from sbitune.tuning.surrogates.gaussian.kernels import kernel
-from sbitune.tuning.surrogates.gaussian.surrogate import fit_gaussian
-from sbitune.tuning.surrogates.polynomial.surrogate import fit_polynomial
+from sbitune.tuning.surrogates.forms.kernel import kernel
+from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
+from sbitune.tuning.surrogates.gaussian.fit import fit_gaussian
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
 from sbitune.tuning.surrogates.regression.inputs import make_features
 from sbitune.tuning.surrogates.regression.noise import loudness
 from sbitune.tuning.surrogates.regression.outputs import make_targets

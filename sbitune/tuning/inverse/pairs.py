@@ -8,7 +8,7 @@ import numpy as np
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.problem import Measured
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate
+from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points x bins that a surrogate is asked for at a time; inside, it may hold some hundred numbers for each
 _BLOCK_NUMBERS = 50_000

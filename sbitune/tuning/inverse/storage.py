@@ -17,6 +17,7 @@ from sbitune.data.names import shorten
 from sbitune.data.scan import read_parameters, read_words
 from sbitune.data.store import read_stored, write_stored
 from sbitune.learning.flows import LinearGaussian
+from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.tuning.inverse.calibration import Calibration
 from sbitune.tuning.inverse.compression import Compression
 from sbitune.tuning.inverse.config import InverseConfig
@@ -24,7 +25,6 @@ from sbitune.tuning.inverse.inside import Cloud, look_inside
 from sbitune.tuning.inverse.members import Member, Reading, build_members
 from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.model import InverseModel
-from sbitune.tuning.surrogates.storage import load_weights
 
 FORMAT = "sbitune inverse model"
 FORMAT_VERSION = 1
@@ -63,7 +63,7 @@ def save_inverse(path: str | Path, model: InverseModel) -> None:
         "p_value": model.calibration.p_value,
         "notes": model.notes,
     }
-    arrays = {f"weights_{i}": np.asarray(array) for i, array in enumerate(jax.tree.leaves(model.mixture.members))}
+    arrays = pack_weights(model.mixture.members)
     arrays |= {f"compression_{name}": getattr(model.compression, name) for name in _COMPRESSION}
     arrays |= {f"calibration_{name}": getattr(model.calibration, name) for name in _CALIBRATION}
     arrays |= {f"cloud_{name}": array for name, array in model.cloud._asdict().items()}
@@ -104,7 +104,7 @@ def load_inverse(path: str | Path) -> InverseModel:
             reached=reached,
             config=config,
             compression=compression,
-            mixture=Mixture(load_weights(str(path), template, stored), config.members),
+            mixture=Mixture(unpack_weights(str(path), template, stored), config.members),
             cloud=cloud,
             calibration=calibration,
             inside=look_inside(cloud, compression, values, reached, errors, bins),

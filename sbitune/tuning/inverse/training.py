@@ -29,7 +29,8 @@ from sbitune.tuning.inverse.pairs import (
     make_noise,
     surrogate_correlation,
 )
-from sbitune.tuning.surrogates.heldout.evaluation import Surrogate, check_comparable
+from sbitune.tuning.surrogates.heldout.evaluation import check_comparable
+from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points of which the compression is made, at most
 _POINTS_OF_COMPRESSION = 4096

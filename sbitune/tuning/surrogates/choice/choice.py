@@ -3,260 +3,85 @@
 A kind that is named is judged by held-out runs, too: what is trained on the others can be fitted to them.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 import jax
-import msgspec
-import numpy as np
 
-from sbitune.data.blocks import draw_held_out, linked_runs, mean_error
 from sbitune.data.errors import InputError
+from sbitune.data.numbers import quoted
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
-from sbitune.tuning.surrogates.config import (
-    AutoConfig,
-    GaussianConfig,
-    NetworkConfig,
-    PolynomialConfig,
-    RationalConfig,
-    SurrogateConfig,
-)
-from sbitune.tuning.surrogates.regression.noise import smooth_errors
-from sbitune.tuning.surrogates.training import Trained, train
+from sbitune.tuning.surrogates.choice.config import AutoConfig
+from sbitune.tuning.surrogates.choice.judge import Choice, make_judge
+from sbitune.tuning.surrogates.kindconfig import KindConfig, Scale, SurrogateSection
+from sbitune.tuning.surrogates.protocols import SCALES, TURNS, Candidate, Kind, TrainedSurrogate, Turn
+from sbitune.tuning.surrogates.registry import kinds
+from sbitune.tuning.surrogates.training import train
 
-_POLYNOMIALS, _GAUSSIAN, _RATIONAL, _NETWORK = "polynomials", "Gaussian processes", "rational functions", "network"
 #: why a kind was taken that was not chosen
 NAMED = "named in the card"
-_SCALES = {"contents": "linear", "logarithms": "log"}
-_ALONE = ", bin by bin"
-#: kinds that trail the best by no more than so many standard errors are as good, and the first of these is taken:
-#: fewer numbers are learnt by kinds that come first
-_EQUAL = 2.0
-#: in one observable a kind is behind if it trails by so many standard errors, more as there are many observables, and
-#: by so much log p a bin: a twentieth is a pull of 1.05 in place of 1
-_BEHIND, _MATTERS = 4.0, 0.05
-#: standard errors that are taken off the rms pull of an observable before it counts as badly learnt
-_UNCERTAIN = 2.0
-_SIMPLEST_FIRST = (_POLYNOMIALS, _GAUSSIAN, _RATIONAL, _GAUSSIAN + _ALONE, _NETWORK)
-Kind = PolynomialConfig | GaussianConfig | RationalConfig | NetworkConfig
-
-
-class Observable(NamedTuple):
-    """How well one kind predicts one observable of the held-out runs."""
-
-    path: str
-    bins: int  #: of these with a Monte Carlo error
-    rms_pull: float  #: rms of (prediction - MC) / MC error
-    error: float  #: standard error of that, from the scatter over runs
-    pull_width: float  #: rms with the surrogate's own error
-
-
-class Score(NamedTuple):
-    """How well one kind predicts the held-out runs."""
-
-    name: str  #: what was tried, in words
-    log_density: float  #: mean over runs and bins of log p(MC value | prediction, all errors)
-    behind: float  #: by how much it trails the best
-    behind_error: float  #: standard error of that, from the scatter over runs
-    rms_pull: float  #: rms of (prediction - MC) / MC error
-    pull_width: float  #: the same with the surrogate's own error
-    observables: tuple[Observable, ...]  #: worst first
-
-
-class Choice(NamedTuple):
-    """The kind that was taken, and the table for the report."""
-
-    config: Kind
-    scores: tuple[Score, ...]  #: of the one that was taken, then of the others, best first
-    reason: str  #: one sentence
-    trial: Trained  #: this kind, trained without the runs that were held out
-    held: Scan  #: these runs
-    noise: np.ndarray  #: (n_held, n_bins) their Monte Carlo errors, smoothed over all runs
-
-    @property
-    def runs(self) -> int:
-        """Number of runs that were held out."""
-        return len(self.held.runs)
 
 
 def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = QUIET) -> Choice:
     """Train every kind on a part of the runs and compare what they say of the others.
 
-    The score is the predictive log density, which punishes wrong errors as well as wrong means. Polynomials are tried
-    of contents and of logarithms, Gaussian processes and rational functions of the better of these. Where none of them
-    reaches the Monte Carlo noise in every observable, Gaussian processes of the other of these, of every bin alone, and
-    a network are tried, too: one observable that is badly learnt would hide behind many that are well learnt. Bins in
-    which no run quotes an error do not vote. Of kinds that are as good as the best, which is known from few runs, over
-    all bins and in every observable, the simplest is taken.
+    The score is the predictive log density, which punishes wrong errors as well as wrong means. Every kind says what
+    is tried of it, in turns: polynomials of contents and of logarithms; Gaussian processes and rational functions of
+    the better of these; where none of them reaches the Monte Carlo noise in every observable, Gaussian processes of
+    the other of these, and of every bin alone, and a network: one observable that is badly learnt would hide behind
+    many that are well learnt. Bins in which no run quotes an error do not vote. Of kinds that are as good as the best,
+    which is known from few runs, over all bins and in every observable, the simplest is taken.
 
     Raises:
         InputError: too few runs to hold some out, or no bin has an error.
     """
     split_key, train_key = jax.random.split(key)
-    judge = _make_judge(split_key, scan, config.holdout)
+    judge = make_judge(split_key, scan, config.holdout)
 
-    def try_out(names: Iterable[str]) -> None:
-        for name in names:
+    def try_out(tried: Iterable[Candidate]) -> None:
+        for candidate in tried:
             try:
-                judge.try_out(train_key, name, kind_named(config, name))
+                judge.try_out(train_key, candidate)
             except InputError as error:  # too few runs for this one
-                reporter.say(f"surrogate: {name} was not tried: {error}")
+                reporter.say(f"surrogate: {candidate.name} was not tried: {error}")
 
-    def best_words(kind: str) -> str | None:
-        return next((s.name.rpartition(" ")[2] for s in judge.scores() if s.name.startswith(kind)), None)
-
-    try_out(f"{_POLYNOMIALS} of {words}" for words in _SCALES)
-    words = best_words(_POLYNOMIALS)
-    first = list(_SCALES) if words is None else [words]
-    try_out(f"{kind} of {words}" for words in first for kind in (_GAUSSIAN, _RATIONAL))
+    try_out(candidates(config, "first", SCALES))
+    better = judge.best_scale()
+    first = SCALES if better is None else (better,)
+    try_out(candidates(config, "better scale", first))
     if not judge.tried or judge.worst_rms() > config.good:  # what polynomials say of scales does not count then
-        try_out(f"{_GAUSSIAN} of {words}" for words in _SCALES if words not in first)
-        try_out([f"{_GAUSSIAN} of {best_words(_GAUSSIAN) or first[0]}{_ALONE}", _NETWORK])
+        try_out(candidates(config, "other scales", [scale for scale in SCALES if scale not in first]))
+        for kind in kinds():
+            try_out(_of_kind(kind, config, "last", judge.best_scale(kind.config) or first[0]))
     if not judge.tried:
         raise InputError(f"{len(scan.runs)} runs are too few for any surrogate; add runs")
     return judge.choice()
 
 
-def judge_one(key: jax.Array, scan: Scan, config: Kind) -> Choice:
+def candidates(config: AutoConfig, turn: Turn, scales: Iterable[Scale]) -> Iterator[Candidate]:
+    """What all kinds try in a turn, scale by scale."""
+    for scale in scales:
+        for kind in kinds():
+            yield from _of_kind(kind, config, turn, scale)
+
+
+def _of_kind(kind: Kind, config: AutoConfig, turn: Turn, scale: Scale) -> Iterator[Candidate]:
+    candidate = kind.candidate(config.of_kind(kind.config), turn, scale)
+    if candidate is not None:
+        yield candidate
+
+
+def judge_one(key: jax.Array, scan: Scan, config: KindConfig) -> Choice:
     """Train one kind on a part of the runs and compare what it says of the others. Raises as `choose` does."""
     split_key, train_key = jax.random.split(key)
-    judge = _make_judge(split_key, scan, AutoConfig().holdout)
-    judge.try_out(train_key, config.kind, config)
+    judge = make_judge(split_key, scan, AutoConfig().holdout)
+    judge.try_out(train_key, Candidate(config.kind, config, 0))
     return judge.choice(NAMED)
 
 
-def _make_judge(key: jax.Array, scan: Scan, holdout: float) -> "_Judge":
-    inside = np.flatnonzero(scan.inside)  # of runs outside a narrowed range nothing is claimed
-    held = draw_held_out(scan, inside[np.asarray(jax.random.permutation(key, len(inside)))], holdout)
-    if held.sum() < 2:
-        raise InputError(f"{len(inside)} runs in the ranges are too few to hold some out; add runs")
-    noise = smooth_errors(scan)[held]
-    voting = noise.max(axis=0) > 0
-    if not voting.any():
-        raise InputError("no bin of the scan has a Monte Carlo error: name the kind of surrogate yourself")
-    used, left = scan.split(run for run, out in zip(scan.runs, held, strict=True) if out)
-    if len(np.unique(linked_runs(left))) < 2:
-        raise InputError("the runs share so many measurements that too few can be held out; name the kind of surrogate")
-    return _Judge(used, left, noise, voting)
-
-
-def kind_named(config: AutoConfig, name: str) -> Kind:
-    """The kind that a `Choice` of this config gives this name."""
-    if name == _NETWORK:
-        return config.network
-    kind, _, words = name.partition(" of ")
-    words, alone, _ = words.partition(_ALONE)
-    base = {_POLYNOMIALS: config.polynomial, _GAUSSIAN: config.gaussian, _RATIONAL: config.rational}[kind]
-    chosen = msgspec.structs.replace(base, scale=_SCALES[words])
-    return msgspec.structs.replace(chosen, components=False) if alone else chosen
-
-
-def _simplicity(name: str) -> int:
-    kind, _, words = name.partition(" of ")
-    kind += _ALONE * words.endswith(_ALONE)
-    return _SIMPLEST_FIRST.index(kind) if kind in _SIMPLEST_FIRST else 0
-
-
-class _Judge:
-    def __init__(self, used: Scan, held: Scan, noise: np.ndarray, voting: np.ndarray) -> None:
-        self.used, self.held, self.noise, self.voting = used, held, noise, voting
-        self.paths = held.bins.path[voting]
-        self.places = [np.flatnonzero(self.paths == path) for path in dict.fromkeys(self.paths)]
-        self.linked = linked_runs(held)
-        self.tried: dict[str, _Trial] = {}
-        self.trials: dict[str, Trained] = {}  # of kinds that may be taken
-
-    def try_out(self, key: jax.Array, name: str, config: Kind) -> None:
-        trial = train(key, self.used, config)
-        mean, error = trial.predict_many(self.held.theta)
-        difference = (self.held.values - mean)[:, self.voting]
-        noise = np.maximum(self.noise, 1e-300)[:, self.voting]
-        variance = error[:, self.voting] ** 2 + noise**2
-        density = -0.5 * (difference**2 / variance + np.log(2 * np.pi * variance))
-        rms, width = (float(np.sqrt(np.mean(difference**2 / v))) for v in (noise**2, variance))
-        rows = _by_observable(self.paths, difference**2 / noise**2, difference**2 / variance, self.linked)
-        of_paths = np.array([density[:, mine].mean(axis=1) for mine in self.places])
-        self.tried[name] = _Trial(config, density.mean(axis=1), of_paths, rms, width, rows)
-        self.trials[name] = trial
-        equal = {score.name for score in self._equal()}
-        self.trials = {name: trial for name, trial in self.trials.items() if name in equal}
-
-    def _equal(self) -> list[Score]:
-        """Those that are as good as the best, and as all that were best before it, simplest first."""
-        kept = (score for score in self.scores() if score.name in self.trials)
-        equal = [score for score in kept if score.behind <= _EQUAL * score.behind_error]
-        equal = [score for score in equal if not self._is_behind_somewhere(score.name)] or equal[:1]
-        return sorted(equal, key=lambda score: _simplicity(score.name))
-
-    def _is_behind_somewhere(self, name: str) -> bool:
-        """Whether a kind trails the best in some observable beyond chance, though hardly in all bins together."""
-        best = max(self.tried.values(), key=lambda trial: trial.density.mean())
-        behind = best.of_paths - self.tried[name].of_paths
-        error = np.array([mean_error(row, self.linked) for row in behind])
-        return bool((behind.mean(axis=1) > np.maximum(_BEHIND * error, _MATTERS)).any())
-
-    def choice(self, reason: str | None = None) -> Choice:
-        scores, taken = self.scores(), self._equal()[0]
-        if reason is None:
-            merit = "it gives {} the highest probability"
-            if taken != scores[0]:
-                merit = f"the simplest of those that give {{}} as high a probability as {scores[0].name}"
-            reason = f"{taken.name}: of {len(scores)} kinds {merit.format(f'{len(self.held.runs)} held-out runs')}"
-        rows = (taken, *(score for score in scores if score != taken))
-        return Choice(self.tried[taken.name].config, rows, reason, self.trials[taken.name], self.held, self.noise)
-
-    def worst_rms(self) -> float:
-        """The rms pull of the worst observable, less what it is uncertain by, for the kind that is best in that."""
-
-        def worst(trial: _Trial) -> float:
-            return max((row.rms_pull - _UNCERTAIN * row.error for row in trial.observables), default=0.0)
-
-        return max(min(map(worst, self.tried.values())), min(trial.rms for trial in self.tried.values()))
-
-    def scores(self) -> tuple[Score, ...]:
-        order = sorted(self.tried, key=lambda name: -self.tried[name].density.mean())
-        best = self.tried[order[0]].density
-        rows = []
-        for name in order:
-            trial = self.tried[name]
-            behind = best - trial.density
-            error = mean_error(behind, self.linked)
-            figures = (float(trial.density.mean()), float(behind.mean()), error, trial.rms, trial.width)
-            rows.append(Score(name, *figures, trial.observables))
-        return tuple(rows)
-
-
-class _Trial(NamedTuple):
-    """A kind that was tried on the held-out runs."""
-
-    config: Kind
-    density: np.ndarray  #: (n_held,) mean over bins of log p
-    of_paths: np.ndarray  #: (n_observables, n_held) the same of every observable
-    rms: float
-    width: float
-    observables: tuple[Observable, ...]  #: worst first
-
-
-def _by_observable(
-    paths: np.ndarray, squares: np.ndarray, own: np.ndarray, linked: np.ndarray
-) -> tuple[Observable, ...]:
-    """Pulls of every observable, worst first, from squared ones (n_held, n_bins) in MC errors and in all errors; runs
-    with the same number in `linked` (n_held,) are not independent.
-    """
-    rows = []
-    for path in dict.fromkeys(paths.tolist()):
-        mine = np.flatnonzero(paths == path)
-        of_run = squares[:, mine].mean(axis=1)
-        rms = float(np.sqrt(of_run.mean()))
-        error = mean_error(of_run, linked) / (2 * rms) if rms > 0 else 0.0
-        rows.append(Observable(path, len(mine), rms, error, float(np.sqrt(own[:, mine].mean()))))
-    return tuple(sorted(rows, key=lambda row: -row.rms_pull))
-
-
 def train_chosen(
-    key: jax.Array, scan: Scan, config: SurrogateConfig, reporter: Reporter = QUIET, judged: bool = False
-) -> tuple[Trained, Choice | None]:
+    key: jax.Array, scan: Scan, config: SurrogateSection, reporter: Reporter = QUIET, judged: bool = False
+) -> tuple[TrainedSurrogate, Choice | None]:
     """Train what `config` describes; with `AutoConfig` what `choose` finds, with the reasons.
 
     With `judged` other kinds are judged by held-out runs, too, if the scan has enough for that.
@@ -269,9 +94,32 @@ def train_chosen(
     return train(train_key, scan, choice.config), choice
 
 
-def _judged(key: jax.Array, scan: Scan, config: Kind, reporter: Reporter) -> Choice | None:
+def _judged(key: jax.Array, scan: Scan, config: SurrogateSection, reporter: Reporter) -> Choice | None:
+    assert isinstance(config, KindConfig)
     try:
         return judge_one(key, scan, config)
     except InputError as error:
         reporter.say(f"surrogate: not judged by held-out runs: {error}")
         return None
+
+
+def is_chosen(config: object) -> bool:
+    """Whether the runs decide on the kind."""
+    return isinstance(config, AutoConfig)
+
+
+def chosen_config(key: jax.Array, scan: Scan, config: SurrogateSection, reporter: Reporter = QUIET) -> SurrogateSection:
+    """The config itself or, where the runs decide on the kind, that of the kind which is chosen. Raises as `choose`."""
+    return choose(key, scan, config, reporter).config if isinstance(config, AutoConfig) else config
+
+
+def retraining(key: jax.Array, config: SurrogateSection, name: str) -> tuple[jax.Array, SurrogateSection]:
+    """Key and config with which `train_chosen` trained at last what its choice called so; a kind that is named is not
+    chosen. Raises `InputError` for a name that no candidate has.
+    """
+    if not isinstance(config, AutoConfig):
+        return key, config
+    known = {candidate.name: candidate for turn in TURNS for candidate in candidates(config, turn, SCALES)}
+    if name not in known:
+        raise InputError(f"the kind {quoted(name)} is none that `auto` tries; fit again")
+    return jax.random.split(key)[1], known[name].config

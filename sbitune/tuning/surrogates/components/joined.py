@@ -17,17 +17,23 @@ and all that treats runs as independent (choice of orders, what is missed, infla
 errors) sees such scans alone. Errors of different blocks are uncorrelated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter
+from sbitune.data.blocks import split_blocks
+from sbitune.data.errors import InputError
+from sbitune.data.layout import ArraySpec, Layout, check_arrays, whole_number
+from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
+from sbitune.tuning.surrogates.base import BaseSurrogate
+from sbitune.tuning.surrogates.forms import kernelform, legendre
+from sbitune.tuning.surrogates.forms.independent import Outputs
+from sbitune.tuning.surrogates.protocols import Meta, Packed, Unpacked
 
 
 class Member(NamedTuple):
@@ -39,39 +45,45 @@ class Member(NamedTuple):
     measurements: int  #: that it learnt from
 
 
-def unknown_parameters(surrogate: Any, indices: np.ndarray) -> list[str]:
-    """Names of parameters that none of some bins (n,) of a surrogate may depend on, as runs have these from
-    measurements that they share; none for a surrogate that is not joined.
-    """
-    if not isinstance(surrogate, JoinedSurrogate):
-        return []
-    known = [member.columns for member in surrogate.members if np.isin(member.bins, indices).any()]
-    columns = set(range(len(surrogate.parameters))) - set(np.concatenate([[], *known]).astype(int).tolist())
-    return [surrogate.parameters[column].name for column in sorted(columns)]
-
-
-def has_near(surrogate: Any) -> bool:
-    """Whether some errors of a surrogate are the same in all the box until a point is named."""
-    return isinstance(surrogate, JoinedSurrogate | ComponentSurrogate)
-
-
-def near_point(surrogate: Any, theta: np.ndarray) -> Any:
-    """The surrogate with these errors as they are at `theta` (n_parameters,); itself, if it has none."""
-    return surrogate.near(theta) if has_near(surrogate) else surrogate
+_MEMBER = {
+    "of_bins": ArraySpec(("n_bins",), np.int64, low=0),
+    "of_parameters": ArraySpec(("n_columns",), np.int64, low=0),
+}
 
 
 @dataclass(frozen=True, eq=False)
-class JoinedSurrogate:
-    """Independent surrogates of blocks that together are all bins. Satisfies `BinnedModel`."""
+class JoinedSurrogate(BaseSurrogate):
+    """Independent surrogates of blocks that together are all bins. Satisfies `TrainedSurrogate`."""
+
+    tag: ClassVar[str] = "joined"
+    takes_point: ClassVar[bool] = True
 
     parameters: tuple[Parameter, ...]  #: of all blocks, with the box in which they were trained
     bins: Bins  #: (n_bins,)
     members: tuple[Member, ...]
 
+    def _with(self, change: Callable[[Member], Any]) -> Self:
+        """The same with other surrogates of the blocks."""
+        return replace(self, members=tuple(m._replace(surrogate=change(m)) for m in self.members))
+
     def near(self, theta: np.ndarray) -> Self:
-        """The same with every block's as it is near `theta` (n_parameters,), see `near_point`."""
-        members = [m._replace(surrogate=near_point(m.surrogate, np.asarray(theta)[m.columns])) for m in self.members]
-        return replace(self, members=tuple(members))
+        """The same with every block's as it is near `theta` (n_parameters,)."""
+        return self._with(lambda member: member.surrogate.near(np.asarray(theta)[member.columns]))
+
+    def wider(self, factor: float) -> Self:
+        """The same with every block's learnt errors multiplied."""
+        return self._with(lambda member: member.surrogate.wider(factor))
+
+    def unknown_parameters(self, indices: np.ndarray) -> list[str]:
+        """Names of parameters that none of some bins (n,) may depend on, as runs share measurements of these."""
+        known = [member.columns for member in self.members if np.isin(member.bins, indices).any()]
+        columns = set(range(len(self.parameters))) - set(np.concatenate([[], *known]).astype(int).tolist())
+        return [self.parameters[column].name for column in sorted(columns)]
+
+    @property
+    def log(self) -> np.ndarray:
+        """(n_bins,) True where the logarithm of the content is learnt."""
+        return np.concatenate([member.surrogate.log for member in self.members])[self.order]
 
     @property
     def correlation(self) -> np.ndarray | None:
@@ -110,17 +122,26 @@ class JoinedSurrogate:
 
     def covariances(self, theta: np.ndarray, indices: np.ndarray) -> Iterator[np.ndarray]:
         """Covariance (k, k) of the errors of the bins `indices` (k,) at every `theta` (n, n_parameters), in float64."""
+        ask = [(where, part.surrogate.covariances(at, place)) for part, where, place, at in self._split(theta, indices)]
+        for _ in theta:
+            yield _assemble(len(indices), [(where, next(found)) for where, found in ask])
+
+    def learnt_covariances(self, theta: np.ndarray, bins: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """What `wider` multiplies of the covariance (k, k) of bins (k,) at theta (n, n_parameters), and the rest."""
+        parts = self._split(theta, bins)
+        ask = [(where, part.surrogate.learnt_covariances(at, place)) for part, where, place, at in parts]
+        for _ in theta:
+            both = [(where, *next(found)) for where, found in ask]
+            yield tuple(_assemble(len(bins), [(row[0], row[i]) for row in both]) for i in (1, 2))  # pyright: ignore[reportReturnType]
+
+    def _split(self, theta: np.ndarray, indices: np.ndarray) -> list[tuple[Member, Any, Any, Any]]:
+        """Of every block: which of the bins `indices` (k,) are its own, their places in it, and its part of theta."""
         theta, found = np.asarray(theta, np.float64), []
         for member in self.members:
             place, mine = self._places(member)
             where = np.flatnonzero(mine[indices])
-            parts = member.surrogate.covariances(theta[:, member.columns], place[indices[where]])
-            found.append((np.ix_(where, where), parts))
-        for _ in theta:
-            whole = np.zeros((len(indices), len(indices)))
-            for where, parts in found:
-                whole[where] = next(parts)
-            yield whole
+            found.append((member, where, place[indices[where]], theta[:, member.columns]))
+        return found
 
     def _places(self, member: Member) -> tuple[np.ndarray, np.ndarray]:
         """(n_bins,) where each bin is in a block, 0 for those of others, and whether it is there."""
@@ -130,3 +151,94 @@ class JoinedSurrogate:
 
     def _together(self, parts: Sequence[Prediction], xp: Any) -> Prediction:
         return Prediction(*(xp.concatenate(part, axis=-1)[..., self.order] for part in zip(*parts, strict=True)))
+
+    def describe(self) -> dict[str, Any]:
+        """What is said of every block."""
+        blocks = [self._describe(member) for member in self.members]
+        return {"kind": " and ".join(dict.fromkeys(block["kind"] for block in blocks)), "blocks": blocks}
+
+    def _describe(self, member: Member) -> dict[str, Any]:
+        about: dict[str, Any] = {"bins": len(member.bins), "measurements": member.measurements}
+        about |= {"parameters": [self.parameters[column].name for column in member.columns]}
+        about |= {"observables": member.surrogate.bins.paths()}
+        return about | member.surrogate.describe()
+
+    def legendre(self) -> tuple[int, np.ndarray] | None:
+        """Order and coefficients (n_terms, n_bins) if the means of all blocks are polynomials."""
+        found = [(member.surrogate.legendre(), member.columns, member.bins) for member in self.members]
+        if any(own is None for own, _, _ in found):
+            return None
+        return legendre.of_blocks(len(self.parameters), len(self.bins), found)
+
+    def kernel_form(self, bins: np.ndarray) -> kernelform.KernelForm | None:
+        """The means of some bins (n_bins,) if those of all blocks are sums of kernels."""
+        found = []
+        for member in self.members:
+            outputs, places = kernelform.chosen_among(member.bins, bins)
+            form = member.surrogate.kernel_form(outputs)
+            if form is None:
+                return None
+            found.append((form, member.columns, places))
+        return kernelform.of_blocks(self.parameters, len(bins), found)
+
+    def independent_outputs(self, scan: Scan) -> tuple[Outputs, ...]:
+        """Those of all blocks; a run at another point measures every block anew."""
+        found: list[Outputs] = []
+        for member, block in zip(self.members, split_blocks(scan, everything=True), strict=True):
+            of_block = member.surrogate.independent_outputs(block.scan)
+            if not of_block:
+                return ()
+            every = np.eye(len(self.bins))[member.bins]
+            found += [o._replace(rows=o.rows @ every, columns=member.columns) for o in of_block]
+        return tuple(found)
+
+    def pack(self) -> Packed:
+        """See `TrainedSurrogate`; a correlation is that of the blocks."""
+        meta: dict[str, Any] = {"members": len(self.members)}
+        arrays, parts = {}, {}
+        for number, member in enumerate(self.members):
+            name = f"member{number}"
+            meta[name], parts[name] = {"measurements": member.measurements}, member.surrogate
+            arrays |= {f"{name}/of_bins": member.bins, f"{name}/of_parameters": member.columns}
+        return Packed(meta, arrays, None, parts)
+
+    @classmethod
+    def layout(cls, meta: Meta) -> Layout:
+        """See `TrainedSurrogate`."""
+        return {}
+
+    @classmethod
+    def part_names(cls, meta: Meta) -> Sequence[str]:
+        """See `TrainedSurrogate`."""
+        members = whole_number("members", meta["members"])
+        if members > len(meta):
+            raise InputError(f"members is {members}, which the header does not describe")
+        return [f"member{number}" for number in range(members)]
+
+    @classmethod
+    def unpack(cls, stored: Unpacked) -> Self:
+        """See `TrainedSurrogate`."""
+        members = tuple(_member(number, name, stored) for number, name in enumerate(cls.part_names(stored.meta)))
+        found = np.concatenate([[], *(member.bins for member in members)])
+        if not np.array_equal(np.sort(found), np.arange(len(stored.bins))):
+            raise InputError(f"{stored.where}: its parts are not of {len(stored.bins)} bins, each once")
+        return cls(stored.parameters, stored.bins, members)
+
+
+def _member(number: int, name: str, stored: Unpacked) -> Member:
+    part = stored.parts[name]
+    own = {key: stored.arrays[f"{name}/{key}"] for key in _MEMBER if f"{name}/{key}" in stored.arrays}
+    of = check_arrays(stored.where, own, _MEMBER, {"n_bins": len(part.bins), "n_columns": len(part.parameters)})
+    bins, columns = of["of_bins"], of["of_parameters"]
+    known, n = stored.parameters, len(stored.parameters)
+    if columns.max(initial=-1) >= n or part.parameters != tuple(known[column] for column in columns):
+        raise InputError(f"{stored.where}: the parameters of part {number} are not those that it names")
+    return Member(bins, columns, part, whole_number("measurements", stored.meta[name]["measurements"]))
+
+
+def _assemble(size: int, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """(size, size) of parts (k, k) at places (k,); 0 between parts."""
+    whole = np.zeros((size, size))
+    for where, part in parts:
+        whole[np.ix_(where, where)] = part
+    return whole

@@ -9,17 +9,16 @@ the box among them, is small enough.
 """
 
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.linalg
-from scipy.stats import qmc
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter, parameter_box
+from sbitune.data.sobol import sobol_points
 from sbitune.fitting.protocols import Prediction
 from sbitune.tuning.surrogates.regression.basis import count_terms, evaluate_basis, list_exponents
 
@@ -204,7 +203,7 @@ class _Samples:
 
     def _spread(self, n: int, seed: int) -> np.ndarray:
         """At least n points (2^m, n_parameters), evenly in [-1, 1]."""
-        return 2 * qmc.Sobol(self.n_parameters, rng=seed).random_base2(math.ceil(math.log2(n))) - 1
+        return 2 * sobol_points(n, self.n_parameters, seed) - 1
 
     def _check_points(self) -> np.ndarray:
         even = self._spread(_CHECKS, self._seed + 1)

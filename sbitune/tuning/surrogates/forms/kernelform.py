@@ -4,16 +4,14 @@ With K_g(theta) = (k(theta, theta_i))_i over the runs i, every output of a proce
 bins are sums of outputs times loadings, or outputs themselves. Nothing is approximated.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sbitune.data.scan import Parameter
-from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
-from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
-from sbitune.tuning.surrogates.gaussian.kernels import Form, kernel
-from sbitune.tuning.surrogates.gaussian.surrogate import GaussianSurrogate
+from sbitune.tuning.surrogates.forms.kernel import Form, kernel
 from sbitune.tuning.surrogates.regression.inputs import make_features
 
 
@@ -70,43 +68,51 @@ class KernelForm:
         return np.where(self.log, np.exp(np.where(self.log, mean, 0.0)), mean)
 
 
-def kernel_form(surrogate: Any, bins: np.ndarray) -> KernelForm | None:
-    """The form of some bins (n_bins,) of a surrogate; None if it is not one of Gaussian processes."""
-    if isinstance(surrogate, JoinedSurrogate):
-        return _of_blocks(surrogate, bins)
-    if isinstance(surrogate, GaussianSurrogate):
-        log = surrogate.posterior.log[bins]
-        alone = _part(surrogate, bins)._replace(places=np.arange(len(bins)))
-        return KernelForm(surrogate.parameters, np.zeros(len(bins)), log, (alone,))
-    if not isinstance(surrogate, ComponentSurrogate) or not isinstance(surrogate.inner, GaussianSurrogate):
+def of_components(
+    inner: KernelForm, centre: np.ndarray, log: np.ndarray, loadings: np.ndarray, left: KernelForm | None = None
+) -> KernelForm | None:
+    """The form of bins (n_bins,) that are a centre and components times loadings (n_components, n_bins); `left`, in
+    which an output is added to its own bin, comes on top. None where components are no sums of kernels.
+    """
+    if inner.log.any() or any(part.loadings is not None for part in inner.parts):
         return None
-    components = surrogate.components
-    every = np.arange(len(components.loadings))
-    parts = [_part(surrogate.inner, every)._replace(loadings=components.loadings[:, bins])]
-    if surrogate.left is not None:
-        if not isinstance(surrogate.left, GaussianSurrogate):
-            return None
-        outputs, places = _chosen(surrogate.left_bins, bins)
-        parts.append(_part(surrogate.left, outputs)._replace(places=places))
-    return KernelForm(surrogate.parameters, components.centre[bins], components.log[bins], tuple(parts))
+    nowhere = np.zeros(0, int)
+    parts = [part._replace(loadings=loadings[part.places], places=nowhere) for part in inner.parts]
+    centre = centre + inner.centre @ loadings
+    return KernelForm(inner.parameters, centre, log, (*parts, *(() if left is None else left.parts)))
 
 
-def _of_blocks(surrogate: JoinedSurrogate, bins: np.ndarray) -> KernelForm | None:
-    n, found = len(surrogate.parameters), []
-    centre, log = np.zeros(len(bins)), np.zeros(len(bins), bool)
-    for member in surrogate.members:
-        outputs, places = _chosen(member.bins, bins)
-        form = kernel_form(member.surrogate, outputs)
-        if form is None:
-            return None
-        centre[places], log[places] = form.centre, form.log
-        found += [_among_all(part, member.columns, n, places, len(bins)) for part in form.parts]
-    return KernelForm(surrogate.parameters, centre, log, tuple(found))
+def at_places(form: KernelForm, own: np.ndarray, n_bins: int) -> KernelForm:
+    """The form of some bins as one of n_bins, among which they have the places `own` (n,); the others are 0."""
+    centre, log = np.zeros(n_bins), np.zeros(n_bins, bool)
+    centre[own], log[own] = form.centre, form.log
+    parts = [_at(part, own, n_bins) for part in form.parts]
+    return KernelForm(form.parameters, centre, log, tuple(parts))
 
 
-def _among_all(part: Part, columns: np.ndarray, n_parameters: int, places: np.ndarray, n_bins: int) -> Part:
-    """A part that knows some of the parameters (columns) and bins (places), as one of all: it does not move with the
-    others, as its runs lie at 0 in these and its metric has no length along them.
+def _at(part: Part, own: np.ndarray, n_bins: int) -> Part:
+    loadings = None
+    if part.loadings is not None:
+        loadings = np.zeros((len(part.loadings), n_bins))
+        loadings[:, own] = part.loadings
+    return part._replace(loadings=loadings, places=own[part.places])
+
+
+def of_blocks(
+    parameters: tuple[Parameter, ...], n_bins: int, blocks: Iterable[tuple[KernelForm, np.ndarray, np.ndarray]]
+) -> KernelForm:
+    """The form of blocks: that of each, which of the parameters it knows, and the places of its bins."""
+    centre, log, parts = np.zeros(n_bins), np.zeros(n_bins, bool), []
+    for form, columns, places in blocks:
+        placed = at_places(form, places, n_bins)
+        centre, log = centre + placed.centre, log | placed.log
+        parts += [_among_all(part, columns, len(parameters)) for part in placed.parts]
+    return KernelForm(parameters, centre, log, tuple(parts))
+
+
+def _among_all(part: Part, columns: np.ndarray, n_parameters: int) -> Part:
+    """A part that knows some of the parameters (columns) as one of all: it does not move with the others, as its runs
+    lie at 0 in these and its metric has no length along them.
     """
     log_inputs = np.zeros(n_parameters, bool)
     log_inputs[columns] = part.log_inputs
@@ -117,34 +123,10 @@ def _among_all(part: Part, columns: np.ndarray, n_parameters: int, places: np.nd
     inputs[:, features] = part.inputs
     metric = np.zeros((len(part.metric), size, size))
     metric[np.ix_(np.arange(len(metric)), features, features)] = part.metric
-    loadings = None
-    if part.loadings is not None:
-        loadings = np.zeros((len(part.loadings), n_bins))
-        loadings[:, places] = part.loadings
-    of_all = {"loadings": loadings, "places": places[part.places]}
-    return part._replace(log_inputs=log_inputs, inputs=inputs, metric=metric, **of_all)
+    return part._replace(log_inputs=log_inputs, inputs=inputs, metric=metric)
 
 
-def _part(surrogate: GaussianSurrogate, outputs: np.ndarray) -> Part:
-    post = surrogate.posterior
-    group = post.group[outputs]
-    alpha = np.empty((len(outputs), len(surrogate.inputs)))
-    for g in np.unique(group):
-        alpha[group == g] = post.weights[outputs[group == g]] @ post.vectors[g].T
-    return Part(
-        log_inputs=surrogate.log_inputs,
-        inputs=surrogate.inputs,
-        metric=post.metric,
-        line=post.line,
-        group=group,
-        alpha=alpha * post.scale[outputs, None],
-        shift=post.shift[outputs],
-        loadings=None,
-        places=np.zeros(0, int),
-    )
-
-
-def _chosen(own: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def chosen_among(own: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of outputs for bins `own`, those whose bin is chosen, and where it is among the chosen."""
     where = {int(b): place for place, b in enumerate(bins)}
     pairs = [(output, where[int(b)]) for output, b in enumerate(own) if int(b) in where]

@@ -13,43 +13,41 @@ That errors of all bins go with one p_i is exact for components, and for runs of
 a single bin changes over the box beyond that is averaged over the runs.
 """
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
+from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.config import GaussianConfig
-from sbitune.tuning.surrogates.gaussian.kernels import (
-    Form,
-    Runs,
-    decompose,
-    fit_kernel,
-    kernel,
-    round_form,
-    score_bins,
-    self_kernel,
-)
-from sbitune.tuning.surrogates.gaussian.marginal import best_scales
+from sbitune.tuning.surrogates.forms.independent import Outputs, every_bin
+from sbitune.tuning.surrogates.forms.kernel import Form, kernel, self_kernel
+from sbitune.tuning.surrogates.forms.kernelform import KernelForm, Part
+from sbitune.tuning.surrogates.protocols import Meta, Packed, Unpacked
 from sbitune.tuning.surrogates.regression.binbybin import BinByBin
-from sbitune.tuning.surrogates.regression.inputs import begin_near_zero, make_features
-from sbitune.tuning.surrogates.regression.noise import loudness
-from sbitune.tuning.surrogates.regression.outputs import Scale, make_targets, to_contents
+from sbitune.tuning.surrogates.regression.inputs import make_features
+from sbitune.tuning.surrogates.regression.outputs import to_contents
 
-#: eigenvalues below this part of the largest are rounding errors
-_SMALLEST = 1e-11
-#: bins that a group's lengths are learnt from, at most: they have that many numbers in common
-_BINS_OF_A_GROUP = 96
-#: turns of learning the kernels and dealing the bins anew: iterations, and whether the kernels' axes are free
-_TURNS = ((12, False), (12, True), (25, True))
-#: to start from, in half widths of the box
-_FIRST_LENGTH = 2.0
-#: directions in which the signal of every bin is below this part of its noise's variance teach nothing
-_NEGLIGIBLE = 1e-4
+_NUMBER, _NOT_NEGATIVE = ArraySpec(("n_bins",)), ArraySpec(("n_bins",), low=0)
+_LAYOUT = {
+    "log_inputs": ArraySpec(("n_parameters",), np.bool_),
+    "inputs": ArraySpec(("n_runs", "n_features")),
+    "metric": ArraySpec(("n_groups", "n_features", "n_features")),
+    "line": ArraySpec(("n_groups",), low=0),
+    "group": ArraySpec(("n_bins",), np.int64, low=0),
+    "vectors": ArraySpec(("n_groups", "n_runs", "n_vectors")),
+    "weights": ArraySpec(("n_bins", "n_vectors")),
+    "gain": ArraySpec(("n_bins", "n_vectors"), low=0),
+    "amplitude": _NOT_NEGATIVE,
+    "extra": _NOT_NEGATIVE,
+    "shift": _NUMBER,
+    "scale": _NOT_NEGATIVE,
+    "log": ArraySpec(("n_bins",), np.bool_),
+}
 
 
 class Posterior(NamedTuple):
@@ -75,7 +73,9 @@ class Posterior(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GaussianSurrogate(BinByBin):
-    """Gaussian processes for all bins. Satisfies `BinnedModel`."""
+    """Gaussian processes for all bins. Satisfies `TrainedSurrogate`."""
+
+    tag: ClassVar[str] = "gaussian"
 
     parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
     bins: Bins  #: (n_bins,)
@@ -109,112 +109,85 @@ class GaussianSurrogate(BinByBin):
         error = xp.sqrt(variance + post.extra) * post.scale
         return Prediction(*to_contents(mean * post.scale + post.shift, error, post.log, xp))
 
+    @property
+    def log(self) -> np.ndarray:
+        """(n_bins,) True where the logarithm of the content is learnt."""
+        return self.posterior.log
 
-def fit_gaussian(
-    scan: Scan, config: GaussianConfig, seed: int, scale: Scale = "log", like: GaussianSurrogate | None = None
-) -> GaussianSurrogate:
-    """Fit Gaussian processes to every bin of a scan.
+    def wider(self, factor: float) -> Self:
+        """The same with all errors multiplied."""
+        post, square = self.posterior, factor**2
+        wider = {name: getattr(post, name) * square for name in ("gain", "amplitude", "extra")}
+        return replace(self, posterior=post._replace(**wider))
 
-    Args:
-        scan: the runs.
-        config: see `GaussianConfig`.
-        scale: see `outputs`.
-        seed: chooses runs and bins that lengths are learnt from where there are many, and the first groups.
-        like: begin with the kernels of this one, of nearly the same scan: that takes half the time.
+    def describe(self) -> dict[str, Any]:
+        """How many kernels there are."""
+        return {"kind": self.tag, "groups": len(self.posterior.forms)}
 
-    Raises:
-        InputError: fewer runs than inputs + 2.
-    """
-    log_inputs = begin_near_zero(scan.parameters) & config.log_inputs
-    x = make_features(scan.theta, scan.parameters, log_inputs, np)
-    if len(scan.runs) < x.shape[1] + 2:
-        raise InputError(f"{len(scan.runs)} runs are too few for Gaussian processes of {x.shape[1]} inputs: add runs")
-    targets = make_targets(scan, scale)
-    loud = loudness(targets.errors)
-    weight = (1 / loud**2) / np.sum(1 / loud**2)
-    centre = weight @ targets.values
-    spread = np.sqrt(weight @ (targets.values - centre) ** 2)
-    changes = np.ptp(targets.values, axis=0) > 0
-    unit = np.where(changes, spread, 1.0)
-    runs = Runs(x, (targets.values - centre) / unit / loud[:, None], loud)
-    noise = np.mean((targets.errors / loud[:, None]) ** 2, axis=0) / unit**2
-    begin = None if like is None else like.posterior.forms
-    some = runs._replace(y=runs.y[:, changes])
-    group, forms = _find_groups(some, noise[changes], config, np.random.default_rng(seed), begin)
-    every = np.zeros(len(changes), int)
-    every[changes] = group
-    parts = _condition(runs, noise, every, forms)
-    shift = np.where(changes, centre, targets.values[0])
-    shapes = np.array([f.metric for f in forms]), np.array([f.line for f in forms])
-    posterior = Posterior(every, *shapes, *parts, shift=shift, scale=np.where(changes, spread, 0.0), log=targets.log)
-    return GaussianSurrogate(scan.parameters, scan.bins, log_inputs, x, posterior)
+    @classmethod
+    def phrase(cls, about: Mapping[str, Any]) -> str:
+        """What is learnt of bins or components."""
+        return f"Gaussian processes with {about['groups']} sets of lengths, chosen by their marginal likelihood"
 
-
-def _find_groups(
-    runs: Runs,
-    noise: np.ndarray,
-    config: GaussianConfig,
-    random: np.random.Generator,
-    begin: list[Form] | None,
-) -> tuple[np.ndarray, list[Form]]:
-    """Deal the bins to groups and find the kernel of each: (n_bins,) group, and the kernels."""
-    if not runs.y.shape[1]:  # no bin changes
-        return np.zeros(0, int), [round_form(runs.x.shape[1], _FIRST_LENGTH)]
-    rows = np.sort(random.permutation(len(runs.x))[: config.runs_for_lengths])
-    some = Runs(runs.x[rows], runs.y[rows], runs.loud[rows])
-    if begin is None:
-        forms = [round_form(runs.x.shape[1], _FIRST_LENGTH)] * config.groups
-        group, turns = _first_groups(runs, config.groups, random), _TURNS
-    else:
-        forms, turns = list(begin), _TURNS[-1:]
-        group = _deal(some, noise, forms, np.arange(len(forms)))
-    for iterations, tilted in turns:
+    def kernel_form(self, bins: np.ndarray) -> KernelForm:
+        """The means of some bins (n_bins,) as they are."""
+        post = self.posterior
+        group = post.group[bins]
+        alpha = np.empty((len(bins), len(self.inputs)))
         for g in np.unique(group):
-            mine = random.permutation(np.flatnonzero(group == g))[:_BINS_OF_A_GROUP]
-            forms[g] = fit_kernel(some._replace(y=some.y[:, mine]), noise[mine], forms[g], iterations, tilted)
-        group = _deal(some, noise, forms, np.unique(group))
-    used, group = np.unique(group, return_inverse=True)
-    return group, [forms[g] for g in used]
+            alpha[group == g] = post.weights[bins[group == g]] @ post.vectors[g].T
+        part = Part(
+            log_inputs=self.log_inputs,
+            inputs=self.inputs,
+            metric=post.metric,
+            line=post.line,
+            group=group,
+            alpha=alpha * post.scale[bins, None],
+            shift=post.shift[bins],
+            loadings=None,
+            places=np.arange(len(bins)),
+        )
+        return KernelForm(self.parameters, np.zeros(len(bins)), post.log[bins], (part,))
 
+    def independent_outputs(self, scan: Scan) -> tuple[Outputs, ...]:
+        """Every bin is one."""
+        return (every_bin(self, scan),)
 
-def _deal(runs: Runs, noise: np.ndarray, forms: list[Form], used: np.ndarray) -> np.ndarray:
-    """(n_bins,) under which of the `used` kernels every bin is most probable."""
-    return used[np.argmax([score_bins(runs, noise, forms[g]).log_density for g in used], axis=0)]
+    @property
+    def unexplained(self) -> np.ndarray:
+        """(n_bins,) variance of what no run lowers, on the fitted scale."""
+        return self.posterior.extra * self.posterior.scale**2
 
+    def covariance_of_points(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(n_bins, n_a, n_b) of what is learnt, between points (n_a, n_parameters) and (n_b, n_parameters)."""
+        post = self.posterior
+        x, y = (make_features(theta, self.parameters, self.log_inputs, np) for theta in (a, b))
+        found = np.empty((len(post.group), len(a), len(b)))
+        for g, form in enumerate(post.forms):
+            mine = np.flatnonzero(post.group == g)
+            q, p = (kernel(points, self.inputs, form) @ post.vectors[g] for points in (x, y))
+            prior = kernel(x, y, form)
+            for o in mine:
+                found[o] = post.amplitude[o] * prior - (q * post.gain[o]) @ p.T
+        return found * post.scale[:, None, None] ** 2
 
-def _first_groups(runs: Runs, n_groups: int, random: np.random.Generator) -> np.ndarray:
-    """(n_bins,) bins grouped by how much of their variation each input explains, by straight lines and parabolas."""
-    x = runs.x
-    design = np.concatenate([np.ones((len(x), 1)), x, x**2], axis=1) / runs.loud[:, None]
-    coefficients = np.linalg.lstsq(design, runs.y, rcond=None)[0][1:].reshape(2, x.shape[1], -1)
-    share = np.abs(np.concatenate([coefficients[0], 2 * coefficients[1]])).T
-    share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-30)
-    n_groups = min(n_groups, len(share))
-    return kmeans2(share, n_groups, minit="++", rng=random)[1]
+    def pack(self) -> Packed:
+        """See `TrainedSurrogate`."""
+        arrays = self.posterior._asdict() | {"inputs": self.inputs, "log_inputs": self.log_inputs}
+        return Packed({}, arrays, self.correlation)
 
+    @classmethod
+    def layout(cls, meta: Meta) -> Layout:
+        """See `TrainedSurrogate`."""
+        return _LAYOUT
 
-def _condition(runs: Runs, noise: np.ndarray, group: np.ndarray, forms: list[Form]) -> tuple[np.ndarray, ...]:
-    """Condition every bin on all runs: vectors, weights, gain, amplitude and extra of `Posterior`."""
-    n_bins = runs.y.shape[1]
-    amplitude, extra = np.zeros(n_bins), np.zeros(n_bins)
-    found = []
-    for g, form in enumerate(forms):
-        mine = np.flatnonzero(group == g)
-        eigenvalues, vectors = decompose(runs.matrix(form))
-        z = vectors.T @ runs.y[:, mine]
-        scales = best_scales(eigenvalues, z, noise[mine])
-        amplitude[mine], extra[mine] = scales.amplitude, scales.extra
-        nu = np.maximum(noise[mine] + scales.extra, 1e-30)
-        signal = np.max(scales.amplitude / nu, initial=0.0) * eigenvalues
-        keep = (signal > _NEGLIGIBLE) & (eigenvalues > _SMALLEST * eigenvalues[-1])
-        keep[-1] = True
-        found.append((mine, eigenvalues[keep], vectors[:, keep] / runs.loud[:, None], z[keep], nu))
-    m = max(vectors.shape[1] for _, _, vectors, _, _ in found)
-    padded = np.zeros((len(forms), len(runs.x), m))
-    weights, gain = np.zeros((n_bins, m)), np.zeros((n_bins, m))
-    for g, (mine, eigenvalues, vectors, z, nu) in enumerate(found):
-        k = len(eigenvalues)
-        a = amplitude[mine][:, None]
-        d = a * eigenvalues + nu[:, None]
-        padded[g, :, :k], weights[mine, :k], gain[mine, :k] = vectors, a * z.T / d, a**2 / d
-    return padded, weights, gain, amplitude, extra
+    @classmethod
+    def unpack(cls, stored: Unpacked) -> Self:
+        """See `TrainedSurrogate`."""
+        arrays = stored.arrays
+        if arrays["group"].max(initial=-1) >= len(arrays["metric"]):
+            there = f"there are {len(arrays['metric'])} kernels"
+            raise InputError(f"{stored.where}: 'group' is {arrays['group'].max()}, {there}")
+        posterior = Posterior(*(arrays[name] for name in Posterior._fields))
+        inputs = arrays["log_inputs"], arrays["inputs"]
+        return cls(stored.parameters, stored.bins, *inputs, posterior, correlation=stored.correlation)

@@ -1,25 +1,13 @@
 """How well a surrogate predicts runs that it has not seen."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.protocols import BinnedModel, Prediction
-
-
-class Surrogate(BinnedModel, Protocol):
-    """A `BinnedModel` that can also predict many points at once."""
-
-    @property
-    def correlation(self) -> np.ndarray | None:
-        """(n_bins, n_bins) how Monte Carlo errors of different bins move together, as far as it is known."""
-        ...
-
-    def predict_many(self, theta: np.ndarray) -> Prediction:
-        """Predict every bin at `theta` (n, n_parameters): NumPy arrays (n, n_bins)."""
-        ...
+from sbitune.fitting.protocols import BinnedModel
+from sbitune.tuning.surrogates.protocols import Surrogate
 
 
 class Evaluation(NamedTuple):

@@ -19,27 +19,20 @@ errors several times too wide. Nor are errors of bins made too wide by more than
 closure.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from sbitune.data.blocks import mean_error
-from sbitune.data.errors import ComputationError
+from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.protocols import Prediction
-from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
-from sbitune.tuning.surrogates.gaussian.surrogate import GaussianSurrogate
 from sbitune.tuning.surrogates.heldout.refits import Refits
-from sbitune.tuning.surrogates.network.calibration import Calibration
-from sbitune.tuning.surrogates.network.surrogate import NeuralSurrogate
-from sbitune.tuning.surrogates.polynomial.surrogate import CHANCE, PolynomialSurrogate
-from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate
+from sbitune.tuning.surrogates.regression.lack_of_fit import CHANCE
 from sbitune.tuning.surrogates.regression.noise import smooth_errors
-
-Known = PolynomialSurrogate | GaussianSurrogate | RationalSurrogate | NeuralSurrogate | ComponentSurrogate
 
 #: so many runs and bins are looked at, at most, spread evenly over all
 MOST_RUNS, MOST_BINS = 80, 300
@@ -51,8 +44,6 @@ _EXPECTED = np.log(1.5)
 _TOYS = 2
 #: rms of residual / error over all bins that is wide enough
 _LEAST_WIDTH = 0.9
-#: a factor, to see what it changes
-_TWICE = 2.0
 #: of a covariance's variances that keeps it positive
 _JITTER = 1e-9
 
@@ -94,7 +85,7 @@ def missing(scan: Scan, prediction: Prediction, kind: str) -> float:
         return 0.0
     of_run = squares(0.0)
     scatter = mean_error(of_run)
-    # by how many standard errors they exceed 1: what a fluctuation would give is taken off, as in `polynomial`
+    # by how many standard errors they exceed 1: what a fluctuation would give is taken off, as in `lack_of_fit`
     beyond = (of_run.mean() - 1) / scatter if scatter > 0 else np.inf * np.sign(of_run.mean() - 1)
     if not beyond > CHANCE:
         return 0.0
@@ -179,29 +170,15 @@ def _root(falling: Callable[[float], float], greatest: float) -> float:
     return float(brentq(falling, 1.0, greatest, xtol=_EXACT))  # pyright: ignore[reportArgumentType]
 
 
-def inflate(surrogate: Any, factor: float) -> Any:
-    """The same surrogate with the errors of what it learnt multiplied; its means stay, and what components leave."""
+def inflate(surrogate: TrainedSurrogate, factor: float) -> TrainedSurrogate:
+    """The same surrogate with the errors of what it learnt multiplied; its means stay, and what components leave.
+
+    Raises `InputError` naming a surrogate that cannot be widened.
+    """
     if factor == 1:
         return surrogate
-    if isinstance(surrogate, PolynomialSurrogate | RationalSurrogate):
-        return replace(surrogate, factor=surrogate.factor * factor, tau=surrogate.tau * factor)
-    if isinstance(surrogate, GaussianSurrogate):
-        post, square = surrogate.posterior, factor**2
-        wider = {name: getattr(post, name) * square for name in ("gain", "amplitude", "extra")}
-        return replace(surrogate, posterior=post._replace(**wider))
-    if isinstance(surrogate, NeuralSurrogate):
-        return replace(surrogate, calibration=Calibration(*(part * factor**2 for part in surrogate.calibration)))
-    left = None if surrogate.left is None else inflate(surrogate.left, factor)
-    return replace(surrogate, inner=inflate(surrogate.inner, factor), left=left)
-
-
-def learnt_covariances(surrogate: Any, theta: np.ndarray, bins: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What `inflate` multiplies of the covariance (k, k) of bins (k,) at theta (n, n_parameters), and the rest."""
-    if not isinstance(surrogate, ComponentSurrogate):
-        for whole in surrogate.covariances(theta, bins):
-            yield whole, np.zeros_like(whole)
-        return
-    both = (surrogate.covariances(theta, bins), inflate(surrogate, _TWICE).covariances(theta, bins))
-    for whole, more in zip(*both, strict=True):
-        learnt = (more - whole) / (_TWICE**2 - 1)
-        yield learnt, whole - learnt
+    if not callable(getattr(surrogate, "wider", None)):
+        raise InputError(
+            f"{type(surrogate).__name__}: an unknown kind of surrogate: it has no errors that can be widened"
+        )
+    return surrogate.wider(factor)

@@ -12,11 +12,9 @@ from sbitune.tuning.surrogates.heldout.inflation import (
     MOST_BINS,
     MOST_RUNS,
     HeldOut,
-    Known,
     inflate,
-    learnt_covariances,
 )
-from sbitune.tuning.surrogates.network.surrogate import Groups, NeuralSurrogate
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.regression.basis import spread_evenly
 from sbitune.tuning.surrogates.regression.covariance import correlate
 from sbitune.tuning.surrogates.regression.noise import smooth_errors
@@ -26,10 +24,18 @@ _PARTS = (8, 24)
 #: of so many bins surrogates take much memory, and there are fewer parts
 _MANY_BINS, _FEW_PARTS = 2000, 4
 
-Trials = list[tuple[np.ndarray, Known]]
+Trials = list[tuple[np.ndarray, TrainedSurrogate]]
 
 
-def make_trials(scan: Scan, seed: int, learn: Callable[[Scan], Known]) -> Trials:
+class Groups(NamedTuple):
+    """What each group of members says of the runs that it held out."""
+
+    runs: np.ndarray  #: (n,) which of the scan's
+    mean: np.ndarray  #: (n, n_bins) contents
+    extra: np.ndarray  #: (n, n_bins) by which their means scatter more than the mean of all members, in quadrature
+
+
+def make_trials(scan: Scan, seed: int, learn: Callable[[Scan], TrainedSurrogate]) -> Trials:
     """Masks (n_runs,) of parts of the runs, together all of them, each with a surrogate of the others: what these miss
     does not show in the runs they were found in.
     """
@@ -65,7 +71,7 @@ class _Seen(NamedTuple):
         scan: Scan,
         runs: np.ndarray,
         mean: np.ndarray,
-        surrogate: Known,
+        surrogate: TrainedSurrogate,
         noise: float = 1.0,
         extra: np.ndarray | float = 0.0,
     ) -> HeldOut:
@@ -75,7 +81,7 @@ class _Seen(NamedTuple):
         theta, k = scan.theta[runs], len(self.bins)
         residuals = (scan.values[runs] - mean)[:, self.bins]
         learnt, others = np.empty((2, len(runs), k, k))
-        for i, (one, rest) in enumerate(learnt_covariances(surrogate, theta, self.bins)):
+        for i, (one, rest) in enumerate(surrogate.learnt_covariances(theta, self.bins)):
             learnt[i], others[i] = one, rest + noise * self.noises(int(runs[i]))
         others[:, np.arange(k), np.arange(k)] += extra
         return HeldOut(surrogate, theta, self.bins, residuals, learnt, others)
@@ -98,8 +104,8 @@ def said_by_trials(scan: Scan, trials: Trials, correlation: np.ndarray | None, m
     return found
 
 
-def said_by_groups(groups: Groups, scan: Scan, surrogate: NeuralSurrogate) -> list[HeldOut]:
-    """The same of the groups of networks."""
+def said_by_groups(groups: Groups, scan: Scan, surrogate: TrainedSurrogate) -> list[HeldOut]:
+    """The same of groups of members of an ensemble."""
     seen = _look(scan, scan.correlation)
     rows = np.flatnonzero(np.isin(groups.runs, _some_of(scan, groups.runs)))
     extra = groups.extra[np.ix_(rows, seen.bins)] ** 2

@@ -7,36 +7,45 @@ prediction is the mean of all members, so every run counts in most of them. One 
 The networks see theta and, for parameters whose box begins close to zero, log(theta), see `inputs`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.correlation import MOST_BINS, shrink_correlation
-from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.layout import ArraySpec, Layout
+from sbitune.data.scan import Parameter
 from sbitune.fitting.protocols import Prediction
-from sbitune.learning.ensembles import bootstrap_rows, fold_rows, stack_models, train_ensemble
-from sbitune.learning.keys import check_key
-from sbitune.learning.losses import chi2_loss
-from sbitune.learning.networks import Fixed, Network, build_mlp
-from sbitune.learning.training import Progress, Rows, TrainingConfig
-from sbitune.tuning.surrogates.config import NetworkConfig
-from sbitune.tuning.surrogates.network.calibration import Calibration, calibrate
+from sbitune.learning.ensembles import stack_models
+from sbitune.learning.networks import Network, build_mlp
+from sbitune.learning.weights import pack_weights, unpack_weights
+from sbitune.tuning.surrogates.base import BaseSurrogate
+from sbitune.tuning.surrogates.network.calibration import Calibration
+from sbitune.tuning.surrogates.network.config import NetworkConfig
+from sbitune.tuning.surrogates.protocols import Meta, Packed, Unpacked
 from sbitune.tuning.surrogates.regression.covariance import correlate
-from sbitune.tuning.surrogates.regression.inputs import begin_near_zero, make_features
-from sbitune.tuning.surrogates.regression.outputs import Targets, make_targets, root, to_contents
+from sbitune.tuning.surrogates.regression.inputs import make_features
+from sbitune.tuning.surrogates.regression.outputs import root, to_contents
 
-#: smallest error in the loss, as a fraction of a bin's spread over the runs: no network is more exact, and bins with
-#: tiny Monte Carlo errors would drown the others
-SMALLEST_ERROR = 0.02
 #: points that `predict_many` evaluates at a time
 POINTS_AT_ONCE = 1024
+_NUMBER, _FLAG = ArraySpec(("n_bins",)), ArraySpec(("n_bins",), np.bool_)
+_NOT_NEGATIVE = ArraySpec(("n_bins",), low=0)
+_LAYOUT = {
+    "log_inputs": ArraySpec(("n_parameters",), np.bool_),
+    "input_shift": ArraySpec(("n_features",)),
+    "input_scale": ArraySpec(("n_features",), low=float(np.finfo(float).tiny)),  # divides
+    "output_shift": _NUMBER,
+    "output_scale": _NOT_NEGATIVE,
+    "log_outputs": _FLAG,
+    "spread_factor": _NOT_NEGATIVE,
+    "floor": _NOT_NEGATIVE,
+}
 
 
 class Scaling(NamedTuple):
@@ -51,8 +60,10 @@ class Scaling(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class NeuralSurrogate:
-    """An ensemble of networks for all bins. Satisfies `BinnedModel`."""
+class NeuralSurrogate(BaseSurrogate):
+    """An ensemble of networks for all bins. Satisfies `TrainedSurrogate`."""
+
+    tag: ClassVar[str] = "network"
 
     parameters: tuple[Parameter, ...]  #: with the box that is scaled to [-1, 1]
     bins: Bins  #: (n_bins,)
@@ -112,7 +123,7 @@ class NeuralSurrogate:
             (self.scaling, self.calibration, self.networks),
         )
         features = make_features(theta, self.parameters, self.scaling.log_inputs, jnp)
-        return self._members(networks, (features - scaling.input_shift) / scaling.input_scale), (scaling, calibration)
+        return self.members(networks, (features - scaling.input_shift) / scaling.input_scale), (scaling, calibration)
 
     def predict_many(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n, n_parameters) in float64: NumPy arrays (n, n_bins)."""
@@ -128,53 +139,57 @@ class NeuralSurrogate:
     def _compiled(self) -> Any:
         return jax.jit(jax.vmap(self.predict))
 
-    def _members(self, networks: Network, x: jax.Array) -> jax.Array:
+    def members(self, networks: Network, x: jax.Array) -> jax.Array:
         """Return the outputs (n_folds, n_members_per_fold, n_bins) of all members at x (n_features,)."""
         outputs = jax.vmap(lambda network: network(x))(networks)
         return outputs.reshape(self.config.folds, self.config.members_per_fold, len(self.bins))
 
+    @property
+    def log(self) -> np.ndarray:
+        """(n_bins,) True where the logarithm of the content is learnt."""
+        return self.scaling.log_outputs
 
-class Groups(NamedTuple):
-    """What each group of members says of the runs that it held out."""
+    def wider(self, factor: float) -> Self:
+        """The same with all errors multiplied."""
+        return replace(self, calibration=Calibration(*(part * factor**2 for part in self.calibration)))
 
-    runs: np.ndarray  #: (n,) which of the scan's
-    mean: np.ndarray  #: (n, n_bins) contents
-    extra: np.ndarray  #: (n, n_bins) by which their means scatter more than the mean of all members, in quadrature
+    def describe(self) -> dict[str, Any]:
+        """How many networks there are, and of which size."""
+        config = self.config
+        return {"kind": self.tag, "members": config.folds * config.members_per_fold, "hidden": list(config.hidden)}
 
+    @classmethod
+    def phrase(cls, about: Mapping[str, Any]) -> str:
+        """What is learnt of bins."""
+        return f"an ensemble of {about['members']} networks"
 
-def fit_network(
-    key: jax.Array, scan: Scan, config: NetworkConfig, progress: Progress | None = None
-) -> tuple[NeuralSurrogate, Groups]:
-    """Train an ensemble on a scan.
+    def pack(self) -> Packed:
+        """See `TrainedSurrogate`."""
+        arrays = pack_weights(self.networks) | self.scaling._asdict() | self.calibration._asdict()
+        return Packed({"config": msgspec.to_builtins(self.config)}, arrays, self.correlation)
 
-    Args:
-        key: deals the runs to folds, draws initial weights and batches.
-        scan: the runs.
-        config: see `NetworkConfig`.
-        progress: called after every epoch, see `sbitune.learning.training.Progress`.
+    @classmethod
+    def layout(cls, meta: Meta) -> Layout:
+        """See `TrainedSurrogate`."""
+        return _LAYOUT
 
-    Raises:
-        InputError: fewer than two runs per fold.
-        ComputationError: a loss is not finite.
-    """
-    if len(scan.runs) < 2 * config.folds:
-        raise InputError(
-            f"a network with {config.folds} folds needs at least {2 * config.folds} runs, the scan has "
-            f"{len(scan.runs)}: add runs or lower folds"
+    @classmethod
+    def unpack(cls, stored: Unpacked) -> Self:
+        """See `TrainedSurrogate`."""
+        config = msgspec.convert(stored.meta["config"], NetworkConfig)
+        arrays, n_bins = stored.arrays, len(stored.bins)
+        scaling = Scaling(*(arrays[name] for name in Scaling._fields))
+        keys = jax.random.split(jax.random.key(0), count_networks(config, n_bins))  # for shapes; no number is drawn
+        template = jax.eval_shape(lambda: build_networks(keys, config, len(scaling.input_shift), n_bins))
+        return cls(
+            parameters=stored.parameters,
+            bins=stored.bins,
+            config=config,
+            networks=unpack_weights(stored.where, template, arrays),
+            scaling=scaling,
+            calibration=Calibration(*(arrays[name] for name in Calibration._fields)),
+            correlation=stored.correlation,
         )
-    check_key(key)
-    fold_key, start_key, boot_key = jax.random.split(key, 3)
-    targets = make_targets(scan, config.scale)
-    scaling = _make_scaling(scan, targets, config)
-    data = _make_data(scan, targets, scaling)
-    folds = fold_rows(fold_key, len(scan.runs), config.folds)
-    rows = Rows(*(np.repeat(part, config.members_per_fold, axis=0) for part in folds))
-    if config.bootstrap:
-        rows = bootstrap_rows(jax.random.split(boot_key, len(rows.train)), rows)
-    networks = _train(start_key, data, rows, config, progress)
-    untrained = Calibration(np.ones(len(scan.bins)), np.zeros(len(scan.bins)))
-    surrogate = NeuralSurrogate(scan.parameters, scan.bins, config, networks, scaling, untrained)
-    return _calibrated(surrogate, scan, data, targets, folds)
 
 
 def build_networks(keys: jax.Array, config: NetworkConfig, n_features: int, n_bins: int) -> Network:
@@ -186,86 +201,3 @@ def build_networks(keys: jax.Array, config: NetworkConfig, n_features: int, n_bi
 def count_networks(config: NetworkConfig, n_bins: int) -> int:
     """Return how many networks the ensemble holds."""
     return config.folds * config.members_per_fold * (n_bins if config.sharing == "per_bin" else 1)
-
-
-def _make_scaling(scan: Scan, targets: Targets, config: NetworkConfig) -> Scaling:
-    log_inputs = begin_near_zero(scan.parameters) & config.log_inputs
-    features = make_features(scan.theta, scan.parameters, log_inputs, np)
-    spread = features.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    changes = np.ptp(targets.values, axis=0) > 0
-    return Scaling(
-        log_inputs=log_inputs,
-        input_shift=features.mean(axis=0),
-        input_scale=scale,
-        output_shift=np.where(changes, targets.values.mean(axis=0), targets.values[0]),
-        output_scale=np.where(changes, targets.values.std(axis=0), 0.0),
-        log_outputs=targets.log,
-    )
-
-
-def _make_data(scan: Scan, targets: Targets, scaling: Scaling) -> dict[str, np.ndarray]:
-    """Return scaled inputs, outputs and errors in float32, one event per run."""
-    features = make_features(scan.theta, scan.parameters, scaling.log_inputs, np)
-    scale = np.where(scaling.output_scale > 0, scaling.output_scale, 1.0)
-    data = {
-        "x": (features - scaling.input_shift) / scaling.input_scale,
-        "y": (targets.values - scaling.output_shift) / scale,
-        "error": np.maximum(targets.errors / scale, SMALLEST_ERROR),
-    }
-    return {name: array.astype(np.float32) for name, array in data.items()}
-
-
-def _train(
-    key: jax.Array, data: dict[str, np.ndarray], rows: Rows, config: NetworkConfig, progress: Progress | None
-) -> Network:
-    n_bins = data["y"].shape[1]
-    keys = jax.random.split(key, count_networks(config, n_bins))
-    networks = build_networks(keys, config, data["x"].shape[1], n_bins)
-    training = TrainingConfig(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        patience=config.patience,
-    )
-    if config.sharing == "shared":
-        trained = train_ensemble(keys, networks, chi2_loss, data, training, rows=rows, progress=progress).model
-    else:
-        columns = Fixed(jnp.tile(jnp.arange(n_bins), len(rows.train)))
-        rows = Rows(*(np.repeat(part, n_bins, axis=0) for part in rows))
-        models = (networks, columns)
-        trained = train_ensemble(keys, models, _chi2_of_bin, data, training, rows=rows, progress=progress).model[0]
-    return jax.tree.map(np.asarray, trained)
-
-
-def _chi2_of_bin(model: tuple[Network, Fixed], batch: dict[str, jax.Array], key: jax.Array) -> jax.Array:
-    """Return `chi2_loss` of a network that predicts one bin only, the column that it carries along."""
-    network, column = model
-    chosen = {name: batch[name][:, column.value][:, None] for name in ("y", "error")}
-    return chi2_loss(network, {"x": batch["x"], **chosen}, key)
-
-
-def _calibrated(
-    surrogate: NeuralSurrogate, scan: Scan, data: dict[str, np.ndarray], targets: Targets, folds: Rows
-) -> tuple[NeuralSurrogate, "Groups"]:
-    """Return the surrogate with its error, and how errors of bins move together, from what each group says of its
-    held-out runs; and that.
-    """
-    config, scale = surrogate.config, surrogate.scaling.output_scale
-    evaluate = jax.jit(jax.vmap(surrogate._members, in_axes=(None, 0)))
-    outputs = np.asarray(evaluate(surrogate.networks, data["x"]), dtype=np.float64)
-    groups = np.concatenate([outputs[runs, fold] for fold, runs in enumerate(folds.validation)])
-    held = folds.validation.ravel()
-    residuals = groups.mean(axis=1) - data["y"][held]
-    noise = targets.errors[held] / np.where(scale > 0, scale, 1.0)
-    k = config.members_per_fold
-    fewer = 1 / k - 1 / (k * config.folds)
-    spread = groups.std(axis=1, ddof=1)
-    calibration = calibrate(residuals, noise, spread, fewer)
-    known = noise > 0
-    unit = np.where(known, residuals / np.where(known, noise, 1.0), 0.0)
-    correlation = None if len(scan.bins) > MOST_BINS else shrink_correlation(unit, scan.correlation)
-    mean, extra = to_contents(
-        groups.mean(axis=1) * scale + surrogate.scaling.output_shift, np.sqrt(fewer) * spread * scale, targets.log
-    )
-    return replace(surrogate, calibration=calibration, correlation=correlation), Groups(held, mean, extra)

@@ -7,12 +7,12 @@ import jax
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.components.blockwise import train_blocks
-from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
-from sbitune.tuning.surrogates.config import PolynomialConfig
 from sbitune.tuning.surrogates.heldout.crossvalidation import Folds, simplest
-from sbitune.tuning.surrogates.polynomial.surrogate import PolynomialSurrogate, fit_polynomial
+from sbitune.tuning.surrogates.kindconfig import Scale
+from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
+from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.regression.basis import count_terms, has_room, has_time, spread_evenly
-from sbitune.tuning.surrogates.regression.outputs import Scale
 
 #: terms of the highest order that is tried, in units of the runs that are left to it
 _FULLEST = 0.8
@@ -88,11 +88,12 @@ def _without_constant(scores: list[OrderScore]) -> list[OrderScore]:
     return others if responds else scores
 
 
-def _fit(scan: Scan, order: int, scale: Scale, shrinkage: bool) -> PolynomialSurrogate | JoinedSurrogate:
+def _fit(scan: Scan, order: int, scale: Scale, shrinkage: bool) -> TrainedSurrogate:
     if not scan.copies:
         return fit_polynomial(scan, order, scale, shrinkage)
-    config = PolynomialConfig(order=order, components=False, scale=scale, shrinkage=shrinkage)
-    none = jax.random.key(0)  # nothing is drawn
-    return train_blocks(
-        none, scan, config, lambda _, block, how: fit_polynomial(block, int(how.order), scale, shrinkage)
-    )
+    config, none = PolynomialConfig(order=order), jax.random.key(0)  # nothing is drawn
+
+    def fit_block(_: jax.Array, block: Scan) -> TrainedSurrogate:
+        return fit_polynomial(block, int(config.reduced(*block.theta.shape).order), scale, shrinkage)
+
+    return train_blocks(none, scan, fit_block)

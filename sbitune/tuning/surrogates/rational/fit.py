@@ -1,220 +1,219 @@
-r"""The fit of a rational function to every bin: constrained Gauss-Newton with priors that the runs choose.
-
-For one bin, with y and its noise s in units of the bin's spread, phi and psi products of Legendre polynomials,
-
-    f(x) = phi(x) . a / q(x),   q(x) = 1 + psi(x) . b,
-
-the minimum is looked for of
-
-    1/2 sum_i (y_i - f(x_i))^2 / s_i^2 + 1/2 sum_t c_t^2 / v_t - mu sum_k log((1 + B_k . b - delta) / (1 - delta)),
-
-c = (a, b). The last term is the barrier of an interior-point method: it is infinite where the proof that q has no zero
-fails (`rational_positive`), and mu falls to a value at which it is felt only there. A step solves the problem with f
-linearised, f' = (phi/q, -f psi/q), and goes as far as the barrier and the sum allow. (With y in place of f in f', as in
-Sanathanan & Koerner, IEEE Trans. Autom. Control 8 (1963) 56, the noise of the runs would bias b.)
-
-The variances v of the terms of one degree, in numerator and denominator each, are those that make the runs most
-probable with f linearised (D. MacKay, Neural Computation 4 (1992) 415): v = sum_t m_t^2 / sum_t (1 - C_tt / v), with m
-the solution without the barrier and C its covariance. Where runs do not ask for a denominator its v, and b with it, go
-to 0: a polynomial is left, with the errors of one. For directions that runs do not determine, common factors of p and q
-among them, v is bounded: a denominator that stays positive has |b| of order 1 at most.
-"""
-
-from typing import NamedTuple
+"""The fit of a rational function to every bin of a scan; what is predicted is in `surrogate`."""
 
 import numpy as np
+from scipy import stats
 
-from sbitune.tuning.surrogates.rational.positive import DELTA
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.scan import Scan
+from sbitune.tuning.surrogates.kindconfig import Scale
+from sbitune.tuning.surrogates.rational.minimum import Basis, Fitted, State, find_minimum, without_denominator
+from sbitune.tuning.surrogates.rational.positive import DELTA, bernstein_rows
+from sbitune.tuning.surrogates.rational.surrogate import RationalSurrogate, make_inputs
+from sbitune.tuning.surrogates.regression.basis import (
+    check_room,
+    count_terms,
+    evaluate_basis,
+    in_blocks,
+    list_exponents,
+)
+from sbitune.tuning.surrogates.regression.inputs import begin_near_zero
+from sbitune.tuning.surrogates.regression.lack_of_fit import CHANCE, find_tau
+from sbitune.tuning.surrogates.regression.outputs import Targets, make_targets
 
-#: steps at most, and the greatest change of f in units of the noise at which they end
-_STEPS, _SETTLED = 30, 0.02
-#: mu times the number of Bernstein coefficients over chi2 per run, where that exceeds 1: at first, at the end, and the
-#: steps of its fall
-_BARRIER, _LEAST_BARRIER, _FALLS = 1.0, 1e-3, 6
-#: part of the way to the barrier that a step may go
-_TOWARDS = 0.9
-#: variances of terms in units of the bin's spread: at first in numerator and denominator, bounds
-_FIRST, _LOWEST, _HIGHEST = (1.0, 0.1), (1e-10, 1e-10), (1e4, 1 / 3)
-#: added to the unit diagonal of a scaled matrix
+#: bins are fitted in blocks whose slopes take about this many numbers
+BLOCK_NUMBERS = 4_000_000
+#: the noise counts as at least this part of a bin's spread: normal equations do not resolve less
+_LEAST_NOISE = 1e-6
+#: probability that the noise of a polynomial passes for a denominator
+_CHANCE = 1e-3
+#: added to the unit diagonal of correlations
 _ROUNDING = 1e-12
-#: a variance changes by this factor at most in a step
-_CHANGE = 10.0
+#: fits with a new tau or noise, at most, and the relative change of it at which they end
+_REFITS, _SETTLED = 8, 0.05
 
 
-class Basis(NamedTuple):
-    """What all bins have in common."""
-
-    phi: np.ndarray  #: (n_runs, n_numerator)
-    psi: np.ndarray  #: (n_runs, n_denominator), without the constant
-    rows: np.ndarray  #: (n, n_denominator) see `bernstein_rows`; denominators are positive at the runs, too
-    groups: tuple[np.ndarray, ...]  #: which terms, numerator first, share a variance; not the constant
-
-
-class State(NamedTuple):
-    """Where the fit of every bin stands, in units of its spread."""
-
-    c: np.ndarray  #: (n_bins, n_terms) a and b
-    v: np.ndarray  #: (n_bins, n_terms) variance of the prior, infinite for the constant
-
-
-class Fitted(NamedTuple):
-    """The minimum for some bins."""
-
-    state: State
-    covariance: np.ndarray  #: (n_bins, n_terms, n_terms) of c
-    residuals: np.ndarray  #: (n_runs, n_bins) y - f
-    used: np.ndarray  #: (n_bins,) number of terms that the runs determine, sum of 1 - C_tt / v_t
-    penalty: np.ndarray  #: (n_bins,) sum of c_t^2 / v_t
-    occam: np.ndarray  #: (n_bins,) log det(A + 1/v) + sum of log v_t, the constant left out: what terms cost
-
-
-def without_denominator(basis: Basis) -> Basis:
-    """The same for polynomials."""
-    n_a = basis.phi.shape[1]
-    groups = tuple(group for group in basis.groups if group[0] < n_a)
-    return Basis(basis.phi, basis.psi[:, :0], basis.rows[:0, :0], groups)
-
-
-def evaluate(basis: Basis, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The function f and its denominator q (n_runs, n_bins)."""
-    n_a = basis.phi.shape[1]
-    q = 1 + basis.psi @ c[:, n_a:].T
-    return basis.phi @ c[:, :n_a].T / q, q
-
-
-def find_minimum(basis: Basis, y: np.ndarray, noise: np.ndarray, state: State | None = None) -> Fitted:
-    """Fit all bins.
+def fit_rational(
+    scan: Scan, numerator: int, denominator: int, scale: Scale = "linear", log_inputs: bool = False
+) -> RationalSurrogate:
+    """Fit a rational function to every bin of a scan.
 
     Args:
-        basis: what the bins have in common.
-        y: (n_runs, n_bins) in units of the bin's spread.
-        noise: (n_runs, n_bins) the same, > 0.
-        state: where a fit with a noise not far from this one ended; else f = 0.
+        scan: the runs.
+        numerator: highest total degree of the numerator, 0 or more.
+        denominator: that of the denominator, 0 (a polynomial) or more.
+        scale: `linear` fits the contents; `log` their logarithm, in bins that are positive in every run.
+        log_inputs: whether log(theta) stands in the place of parameters whose box begins close to 0 (see `inputs`).
+
+    Raises:
+        InputError: fewer runs than the orders need, or runs that do not determine the numerator.
+        ComputationError: the fit of a bin is not finite.
     """
-    falls = _FALLS if state is None else 0
-    c, v = (array.copy() for array in (_start(basis, y.shape[1]) if state is None else state))
-    open_ = np.arange(y.shape[1])
-    for step in range(_STEPS):
-        before = evaluate(basis, c[open_])[0]
-        chi2 = np.mean(((y[:, open_] - before) / noise[:, open_]) ** 2, axis=0)
-        mu = _height_of_barrier(step, falls) / max(1, len(basis.rows)) * np.maximum(1.0, chi2)
-        c[open_], v[open_] = _take_step(basis, y[:, open_], noise[:, open_], c[open_], v[open_], mu)
-        moved = np.abs(evaluate(basis, c[open_])[0] - before) / noise[:, open_]
-        if step >= falls:
-            open_ = open_[moved.max(axis=0) > _SETTLED]
-        if not len(open_):
-            break
-    information, _, residuals = _linearise(basis, y, noise, c)
-    covariance = _invert(information, v)
-    used = np.sum(1 - np.einsum("btt->bt", covariance) / v, axis=1)
-    occam = np.log(v[:, 1:]).sum(axis=1) - np.linalg.slogdet(covariance)[1]
-    return Fitted(State(c, v), covariance, residuals, used, np.sum(c**2 / v, axis=1), occam)
-
-
-def _start(basis: Basis, n_bins: int) -> State:
-    n_a, n_b = basis.phi.shape[1], basis.psi.shape[1]
-    v = np.concatenate([np.full(n_a, _FIRST[0]), np.full(n_b, _FIRST[1])])
-    v[0] = np.inf
-    return State(np.zeros((n_bins, n_a + n_b)), np.tile(v, (n_bins, 1)))
-
-
-def _height_of_barrier(step: int, falls: int) -> float:
-    return _LEAST_BARRIER if step >= falls else _BARRIER * (_LEAST_BARRIER / _BARRIER) ** (step / falls)
-
-
-def _linearise(basis: Basis, y: np.ndarray, noise: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, ...]:
-    """J^T J (n_bins, n_terms, n_terms), J^T r (n_bins, n_terms) and residuals; J and r in units of the noise."""
-    f, q = evaluate(basis, c)
-    scale = (1 / (q * noise)).T[:, :, None]
-    slopes = np.concatenate([basis.phi * scale, -basis.psi * f.T[:, :, None] * scale], axis=2)
-    r = y - f
-    turned = slopes.transpose(0, 2, 1)
-    return turned @ slopes, (turned @ (r / noise).T[:, :, None])[:, :, 0], r
-
-
-def _take_step(
-    basis: Basis, y: np.ndarray, noise: np.ndarray, c: np.ndarray, v: np.ndarray, mu: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    information, gradient, _ = _linearise(basis, y, noise, c)
-    v = _update_variances(basis, information, gradient, c, v)
+    logs = begin_near_zero(scan.parameters) & log_inputs
+    basis = _make_basis(make_inputs(scan.theta, scan.parameters, logs, np), numerator, denominator)
+    terms, n = basis.phi.shape[1] + basis.psi.shape[1], len(scan.parameters)
+    check_room(len(scan.bins), terms, f"a rational function of orders {numerator}/{denominator} in {n} parameters")
+    targets = make_targets(scan, scale)
+    spread = targets.values.std(axis=0)
+    unit = np.where(spread > np.finfo(float).eps * np.abs(targets.values).max(axis=0), spread, 0.0)
+    shift = np.where(unit > 0, targets.values.mean(axis=0), targets.values[0])
+    blocks = in_blocks(len(scan.bins), len(scan.runs) * terms, BLOCK_NUMBERS)
+    fits = [_fit_block(basis, *_scaled(targets, shift, unit, block)) for block in blocks]
+    c, factor, tau, chi2, ndf = (np.concatenate(parts) for parts in zip(*fits, strict=True))
     n_a = basis.phi.shape[1]
-    slope, curvature = _barrier(basis.rows, c[:, n_a:], mu)
-    downhill = gradient - c / v
-    downhill[:, n_a:] -= slope
-    matrix = _add_to_diagonal(information, 1 / v)
-    matrix[:, n_a:, n_a:] += curvature
-    scale = 1 / np.sqrt(np.einsum("btt->bt", matrix))
-    matrix *= scale[:, :, None] * scale[:, None, :]
-    solved = np.linalg.solve(_add_to_diagonal(matrix, _ROUNDING), (scale * downhill)[:, :, None])
-    return _search(basis, y, noise, c, v, mu, scale * solved[:, :, 0]), v
-
-
-def _update_variances(
-    basis: Basis, information: np.ndarray, gradient: np.ndarray, c: np.ndarray, v: np.ndarray
-) -> np.ndarray:
-    covariance = _invert(information, v)
-    target = gradient + (information @ c[:, :, None])[:, :, 0]
-    mean = (covariance @ target[:, :, None])[:, :, 0]
-    sure = 1 - np.einsum("btt->bt", covariance) / v
-    v, n_a = v.copy(), basis.phi.shape[1]
-    for group in basis.groups:
-        below = int(group[0] >= n_a)
-        power = np.sum(mean[:, group] ** 2, axis=1)
-        old = v[:, group[0]]
-        new = power / np.maximum(np.sum(sure[:, group], axis=1), 1e-12)
-        new = np.clip(new, old / _CHANGE, old * _CHANGE)
-        v[:, group] = np.clip(new, _LOWEST[below], _HIGHEST[below])[:, None]
-    return v
-
-
-def _invert(information: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """(A + diag(1/v))^-1, scaled to a unit diagonal meanwhile: terms differ by orders of magnitude."""
-    matrix = _add_to_diagonal(information, 1 / v)
-    scale = 1 / np.sqrt(np.einsum("btt->bt", matrix))
-    both = scale[:, :, None] * scale[:, None, :]
-    inverse = np.linalg.inv(matrix * both)
-    return (inverse + inverse.transpose(0, 2, 1)) * (0.5 * both)
-
-
-def _add_to_diagonal(matrix: np.ndarray, values: np.ndarray | float) -> np.ndarray:
-    added = matrix.copy()
-    np.einsum("btt->bt", added)[...] += values
-    return added
-
-
-def _barrier(rows: np.ndarray, b: np.ndarray, mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gradient (n_bins, n_denominator) and Hessian of the barrier."""
-    inverse = 1 / (1 + b @ rows.T - DELTA)
-    hessian = np.array([(rows * (w**2)[:, None]).T @ rows for w in inverse]).reshape(len(b), b.shape[1], b.shape[1])
-    return -mu[:, None] * (inverse @ rows), mu[:, None, None] * hessian
-
-
-def _height(basis: Basis, y: np.ndarray, noise: np.ndarray, c: np.ndarray, v: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """(n_bins,) what is minimised."""
-    f, _ = evaluate(basis, c)
-    above = 1 + c[:, basis.phi.shape[1] :] @ basis.rows.T - DELTA
-    return (
-        0.5 * np.sum(((y - f) / noise) ** 2, axis=0) + 0.5 * np.sum(c**2 / v, axis=1) - mu * np.log(above).sum(axis=1)
+    surrogate = RationalSurrogate(
+        parameters=scan.parameters,
+        bins=scan.bins,
+        log_inputs=logs,
+        order=(numerator, denominator),
+        numerators=np.ascontiguousarray(c[:, :n_a].T),
+        denominators=np.ascontiguousarray(c[:, n_a:].T),
+        factor=factor,
+        shift=shift,
+        unit=unit,
+        tau=tau * unit,
+        chi2=chi2,
+        ndf=ndf,
+        log=targets.log,
     )
+    _check(surrogate)
+    return surrogate
 
 
-def _search(
-    basis: Basis, y: np.ndarray, noise: np.ndarray, c: np.ndarray, v: np.ndarray, mu: np.ndarray, step: np.ndarray
-) -> np.ndarray:
-    """Go along the step, first as far as the barrier allows, then half as far each time until the sum falls."""
-    n_a = basis.phi.shape[1]
-    above = 1 + c[:, n_a:] @ basis.rows.T - DELTA
-    fall = -(step[:, n_a:] @ basis.rows.T)
-    steepest = np.max(fall / above, axis=1, initial=0.0)
-    far = np.minimum(1.0, _TOWARDS / np.maximum(steepest, _TOWARDS))
-    here, result = _height(basis, y, noise, c, v, mu), c.copy()
-    left = np.arange(len(c))
-    for _ in range(8):
-        trial = c[left] + far[left, None] * step[left]
-        lower = _height(basis, y[:, left], noise[:, left], trial, v[left], mu[left]) <= here[left]
-        result[left[lower]] = trial[lower]
-        left = left[~lower]
-        if not len(left):
+def _check(surrogate: RationalSurrogate) -> None:
+    finite = np.isfinite(surrogate.factor).all(axis=(1, 2)) & np.isfinite(surrogate.numerators).all(axis=0)
+    finite &= np.isfinite(surrogate.denominators).all(axis=0) & np.isfinite(surrogate.tau)
+    proven = surrogate.least_denominators() >= DELTA
+    for good, said in ((finite, "its coefficients or their errors are not finite"), (proven, "it may have a pole")):
+        if not good.all():
+            label = surrogate.bins.take(~good).labels()[0]
+            raise ComputationError(f"the rational function of {label} failed: {said}; take another kind of surrogate")
+
+
+def _make_basis(x: np.ndarray, numerator: int, denominator: int) -> Basis:
+    """For runs at x (n_runs, n_parameters)."""
+    if min(numerator, denominator) < 0:
+        raise InputError(f"orders of a rational function {numerator}, {denominator}: must be 0 or more")
+    n_runs, n = x.shape
+    terms = count_terms(n, numerator) + count_terms(n, denominator) - 1
+    if n_runs <= terms:
+        raise InputError(
+            f"a rational function of orders {numerator} and {denominator} in {n} parameters needs at least "
+            f"{terms + 1} runs, the scan has {n_runs}: add runs or lower the orders"
+        )
+    above, below = list_exponents(n, numerator), list_exponents(n, denominator)[1:]
+    phi, psi = evaluate_basis(x, above), evaluate_basis(x, list_exponents(n, denominator))[:, 1:]
+    singular = np.linalg.svd(phi, compute_uv=False)
+    if singular[-1] < 1e-10 * singular[0]:
+        raise InputError(
+            f"the {n_runs} runs do not determine a numerator of order {numerator}: too few different values of a "
+            "parameter, or runs on a line; spread the runs over the box or lower the order"
+        )
+    outside = (np.abs(x) > 1).any(axis=1)
+    rows = np.concatenate([bernstein_rows(n, denominator), psi[outside]])
+    degrees = np.concatenate([above.sum(axis=1), -below.sum(axis=1)])
+    groups = tuple(np.flatnonzero(degrees == degree) for degree in np.unique(degrees) if degree != 0)
+    return Basis(phi, psi, rows, groups)
+
+
+def _scaled(targets: Targets, shift: np.ndarray, unit: np.ndarray, block: slice) -> tuple[np.ndarray, ...]:
+    """Values and noise of some bins in units of their spread, and (n,) whether their noise is known."""
+    safe = np.where(unit > 0, unit, 1.0)[block]
+    known = (targets.errors.max(axis=0) > 0)[block]
+    values = np.where(unit[block] > 0, targets.values[:, block] - shift[block], 0.0) / safe
+    return values, np.where(known, np.maximum(targets.errors[:, block] / safe, _LEAST_NOISE), 1.0), known
+
+
+def _fit_block(basis: Basis, values: np.ndarray, noise: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Coefficients (n_bins, n_terms), factor, tau, chi2 and ndf of some bins, in units of their spread."""
+    straight = without_denominator(basis)
+    full, plain = (find_minimum(one, values, noise) for one in (basis, straight))
+    needed = _need_denominators(basis, full, plain, noise, known)
+    n_a, n = basis.phi.shape[1], basis.phi.shape[1] + basis.psi.shape[1]
+    found = [np.zeros((len(known), *shape)) for shape in ((n,), (n, n), (), (), ())]
+    for one, fitted, chosen in ((basis, full, needed), (straight, plain, ~needed)):
+        mine = np.flatnonzero(chosen)
+        if not len(mine):
+            continue
+        parts = _widen(one, values[:, mine], noise[:, mine], known[mine], _take(fitted, mine))
+        size = n if one is basis else n_a
+        found[0][mine, :size], found[1][mine, :size, :size] = parts[:2]
+        for whole, part in zip(found[2:], parts[2:], strict=True):
+            whole[mine] = part
+    return tuple(found)
+
+
+def _need_denominators(basis: Basis, full: Fitted, plain: Fitted, noise: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(n_bins,) whether the runs are so much more probable with a denominator that it is not chance.
+
+    A pole that noise has put near a corner would make large errors there. -2 log of the probability of the runs, all
+    coefficients integrated over, is chi2 + penalty + occam + constant (see `minimum`); with n more variances it
+    falls by chance as chi2 of n degrees of freedom at most. Where chi2 exceeds ndf it is taken in units of chi2/ndf.
+    """
+    chi2 = np.sum((full.residuals / noise) ** 2, axis=0)
+    left = chi2 / (len(noise) - full.used)
+    left = np.where(known, np.maximum(left, 1.0), np.maximum(left, _LEAST_NOISE**2))
+    before = np.sum((plain.residuals / noise) ** 2, axis=0)
+    fall = (before + plain.penalty - chi2 - full.penalty) / left + plain.occam - full.occam
+    more = len(basis.groups) - len(without_denominator(basis).groups)
+    return np.asarray(fall > stats.chi2.isf(_CHANCE, max(1, more)))
+
+
+def _widen(
+    basis: Basis, values: np.ndarray, noise: np.ndarray, known: np.ndarray, fitted: Fitted
+) -> tuple[np.ndarray, ...]:
+    """Coefficients, factor, tau, chi2 and ndf of bins that were fitted with the noise that they quote."""
+    chi2, ndf = np.sum((fitted.residuals / noise) ** 2, axis=0), len(values) - fitted.used
+    tau = np.zeros(values.shape[1])
+    # what is not known of the noise the residuals tell: its scale where a bin quotes none, tau where they are too wide
+    doubtful = np.flatnonzero((chi2 > ndf + CHANCE * np.sqrt(2 * ndf)) | ~known)
+    if len(doubtful):
+        start = _take(fitted, doubtful)
+        arguments = values[:, doubtful], noise[:, doubtful], known[doubtful]
+        part, noise[:, doubtful], tau[doubtful] = _find_noise(basis, *arguments, start)
+        fitted = _put(fitted, part, doubtful)
+    ndf = len(values) - fitted.used
+    left = np.sum(fitted.residuals**2 / (noise**2 + tau**2), axis=0) / ndf
+    inflation = np.where(known, 1.0, left)
+    factor = _root(fitted.covariance) * np.sqrt(inflation)[:, None, None]
+    return fitted.state.c, factor, tau, np.where(known, chi2, ndf), ndf
+
+
+def _find_noise(
+    basis: Basis, values: np.ndarray, noise: np.ndarray, known: np.ndarray, fitted: Fitted
+) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    """Fit bins again until the residuals agree with the noise, and tau where that is known."""
+    tau = np.zeros(len(known))
+    for _ in range(_REFITS):
+        before, ndf = np.hypot(noise, tau), len(values) - fitted.used
+        excess = find_tau(fitted.residuals, noise, ndf)
+        guessed = np.sqrt(np.sum(fitted.residuals**2, axis=0) / ndf)
+        tau = np.where(known, excess, 0.0)
+        noise = np.where(known, noise, np.maximum(guessed, _LEAST_NOISE))
+        if np.allclose(np.hypot(noise, tau), before, rtol=_SETTLED, atol=0):
             break
-        far[left] /= 2
-    return result
+        fitted = find_minimum(basis, values, np.hypot(noise, tau), fitted.state)
+    return fitted, noise, tau
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """F with F F^T = C; not finite where C is not. Rounding may take C of nearly equal functions below zero."""
+    good = np.asarray(np.isfinite(covariance).all(axis=(1, 2)))
+    c = np.where(good[:, None, None], covariance, np.eye(covariance.shape[1]))
+    scale = np.sqrt(np.einsum("btt->bt", c))
+    unit = c / (scale[:, :, None] * scale[:, None, :]) + _ROUNDING * np.eye(c.shape[1])
+    return np.where(good[:, None, None], np.linalg.cholesky(unit) * scale[:, :, None], np.nan)
+
+
+def _take(fitted: Fitted, chosen: np.ndarray) -> Fitted:
+    (c, v), covariance, residuals, *rest = fitted
+    state = State(c[chosen], v[chosen])
+    return Fitted(state, covariance[chosen], residuals[:, chosen], *(array[chosen] for array in rest))
+
+
+def _put(whole: Fitted, part: Fitted, chosen: np.ndarray) -> Fitted:
+    (c, v), covariance, residuals, *rest = whole
+    c[chosen], v[chosen] = part.state
+    covariance[chosen], residuals[:, chosen] = part.covariance, part.residuals
+    for array, new in zip(rest, part[3:], strict=True):
+        array[chosen] = new
+    return whole

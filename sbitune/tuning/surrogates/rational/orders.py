@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.heldout.crossvalidation import Folds, simplest
+from sbitune.tuning.surrogates.kindconfig import Scale
+from sbitune.tuning.surrogates.rational.fit import fit_rational
 from sbitune.tuning.surrogates.rational.positive import is_provable
-from sbitune.tuning.surrogates.rational.surrogate import fit_rational
 from sbitune.tuning.surrogates.regression.basis import count_terms, has_room
-from sbitune.tuning.surrogates.regression.outputs import Scale
 
 Order = int | Literal["auto"]
 
@@ -45,7 +45,7 @@ def choose_orders(
     scale: Scale = "linear",
     log_inputs: bool = False,
 ) -> RationalChoice:
-    """Choose orders for all bins, as `orders.choose_order` does for polynomials.
+    """Choose orders for all bins, as `polynomial.orders.choose_order` does for polynomials.
 
     Args:
         scan: the runs.

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.fitting.protocols import Prediction
+from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.regression.covariance import correlate
 
 
-class BinByBin:
+class BinByBin(BaseSurrogate):
     """A surrogate whose errors of different bins move together as `correlation` says, wherever it is asked."""
 
     correlation: np.ndarray | None  #: (n_bins, n_bins) of the errors; None: independent

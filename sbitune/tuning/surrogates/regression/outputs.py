@@ -4,14 +4,13 @@ Multiplicities often vary by factors over the box and stay positive: their logar
 be predicted negative. The logarithm is used only for bins that are positive in every run.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sbitune.data.scan import Scan
+from sbitune.tuning.surrogates.kindconfig import Scale
 from sbitune.tuning.surrogates.regression.noise import smooth_errors, smooth_variance
-
-Scale = Literal["linear", "log"]
 
 
 class Targets(NamedTuple):

@@ -1,0 +1,36 @@
+"""The section of a card for Gaussian processes."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+
+from sbitune.tuning.surrogates.kindconfig import KindConfig, RunRequirement, Scale, few_for
+
+
+class GaussianConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="gaussian"):
+    """Gaussian processes."""
+
+    components: bool = True
+    """Learn the few combinations of bins that respond to the parameters; off: every bin, after its neighbours' share of
+    the Monte Carlo noise is taken off, so that the errors of bins are correlated as their noise is."""
+    groups: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
+    """Groups of bins that share the lengths of their kernel, at most."""
+    runs_for_lengths: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
+    """Lengths are learnt from so many runs, at most; all runs are used to predict."""
+    log_inputs: bool = True
+    """Use also log(theta) of parameters whose box begins close to 0, next to theta."""
+    scale: Scale = "log"
+    """`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."""
+
+    def run_requirements(self, dimensions: int) -> Iterator[RunRequirement]:
+        """Enough to learn lengths from."""
+        yield of_lengths(dimensions)
+
+
+def of_lengths(dimensions: int) -> RunRequirement:
+    """Runs that lengths of so many parameters can be learnt from."""
+    return few_for(dimensions, 2 * dimensions + 10, ", or name a polynomial of low order as surrogate")
+
+
+CONFIG = GaussianConfig
