@@ -15,6 +15,7 @@ from sbitune.fitting.protocols import Prediction
 from sbitune.report import live
 from sbitune.report.write import write_report
 from sbitune.tuning.line import Fitted, tune
+from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.gaussian.fit import fit_gaussian
@@ -22,7 +23,7 @@ from sbitune.tuning.surrogates.training import train
 
 
 @dataclass(frozen=True, eq=False)
-class Bent:
+class Bent(BaseSurrogate):
     """A surrogate that is no polynomial: another's, bent, with errors that grow."""
 
     straight: object

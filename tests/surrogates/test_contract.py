@@ -11,25 +11,29 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
+from sbitune.tuning.surrogates.config import CONFIGS as KINDS
 from sbitune.tuning.surrogates.config import SurrogateConfig
+from sbitune.tuning.surrogates.description import describe, in_words
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 from sbitune.tuning.surrogates.network.config import NetworkConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
+from sbitune.tuning.surrogates.protocols import Kind
 from sbitune.tuning.surrogates.rational.config import RationalConfig
+from sbitune.tuning.surrogates.registry import kind_of, kinds, name_of, surrogate_of
+from sbitune.tuning.surrogates.regression.basis import evaluate_basis, list_exponents
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
 
 SMALL = NetworkConfig(hidden=(16,), folds=3, members_per_fold=2, epochs=150, learning_rate=0.02)
-CONFIGS: dict[str, SurrogateConfig] = {
-    "polynomial": PolynomialConfig(order=3),
+#: what is quick of kinds that by themselves are not
+QUICK: dict[str, SurrogateConfig] = {"polynomial": PolynomialConfig(order=3), "network": SMALL}
+#: every kind in the registry, and other ways to train some of them
+CONFIGS: dict[str, SurrogateConfig] = {name: QUICK.get(name, kind()) for name, kind in KINDS.items()} | {
     "chosen order": PolynomialConfig(max_order=3, scale="log"),
     "polynomial of every bin": PolynomialConfig(order=3, components=False),
-    "gaussian": GaussianConfig(),
     "gaussian of every bin": GaussianConfig(components=False, groups=2),
-    "rational": RationalConfig(),
     "rational of every bin": RationalConfig(numerator=2, denominator=1, components=False, scale="linear"),
-    "network": SMALL,
     "networks per bin": msgspec.structs.replace(SMALL, sharing="per_bin", scale="linear"),
 }
 THETA = np.array([0.7, 13.0])
@@ -159,3 +163,37 @@ def test_the_covariance_has_the_errors_on_its_diagonal_and_is_positive(trained) 
     np.testing.assert_allclose(covariance, covariance.T, rtol=1e-9, atol=1e-12 * covariance.max())
     unit = covariance / np.outer(error[indices], error[indices])
     assert np.linalg.eigvalsh(unit).min() > -1e-9
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=name_of)
+def test_a_kind_is_found_by_its_config_and_its_surrogates_by_their_tag(kind: Kind) -> None:
+    assert kind_of(kind.config()) is kind
+    assert surrogate_of(kind.surrogate.tag) is kind.surrogate
+    assert CONFIGS[name_of(kind)].kind == name_of(kind)
+    assert list(kind.config().run_requirements(2))
+
+
+def test_it_answers_all_that_is_asked_of_a_surrogate(trained, scans) -> None:
+    theta, bins = scans[1].theta[:4], np.arange(2)
+    assert surrogate_of(trained.tag) is type(trained)
+    assert in_words(describe(trained))
+    assert not trained.unknown_parameters(bins)
+    assert trained.log.shape == (3,)
+    assert trained.listed()["surrogate"]
+    near = trained.near(theta[0])
+    assert (near is trained) == (not trained.takes_point)
+    np.testing.assert_array_equal(near.predict_many(theta).mean, trained.predict_many(theta).mean)
+    wider = trained.wider(1.5)
+    learnt, rest = next(trained.learnt_covariances(theta[:1], bins))
+    np.testing.assert_allclose(next(wider.covariances(theta[:1], bins)), 1.5**2 * learnt + rest, rtol=1e-6)
+    form, polynomial = trained.kernel_form(bins), trained.legendre()
+    if form is not None:
+        np.testing.assert_allclose(form.means(theta), trained.predict_many(theta).mean[:, :2], rtol=1e-9)
+    if polynomial is not None:
+        terms = evaluate_basis(scans[1].unit()[:4], list_exponents(2, polynomial[0]))
+        np.testing.assert_allclose(terms @ polynomial[1], trained.predict_many(theta).mean, rtol=1e-9)
+    for outputs in trained.independent_outputs(scans[0]):
+        covariance = outputs.covariance(theta, theta)
+        assert covariance.shape == (len(outputs.rows), 4, 4)
+        np.testing.assert_allclose(covariance, covariance.transpose(0, 2, 1), rtol=1e-6, atol=1e-12)
+        assert (outputs.noise >= 0).all()

@@ -69,7 +69,9 @@ def _pack(surrogate: TrainedSurrogate, path: str) -> tuple[Meta, Arrays]:
     for name, part in parts.items():
         inside, packed = _pack(part, path)
         meta[name] = inside | meta.get(name, {})
-        arrays = arrays | {f"{name}/{key}": array for key, array in packed.items()}
+        own = _part(name, arrays)  # what the whole says of a part stands behind the part's own
+        arrays = {key: array for key, array in arrays.items() if not key.startswith(f"{name}/")}
+        arrays |= {f"{name}/{key}": array for key, array in (packed | own).items()}
     if correlation is not None:
         arrays["correlation"] = correlation
     meta["parameters"] = [astuple(parameter) for parameter in surrogate.parameters]
