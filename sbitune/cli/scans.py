@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sbitune.tuning.surrogates.registry import BUILT_IN
+
 if TYPE_CHECKING:
     from sbitune.data.scan import Scan
 
@@ -18,7 +20,7 @@ _OPTIONS = (
 _KIND_OPTIONS = (
     click.option(
         "--kind",
-        type=click.Choice(["auto", "polynomial", "rational", "gaussian", "network"]),
+        type=click.Choice(["auto", *BUILT_IN]),
         help="Kind of surrogate; default: the card's, or auto, the one that predicts held-out runs best.",
     ),
     click.option(

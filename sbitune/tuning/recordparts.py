@@ -188,6 +188,7 @@ class SurrogateFigures(TypedDict, total=False):
     components: int
     bins_of_their_own: int
     whitened: bool
+    details: dict[str, float | int | str | bool | list[int]]  #: what only one kind says of itself
     median_chi2_per_ndf: float
     components_median_chi2_per_ndf: float
     chosen: str

@@ -60,11 +60,11 @@ class LineSurrogate(BinByBin):
         return replace(self, sigma=self.sigma * factor)
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": self.tag, "terms": len(self.coefficients)}
+        return {"kind": self.tag, "details": {"terms": len(self.coefficients)}}
 
     @classmethod
     def phrase(cls, about: Mapping[str, Any]) -> str:
-        return f"straight lines of {about['terms']} terms"
+        return f"straight lines of {about['details']['terms']} terms"
 
     def pack(self) -> Packed:
         return Packed({}, {name: getattr(self, name) for name in LAYOUT}, self.correlation)

@@ -87,7 +87,9 @@ class TrainedSurrogate(Surrogate, Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Kind and size as plain numbers and words; `kind` is the tag."""
+        """Kind and size as plain numbers and words, as results keep them: `kind` is the tag, figures that a result has
+        no place for stand under `details`.
+        """
         ...
 
     @classmethod

@@ -11,7 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sbitune.data.errors import InputError
-from sbitune.data.names import shorten
 
 if TYPE_CHECKING:
     from sbitune.tuning.surrogates.kindconfig import KindConfig, SurrogateSection
@@ -41,7 +40,7 @@ def kind_of(config: "SurrogateSection") -> "Kind":
         if type(config) is kind.config:
             return kind
     name = getattr(config, "kind", type(config).__name__)
-    raise InputError(f"unknown kind of surrogate {shorten(repr(name))}; known are {', '.join(map(name_of, kinds()))}")
+    raise InputError(f"unknown kind of surrogate {_quoted(name)}; known are {', '.join(map(name_of, kinds()))}")
 
 
 def surrogate_of(tag: object) -> "type[TrainedSurrogate]":
@@ -49,14 +48,14 @@ def surrogate_of(tag: object) -> "type[TrainedSurrogate]":
     known = _tags()
     if not isinstance(tag, str) or tag not in known:
         there = ", ".join(known)
-        raise InputError(f"unknown kind of surrogate {shorten(repr(tag))}; known are {there}; update sbitune")
+        raise InputError(f"unknown kind of surrogate {_quoted(tag)}; known are {there}; update sbitune")
     return known[tag]
 
 
 def register(kind: "Kind") -> None:
     """Make a kind from elsewhere known. Raises `InputError` if its name or its surrogates' tag is taken."""
     if name_of(kind) in map(name_of, kinds()) or kind.surrogate.tag in _tags():
-        raise InputError(f"a kind of surrogate {shorten(repr(name_of(kind)))} is known already; choose another name")
+        raise InputError(f"a kind of surrogate {_quoted(name_of(kind))} is known already; choose another name")
     _REGISTERED.append(kind)
 
 
@@ -74,6 +73,12 @@ def built_in_configs() -> "Iterator[type[KindConfig]]":
     """What may stand in a card for each kind that comes with sbitune."""
     for folder in BUILT_IN:
         yield import_module(f"{_HERE}.{folder}.config").CONFIG
+
+
+def _quoted(name: object) -> str:
+    from sbitune.data.names import shorten  # commands ask for the names of kinds before they need NumPy
+
+    return shorten(repr(name))
 
 
 def _tags() -> "dict[str, type[TrainedSurrogate]]":
