@@ -197,3 +197,12 @@ def test_it_answers_all_that_is_asked_of_a_surrogate(trained, scans) -> None:
         assert covariance.shape == (len(outputs.rows), 4, 4)
         np.testing.assert_allclose(covariance, covariance.transpose(0, 2, 1), rtol=1e-6, atol=1e-12)
         assert (outputs.noise >= 0).all()
+
+
+def test_who_asks_for_some_covariances_only_computes_in_the_precision_of_before(trained, scans) -> None:
+    """Blocks of a joined surrogate are asked in turns: one whose generator holds double precision would leave it on."""
+    one, other = (trained.covariances(scans[1].theta[:3], np.arange(2)) for _ in range(2))
+    next(one), next(other)
+    assert jnp.ones(1).dtype == np.float32
+    one.close(), other.close()
+    assert jnp.ones(1).dtype == np.float32

@@ -113,8 +113,9 @@ class NeuralSurrogate(BaseSurrogate):
         """Covariance (k, k) of the errors of the bins `indices` (k,) at every `theta` (n, n_parameters), in float64."""
         one = jax.jit(self.covariance)
         for point in np.asarray(theta, dtype=np.float64):
-            with jax.enable_x64(True):
-                yield np.asarray(one(point, indices))
+            with jax.enable_x64(True):  # and off again before others go on: they may never ask for the next one
+                found = np.asarray(one(point, indices))
+            yield found
 
     def _ask(self, theta: Any) -> tuple[Any, tuple[Any, Any]]:
         """Outputs (n_folds, n_members_per_fold, n_bins) at `theta`, and scaling and calibration in its precision."""
