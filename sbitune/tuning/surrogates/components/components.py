@@ -98,7 +98,7 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
 
     Args:
         scan: the runs.
-        scale: see `outputs`.
+        scale: see `regression.outputs`.
         correlation: (n_bins, n_bins) of Monte Carlo errors; None takes them to be independent.
         every: whether to keep all directions: one for each bin, which differ from the bins as far as these are
             correlated, and have independent noise.

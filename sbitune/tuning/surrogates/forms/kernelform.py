@@ -19,7 +19,7 @@ class Part(NamedTuple):
     """Outputs that share runs."""
 
     log_inputs: np.ndarray  #: (n_parameters,) True for parameters whose logarithm is an input, too
-    inputs: np.ndarray  #: (n_runs, n_features) see `inputs.make_features`
+    inputs: np.ndarray  #: (n_runs, n_features) see `regression.inputs.make_features`
     metric: np.ndarray  #: (n_groups, n_features, n_features) of their kernels
     line: np.ndarray  #: (n_groups,) of their kernels
     group: np.ndarray  #: (n_outputs,) which kernel

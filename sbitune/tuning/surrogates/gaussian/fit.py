@@ -35,7 +35,7 @@ def fit_gaussian(
     Args:
         scan: the runs.
         config: see `GaussianConfig`.
-        scale: see `outputs`.
+        scale: see `regression.outputs`.
         seed: chooses runs and bins that lengths are learnt from where there are many, and the first groups.
         like: begin with the kernels of this one, of nearly the same scan: that takes half the time.
 

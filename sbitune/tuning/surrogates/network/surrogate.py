@@ -1,10 +1,10 @@
 """Network surrogates: an ensemble of small networks, trained together, with a calibrated error.
 
 The runs are dealt to folds. A group of members holds out each fold: it chooses its best epoch by the chi2 of those
-runs, which are never used for a step, and its predictions of them calibrate the error (see `calibration.py`). The
+runs, which are never used for a step, and its predictions of them calibrate the error (see `calibration`). The
 prediction is the mean of all members, so every run counts in most of them. One `vmap` trains all members.
 
-The networks see theta and, for parameters whose box begins close to zero, log(theta), see `inputs`.
+The networks see theta and, for parameters whose box begins close to zero, log(theta), see `regression.inputs`.
 """
 
 from collections.abc import Iterator, Mapping

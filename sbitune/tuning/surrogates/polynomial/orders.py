@@ -45,7 +45,7 @@ def choose_order(
 ) -> OrderChoice:
     """Choose one order for all bins, so that the errors of neighbouring bins stay comparable.
 
-    It is that which predicts held-out runs best, see `crossvalidation`; of very many bins only some vote.
+    It is that which predicts held-out runs best, see `heldout.crossvalidation`; of very many bins only some vote.
 
     Args:
         scan: the runs.
