@@ -1,8 +1,8 @@
 """The section of a report in which the parameters are moved: the surrogate, evaluated by the browser.
 
-The page carries the means of Gaussian processes as they are (see `tuning.surrogates.kernelform`), other surrogates and
-all errors as polynomials (`tuning.surrogates.compact`), the measured bins with the covariance of the fit, and figures
-without predictions, into which `live_view.js` draws what `live_model.js` computes.
+The page carries the means of Gaussian processes as they are (see `tuning.surrogates.forms.kernelform`), other
+surrogates and all errors as polynomials (`tuning.surrogates.forms.compact`), the measured bins with the covariance of
+the fit, and figures without predictions, into which `live_view.js` draws what `live_model.js` computes.
 """
 
 import base64

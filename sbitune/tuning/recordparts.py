@@ -19,7 +19,7 @@ class ExcludedRecord(TypedDict):
 
 
 class ChoiceRecord(TypedDict):
-    """A kind of surrogate on held-out runs, see `choice.Score`."""
+    """A kind of surrogate on held-out runs, see `choice.judge.Score`."""
 
     name: str
     log_density: float
@@ -30,7 +30,7 @@ class ChoiceRecord(TypedDict):
 
 
 class WorstObservableRecord(TypedDict):
-    """An observable on held-out runs, see `choice.Observable`."""
+    """An observable on held-out runs, see `choice.judge.Observable`."""
 
     path: str
     bins: int
