@@ -1,8 +1,8 @@
 """Surrogates as Professor's `ipol.dat`.
 
 It is exact for a surrogate that is a polynomial of the contents: with x = 2u - 1 every Legendre polynomial of x is one
-of u, and a product of them of total degree n has monomials up to n only. Others are projected first, see `forms.compact`. The
-error of a surrogate is the root of a quadratic form, no polynomial: it is fitted by least squares.
+of u, and a product of them of total degree n has monomials up to n only. Others are projected first, see
+`forms.compact`. The error of a surrogate is the root of a quadratic form, no polynomial: it is fitted by least squares.
 """
 
 from typing import NamedTuple

@@ -42,7 +42,7 @@ def fit_rational(
         numerator: highest total degree of the numerator, 0 or more.
         denominator: that of the denominator, 0 (a polynomial) or more.
         scale: `linear` fits the contents; `log` their logarithm, in bins that are positive in every run.
-        log_inputs: whether log(theta) stands in the place of parameters whose box begins close to 0 (see `regression.inputs`).
+        log_inputs: whether log(theta) stands in the place of parameters whose box begins close to 0.
 
     Raises:
         InputError: fewer runs than the orders need, or runs that do not determine the numerator.
