@@ -39,6 +39,7 @@ title: straight bins
 scan: {directory: scan.npz}
 reference: [data.yoda]
 observables: {/LINE: 1}
+fit: {toys: 20, starts: 2}
 """
 
 
