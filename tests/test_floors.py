@@ -16,10 +16,11 @@ ALLOWED = {
     "generators": {"data"},
     "learning": {"data"},
     "fitting": {"data"},
-    "tuning": {"data", "generators", "learning", "fitting"},
+    "workflow": {"data", "generators", "fitting"},
+    "tuning": {"data", "generators", "learning", "fitting", "workflow"},
     "plots": {"data"},
-    "report": {"data", "generators", "fitting", "tuning", "plots"},
-    "cli": {"data", "generators", "learning", "fitting", "tuning", "plots", "report"},
+    "report": {"data", "generators", "fitting", "workflow", "tuning", "plots"},
+    "cli": {"data", "generators", "learning", "fitting", "workflow", "tuning", "plots", "report"},
 }
 #: third-party packages that stay on their floors
 ONLY_IN = {

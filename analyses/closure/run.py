@@ -16,12 +16,12 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.coverage import collect, fit_known
 from sbitune.fitting.problem import Problem
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.checking import check
 from sbitune.tuning.closure import pseudo_data
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import match
-from sbitune.tuning.scanning import make_scan
 from sbitune.tuning.validation import noise_of, read_on, run_points
+from sbitune.workflow.runs.checking import check
+from sbitune.workflow.runs.scanning import make_scan
 
 #: part of every range, around its middle, in which the truths lie
 INSIDE = 0.8

@@ -27,10 +27,8 @@ from sbitune.fitting.problem import Problem
 from sbitune.generators.campaign import run_campaign
 from sbitune.generators.runs import fingerprint
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.checking import check
 from sbitune.tuning.matching import match
 from sbitune.tuning.record import read_record
-from sbitune.tuning.scanning import design, means, tasks_at
 from sbitune.tuning.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
@@ -38,6 +36,8 @@ from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.training import train
 from sbitune.tuning.teaching import Lever, make_lever, surrogate_share
 from sbitune.tuning.validation import read_on, run_points
+from sbitune.workflow.runs.checking import check
+from sbitune.workflow.runs.tasks import design, means, tasks_at
 
 KINDS = {"gaussian": GaussianConfig(), "polynomial": PolynomialConfig(scale="log")}
 #: makes runs at points (n, n_parameters), numbered from the second argument on; `True`: they are of the card's design

@@ -6,6 +6,7 @@ import click
 
 from sbitune.cli.common import Figures, TerminalReporter, reports
 from sbitune.cli.scans import read, reading_options
+from sbitune.data.reporting import LeftOut
 
 
 @click.command("envelopes")
@@ -54,7 +55,7 @@ def command(
     if matched is None:
         raise InputError("--reference: say what was measured: a YODA file, a data JSON or the name of a measurement")
     for label, reason in matched.excluded:
-        reporter.say(f"left out: {label}: {reason}")
+        reporter.say(LeftOut(f"{label}: {reason}"))
     for note in matched.notes:
         reporter.say(note)
     found = find_envelopes(runs, matched.measured)

@@ -6,6 +6,7 @@ import click
 
 from sbitune.cli.common import SEEDS, Figures, TerminalReporter, counted, reports
 from sbitune.cli.scans import read, reading_options
+from sbitune.data.reporting import LeftOut
 
 
 @click.command("jackknife")
@@ -99,7 +100,7 @@ def _fits(loaded: Any, runs: Any, orders: list[int], wanted: Any, reporter: Term
         refits = library.fit_combinations(loaded, runs, matched, wanted, reporter)
         for refit in refits:
             if refit.values is None:
-                reporter.say(f"left out: {refit.name}: {refit.note}")
+                reporter.say(LeftOut(f"{refit.name}: {refit.note}"))
         found = library.stability(refits, *library.independent_sizes(runs, wanted))
         figures |= {"combinations": found.combinations, "failed": found.failed, "stability": {}}
         for i, name in enumerate(names):

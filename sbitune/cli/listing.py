@@ -10,7 +10,7 @@ from sbitune.cli.common import Said
 if TYPE_CHECKING:
     from sbitune.data.bins import Bins
     from sbitune.data.scan import Parameter
-    from sbitune.tuning.carddoc import Key
+    from sbitune.workflow.cards.documentation import Key
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ def titles_of_card(place: Path) -> dict[str, str]:
     """Titles in the reference data of a card's directory; none where there is no card, or its data are not there."""
     from sbitune.data.errors import InputError
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.checking import reference_of
+    from sbitune.workflow.runs.checking import reference_of
 
     if not (place / "card.yaml").is_file():
         return {}

@@ -21,16 +21,18 @@ from sbitune.cli.listing import (
 
 @click.command("ls")
 @click.argument("what")
-@click.argument("pattern", default="")
+@click.argument("patterns", metavar="[FAMILY] [PATTERN]", nargs=-1)
 @reports
-def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
+def command(reporter: TerminalReporter, what: str, patterns: tuple[str, ...]) -> Figures:
     """List `analyses`, `columns` of events, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the
-    keys of a `card`, or the content of a measurement, a YODA file, a scan, a card's directory, a surrogate.npz, a
-    table of events, or Professor's ipol.dat, results.txt, weight, limits and parameter files. PATTERN is a part of the
+    keys of a `card` (of a tune, or of the FAMILY that is named), or the content of a measurement, a YODA file, a scan,
+    a card's directory, a surrogate.npz, a table of events, or Professor's ipol.dat, results.txt, weight, limits and
+    parameter files. PATTERN is a part of the
     names.
 
     Example: sbitune ls settings StringZ
     """
+    family, pattern = _family_and_pattern(what, patterns)
     if what == "analyses":
         from sbitune.generators.observables import available, load
 
@@ -43,7 +45,7 @@ def command(reporter: TerminalReporter, what: str, pattern: str) -> Figures:
     if what == "settings":
         return {"settings": _settings(pattern)}
     if what == "card":
-        return _card_keys(pattern)
+        return _card_keys(family, pattern)
     return _content(what, pattern, reporter)
 
 
@@ -90,13 +92,30 @@ def _settings(pattern: str) -> dict[str, Said]:
     return {setting.name: setting_row(setting) for setting in found}
 
 
-def _card_keys(pattern: str) -> Figures:
+def _family_and_pattern(what: str, patterns: tuple[str, ...]) -> tuple[str, str]:
+    """The family whose cards are meant, and a part of the names."""
+    if what == "card" and patterns:
+        from sbitune.workflow.families import FAMILIES, family_named
+
+        if patterns[0] in FAMILIES or len(patterns) > 1:
+            return family_named(patterns[0]).name, _only_one(patterns[1:])
+    return "tune", _only_one(patterns)
+
+
+def _only_one(patterns: tuple[str, ...]) -> str:
+    if len(patterns) > 1:
+        raise click.UsageError(f"one PATTERN at most, {len(patterns)} were given: {' '.join(patterns)}")
+    return patterns[0] if patterns else ""
+
+
+def _card_keys(family: str, pattern: str) -> Figures:
     from sbitune.data.errors import InputError
     from sbitune.data.names import nearest
-    from sbitune.tuning.carddoc import card_sections
+    from sbitune.workflow.cards.documentation import card_sections
+    from sbitune.workflow.families import family_named
 
     found, every = {}, []
-    for section, keys in card_sections().items():
+    for section, keys in card_sections(family_named(family).card_type).items():
         named = {key.name: key_row(key) for key in keys if pattern in f"{section}.{key.name}"}
         found |= {section: named} if named else {}
         every += [f"{section}.{key.name}" for key in keys]
@@ -110,7 +129,7 @@ def _content(place: str, pattern: str, reporter: TerminalReporter) -> Figures:
     from sbitune.data.errors import InputError
     from sbitune.data.professor import Reading
     from sbitune.data.reference import read_reference
-    from sbitune.tuning.scanning import load_scan
+    from sbitune.workflow.runs.scanning import load_scan
 
     path = Path(place)
     if path.is_file() and path.name.endswith((".yoda", ".yoda.gz")):
@@ -159,8 +178,9 @@ def _unmade(path: Path, pattern: str) -> Figures | None:
     """What a card asks for, of which there is no scan yet; None for what is no card's directory, or has a scan."""
     from sbitune.data.professor import Reading
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.checking import check_scan, extra_points
-    from sbitune.tuning.scanning import load_scan, stored_scan
+    from sbitune.tuning.scans import stored_scan
+    from sbitune.workflow.runs.checking import check_scan, extra_points
+    from sbitune.workflow.runs.scanning import load_scan
 
     if not (path / "card.yaml").is_file():
         return None

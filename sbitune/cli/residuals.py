@@ -7,6 +7,7 @@ import click
 
 from sbitune.cli.common import Figures, TerminalReporter, counted, reports
 from sbitune.cli.scans import known_runs, read, reading_options, run_names
+from sbitune.data.reporting import LeftOut
 
 
 @click.command("residuals")
@@ -81,4 +82,4 @@ def _warn(reporter: TerminalReporter, learnt: tuple[str, ...], found: Any) -> No
     if found.outside:
         reporter.say(f"{len(found.outside)} runs are outside the surrogate's ranges: {', '.join(found.outside[:5])}")
     if found.left_out:
-        reporter.say(f"left out: {len(found.left_out)} bins that are not in both: {', '.join(found.left_out[:5])}")
+        reporter.say(LeftOut(f"{len(found.left_out)} bins that are not in both: {', '.join(found.left_out[:5])}"))

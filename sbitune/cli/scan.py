@@ -14,7 +14,8 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     Example: sbitune scan tunes/lep
     """
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.scanning import make_scan, timing
+    from sbitune.workflow.runs.scanning import make_scan
+    from sbitune.workflow.runs.tasks import timing
 
     loaded = load_card(card)
     scan = make_scan(loaded, reporter)

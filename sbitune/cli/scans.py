@@ -45,11 +45,11 @@ def kind_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def read(places: tuple[str, ...], weights: str | None, bad_runs: Any, bad_bins: Any, tell: Callable) -> "Scan":
     """Read scans and join them."""
+    from sbitune.data.errors import naming
     from sbitune.data.professor import Reading
     from sbitune.data.scan import join_scans
     from sbitune.data.selection import read_weights
-    from sbitune.tuning.checking import naming
-    from sbitune.tuning.scanning import load_scan
+    from sbitune.workflow.runs.scanning import load_scan
 
     with naming("--weights"):
         rules = read_weights(weights) if weights else ()
@@ -138,10 +138,9 @@ def run_names(path: str, option: str = "--holdout") -> dict[str, str]:
     """
     import json
 
-    from sbitune.data.errors import InputError
+    from sbitune.data.errors import InputError, naming
     from sbitune.data.files import read_lines, read_text
     from sbitune.data.names import shorten
-    from sbitune.tuning.checking import naming
 
     with naming(option):
         lines = read_lines(path, "run list")
@@ -206,8 +205,7 @@ def parted(
 def of_combination(scan: "Scan", place: str, config: Any) -> "Scan":
     """The runs that line N, counted from 0, of a file of run combinations names: `FILE:N`, as prof2-ipol takes it."""
     from sbitune.data.combinations import read_combinations
-    from sbitune.data.errors import InputError
-    from sbitune.tuning.checking import naming
+    from sbitune.data.errors import InputError, naming
     from sbitune.tuning.enough import check_enough_runs
 
     path, _, number = place.rpartition(":")

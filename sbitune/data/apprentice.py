@@ -23,6 +23,7 @@ from sbitune.data.files import read_text, replacing, write_text
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.names import repeated, shorten
 from sbitune.data.numbers import finite, natural, quoted
+from sbitune.data.reporting import LeftOut
 from sbitune.data.scan import Parameter, Scan, build_scan, read_words
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def read_scan(
             f"{path}: {error} (with drop_bad='bins' or 'runs': --bad-bins drop, --bad-runs drop)"
         ) from error
     if dropped:
-        tell(f"left out: {path}: {dropped}")
+        tell(LeftOut(f"{path}: {dropped}"))
     return scan
 
 

@@ -32,6 +32,15 @@ def naming_file(path: str | Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
+@contextlib.contextmanager
+def naming(place: str, remedy: str = "") -> Iterator[None]:
+    """Put a place, of a card say, before the message of an `InputError`, and a remedy after it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}{remedy}") from error
+
+
 class ComputationError(SbituneError):
     """The input was sound and the computation failed: a run died, a fit did not converge, a number is not finite."""
 

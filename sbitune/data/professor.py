@@ -17,6 +17,7 @@ from sbitune.data.finals import read_final
 from sbitune.data.histograms import Histograms
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.parameters import read_values
+from sbitune.data.reporting import LeftOut
 from sbitune.data.runfiles import PARAMETERS, PARTS, RECORD, DamagedRunError, check_run_files, read_run_record
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import NEGATIVE, histograms_of
@@ -201,7 +202,7 @@ def settle_faults(faults: Sequence[InputError], reading: Reading, remedy: str = 
         more = [f"and {len(faults) - MOST_FAULTS} more faulty runs"] if len(faults) > MOST_FAULTS else []
         raise type(faults[0])("\n".join([*map(str, faults[:MOST_FAULTS]), *more, remedy])) from faults[0]
     for fault in faults:
-        reading.tell(f"left out: {fault}")
+        reading.tell(LeftOut(str(fault)))
 
 
 def tell_left(messages: Sequence[str], tell: Callable[[str], None]) -> None:
@@ -265,7 +266,7 @@ def assemble(rows: Sequence[Row], parameters: Sequence[Parameter] | None = None,
     bins = rows[0].histograms.bins
     keep = np.isfinite(values).all(0) & np.isfinite(errors).all(0)
     for label in bins.take(np.flatnonzero(~keep)).labels():
-        reading.tell(f"left out: bin {label}, not finite in some run")
+        reading.tell(LeftOut(f"bin {label}, not finite in some run"))
     without = [row.name for row in rows if row.parts is None]
     if 0 < len(without) < len(rows):
         tell = f"{len(without)} of {len(rows)} runs keep no {PARTS}, {without[0]} first"
@@ -308,7 +309,7 @@ def _observed_box(
     if not varied:
         raise InputError(f"no parameter varies over these {len(theta)} runs: nothing can be learnt from them")
     for i in set(range(len(names))) - set(varied):
-        tell(f"left out: parameter {names[i]}, {low[i]:g} in every run")
+        tell(LeftOut(f"parameter {names[i]}, {low[i]:g} in every run"))
     parameters = []
     for i in varied:
         first, last = (rows[int(at(theta[:, i]))].name for at in (np.argmin, np.argmax))

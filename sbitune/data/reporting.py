@@ -3,6 +3,24 @@
 from collections.abc import Callable
 
 
+class LeftOut(str):
+    """A line that says that a run, bin or parameter was left out: an event that readers and listeners can tell from
+    other lines.
+
+    >>> line = LeftOut("run 0003 failed")
+    >>> line, line.what
+    ('left out: run 0003 failed', 'run 0003 failed')
+    """
+
+    what: str  #: what was left out, and why
+
+    def __new__(cls, what: str) -> "LeftOut":
+        """Spell the line."""
+        line = super().__new__(cls, f"left out: {what}")
+        line.what = what
+        return line
+
+
 class Reporter:
     """Receives words and progress. This base class is silent: what Python callers get by default."""
 

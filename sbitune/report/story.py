@@ -5,9 +5,9 @@ from sbitune.fitting.objective import MOST_BINS, is_likelihood
 from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.scanning import timing
 from sbitune.tuning.surrogates.choice.choice import NAMED, is_chosen
 from sbitune.tuning.surrogates.description import in_words
+from sbitune.workflow.runs.tasks import timing
 
 
 def how_it_was_made(fitted: Fitted) -> str:

@@ -8,17 +8,16 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming
 from sbitune.data.formats import recognise
 from sbitune.data.parameters import read_limits
 from sbitune.data.professor_results import write_result
-from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.data.selection import read_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.problem import Problem
 from sbitune.fitting.results import Tune
 from sbitune.tuning.answer import describe_answer, find_answer
-from sbitune.tuning.checking import naming
 from sbitune.tuning.conversion import professor_result
 from sbitune.tuning.found import fit_findings
 from sbitune.tuning.judgement import with_warnings
@@ -73,7 +72,7 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     if matched is None:
         raise InputError("--reference: say what was measured: a YODA file, a data JSON or the name of a measurement")
     for label, reason in matched.excluded:
-        reporter.say(f"left out: {label}: {reason}")
+        reporter.say(LeftOut(f"{label}: {reason}"))
     outside = fit_findings(points, matched.measured, predicted=True)
     for said in (*matched.notes, *map(str, outside)):
         reporter.say(said)

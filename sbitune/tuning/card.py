@@ -2,25 +2,21 @@
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
-from sbitune.data.names import is_name
-from sbitune.data.numbers import quoted
-from sbitune.data.scan import Parameter
-from sbitune.data.selection import Rule, parse_rule, read_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.frame import ROUNDED
-from sbitune.generators.config import EventCount, GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig
+from sbitune.generators.config import EventCount
+from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
-from sbitune.tuning.yamlfile import Places, read_with_places
-
-#: entries of a card, at most: a thousand analyses have fewer, and these are read in a second
-MOST_ENTRIES = 50_000
+from sbitune.workflow.cards.cardfile import read_card_file
+from sbitune.workflow.cards.scancard import ScanCard, ScanCardFile, check_scan_card
 
 
 class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -44,38 +40,9 @@ class FileConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_fi
         return "file"
 
 
-class ReferenceConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Measured data with what is known of their error sources; labels of sources may hold `*`, which is anything."""
-
-    file: str
-    """A YODA file, a directory of them, or the name of an embedded measurement."""
-    independent: tuple[str, ...] = ()
-    """Labels of the error sources that are independent from bin to bin; `["*"]` is all of them."""
-    shared: tuple[str, ...] = ()
-    """Labels of the error sources that move all bins of an observable together."""
-
-
-class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Card(ScanCard, forbid_unknown_fields=True, frozen=True):
     """A tuning card."""
 
-    title: str
-    """What is tuned to what, in one line."""
-    reference: tuple[str | ReferenceConfig, ...] = ()
-    """YODA files (relative to the card), directories of them, Apprentice's data JSON, or names of embedded
-    measurements, or sections that also say which of their error sources are correlated; `sbitune scan` and `sbitune
-    train` need none."""
-    scan: ScanConfig = ScanConfig()
-    """How the parameters are sampled, or a scan that exists; needed unless the surrogate is one that exists."""
-    generator: GeneratorConfig | None = None
-    """Pythia, or a command. Without one an existing scan is fitted and not validated."""
-    parameters: dict[str, ParameterConfig] = {}
-    """Parameters by the generator's own names. For an existing scan those whose range is to be narrower than what its
-    runs span; the others are taken as they are."""
-    observables: dict[str, float] = {}
-    """What enters the fit. Selector -> weight: `/ANALYSIS/d01-x01-y01`, `...#a:b` (bins), `...@lo:hi` (interval); the
-    path is a regular expression matched at its start. The weight multiplies the residual, as in Professor."""
-    weights: str | None = None
-    """A Professor weight file, relative to the card, instead of `observables`."""
     surrogate: SurrogateConfig | FileConfig = AutoConfig()
     """How every bin's response is learnt, or a surrogate that exists."""
     fit: FitConfig = FitConfig()
@@ -84,27 +51,8 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Runs at the answer."""
 
 
-class LoadedCard(msgspec.Struct, frozen=True):
-    """A card with the place it was read from."""
-
-    card: Card
-    path: Path
-    lines: dict[tuple[str | int, ...], int] = {}
-    """Steps to a key -> line in the file, from 1."""
-
-    @property
-    def directory(self) -> Path:
-        """Where the card lies and the results go."""
-        return self.path.parent
-
-    @property
-    def work(self) -> Path:
-        """Where runs and the trained surrogate are kept."""
-        return self.output("work")
-
-    def output(self, name: str) -> Path:
-        """Where a result goes: beside the card; cards of other names than `card.yaml` put their own before it."""
-        return self.directory / (name if self.path.name == "card.yaml" else f"{self.path.stem}.{name}")
+class LoadedCard(ScanCardFile[Card], frozen=True):
+    """A tuning card, and the file that it stands in."""
 
     @property
     def stored(self) -> Path | None:
@@ -113,9 +61,9 @@ class LoadedCard(msgspec.Struct, frozen=True):
         return self.directory / surrogate.path if isinstance(surrogate, FileConfig) else None
 
     @property
-    def unread(self) -> bool:
-        """Whether the card names a scan that exists and was not read yet."""
-        return self.card.scan.directory is not None and not (self.work / "scan.npz").is_file()
+    def has_scan(self) -> bool:
+        """Whether there is a scan: not where the surrogate is that of a file."""
+        return self.stored is None
 
     @property
     def learnt(self) -> SurrogateConfig:
@@ -129,24 +77,61 @@ class LoadedCard(msgspec.Struct, frozen=True):
         return surrogate
 
     def place(self, *steps: str | int) -> str:
-        """Where a key stands, for messages: `place("scan", "runs")` gives `card.yaml:10: scan.runs`."""
-        return Places(self.path, self.lines)(*steps)
+        """Where a key stands, for messages; parameters of a surrogate's file are in that."""
+        if self.stored is not None and steps[:1] == ("parameters",) and len(steps) > 1:
+            return f"{self.place('surrogate', 'path')}: its parameter {' '.join(map(str, steps[1:]))}"
+        return super().place(*steps)
 
-    def rules(self) -> tuple[Rule, ...]:
-        """The selected bins with their weights, in the order of the card.
+    def need_scan(self) -> None:
+        """Raise `InputError` if the card has no scan, as its surrogate is that of a file."""
+        if self.stored is not None:
+            raise InputError(
+                f"{self.place('surrogate', 'path')}: the surrogate is that of a file; this card has no scan, which is "
+                "needed here: name it, and a kind of surrogate to be trained"
+            )
+
+    def check_runs(self, runs: int, dimensions: int, where: str, more: str = "raise scan.runs") -> None:
+        """Raise `InputError` if the surrogate cannot be learnt from so many runs."""
+        check_enough_runs(self.learnt, runs, dimensions, where, more)
+
+    def check_ranges(self, ranges: Mapping[str, tuple[float, float]]) -> None:
+        """Compare the limits and fixed values of the fit with the ranges (low, high) of the parameters, before anything
+        is run or learnt: with those of the card or, as soon as they are known, of a scan that exists. Without ranges
+        only what needs none is checked.
 
         Raises:
-            InputError: for a selector or weight file that cannot be read.
+            InputError: with the place in the card, for a name that is no parameter, an interval that is empty or not
+                inside the range, or if all parameters are fixed.
         """
-        if self.card.weights is not None:
-            try:
-                return read_weights(self.directory / self.card.weights)
-            except InputError as error:
-                raise InputError(f"{self.place('weights')}: {error}") from error
-        return tuple(
-            parse_rule(selector, weight, self.place("observables", selector))
-            for selector, weight in self.card.observables.items()
-        )
+        fit = self.card.fit
+        for name, ends in fit.limits.items():
+            where = self.place("fit", "limits", name)
+            _check_inside(where, name, ends, ranges)
+            if not ends[0] < ends[1]:
+                raise InputError(f"{where}: {ends[0]:g} is not below {ends[1]:g}")
+        for name, value in fit.fixed.items():
+            _check_inside(self.place("fit", "fixed", name), name, (value,), ranges)
+        if ranges and set(ranges) <= set(fit.fixed):
+            raise InputError(f"{self.place('fit', 'fixed')}: every parameter is fixed; nothing is left to fit")
+
+    def check_measured(self, selected: Bins) -> None:
+        """Refuse theory errors that cannot be fitted. What depends on analyses' options, which measurements have not,
+        is left to the fit.
+        """
+        asked = self.card.fit.theory_error
+        if asked and not any(":" in key for key in asked):
+            from sbitune.fitting.theory import wanted_errors  # brings JAX, without which a scan starts faster
+
+            wanted_errors(asked, selected, self.place("fit", "theory_error"))
+
+    def known_ranges(self) -> dict[str, tuple[float, float]]:
+        """Ranges (low, high) of the parameters: of the card, or of the surrogate's file."""
+        if self.stored is None:
+            return super().known_ranges()
+        from sbitune.tuning.stored import read_surrogate  # brings JAX, without which a scan starts faster
+
+        with naming_file(self.place("surrogate", "path")):
+            return {p.name: (p.low, p.high) for p in read_surrogate(self.stored).model.parameters}
 
 
 def load_card(place: str | Path) -> LoadedCard:
@@ -155,97 +140,23 @@ def load_card(place: str | Path) -> LoadedCard:
     Raises:
         InputError: naming file, line and key of whatever is wrong with it.
     """
-    path = Path(place)
-    if path.is_dir():
-        path = path / "card.yaml"
-    if not path.is_file():
-        raise InputError(f"{path}: no such card; give a card or a directory with a card.yaml")
-    card, places = read_with_places(path.resolve(), Card, most=MOST_ENTRIES)
-    loaded = LoadedCard(card, places.path, dict(places.lines))
-    _check(loaded)
-    return loaded
-
-
-def _check(loaded: LoadedCard) -> None:
-    card, place = loaded.card, loaded.place
+    loaded = read_card_file(place, Card, LoadedCard)
     if loaded.stored is not None:
         _check_stored(loaded)
-    elif card.scan.directory is None:
-        _check_runs(loaded)
-    elif card.scan.runs or card.scan.events:
-        raise InputError(
-            f"{place('scan')}: runs and events belong to a scan that is made; take them away or scan.directory"
-        )
-    for name, parameter in card.parameters.items():
-        _check_parameter(loaded, name, parameter)
-    if card.observables and card.weights is not None:
-        raise InputError(f"{place('weights')}: give either observables or weights, not both")
-    if not card.observables and card.weights is None and card.reference:
-        raise InputError(f"{loaded.path}: give either observables or weights: an empty selection leaves nothing to fit")
-    if card.observables:
-        loaded.rules()
-    if isinstance(card.generator, PythiaConfig):
-        _check_lines(loaded, card.generator.settings)
-    if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
-        raise InputError(f"{place('generator', 'analyses')}: name at least one analysis (`sbitune ls analyses`)")
+    check_scan_card(loaded)
     _check_fit(loaded)
-
-
-def _check_lines(loaded: LoadedCard, settings: Sequence[str]) -> None:
-    """Refuse a setting that is more than a line: in files of settings it would write lines of its own."""
-    for number, line in enumerate(settings):
-        if not is_name(line.strip()):
-            raise InputError(
-                f"{loaded.place('generator', 'settings', number)}: {quoted(line)}: a line break, or another "
-                "character that is not seen, in a setting; write one line for each"
-            )
-
-
-def _check_parameter(loaded: LoadedCard, name: str, parameter: ParameterConfig) -> None:
-    low, high = parameter.low, parameter.high
-    where = loaded.place("parameters", name)
-    if not name:
-        raise InputError(f"{loaded.place('parameters')}: a parameter needs a name")
-    if not low < high:
-        raise InputError(f"{where}: low {low:g} is not below high {high:g}")
-    for key in ("low", "high", "default"):
-        value = getattr(parameter, key)
-        if value is not None and not math.isfinite(value):
-            raise InputError(f"{loaded.place('parameters', name, key)}: {value} is not a finite number")
-    with naming_file(where):
-        Parameter(name, low, high, parameter.default, parameter.unit)
+    return loaded
 
 
 def _check_fit(loaded: LoadedCard) -> None:
     card = loaded.card
     # a scan that exists may have more parameters than the card names
-    check_limits(loaded, {name: (p.low, p.high) for name, p in card.parameters.items()} if card.scan.runs else {})
+    loaded.check_ranges({name: (p.low, p.high) for name, p in card.parameters.items()} if card.scan.runs else {})
     if not math.isfinite(card.fit.student_dof):
         raise InputError(f"{loaded.place('fit', 'student_dof')}: it is not finite; `loss: gauss` is its limit")
     for name, error in card.fit.theory_error.items():
         if error != "fitted" and not math.isfinite(error):
             raise InputError(f"{loaded.place('fit', 'theory_error', name)}: {error} is no error; it must be finite")
-
-
-def check_limits(loaded: LoadedCard, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Compare the limits and fixed values of the fit with the ranges (low, high) of the parameters, before anything is
-    run or learnt: with those of the card or, as soon as they are known, of a scan that exists. Without ranges only what
-    needs none is checked.
-
-    Raises:
-        InputError: with the place in the card, for a name that is no parameter, an interval that is empty or not inside
-            the range, or if all parameters are fixed.
-    """
-    fit = loaded.card.fit
-    for name, ends in fit.limits.items():
-        where = loaded.place("fit", "limits", name)
-        _check_inside(where, name, ends, ranges)
-        if not ends[0] < ends[1]:
-            raise InputError(f"{where}: {ends[0]:g} is not below {ends[1]:g}")
-    for name, value in fit.fixed.items():
-        _check_inside(loaded.place("fit", "fixed", name), name, (value,), ranges)
-    if ranges and set(ranges) <= set(fit.fixed):
-        raise InputError(f"{loaded.place('fit', 'fixed')}: every parameter is fixed; nothing is left to fit")
 
 
 def _check_inside(where: str, name: str, values: tuple[float, ...], ranges: Mapping[str, tuple[float, float]]) -> None:
@@ -278,22 +189,3 @@ def _check_stored(loaded: LoadedCard) -> None:
             f"{place('parameters')}: a surrogate's file has its parameters and ranges; take them away, and narrow the "
             "ranges with fit.limits"
         )
-
-
-def _check_runs(loaded: LoadedCard) -> None:
-    card, place = loaded.card, loaded.place
-    if card.generator is None:
-        raise InputError(f"{loaded.path}: give a generator, or an existing scan as scan.directory")
-    if not card.parameters:
-        raise InputError(f"{place('parameters')}: give at least one parameter with low and high")
-    for key in ("runs", "events"):
-        if not getattr(card.scan, key):
-            raise InputError(f"{place('scan', key)}: give the number of {key}, or an existing scan as scan.directory")
-
-
-def parameters_of(card: Card, defaults: dict[str, float]) -> tuple[Parameter, ...]:
-    """The parameters with their ranges; a default in the card wins over the generator's own."""
-    return tuple(
-        Parameter(name, p.low, p.high, p.default if p.default is not None else defaults.get(name), p.unit)
-        for name, p in card.parameters.items()
-    )

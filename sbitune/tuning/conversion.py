@@ -31,7 +31,7 @@ from sbitune.data.patterns import compile_pattern
 from sbitune.data.professor import Reading
 from sbitune.data.professor_results import ProfessorResult, read_result, write_result
 from sbitune.data.reference import Reference, read_reference
-from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import scatters_of
 from sbitune.data.selection import read_weights
@@ -40,9 +40,9 @@ from sbitune.data.yoda import Scatter
 from sbitune.tuning.models import card_at, open_model
 from sbitune.tuning.record import read_record
 from sbitune.tuning.recordtypes import ResultRecord
-from sbitune.tuning.scanning import load_scan
 from sbitune.tuning.surrogates.ipol.export import to_ipol
 from sbitune.tuning.tables import check_suffix
+from sbitune.workflow.runs.scanning import load_scan
 
 Target = Literal["yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",
                  "weights", "weights1", "parquet"]  # fmt: skip
@@ -164,7 +164,7 @@ def _from_yoda(asked: Conversion, target: Target, reporter: Reporter) -> dict[st
     keep = np.isfinite(reference.values) & np.isfinite(reference.errors)
     if not keep.all():
         lost = reference.bins.take(np.flatnonzero(~keep)).labels()
-        reporter.say(f"left out: {len(lost)} bins without a value, the first {lost[0]}")
+        reporter.say(LeftOut(f"{len(lost)} bins without a value, the first {lost[0]}"))
     kept = reference.take(np.flatnonzero(keep))
     apprentice.write_data(asked.target, kept.bins.labels(), kept.values, kept.errors)
     return {"bins": len(kept.bins)}

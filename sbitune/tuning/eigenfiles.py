@@ -12,8 +12,8 @@ from sbitune.data.files import write_text
 from sbitune.fitting.eigentunes import EigenTunes
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.predicting import as_scatters, predict_histograms
-from sbitune.tuning.scanning import version_of_runs
 from sbitune.tuning.settings import settings_file
+from sbitune.workflow.runs.tasks import version_of_runs
 
 SUMMARY = "eigentunes.yaml"
 _HEAD = """# Written by sbitune. delta: rise of the objective that holds the truth with this coverage, by toys;

@@ -19,9 +19,8 @@ from sbitune.tuning.inverse.summary import Comparison, InverseSummary, compare
 from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import made_of, tune_of
-from sbitune.tuning.scanning import need_scan
 from sbitune.tuning.surrogates.choice.choice import train_chosen
-from sbitune.tuning.yamlfile import is_sealed, read_card, write_sealed_yaml
+from sbitune.workflow.cards.yamlfile import is_sealed, read_card, write_sealed_yaml
 
 FILE = "inverse.yaml"
 _HEAD = """# Written by sbitune: the posterior of the inverse model beside the direct fit. Differences are
@@ -99,7 +98,7 @@ def invert(
 
     Raises as `train_inverse` and `train_chosen` do; nothing is written then.
     """
-    need_scan(fitted.loaded)
+    fitted.loaded.need_scan()
     keys = jax.random.split(jax.random.key(seed), 3)
     measured, correlation = fitted.measured, fitted.matched.correlation
     progress = _Epochs(config, reporter)

@@ -14,7 +14,7 @@ from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, hash_file, write_bytes, write_text
 from sbitune.data.histograms import Histograms
 from sbitune.data.reference import Reference
-from sbitune.data.reporting import QUIET, Reporter
+from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.coverage import Coverage
 from sbitune.fitting.problem import Measured, Problem
@@ -22,22 +22,20 @@ from sbitune.fitting.results import Tune
 from sbitune.tuning import record as records
 from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.checking import check, need_reference, reference_of
-from sbitune.tuning.found import LEFT_OUT, farthest, fit_findings, scan_findings
+from sbitune.tuning.found import farthest, fit_findings, scan_findings
 from sbitune.tuning.judgement import as_before, with_warnings
 from sbitune.tuning.matching import Matched, describe_sources, match
 from sbitune.tuning.products import (
     SURROGATE,
     hash_fit,
     read_fit,
-    read_surrogate_note,
+    surrogate_product,
     write_fit,
 )
 from sbitune.tuning.recordparts import ExcludedRecord
 from sbitune.tuning.recordtypes import ObservableRecord, ResultRecord, ValidationRecord
-from sbitune.tuning.scanning import make_scan, stored_scan, version_of_runs
+from sbitune.tuning.scans import stored_scan
 from sbitune.tuning.settings import command_file
-from sbitune.tuning.stages import writing
 from sbitune.tuning.stored import surrogate_of
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate, near_point, unknown_parameters
 from sbitune.tuning.surrogates.storage import load_surrogate
@@ -53,6 +51,11 @@ from sbitune.tuning.validation import (
     read_on,
     run_points,
 )
+from sbitune.workflow.results.findings import LEFT_OUT
+from sbitune.workflow.runs.checking import check, need_reference, reference_of
+from sbitune.workflow.runs.scanning import make_scan
+from sbitune.workflow.runs.tasks import version_of_runs
+from sbitune.workflow.stages import writing
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +115,7 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: TrainedSurrogate, reporter: 
     matched = _match(loaded, scan, reference, surrogate)
     _check_known(loaded, surrogate, matched.measured)
     for label, reason in matched.excluded:
-        reporter.say(f"left out: {label}: {reason}")
+        reporter.say(LeftOut(f"{label}: {reason}"))
     for note in matched.notes:
         reporter.say(note)
     for words in describe_sources(matched.sources):
@@ -127,8 +130,8 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: TrainedSurrogate, reporter: 
         raise ComputationError(f"{error}{farthest(outside)}") from error
     tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
     found, used = scan_findings(loaded, scan), answer.problem.measured
-    note = read_surrogate_note(loaded)
-    hashes = {"surrogate": note.surrogate, "fit": hash_fit(used)}
+    note = surrogate_product(loaded).read_note()
+    hashes = {"surrogate": note.product, "fit": hash_fit(used)}
     record = _record(loaded, scan, note.about, reference, matched, tune, found, hashes)
     record = msgspec.structs.replace(record, answer=describe_answer(answer))
     record = records.with_sources(record, matched.sources)

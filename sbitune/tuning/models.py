@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming
 from sbitune.data.formats import layout_of
 from sbitune.data.names import shorten
 from sbitune.data.numbers import finite
@@ -20,15 +20,16 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import Rule, read_weights, wanted_by
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.checking import naming, reference_of
 from sbitune.tuning.line import train_stage
 from sbitune.tuning.matching import Excluded, Matched, match
 from sbitune.tuning.record import read_record
 from sbitune.tuning.recordtypes import ResultRecord
-from sbitune.tuning.scanning import load_scan, scan_with_runs, stored_scan
+from sbitune.tuning.scans import scan_with_runs, stored_scan
 from sbitune.tuning.stored import as_scan as as_scan  # for those who open models
 from sbitune.tuning.stored import read_surrogate, surrogate_of
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
+from sbitune.workflow.runs.checking import reference_of
+from sbitune.workflow.runs.scanning import load_scan
 
 
 class Opened(NamedTuple):

@@ -12,18 +12,17 @@ import numpy as np
 import sbitune
 from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError, naming_file
-from sbitune.data.files import hash_bytes, hash_file, hash_files
+from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes, hash_files
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.scan import Scan
-from sbitune.data.sealed import DamagedError, write_sealed
 from sbitune.fitting.problem import Measured
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.notes import read_note
 from sbitune.tuning.recordchecks import check_about
 from sbitune.tuning.recordparts import AboutRecord
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.storage import FORMAT_VERSION, load_surrogate
+from sbitune.workflow.stages import Product
 
 SURROGATE = "surrogate.npz"
 NOTE = "surrogate.json"
@@ -40,15 +39,11 @@ _WORDS = {
 }
 
 
-class SurrogateNote(msgspec.Struct, frozen=True):
-    """`work/surrogate.json`."""
-
-    made_of: dict[str, str]
-    """Key of what made the surrogate."""
-    surrogate: str
-    """Hash of the surrogate's file."""
-    about: AboutRecord
-    """What is known of it: kind, choice, closure."""
+def surrogate_product(loaded: LoadedCard) -> Product:
+    """The surrogate that `sbitune train` leaves in `work/`."""
+    return Product(
+        loaded.work / SURROGATE, loaded.work / NOTE, "surrogate", _WORDS, AboutRecord, check_about, "trained"
+    )
 
 
 def training_key(loaded: LoadedCard, scan: Scan) -> dict[str, str]:
@@ -93,22 +88,6 @@ def _hash_training() -> str:
     )
 
 
-def write_surrogate_note(loaded: LoadedCard, made_of: Mapping[str, str], path: Path, about: Mapping[str, Any]) -> None:
-    """Write down what the surrogate at `path` was made of, and what is known of it."""
-    write_sealed(loaded.work / NOTE, {"made_of": dict(made_of), "surrogate": hash_file(path), "about": dict(about)})
-
-
-def read_surrogate_note(loaded: LoadedCard) -> SurrogateNote:
-    """Read `work/surrogate.json`. Raises `DamagedError` if it is not what this sbitune wrote."""
-    note = read_note(loaded.work / NOTE, SurrogateNote, "note of the surrogate")
-    try:
-        with naming_file(loaded.work / NOTE):
-            check_about(note.about)
-    except InputError as error:
-        raise DamagedError(str(error)) from error
-    return note
-
-
 class Kept(NamedTuple):
     """What was found of a surrogate that was trained before."""
 
@@ -118,19 +97,14 @@ class Kept(NamedTuple):
 
 def kept_surrogate(loaded: LoadedCard, wanted: Mapping[str, str]) -> Kept:
     """The surrogate in `work/`, if it was made of just what is wanted, and is what was made."""
-    path = loaded.work / SURROGATE
-    if not path.exists() and not (loaded.work / NOTE).exists():
-        return Kept(None)
+    product = surrogate_product(loaded)
+    why = product.why_not(wanted)
+    if why is not None:
+        return Kept(None, why)
     try:
-        note = read_surrogate_note(loaded)
-        if note.made_of == wanted:
-            if hash_file(path, "surrogate") != note.surrogate:
-                return Kept(None, f"{path} is not what was trained")
-            return Kept(load_surrogate(path))
+        return Kept(load_surrogate(product.path))
     except InputError as error:
         return Kept(None, str(error))
-    changed = [words for key, words in _WORDS.items() if note.made_of.get(key) != wanted[key]]
-    return Kept(None, f"{' and '.join(changed)} changed")
 
 
 def write_fit(loaded: LoadedCard, measured: Measured) -> None:

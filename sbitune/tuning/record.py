@@ -26,7 +26,7 @@ from sbitune.tuning.recordtypes import (
     ParameterRecord,
     ResultRecord,
 )
-from sbitune.tuning.yamlfile import is_sealed, read_card, write_sealed_yaml
+from sbitune.workflow.cards.yamlfile import is_sealed, read_card, write_sealed_yaml
 
 #: files of format 1, of an older sbitune, have no hash of their own lines
 FORMAT, _WITHOUT_HASH = 2, 1

@@ -25,8 +25,8 @@ from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.templates import BUILT_IN, RULES, Piece, split
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.checking import check_scan
-from sbitune.tuning.scanning import design
+from sbitune.workflow.runs.checking import check_scan
+from sbitune.workflow.runs.tasks import design
 
 #: the command of a card in the directory of a run
 _SCRIPT = "run.sh"

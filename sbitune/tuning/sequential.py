@@ -28,10 +28,9 @@ from sbitune.data.scan import Parameter, Scan
 from sbitune.data.sobol import sobol_points
 from sbitune.fitting.problem import Problem
 from sbitune.learning.keys import check_key
-from sbitune.tuning.checking import extra_points
 from sbitune.tuning.line import Fitted
-from sbitune.tuning.scanning import need_scan
 from sbitune.tuning.teaching import Lever, Outputs, find_outputs, make_lever, select_outputs
+from sbitune.workflow.runs.checking import extra_points
 
 #: candidates spread over the box (a power of 2), and drawn around the tune with errors widened by this factor
 _OVER_BOX, _AROUND, _WIDER = 512, 256, 3.0
@@ -222,7 +221,7 @@ def propose_next(fitted: Fitted, n: int, seed: int) -> Proposal:
     Raises `InputError` if the card has no scan or names extra runs that the fit did not have yet, or as `propose` does.
     """
     loaded = fitted.loaded
-    need_scan(loaded)
+    loaded.need_scan()
     known = {tuple(theta) for theta in fitted.scan.theta.tolist()}
     missing = [x for x in _earlier(fitted).tolist() if tuple(x) not in known]
     if missing and loaded.card.scan.bad_runs == "stop":

@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.errors import InputError, naming_file
+from sbitune.data.errors import InputError, naming, naming_file
 from sbitune.data.formats import recognise
 from sbitune.data.ipol_reader import read_ipol
 from sbitune.data.scan import Scan
 from sbitune.generators.designs import run_names, unit_points
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.checking import naming, with_defaults
 from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
 from sbitune.tuning.surrogates.protocols import Surrogate, TrainedSurrogate, WithoutDefaults
 from sbitune.tuning.surrogates.storage import load_with_runs
+from sbitune.workflow.runs.checking import with_defaults
 
 #: points at which a model without a scan tells which of its bins are never filled
 _POINTS = 32

@@ -12,14 +12,14 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.closure import closure
-from sbitune.tuning.products import SURROGATE, kept_surrogate, training_key, write_surrogate_note
-from sbitune.tuning.stages import writing
+from sbitune.tuning.products import kept_surrogate, surrogate_product, training_key
 from sbitune.tuning.stored import surrogate_of
 from sbitune.tuning.surrogates.choice.choice import train_chosen
 from sbitune.tuning.surrogates.choice.judge import Choice
 from sbitune.tuning.surrogates.description import describe, describe_choice
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.storage import save_surrogate
+from sbitune.workflow.stages import writing
 
 #: so many held-out runs are fitted as data after a training, at most
 _CLOSURE_RUNS = 24
@@ -32,7 +32,7 @@ def surrogate_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) 
     surrogate = surrogate_of(loaded)
     about = describe(surrogate) | {"file": loaded.stored.name}
     with writing(loaded):
-        write_surrogate_note(loaded, {"file": hash_file(loaded.stored)}, loaded.stored, about)
+        surrogate_product(loaded).write_note({"file": hash_file(loaded.stored)}, about, loaded.stored)
     return surrogate
 
 
@@ -52,9 +52,9 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> T
         key = jax.random.key(loaded.card.fit.seed)
         surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter, judged=True)
         about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, loaded.card.fit.fixed, reporter)
-        path = loaded.work / SURROGATE
-        save_surrogate(path, surrogate, scan.runs)
-        write_surrogate_note(loaded, wanted, path, about)
+        product = surrogate_product(loaded)
+        save_surrogate(product.path, surrogate, scan.runs)
+        product.write_note(wanted, about)
     return surrogate
 
 

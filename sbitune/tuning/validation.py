@@ -25,7 +25,7 @@ from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.runs import HISTOGRAMS, Task, fingerprint
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.scanning import means, tasks_at
+from sbitune.workflow.runs.tasks import means, tasks_at
 
 #: separates the seeds of these runs from those of the scan
 STREAM = 1

@@ -80,7 +80,7 @@ def made_here(events: int) -> tuple[str, Scan, Scan]:
 def made_by_generators(pythia: str | None) -> Iterator[tuple[str, Scan, Scan]]:
     """The same of those that a generator made."""
     if pythia is not None:
-        from sbitune.tuning.scanning import load_scan
+        from sbitune.workflow.runs.scanning import load_scan
 
         whole = load_scan(pythia)
         shuffled = np.random.default_rng(1).permutation(whole.runs)

@@ -74,7 +74,7 @@ def test_a_log_file_shows_life_and_figures_stay_alone(tmp_path):
 def test_python_is_silent(tmp_path):
     toyline.make(tmp_path, runs=12)
     code = (
-        "import sys; from sbitune.tuning.card import load_card; from sbitune.tuning.scanning import make_scan\n"
+        "import sys; from sbitune.tuning.card import load_card; from sbitune.workflow.runs.scanning import make_scan\n"
         "make_scan(load_card(sys.argv[1]))"
     )
     result = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)

@@ -12,9 +12,10 @@ from sbitune.data.errors import InputError
 from sbitune.data.parameters import read_points, read_values, write_points
 from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.checking import check
 from sbitune.tuning.sampling import design_of_card
-from sbitune.tuning.scanning import design, make_scan
+from sbitune.workflow.runs.checking import check
+from sbitune.workflow.runs.scanning import make_scan
+from sbitune.workflow.runs.tasks import design
 
 
 @pytest.fixture(scope="module")

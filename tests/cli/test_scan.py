@@ -12,7 +12,7 @@ from calling import call
 from test_card import MINE, own_card
 
 from sbitune.tuning.card import load_card
-from sbitune.tuning.scanning import design
+from sbitune.workflow.runs.tasks import design
 
 
 def test_wrong_input_that_a_run_finds_is_code_2(tmp_path, lep_card):
@@ -154,7 +154,7 @@ import sys
 from click.testing import CliRunner
 from sbitune.cli.main import main
 from sbitune.tuning.card import load_card
-from sbitune.tuning.scanning import make_scan
+from sbitune.workflow.runs.scanning import make_scan
 
 assert CliRunner().invoke(main, ["scan", "--help"]).exit_code == 0
 assert CliRunner().invoke(main, ["ls", "card"]).exit_code == 0

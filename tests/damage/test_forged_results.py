@@ -23,9 +23,9 @@ from sbitune.tuning.judgement import with_warnings
 from sbitune.tuning.line import read_fitted, tune
 from sbitune.tuning.products import read_surrogate_note
 from sbitune.tuning.record import read_record
-from sbitune.tuning.scanning import timing
-from sbitune.tuning.stages import check_scan_note
-from sbitune.tuning.yamlfile import write_sealed_yaml
+from sbitune.workflow.cards.yamlfile import write_sealed_yaml
+from sbitune.workflow.runs.notes import check_scan_note
+from sbitune.workflow.runs.tasks import timing
 
 Steps = tuple[str | int, ...]
 ROW = {

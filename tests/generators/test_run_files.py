@@ -14,7 +14,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.professor import Reading, read_runs
 from sbitune.data.runfiles import DamagedRunError, write_run_record
 from sbitune.generators.campaign import Means, run_campaign
-from sbitune.tuning.scanning import load_scan
+from sbitune.workflow.runs.scanning import load_scan
 
 ONE = Means(workers=1)
 

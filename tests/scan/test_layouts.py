@@ -17,7 +17,7 @@ from sbitune.data.scan import Scan
 from sbitune.data.scatters import scatters_of
 from sbitune.data.selection import rules_from_mapping
 from sbitune.tuning.models import run_names_at
-from sbitune.tuning.scanning import load_scan
+from sbitune.workflow.runs.scanning import load_scan
 
 pytest.importorskip("h5py")
 

@@ -17,7 +17,6 @@ from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.closure import closure
 from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.line import fit_stage, train_stage
-from sbitune.tuning.scanning import make_scan
 from sbitune.tuning.sequential import propose_next
 from sbitune.tuning.surrogates import registry
 from sbitune.tuning.surrogates.choice.choice import choose, retraining
@@ -29,6 +28,7 @@ from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
+from sbitune.workflow.runs.scanning import make_scan
 
 PARAMETERS = (Parameter("a", 0.0, 2.0, 1.0), Parameter("b", -1.0, 1.0, 0.0))
 SLOPES = np.array([[0.5, 0.2, -0.3, 0.4, 0.1, -0.2, 0.3, 0.6], [0.1, -0.4, 0.2, 0.5, -0.3, 0.4, 0.2, -0.1]])

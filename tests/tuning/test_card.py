@@ -9,14 +9,15 @@ from sbitune.data import yoda
 from sbitune.data.errors import InputError
 from sbitune.generators.config import spell_key
 from sbitune.tuning.card import load_card
-from sbitune.tuning.checking import check
-from sbitune.tuning.scanning import design, make_scan
 from sbitune.tuning.surrogates.network.config import NetworkConfig
 from sbitune.tuning.surrogates.network.fit import fit_network
 from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
 from sbitune.tuning.surrogates.polynomial.orders import choose_order
 from sbitune.tuning.surrogates.rational.fit import fit_rational
 from sbitune.tuning.surrogates.rational.orders import choose_orders
+from sbitune.workflow.runs.checking import check
+from sbitune.workflow.runs.scanning import make_scan
+from sbitune.workflow.runs.tasks import design
 
 FAULTS = [
     ("runs: 24", "rums: 24", r"card.yaml:10: unknown key 'scan.rums'; did you mean 'runs'"),

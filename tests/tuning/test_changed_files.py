@@ -16,8 +16,9 @@ from sbitune.data.professor import read_runs
 from sbitune.data.professor_writer import write_runs
 from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.scanning import make_scan, scan_at_hand, stored_scan
-from sbitune.tuning.stages import StaleError
+from sbitune.tuning.scans import stored_scan
+from sbitune.workflow.runs.scanning import make_scan, scan_at_hand
+from sbitune.workflow.stages import StaleError
 
 CARD = "title: theirs\nscan: {{directory: {}}}\nsurrogate: {{kind: polynomial, order: 1}}\n"
 

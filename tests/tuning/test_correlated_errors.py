@@ -13,9 +13,9 @@ from sbitune.data.bins import Bins
 from sbitune.data.professor_writer import write_runs
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.checking import reference_of
 from sbitune.tuning.matching import match
-from sbitune.tuning.scanning import make_scan
+from sbitune.workflow.runs.checking import reference_of
+from sbitune.workflow.runs.scanning import make_scan
 
 BINS, TRUTH, ERROR = 8, 0.3, 2.0
 EDGES = np.arange(BINS + 1.0)

@@ -16,7 +16,8 @@ from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.envelopes import find_envelopes
 from sbitune.tuning.line import read_fitted, tune
-from sbitune.tuning.scanning import make_scan, stored_scan
+from sbitune.tuning.scans import stored_scan
+from sbitune.workflow.runs.scanning import make_scan
 
 FLAVOUR = ROOT.parent / "shared" / "scans" / "flavour"
 CARD = """

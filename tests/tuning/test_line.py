@@ -17,7 +17,7 @@ from sbitune.tuning.card import load_card
 from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune
 from sbitune.tuning.models import matched_with
 from sbitune.tuning.record import read_record
-from sbitune.tuning.scanning import load_scan, make_scan
+from sbitune.workflow.runs.scanning import load_scan, make_scan
 
 
 class Ears(Reporter):

@@ -19,7 +19,8 @@ from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune, validate_stage
 from sbitune.tuning.products import training_key
-from sbitune.tuning.scanning import make_scan, scan_at_hand, stored_scan
+from sbitune.tuning.scans import stored_scan
+from sbitune.workflow.runs.scanning import make_scan, scan_at_hand
 
 #: as few runs and as little work as a tune can do with
 QUICK = "fit: {toys: 0, minos: false, starts: 2}\nvalidation:"

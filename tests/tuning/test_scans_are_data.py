@@ -17,8 +17,8 @@ from sbitune.data.errors import InputError
 from sbitune.data.parameters import write_points, write_values
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.scanning import make_scan
 from sbitune.tuning.settings import settings_file
+from sbitune.workflow.runs.scanning import make_scan
 
 #: leaves a file beside itself when it is imported
 MINE = """

@@ -20,8 +20,8 @@ from sbitune.tuning.jackknife import Refit, stability
 from sbitune.tuning.matching import match
 from sbitune.tuning.models import as_scan, point_of, run_names_at, values_of_words
 from sbitune.tuning.sampling import check_own, design_in_limits, design_of_card, read_own, write_design
-from sbitune.tuning.scanning import make_scan
 from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
+from sbitune.workflow.runs.scanning import make_scan
 
 BOX = (Parameter("a", 1.0, 3.0), Parameter("b", 0.0, 2.0))
 LOW, HIGH = np.array([(p.low, p.high) for p in BOX]).T

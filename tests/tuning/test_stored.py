@@ -16,8 +16,9 @@ from sbitune.tuning.inverting import invert
 from sbitune.tuning.line import fit_stage, read_fitted, surrogate_stage, tune
 from sbitune.tuning.models import open_model, run_names_at
 from sbitune.tuning.refitting import bootstrap
-from sbitune.tuning.scanning import load_scan, make_scan, stored_scan
+from sbitune.tuning.scans import stored_scan
 from sbitune.tuning.sequential import propose_next
+from sbitune.workflow.runs.scanning import load_scan, make_scan
 
 #: what a card has less and more, whose surrogate is a file
 SCAN = "scan: {runs: 24, events: 100, seed: 4, workers: 2}\n"

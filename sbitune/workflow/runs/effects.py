@@ -17,8 +17,8 @@ from sbitune.generators.effects import ALL, FIRST, Effects, find_effects
 from sbitune.generators.inactive import reason_inactive
 from sbitune.generators.lines import check_settings
 from sbitune.generators.printed import pythia_version
-from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.notes import read_note
+from sbitune.workflow.cards.scancard import ScanCardFile
+from sbitune.workflow.results.sealednotes import read_note
 
 #: raised when it is found in another way
 _FORMAT = 1
@@ -32,7 +32,7 @@ class _Note(msgspec.Struct, frozen=True):
     unknown: dict[str, str]
 
 
-def check_effects(loaded: LoadedCard, reporter: Reporter = QUIET) -> None:
+def check_effects(loaded: ScanCardFile, reporter: Reporter = QUIET) -> None:
     """Compare events of one seed at the ends of every range with those in the middle.
 
     Of other generators than Pythia nothing can be said; there the bins judge.
@@ -53,7 +53,7 @@ def check_effects(loaded: LoadedCard, reporter: Reporter = QUIET) -> None:
 
 
 def _find(
-    loaded: LoadedCard,
+    loaded: ScanCardFile,
     generator: PythiaConfig,
     ranges: dict[str, tuple[float, float]],
     tried: list[str],
@@ -79,7 +79,7 @@ def _find(
     return found
 
 
-def _refusal(loaded: LoadedCard, generator: PythiaConfig, without: tuple[str, ...]) -> InputError:
+def _refusal(loaded: ScanCardFile, generator: PythiaConfig, without: tuple[str, ...]) -> InputError:
     """The error that names the parameters and, where they are known, the reasons."""
     catalogue = check_settings(generator.settings, loaded.place)
     lines = []

@@ -1,7 +1,7 @@
 """Notes in `work/`, sealed with a hash of their own: read into typed records, as a hash can be that of anything."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,7 +15,11 @@ def read_note(path: Path, kind: type[T], what: str) -> T:
 
     Raises `DamagedError` naming the path, and the key for a part of another type.
     """
-    content = read_sealed(path, what)
+    return as_record(path, read_sealed(path, what), kind, what)
+
+
+def as_record(path: Path, content: Any, kind: type[T], what: str) -> T:
+    """The content of a note, or a part of it, as a record. Raises `DamagedError` as `read_note` does."""
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:

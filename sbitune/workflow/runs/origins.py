@@ -8,7 +8,8 @@ from sbitune.data.files import hash_file, plain_file
 from sbitune.data.formats import YODA, layout_of
 from sbitune.data.professor import PARAMETER_FILES
 from sbitune.data.runfiles import PARTS, RECORD, check_run_files, read_run_record
-from sbitune.tuning.card import LoadedCard, load_card
+from sbitune.workflow.cards.scancard import ScanCardFile
+from sbitune.workflow.families import open_scan_card
 
 #: of a run directory, beside YODA files
 _OF_A_RUN = (*PARAMETER_FILES, RECORD, PARTS)
@@ -22,7 +23,7 @@ def is_inside(directory: Path, name: str) -> bool:
     return directory in place.parents and (place.is_file() or place.is_dir() or not place.exists())
 
 
-def hash_scan_files(loaded: LoadedCard) -> dict[str, str] | None:
+def hash_scan_files(loaded: ScanCardFile) -> dict[str, str] | None:
     """Hashes of the files that the scan which a card names is read from, by their names in its directory.
 
     None if there is nothing (any more), as where only a card and its `work/` were copied. Raises `InputError` if what
@@ -53,7 +54,7 @@ def _files_of(place: Path) -> Iterator[Path]:
 
 def _files_of_card(place: Path) -> Iterator[Path]:
     """Those of another card: the scan that it has, or the files in its own directory of which it is read."""
-    theirs = load_card(place)
+    theirs = open_scan_card(place)
     yield place / theirs.path.name
     if not theirs.unread:
         yield from (path for path in (place / "work/scan.npz",) if path.exists())
@@ -74,7 +75,7 @@ def _hash(path: Path, home: Path) -> str:
         return _NOT_PLAIN
 
 
-def changed_files(loaded: LoadedCard, known: Mapping[str, str]) -> list[str]:
+def changed_files(loaded: ScanCardFile, known: Mapping[str, str]) -> list[str]:
     """Names of the files that are not what was `known` of them when the card's scan was read from them, of those that
     are gone and those that are new; none if nothing is there any more.
     """

@@ -1,7 +1,5 @@
 """From a card to a scan: the points, the runs, and their histograms in one array."""
 
-import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,75 +9,35 @@ import numpy as np
 
 from sbitune.data import mcnntunes
 from sbitune.data.apprentice import read_scan as read_apprentice
-from sbitune.data.errors import InputError, naming_file
+from sbitune.data.errors import InputError, naming, naming_file
 from sbitune.data.files import plain_file
 from sbitune.data.formats import HDF5, layout_of
 from sbitune.data.names import list_names, nearest
 from sbitune.data.numbers import quoted
 from sbitune.data.professor import Reading, collect, read_runs
 from sbitune.data.reference import Reference
-from sbitune.data.reporting import QUIET, Reporter, Telling
-from sbitune.data.runfiles import RECORD, read_run_record
+from sbitune.data.reporting import QUIET, LeftOut, Reporter, Telling
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import weights_of
-from sbitune.generators.campaign import Means, run_campaign
+from sbitune.generators.campaign import run_campaign
 from sbitune.generators.command import check_command, read_templates
 from sbitune.generators.config import CommandConfig
-from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
-from sbitune.generators.runs import Task
+from sbitune.generators.designs import run_names
 from sbitune.generators.templates import RULES
-from sbitune.tuning.card import Card, LoadedCard, check_limits, load_card, parameters_of
-from sbitune.tuning.checking import check_scan, extra_points, naming, undone_settings, with_defaults
-from sbitune.tuning.coverage import check_measured
-from sbitune.tuning.effects import check_effects
-from sbitune.tuning.found import Noting, settle_scan
-from sbitune.tuning.origins import changed_runs, hash_scan_files, is_inside
-from sbitune.tuning.stages import SCAN, StaleError, check_scan_note, write_scan_note, writing
+from sbitune.workflow.cards.scancard import ScanCardFile, parameters_of
+from sbitune.workflow.families import open_scan_card
+from sbitune.workflow.results.findings import Noting
+from sbitune.workflow.runs.binning import check_measured
+from sbitune.workflow.runs.checking import check_scan, undone_settings, with_defaults
+from sbitune.workflow.runs.effects import check_effects
+from sbitune.workflow.runs.notes import SCAN, check_scan_note, write_scan_note
+from sbitune.workflow.runs.origins import changed_runs, hash_scan_files, is_inside
+from sbitune.workflow.runs.settling import settle_scan
+from sbitune.workflow.runs.tasks import design, means, tasks_at
+from sbitune.workflow.stages import StaleError, writing
 
 
-def design(loaded: LoadedCard) -> np.ndarray:
-    """(n_runs, n_parameters) points of the scan, those of `scan.extra` last, in the generator's units.
-
-    Raises:
-        InputError: for a number of runs that a grid cannot have, a bias that is not monotonic in its range, or extra
-            points that cannot be read or lie outside the box.
-    """
-    card = loaded.card
-    with naming(loaded.place("scan", "design")):
-        u = unit_points(card.scan.design, card.scan.runs, len(card.parameters), card.scan.seed)
-    columns = [
-        stretch(u[:, i], p.low, p.high, p.bias, loaded.place("parameters", name, "bias"))
-        for i, (name, p) in enumerate(card.parameters.items())
-    ]
-    return np.concatenate([np.stack(columns, axis=1), extra_points(loaded)])
-
-
-def tasks_at(
-    loaded: LoadedCard, parameters: Sequence[str], points: np.ndarray, names: list[str], events: int, stream: int = 0
-) -> list[Task]:
-    """Runs to be made at given points (n, n_parameters) of the named parameters, with seeds from the card's."""
-    card = loaded.card
-    assert card.generator is not None
-    return [
-        Task(
-            name=name,
-            generator=card.generator,
-            values={key: float(x) for key, x in zip(parameters, theta, strict=True)},
-            events=events,
-            seed=run_seed(card.scan.seed, number, stream),
-            card=str(loaded.directory),
-        )
-        for number, (name, theta) in enumerate(zip(names, points, strict=True))
-    ]
-
-
-def means(card: Card) -> Means:
-    """How the card wants its runs to be made."""
-    scan = card.scan
-    return Means(scan.workers, scan.time_limit, scan.scheduler, scan.bad_runs == "drop")
-
-
-def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool = True) -> Scan:
+def make_scan(loaded: ScanCardFile, reporter: Reporter = QUIET, own_analyses: bool = True) -> Scan:
     """Make (or complete) the scan of a card and write it to `work/scan.npz`.
 
     Args:
@@ -93,7 +51,7 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
         ComputationError: if runs failed and the card does not say to drop them.
     """
     card = loaded.card
-    need_scan(loaded)
+    loaded.need_scan()
     parameters, reference, _ = check_scan(loaded, own_analyses or card.scan.directory is None)
     reporter = Noting(reporter)
     reporter.note(undone_settings(loaded))
@@ -115,11 +73,11 @@ def make_scan(loaded: LoadedCard, reporter: Reporter = QUIET, own_analyses: bool
             "what they were could not be checked; from now on it is"
         )
     for name, reason in made.failures.items():
-        reporter.say(f"left out: run {name} failed: {reason}")
+        reporter.say(LeftOut(f"run {name} failed: {reason}"))
     return _settled(loaded, _collect(loaded, made.runs, parameters, reporter), reference, reporter)
 
 
-def _tell_rules(loaded: LoadedCard, reporter: Reporter) -> None:
+def _tell_rules(loaded: ScanCardFile, reporter: Reporter) -> None:
     """Say by which tool's rule templates are filled, if that is not sbitune's own."""
     generator = loaded.card.generator
     if isinstance(generator, CommandConfig):
@@ -129,7 +87,7 @@ def _tell_rules(loaded: LoadedCard, reporter: Reporter) -> None:
 
 
 def _settled(
-    loaded: LoadedCard,
+    loaded: ScanCardFile,
     scan: Scan,
     reference: Reference | None,
     reporter: Noting,
@@ -145,7 +103,7 @@ def _settled(
     return scan
 
 
-def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
+def _existing(loaded: ScanCardFile, parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
     """Read the scan that the card points to, its selected bins and, if the card names some, its parameters."""
     scan = loaded.card.scan
     reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, tell=reporter.say, weight=scan.weight)
@@ -168,7 +126,7 @@ def _existing(loaded: LoadedCard, parameters: tuple[Parameter, ...], reporter: R
     return replace(found, parameters=settled, theta=found.theta[:, order], known_copies=None)
 
 
-def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
+def _scan_of_data(loaded: ScanCardFile, asked_by: Path) -> Scan:
     """The scan of a card that another card names, as it is or as it is read from the card's own directory.
 
     Raises:
@@ -190,7 +148,7 @@ def _scan_of_data(loaded: LoadedCard, asked_by: Path) -> Scan:
     return _existing(loaded, parameters_of(card, {}), QUIET)
 
 
-def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: int) -> None:
+def _check_range(loaded: ScanCardFile, parameter: Parameter, found: Scan, column: int) -> None:
     """Refuse a range beyond that of an existing scan: there its runs teach nothing.
 
     Where the scan does not tell the range that its points were drawn from, this is what they span and a little more: n
@@ -207,8 +165,8 @@ def _check_range(loaded: LoadedCard, parameter: Parameter, found: Scan, column: 
         )
 
 
-def stored_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
-    """Read the scan that `make_scan` left. Of a card whose surrogate is that of a file, this at some points.
+def stored_scan(loaded: ScanCardFile, reporter: Reporter = QUIET) -> Scan:
+    """Read the scan that `make_scan` left.
 
     The reporter is told of runs of the card whose files are not what they left: the scan has what they were.
 
@@ -216,12 +174,6 @@ def stored_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
         StaleError: if it is damaged, not what the card asks for by now, or not what it was read from.
         InputError: if it is not there, or does not allow the card's limits and fixed values of the fit.
     """
-    if loaded.stored is not None:
-        from sbitune.tuning.stored import as_scan, surrogate_of  # brings JAX, without which a scan starts faster
-
-        scan = as_scan(surrogate_of(loaded))
-        check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
-        return scan
     path, again = loaded.work / SCAN, f"run `sbitune scan {loaded.path}` again"
     if not path.is_file():
         raise InputError(f"{path}: not made yet; run `sbitune scan {loaded.path}` first")
@@ -235,13 +187,13 @@ def stored_scan(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     if card and not partly and list(card.items()) != made:
         raise StaleError(f"{path}: the card's parameters have changed; {again}")
     check_scan_note(loaded)
-    check_limits(loaded, {p.name: (p.low, p.high) for p in scan.parameters})
+    loaded.check_ranges({p.name: (p.low, p.high) for p in scan.parameters})
     if loaded.card.scan.directory is None:
         _tell_changed_runs(loaded, scan, reporter)
     return scan
 
 
-def _tell_changed_runs(loaded: LoadedCard, scan: Scan, reporter: Reporter) -> None:
+def _tell_changed_runs(loaded: ScanCardFile, scan: Scan, reporter: Reporter) -> None:
     directory = loaded.work / "scan"
     changed = changed_runs(directory, scan.runs)
     if changed:
@@ -252,7 +204,7 @@ def _tell_changed_runs(loaded: LoadedCard, scan: Scan, reporter: Reporter) -> No
         )
 
 
-def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
+def scan_at_hand(loaded: ScanCardFile, reporter: Reporter = QUIET) -> Scan:
     """The scan of `stored_scan`; one that the card names is read first if it was not yet. If what was read is damaged
     or stale it is read again, and the reporter is told why. Raises as `make_scan` and `stored_scan` do.
     """
@@ -267,52 +219,11 @@ def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     return make_scan(loaded, reporter, own_analyses=False)
 
 
-def scan_with_runs(loaded: LoadedCard) -> Scan:
-    """Read the scan that `make_scan` left. Raises `InputError` as `stored_scan`, and if the card has no scan."""
-    need_scan(loaded)
-    return stored_scan(loaded)
-
-
-def need_scan(loaded: LoadedCard) -> None:
-    """Raise `InputError` if the card has no scan, as its surrogate is that of a file."""
-    if loaded.stored is not None:
-        raise InputError(
-            f"{loaded.place('surrogate', 'path')}: the surrogate is that of a file; this card has no scan, which is "
-            "needed here: name it, and a kind of surrogate to be trained"
-        )
-
-
-def _collect(loaded: LoadedCard, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
+def _collect(loaded: ScanCardFile, runs: list[Path], parameters: tuple[Parameter, ...], reporter: Reporter) -> Scan:
     scan = loaded.card.scan
     how = {"tell": reporter.say, "weight": scan.weight}
     reading = Reading(loaded.rules(), scan.bad_runs, scan.bad_bins, made_here=True, **how)
     return collect(runs, parameters, reading, lambda done, total: reporter.progress("histograms", done, total))
-
-
-def timing(directory: Path, runs: Sequence[str]) -> dict[str, float]:
-    """Events and seconds of generation and analysis, added up over the named runs of a campaign.
-
-    `timed` counts the events that the latter two are of: all but the first batch of a run.
-    """
-    sums = {"events": 0.0, "cpu_seconds": 0.0, "generation": 0.0, "analysis": 0.0, "timed": 0.0}
-    for run in runs:
-        content = read_run_record(directory / run).content
-        for part in ("events", "cpu_seconds"):
-            sums[part] += content.get(part, 0.0)
-        seconds = content.get("seconds", {})
-        for part in ("generation", "analysis"):
-            sums[part] += seconds.get(part, 0.0)
-        sums["timed"] += seconds.get("events", 0.0)
-    return sums
-
-
-def version_of_runs(loaded: LoadedCard) -> str | None:
-    """The version of Pythia that made the runs of a card; None if there is no run that tells."""
-    for record in sorted((loaded.work / "scan").glob(f"*/{RECORD}"))[:1]:
-        with contextlib.suppress(InputError):
-            found = read_run_record(record.parent).content.get("pythia")
-            return None if found is None else str(found)
-    return None
 
 
 def _tell_of_nothing_to_drop(place: Path, reading: Reading) -> None:
@@ -366,8 +277,8 @@ def load_scan(place: str | Path, reading: Reading = Reading(), asked_by: Path | 
 def _load_directory(path: Path, reading: Reading, asked_by: Path | None) -> Scan:
     layout = layout_of(path)
     if layout == "card":
-        loaded = load_card(path)
-        need_scan(loaded)
+        loaded = open_scan_card(path)
+        loaded.need_scan()
         _tell_of_nothing_to_drop(loaded.path, reading)
         found = scan_at_hand(loaded, Telling(reading.tell)) if asked_by is None else _scan_of_data(loaded, asked_by)
         return _selected(found, reading)

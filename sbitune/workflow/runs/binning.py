@@ -14,11 +14,11 @@ from sbitune.data.paths import analysis_of
 from sbitune.data.reference import as_measured
 from sbitune.data.selection import Rule, weights_of
 from sbitune.generators.config import PythiaConfig
-from sbitune.tuning.booked import Booked
-from sbitune.tuning.card import LoadedCard
+from sbitune.workflow.cards.scancard import ScanCardFile
+from sbitune.workflow.runs.booked import Booked
 
 
-def check_rules(loaded: LoadedCard, measured: Bins, booked: Booked | None) -> None:
+def check_rules(loaded: ScanCardFile, measured: Bins, booked: Booked | None) -> None:
     """Check that every rule of the card selects a measured bin, and that not all of them take bins out.
 
     Raises:
@@ -33,7 +33,7 @@ def check_rules(loaded: LoadedCard, measured: Bins, booked: Booked | None) -> No
         raise InputError(f"{where}: every weight is 0; nothing is left to fit")
 
 
-def check_rules_of_scan(loaded: LoadedCard, booked: Booked) -> None:
+def check_rules_of_scan(loaded: ScanCardFile, booked: Booked) -> None:
     """Check that every rule of a card without measurements selects a bin that the analyses fill.
 
     Raises:
@@ -87,7 +87,7 @@ def _shared(one: str, other: str) -> int:
     return sum(1 for _ in itertools.takewhile(bool, same))
 
 
-def check_coverage(loaded: LoadedCard, measured: Bins, booked: Booked) -> None:
+def check_coverage(loaded: ScanCardFile, measured: Bins, booked: Booked) -> None:
     """Check that the analyses book every selected measured bin, and that every selected bin they book is measured.
 
     Raises:
@@ -106,7 +106,7 @@ def check_coverage(loaded: LoadedCard, measured: Bins, booked: Booked) -> None:
         raise InputError(_not_measured(unmeasured, measured, rules))
 
 
-def check_measured(loaded: LoadedCard, bins: Bins, measured: Bins) -> None:
+def check_measured(loaded: ScanCardFile, bins: Bins, measured: Bins) -> None:
     """Check that every selected bin of a scan that was read or made is measured.
 
     Raises:
@@ -119,7 +119,7 @@ def check_measured(loaded: LoadedCard, bins: Bins, measured: Bins) -> None:
         raise InputError(_not_measured(keyed.take(lost), measured, rules, "the scan has"))
 
 
-def _not_booked(loaded: LoadedCard, missing: Bins, rules: Sequence[Rule], booked: Booked) -> str:
+def _not_booked(loaded: ScanCardFile, missing: Bins, rules: Sequence[Rule], booked: Booked) -> str:
     path = missing.paths()[0]
     where, analysis = _chosen_by(missing, rules), analysis_of(path)
     generator = loaded.card.generator

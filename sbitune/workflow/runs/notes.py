@@ -1,7 +1,6 @@
-"""What every stage of a card shares: one lock, and for the scan a note of what made it, beside what was found in it."""
+"""What is noted of a scan beside it: what made it, and what was found in it."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,13 +9,13 @@ import msgspec
 from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes, hash_file
-from sbitune.data.locks import locked
 from sbitune.data.names import list_names
 from sbitune.data.sealed import write_sealed
 from sbitune.generators.config import PythiaConfig
-from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.notes import read_note
-from sbitune.tuning.origins import changed_files
+from sbitune.workflow.cards.scancard import ScanCardFile
+from sbitune.workflow.results.sealednotes import read_note
+from sbitune.workflow.runs.origins import changed_files
+from sbitune.workflow.stages import StaleError
 
 SCAN = "scan.npz"
 _NOTE = "findings.json"
@@ -26,10 +25,6 @@ _SELECTED, _LEFT = "selected", "left out"
 #: what of `scan` decides about the runs, of a scan that is made and of one that exists
 _MADE = ("runs", "events", "seed", "design", "bad_runs", "bad_bins", "weight")
 _EXISTING = ("directory", "bad_runs", "bad_bins", "weight")
-
-
-class StaleError(InputError):
-    """What a stage left is not what it left, or not what the card asks for now: the stage is to be repeated."""
 
 
 class ScanNote(NamedTuple):
@@ -58,17 +53,7 @@ class _Note(msgspec.Struct, frozen=True):
     read_from: dict[str, str] | None = None
 
 
-@contextlib.contextmanager
-def writing(loaded: LoadedCard) -> Iterator[None]:
-    """Hold the lock of a card: what its stages leave is of one process.
-
-    Raises `InputError` if another sbitune is at work on the card.
-    """
-    with locked(loaded.work / ".lock", f"another sbitune is at work on {loaded.path}; wait for it or stop it"):
-        yield
-
-
-def write_scan_note(loaded: LoadedCard, found: Sequence[Finding], read_from: Mapping[str, str] | None = None) -> None:
+def write_scan_note(loaded: ScanCardFile, found: Sequence[Finding], read_from: Mapping[str, str] | None = None) -> None:
     """Write down what was found in the scan that lies in `work/`, what the card asked for, and the hashes of the files
     that it was read from, see `origins.hash_scan_files`.
     """
@@ -81,7 +66,7 @@ def write_scan_note(loaded: LoadedCard, found: Sequence[Finding], read_from: Map
     write_sealed(loaded.work / _NOTE, content)
 
 
-def read_scan_note(loaded: LoadedCard) -> ScanNote | None:
+def read_scan_note(loaded: ScanCardFile) -> ScanNote | None:
     """What was noted of the scan; None if nothing was. Raises `StaleError` if it cannot be read."""
     path = loaded.work / _NOTE
     if not path.exists():
@@ -103,7 +88,7 @@ def _older(path: Path) -> _Note | None:
         return None
 
 
-def check_scan_note(loaded: LoadedCard) -> None:
+def check_scan_note(loaded: ScanCardFile) -> None:
     """Compare the scan in `work/` with what was noted of it: that it is the scan that was made, that the card asks for
     it, and that the files that it was read from are what they were. Of a scan of an older sbitune nothing is known.
 
@@ -130,7 +115,7 @@ def check_scan_note(loaded: LoadedCard) -> None:
         raise StaleError(f"{path}: {told}; {again}")
 
 
-def _asked(loaded: LoadedCard) -> dict[str, Any]:
+def _asked(loaded: ScanCardFile) -> dict[str, Any]:
     """All of a card that decides about its scan, by the card's keys."""
     scan = loaded.card.scan
     existing = scan.directory is not None
@@ -147,7 +132,7 @@ def _asked(loaded: LoadedCard) -> dict[str, Any]:
     return asked
 
 
-def _hash_generator(loaded: LoadedCard) -> str:
+def _hash_generator(loaded: ScanCardFile) -> str:
     generator = loaded.card.generator
     files: tuple[str, ...] = ()
     if generator is not None:

@@ -12,8 +12,8 @@ from sbitune.data.files import hash_bytes, read_text, write_text
 from sbitune.data.names import check_seen
 from sbitune.data.numbers import quoted
 from sbitune.generators.config import spell_key
-from sbitune.tuning.yamlfaults import explain
-from sbitune.tuning.yamlstrict import StrictLoader
+from sbitune.workflow.cards.faults import explain
+from sbitune.workflow.cards.strictyaml import StrictLoader
 
 T = TypeVar("T")
 #: of a file whose entries are counted, bytes for each: a line of a card has some 40

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect as types
 
-from sbitune.tuning.card import Card
-
 
 class Key(NamedTuple):
     """A key of a card."""
@@ -34,7 +32,7 @@ class Key(NamedTuple):
         return f"{self.type}{default}. {self.text}"
 
 
-def card_sections(kind: type = Card) -> dict[str, list[Key]]:
+def card_sections(kind: type) -> dict[str, list[Key]]:
     """Give the keys of every section: "card" is the top, below it are "scan", "generator (kind: pythia)" and so on."""
     return dict(_sections("card", types.type_info(kind), set()))
 
@@ -89,10 +87,10 @@ def _numbers(info: Any) -> tuple[float | None, float | None, tuple[str, ...]]:
 
 @cache
 def field_texts(kind: type) -> dict[str, str]:
-    """The strings that stand under the fields of a Struct, each on one line."""
+    """The strings that stand under the fields of a Struct and of those that it is made from, each on one line."""
+    found = {} if (above := kind.__base__) in (None, object, msgspec.Struct) else dict(field_texts(above))
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(body, ast.ClassDef)
-    found = {}
     for field, below in zip(body.body, body.body[1:], strict=False):
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue

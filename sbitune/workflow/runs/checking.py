@@ -1,15 +1,13 @@
 """What can be known of a card before the first event: whatever cannot work is refused here, with its place."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.bins import Bins
 from sbitune.data.error_sources import Opinion
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming
 from sbitune.data.examination import Finding
 from sbitune.data.parameters import read_points
 from sbitune.data.reference import Reference, Source, read_reference
@@ -17,12 +15,11 @@ from sbitune.data.scan import Parameter
 from sbitune.data.selection import wanted_by, weights_of
 from sbitune.generators.catalogue import Beams, Catalogue, check_ranges
 from sbitune.generators.command import check_command
-from sbitune.generators.config import Place, PythiaConfig
+from sbitune.generators.config import PythiaConfig
 from sbitune.generators.lines import check_settings, find_undone
-from sbitune.tuning.booked import Booked, book
-from sbitune.tuning.card import LoadedCard, parameters_of
-from sbitune.tuning.coverage import check_coverage, check_rules, check_rules_of_scan
-from sbitune.tuning.enough import check_enough_runs
+from sbitune.workflow.cards.scancard import ScanCardFile, parameters_of
+from sbitune.workflow.runs.binning import check_coverage, check_rules, check_rules_of_scan
+from sbitune.workflow.runs.booked import Booked, book
 
 
 class Checked(NamedTuple):
@@ -33,7 +30,7 @@ class Checked(NamedTuple):
     booked: Booked | None  #: None: what the generator fills is not known before it runs
 
 
-def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
+def check(loaded: ScanCardFile) -> tuple[tuple[Parameter, ...], Reference]:
     """Check all that can be checked of a tune before the first event; gives the parameters and the measured data.
 
     Raises:
@@ -45,7 +42,7 @@ def check(loaded: LoadedCard) -> tuple[tuple[Parameter, ...], Reference]:
     return checked.parameters, checked.reference
 
 
-def need_reference(loaded: LoadedCard) -> None:
+def need_reference(loaded: ScanCardFile) -> None:
     """Raise `InputError` if the card names no measured data."""
     if not loaded.card.reference:
         raise InputError(
@@ -54,7 +51,7 @@ def need_reference(loaded: LoadedCard) -> None:
         )
 
 
-def check_scan(loaded: LoadedCard, own_analyses: bool = False) -> Checked:
+def check_scan(loaded: ScanCardFile, own_analyses: bool = False) -> Checked:
     """Check all that can be checked before the first event of a scan. It may be made without measured data, to see what
     an analysis gives, and then have any number of runs.
 
@@ -71,39 +68,18 @@ def check_scan(loaded: LoadedCard, own_analyses: bool = False) -> Checked:
     before, booked = _check_generator(loaded, own_analyses)
     if reference is not None:
         check_rules(loaded, reference.bins, booked)
-        _check_theory(loaded, reference.bins)
+        loaded.check_measured(reference.bins.take(np.flatnonzero(weights_of(reference.bins, loaded.rules()) > 0)))
         if booked is not None:
             check_coverage(loaded, reference.bins, booked)
-        if loaded.card.scan.directory is None and loaded.stored is None:
+        if loaded.card.scan.directory is None and loaded.has_scan:
             runs = loaded.card.scan.runs + len(extra_points(loaded))
-            check_enough_runs(loaded.learnt, runs, len(loaded.card.parameters), loaded.place("scan", "runs"))
+            loaded.check_runs(runs, len(loaded.card.parameters), loaded.place("scan", "runs"))
     elif booked is not None:
         check_rules_of_scan(loaded, booked)
     return Checked(parameters_of(loaded.card, before), reference, booked)
 
 
-def _check_theory(loaded: LoadedCard, measured: Bins) -> None:
-    """Refuse theory errors that cannot be fitted. What depends on analyses' options, which measurements have not, is
-    left to the fit.
-    """
-    asked = loaded.card.fit.theory_error
-    if asked and not any(":" in key for key in asked):
-        from sbitune.fitting.theory import wanted_errors  # brings JAX, without which a scan starts faster
-
-        chosen = measured.take(np.flatnonzero(weights_of(measured, loaded.rules()) > 0))
-        wanted_errors(asked, chosen, loaded.place("fit", "theory_error"))
-
-
-@contextlib.contextmanager
-def naming(place: str, remedy: str = "") -> Iterator[None]:
-    """Put the place in the card before the message of an `InputError`, and a remedy after it."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place}: {error}{remedy}") from error
-
-
-def reference_of(loaded: LoadedCard) -> Reference:
+def reference_of(loaded: ScanCardFile) -> Reference:
     """Read the measured data of a card. Raises `InputError` with the place in the card of the source that is wrong."""
     need_reference(loaded)
     sources = [_source(loaded, number) for number in range(len(loaded.card.reference))]
@@ -117,7 +93,7 @@ def reference_of(loaded: LoadedCard) -> Reference:
         raise InputError(f"{loaded.place('reference')}: {error}") from error
 
 
-def _source(loaded: LoadedCard, number: int) -> Source:
+def _source(loaded: ScanCardFile, number: int) -> Source:
     """One entry of `reference`."""
     entry = loaded.card.reference[number]
     if isinstance(entry, str):
@@ -125,26 +101,21 @@ def _source(loaded: LoadedCard, number: int) -> Source:
     return Source(entry.file, Opinion(entry.independent, entry.shared, f"the card says so: reference[{number}]"))
 
 
-def _check_generator(loaded: LoadedCard, own_analyses: bool) -> tuple[dict[str, float], Booked | None]:
+def _check_generator(loaded: ScanCardFile, own_analyses: bool) -> tuple[dict[str, float], Booked | None]:
     """Check what is to be run; gives the parameters' values before tuning and, if that can be known, the bins."""
     card = loaded.card
-    ranges = {name: (p.low, p.high) for name, p in card.parameters.items()}
-    if loaded.stored is not None and card.generator is not None:
-        from sbitune.tuning.stored import read_surrogate  # brings JAX, without which a scan starts faster
-
-        with naming(loaded.place("surrogate", "path")):
-            ranges = {p.name: (p.low, p.high) for p in read_surrogate(loaded.stored).model.parameters}
+    ranges = {} if card.generator is None else loaded.known_ranges()
     if isinstance(card.generator, PythiaConfig):
         catalogue = check_settings(card.generator.settings, loaded.place)
         defaults = {name: p.default for name, p in card.parameters.items() if p.default is not None}
-        before = check_ranges(ranges, catalogue, _place(loaded), defaults)
+        before = check_ranges(ranges, catalogue, loaded.place, defaults)
         return before, _check_analyses(loaded, catalogue, own_analyses)
     if card.generator is not None and card.scan.directory is None:
-        check_command(card.generator, ranges, loaded.directory, _place(loaded))
+        check_command(card.generator, ranges, loaded.directory, loaded.place)
     return {}, None
 
 
-def undone_settings(loaded: LoadedCard) -> list[Finding]:
+def undone_settings(loaded: ScanCardFile) -> list[Finding]:
     """Lines of Pythia's settings that later ones undo."""
     generator = loaded.card.generator
     if not isinstance(generator, PythiaConfig):
@@ -154,7 +125,7 @@ def undone_settings(loaded: LoadedCard) -> list[Finding]:
     return [Finding(kind, words, (), done) for words in find_undone(generator.settings, loaded.place)]
 
 
-def with_defaults(loaded: LoadedCard, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+def with_defaults(loaded: ScanCardFile, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     """Fill in the values before tuning, which Pythia knows.
 
     Raises `InputError` for a parameter that it does not know, or a range beyond its own.
@@ -163,22 +134,11 @@ def with_defaults(loaded: LoadedCard, parameters: tuple[Parameter, ...]) -> tupl
     if not isinstance(generator, PythiaConfig):
         return parameters
     ranges = {p.name: (p.low, p.high) for p in parameters}
-    defaults = check_ranges(ranges, check_settings(generator.settings, loaded.place), _place(loaded))
+    defaults = check_ranges(ranges, check_settings(generator.settings, loaded.place), loaded.place)
     return tuple(replace(p, default=defaults[p.name]) for p in parameters)
 
 
-def _place(loaded: LoadedCard) -> Place:
-    """Where a key stands; parameters that are not in the card are those of the surrogate's file, which is."""
-
-    def spell(*steps: str | int) -> str:
-        if loaded.stored is not None and steps[0] == "parameters":
-            return f"{loaded.place('surrogate', 'path')}: its parameter {' '.join(map(str, steps[1:]))}"
-        return loaded.place(*steps)
-
-    return spell
-
-
-def _check_analyses(loaded: LoadedCard, catalogue: Catalogue, own_analyses: bool) -> Booked | None:
+def _check_analyses(loaded: ScanCardFile, catalogue: Catalogue, own_analyses: bool) -> Booked | None:
     """Compare the analyses with the beams at both ends of the ranges; book what they fill at the settings' energy."""
     generator = loaded.card.generator
     assert isinstance(generator, PythiaConfig)
@@ -202,7 +162,7 @@ def _check_analyses(loaded: LoadedCard, catalogue: Catalogue, own_analyses: bool
     return booked
 
 
-def _known_analyses(loaded: LoadedCard, own_analyses: bool) -> dict[int, str]:
+def _known_analyses(loaded: ScanCardFile, own_analyses: bool) -> dict[int, str]:
     """Number in the card -> name of the analyses that can be looked at: without those of the user's own files, unless
     these may be imported.
     """
@@ -225,7 +185,7 @@ def _known_analyses(loaded: LoadedCard, own_analyses: bool) -> dict[int, str]:
     return names
 
 
-def _check_columns(loaded: LoadedCard, own_columns: bool, beams: Beams | None) -> None:
+def _check_columns(loaded: ScanCardFile, own_columns: bool, beams: Beams | None) -> None:
     """Refuse columns that there are not, or not for these beams; those of the user's own files, unless these may be
     imported, are not known.
     """
@@ -249,7 +209,7 @@ def _check_columns(loaded: LoadedCard, own_columns: bool, beams: Beams | None) -
         ColumnsRun(list(known.values()), Origin())
 
 
-def _check_beams(loaded: LoadedCard, names: Mapping[int, str], beams: Beams) -> None:
+def _check_beams(loaded: ScanCardFile, names: Mapping[int, str], beams: Beams) -> None:
     from sbitune.generators.observables import load
 
     remedy = "; change Beams:idA, Beams:idB and Beams:eCM in generator.settings, or take the analysis away"
@@ -258,7 +218,7 @@ def _check_beams(loaded: LoadedCard, names: Mapping[int, str], beams: Beams) -> 
             load(name).window(beams.codes, beams.energy)
 
 
-def extra_points(loaded: LoadedCard) -> np.ndarray:
+def extra_points(loaded: ScanCardFile) -> np.ndarray:
     """(n, n_parameters) points that the card adds to its design, in the order of its parameters; none without a file.
 
     Raises:

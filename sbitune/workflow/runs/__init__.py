@@ -1,0 +1,1 @@
+"""Scans of a card: checked before the first event, made, read, examined and kept."""
