@@ -47,6 +47,7 @@ class Answer:
     tension: Tension | None  #: None if the data are too few to tell, which the tune's notes say
     goodness: Goodness | None
     coverage: Coverage | None
+    unjudged: str | None = None  #: why toys could not judge the tune
 
 
 #: what goodness of fit means then
@@ -74,7 +75,7 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
         tension = find_tension(used, tune)
     except ComputationError as error:  # it takes more bins to judge a fit than to make one
         tune = replace(tune, notes=(*tune.notes, f"what disagrees with what cannot be told: {error}"))
-    goodness = covered = None
+    goodness = covered = unjudged = None
     if chosen is not None and config.toys:
         tune = replace(tune, notes=(*tune.notes, _WEIGHTS_HELD))
     if any(row.fitted for row in extra.theory):
@@ -85,8 +86,9 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
             goodness = find_goodness(keys[0], used, tune, config.toys, ToyConfig(errors=False), reporter)
             covered = coverage(keys[1], used, tune.values, config.toys, reporter)
         except ComputationError as error:
-            tune = replace(tune, notes=(*tune.notes, f"{UNJUDGED}: {error}"))
-    return Answer(tune, used, near, extra, chosen, tension, goodness, covered)
+            unjudged = str(error)
+            tune = replace(tune, notes=(*tune.notes, f"{UNJUDGED}: {unjudged}"))
+    return Answer(tune, used, near, extra, chosen, tension, goodness, covered, unjudged)
 
 
 def _fit_near(problem: Problem, config: FitConfig) -> tuple[Tune, Extra, np.ndarray | None]:
@@ -145,6 +147,8 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
             "toys": answer.goodness.toys,
             "failed": len(answer.goodness.failed),
         }
+    if answer.unjudged is not None:
+        about["unjudged"] = answer.unjudged
     if answer.coverage is not None:
         about["coverage"] = answer.coverage.figures()
     return about

@@ -1,5 +1,7 @@
 """What a reader must know of a tune before its numbers: a verdict, and warnings."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from scipy import stats
@@ -7,6 +9,7 @@ from scipy import stats
 from sbitune.data.examination import NOT_COMPARED, Finding
 from sbitune.tuning.recordparts import WorstObservableRecord
 from sbitune.tuning.recordtypes import ResultRecord, ValidationRecord
+from sbitune.workflow.results.checks import Check, Verdict, judge, made, not_made, warnings_of
 
 #: other minima that are higher than the tune by less are as good at 95 %
 _AS_GOOD = 4.0
@@ -32,13 +35,28 @@ TELLING_KINDS = (
     "runs at one point that differ",
     "the same contents elsewhere",
 )
-#: how a note begins that says that toys could not judge a tune
+#: what is said where toys could not judge a tune
 UNJUDGED = "toys cannot judge this tune"
 
 
 def with_warnings(record: ResultRecord) -> ResultRecord:
-    """Write down what a reader must know before the numbers."""
-    return msgspec.structs.replace(record, warnings=find_warnings(record), verdict=find_verdict(record))
+    """Write down what the checks say of a tune: their outcome, the verdict, and what a reader must know before the
+    numbers.
+    """
+    checks = find_checks(record)
+    return msgspec.structs.replace(
+        record, checks=checks, warnings=warnings_of(checks), verdict=verdict_from(checks).words
+    )
+
+
+def find_verdict(record: ResultRecord) -> Verdict:
+    """What the checks say of the tune: the heaviest first, and which checks could not be made."""
+    return verdict_from(find_checks(record))
+
+
+def verdict_from(checks: Sequence[Check]) -> Verdict:
+    """The verdict on a tune."""
+    return judge(checks, "this tune and its errors")
 
 
 def as_before(record: ResultRecord, before: ResultRecord) -> ResultRecord:
@@ -51,57 +69,207 @@ def as_before(record: ResultRecord, before: ResultRecord) -> ResultRecord:
     return with_warnings(msgspec.structs.replace(record, **kept))
 
 
-def find_verdict(record: ResultRecord) -> str:
-    """What the checks say of the tune, in a sentence: the heaviest first, and which checks could not be made."""
-    said = []
-    kinds = dict.fromkeys(f.kind for f in record.findings if f.kind in TELLING_KINDS)
-    if kinds:  # before what may come of it
-        said.append(f"the input has something odd ({', '.join(kinds)})")
-    if undetermined := _undetermined(record):
-        said.append(f"the data do not determine {', '.join(undetermined)}")
-    if record.ndf <= 0 and not _is_bad(record):
-        said.append("there are no more bins than parameters, so that nothing tells whether the data are described")
-    if record.other_minima and min(minimum.above for minimum in record.other_minima) < _AS_GOOD:
-        said.append("another minimum is as good")
+def find_checks(record: ResultRecord) -> list[Check]:
+    """Every check of a tune, the heaviest first."""
+    return [
+        _input(record),  # before what may come of it
+        *_parameters(record),
+        _errors(record),
+        *_surrogate(record),
+        _generator(record),
+        *_data(record),
+        *_unmade(record),
+    ]
+
+
+def _input(record: ResultRecord) -> Check:
+    odd = [f for f in record.findings if f.kind in TELLING_KINDS]
+    kinds = ", ".join(dict.fromkeys(f.kind for f in odd))
+    warnings = [str(Finding(f.kind, f.what, tuple(f.where), f.done)) for f in odd]
+    return made("input", bool(odd), f"the input has something odd ({kinds})", warnings)
+
+
+def _parameters(record: ResultRecord) -> list[Check]:
+    undetermined = ", ".join(_undetermined(record))
+    bad = _is_bad(record)
+    near = [minimum for minimum in record.other_minima if minimum.above < _AS_GOOD]
+    many = len(near) > 1
     held = [name for name, p in record.parameters.items() if p.status == "at limit"]
     free = [name for name, p in record.parameters.items() if p.status != "fixed"]
-    if held:
-        said.append(f"{len(held)} of {len(free)} parameters end at a limit")
-    off = [what for what, figures in (("held-out runs", record.closure), ("toys", record.answer.get("coverage", {})))
-           if figures.get("warnings")]  # fmt: skip
-    if off:
-        said.append(f"errors are off on {' and '.join(off)}")
-    v = record.validation
-    if _width_is_off(record):
-        said.append("the surrogate's errors are off")
-    if v is not None and v.surrogate_p < TELLING:
-        said.append("the surrogate is off at the tune")
-    if v is not None and _is_too_wide(v):
-        said.append("the surrogate's errors are too large at the tune")
-    badly = sum(map(_is_badly_learnt, record.worst_observables))
-    if badly:
-        said.append(f"the surrogate's errors are too small in {badly} observable{'s' * (badly > 1)}")
-    off = _chi2_is_off(record)
-    if off:
-        said.append(f"the generator describes the data {'less well' if off > 0 else 'better'} than the fit says")
-    if _is_bad(record):
-        figures = f"chi2 = {record.chi2_unit:.1f}, with no more bins than parameters"
-        if record.ndf > 0:
-            figures = f"chi2/ndf = {record.chi2_unit / record.ndf:.1f}: take the scaled errors"
-        said.append(f"the data are not described within their errors ({figures})")
-    in_tension = record.answer.get("tension", {}).get("in_tension", [])
-    if in_tension:
-        said.append(
-            f"{len(in_tension)} observable{'s disagree' if len(in_tension) > 1 else ' disagrees'} with the others"
+    return [
+        made(
+            "parameters are determined",
+            bool(undetermined),
+            f"the data do not determine {undetermined}",
+            [
+                f"the data do not determine {undetermined}: an error comparable with the range says no more "
+                "than the range did; fix such a parameter (fit.fixed), or add observables that depend on it"
+            ],
+            expected=f"errors below {_UNDETERMINED:g} of the range",
+        ),
+        made(
+            "degrees of freedom",
+            record.ndf <= 0,
+            ""
+            if bad
+            else "there are no more bins than parameters, so that nothing tells whether the data are described",
+            [
+                f"there are no more bins than parameters:{'' if bad else ' any data would be described;'} add "
+                "observables"
+            ],
+            value=record.ndf,
+            expected="at least 1",
+        ),
+        made(
+            "other minima",
+            bool(near),
+            "another minimum is as good",
+            [
+                f"{len(near)} other minim{'a describe' if many else 'um describes'} the data nearly as well, the first "
+                f"{near[0].above:.2f} above the tune (see notes): the quoted intervals are those around the tune alone"
+                for _ in near[:1]
+            ],
+            value=min((minimum.above for minimum in record.other_minima), default=None),
+            expected=f"more than {_AS_GOOD:g} above the tune",
+        ),
+        made(
+            "limits",
+            bool(held),
+            f"{len(held)} of {len(free)} parameters end at a limit",
+            [
+                f"at the end of {'their ranges' if len(held) > 1 else 'its range'}: {', '.join(held)}; what is quoted "
+                "there is how far into the range chi2 rises by 1, which a bend of the surrogate can make too short"
+            ],
+            value=len(held),
+            expected="no parameter at a limit",
+        ),
+    ]
+
+
+def _errors(record: ResultRecord) -> Check:
+    """Errors of the parameters: on runs that were held out, and on toys."""
+    figures = {"held-out runs": record.closure, "toys": record.answer.get("coverage", {})}
+    off = [what for what, found in figures.items() if found.get("warnings")]
+    warnings = [f"errors are off on {what}: {words}" for what in off for words in figures[what].get("warnings", [])]
+    unjudged = record.answer.get("unjudged")
+    warnings += [] if unjudged is None else [f"{UNJUDGED}: {unjudged}"]
+    words = f"errors are off on {' and '.join(off)}" if off else ""
+    return made("errors of the parameters", bool(warnings), words, warnings)
+
+
+def _surrogate(record: ResultRecord) -> list[Check]:
+    width, v = _pull_width(record), record.validation
+    badly = [row for row in record.worst_observables if _is_badly_learnt(row)]
+    some = ", ".join(f"{row['path']} ({row['pull_width']:.2f})" for row in badly)
+    checks = [
+        made(
+            "held-out pulls",
+            _width_is_off(record),
+            "the surrogate's errors are off",
+            [f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}"],
+            value=width,
+            expected=f"{_WIDTHS[0]:g} to {_WIDTHS[1]:g}",
         )
-    if not said and find_warnings(record):
-        said.append("a warning stands beside it")
-    unmade = _unmade(record)
-    if said:
-        return f"to be read with care: {'; '.join(said)}{f'; not checked: {unmade}' if unmade else ''}"
-    if unmade:
-        return f"nothing speaks against this tune and its errors as far as they were checked; not checked: {unmade}"
-    return "no check speaks against this tune and its errors"
+    ]
+    if v is not None:
+        checks += [_surrogate_is_off(v), _surrogate_is_too_wide(v)]
+    checks.append(
+        made(
+            "observables are learnt",
+            bool(badly),
+            f"the surrogate's errors are too small in {len(badly)} observable{'s' * (len(badly) > 1)}",
+            [f"the surrogate's errors are too small in {some}: so wide are its pulls of held-out runs there"],
+            value=len(badly),
+            expected=f"no width above {_WIDTHS[1]:g}",
+        )
+    )
+    return checks
+
+
+def _surrogate_is_off(v: ValidationRecord) -> Check:
+    return made(
+        "surrogate at the tune",
+        v.surrogate_p < TELLING,
+        "the surrogate is off at the tune",
+        [
+            "the surrogate is off at the tune: it differs from the generator there by "
+            f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
+            "narrower ranges around the tune, will mend that"
+        ],
+        value=v.surrogate_p,
+        expected=f"P above {TELLING:g}",
+    )
+
+
+def _surrogate_is_too_wide(v: ValidationRecord) -> Check:
+    return made(
+        "surrogate's errors at the tune",
+        _is_too_wide(v),
+        "the surrogate's errors are too large at the tune",
+        [
+            "the surrogate's errors are too large at the tune: its pulls against the generator have a width of "
+            f"{v.surrogate_pull:.2f} there, chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins, and errors of parameters "
+            "are larger than they had to be; more runs, or more events a run, make them smaller"
+        ],
+        value=v.surrogate_pull,
+        expected=f"at least {_TOO_WIDE:g}",
+    )
+
+
+def _generator(record: ResultRecord) -> Check:
+    """chi2 of the generator at the tune, beside that of the fit."""
+    off, v = _chi2_is_off(record), record.validation
+    if not off or v is None:
+        return made("chi2 of the generator", False, value=None if v is None else v.chi2_deviations)
+    figures = (
+        f"with one covariance for both, chi2 is {v.generator_chi2:.0f} with its own run and {v.fit_chi2:.0f} with the "
+        f"surrogate, {abs(v.chi2_deviations or 0):.1f} standard deviations {'more' if off > 0 else 'less'} than the "
+        "surrogate's errors allow"
+    )
+    if off > 0:
+        words = "the generator describes the data less well than the fit says"
+        more = "; more runs, or narrower ranges around the tune, will mend that"
+    else:
+        words = "the generator describes the data better than the fit says"
+        more = (
+            ". Its errors are too small, and so are those of the parameters: it is not the data that disagree. More "
+            "runs, or more events a run, will mend that"
+        )
+    expected = f"{-_DEVIATIONS:g} to {_DEVIATIONS:g} standard deviations"
+    warnings = [f"{words}: {figures}{more}"]
+    return made("chi2 of the generator", True, words, warnings, value=v.chi2_deviations, expected=expected)
+
+
+def _data(record: ResultRecord) -> list[Check]:
+    figures = f"chi2 = {record.chi2_unit:.1f}, with no more bins than parameters"
+    scaled = ""
+    if record.ndf > 0:
+        figures = f"chi2/ndf = {record.chi2_unit / record.ndf:.1f}: take the scaled errors"
+        scaled = "; errors are quoted with and without the factor by which that scales them"
+    checks = [
+        made(
+            "data are described",
+            _is_bad(record),
+            f"the data are not described within their errors ({figures})",
+            [
+                f"the data are not described within their errors: chi2 = {record.chi2_unit:.0f} for {record.ndf} "
+                f"degrees of freedom{scaled}"
+            ],
+            value=record.chi2_unit,
+            expected=f"some {record.ndf}",
+        )
+    ]
+    tension = record.answer.get("tension")
+    if tension is None:
+        return checks
+    given = {row["path"]: row["p_given_rest"] or 0.0 for row in tension["observables"]}
+    worst = sorted(tension["in_tension"], key=lambda path: given[path])
+    some = ", ".join(worst[:6]) + (f" and {len(worst) - 6} more" if len(worst) > 6 else "")
+    many = len(worst) > 1
+    words = f"{len(worst)} observable{'s disagree' if many else ' disagrees'} with"
+    warning = f"{words} what a fit to the others predicts (P below {TELLING:g}): {some}"
+    agree = made("observables agree", bool(worst), f"{words} the others", [warning], value=len(worst))
+    return [*checks, agree]
 
 
 def _undetermined(record: ResultRecord) -> list[str]:
@@ -115,17 +283,20 @@ def _undetermined(record: ResultRecord) -> list[str]:
     return found
 
 
-def _unmade(record: ResultRecord) -> str:
+def _unmade(record: ResultRecord) -> list[Check]:
     """The checks that were not, or could not be, made."""
+    no_more_bins = "whether the data are described (no more bins than parameters)"
     missing = {
-        "whether the data are described (no more bins than parameters)": record.ndf <= 0 and not _is_bad(record),
-        "whether runs are unlike their neighbours": any(f.kind == NOT_COMPARED for f in record.findings),
-        "held-out runs": not record.closure.get("fits", 0),
-        "toys": not record.answer.get("coverage", {}).get("fits", 0),
-        "whether observables agree": "tension" not in record.answer,
-        "the generator at the tune": record.validation is None,
+        ("data are described", no_more_bins): record.ndf <= 0 and not _is_bad(record),
+        ("runs are alike", "whether runs are unlike their neighbours"): any(
+            f.kind == NOT_COMPARED for f in record.findings
+        ),
+        ("held-out runs", "held-out runs"): not record.closure.get("fits", 0),
+        ("toys", "toys"): not record.answer.get("coverage", {}).get("fits", 0),
+        ("observables agree", "whether observables agree"): "tension" not in record.answer,
+        ("generator at the tune", "the generator at the tune"): record.validation is None,
     }
-    return ", ".join(name for name, absent in missing.items() if absent)
+    return [not_made(name, words) for (name, words), absent in missing.items() if absent]
 
 
 def _pull_width(record: ResultRecord) -> float:
@@ -149,65 +320,6 @@ def _is_bad(record: ResultRecord) -> bool:
     return record.ndf > 0 and bool(stats.chi2.sf(record.chi2_unit, record.ndf) < TELLING)
 
 
-def find_warnings(record: ResultRecord) -> list[str]:
-    """What a reader must know before the numbers, in words."""
-    return [*_of_input(record), *_of_errors(record), *_of_surrogate(record), *_of_chi2(record), *_of_data(record)]
-
-
-def _of_errors(record: ResultRecord) -> list[str]:
-    said = []
-    if undetermined := _undetermined(record):
-        said.append(
-            f"the data do not determine {', '.join(undetermined)}: an error comparable with the range says no more "
-            "than the range did; fix such a parameter (fit.fixed), or add observables that depend on it"
-        )
-    if record.ndf <= 0:
-        any_data = "" if _is_bad(record) else " any data would be described;"
-        said.append(f"there are no more bins than parameters:{any_data} add observables")
-    said += [f"errors are off on held-out runs: {words}" for words in record.closure.get("warnings", [])]
-    said += [note for note in record.notes if note.startswith(UNJUDGED)]
-    near = [minimum for minimum in record.other_minima if minimum.above < _AS_GOOD]
-    if near:
-        many = len(near) > 1
-        said.append(
-            f"{len(near)} other minim{'a describe' if many else 'um describes'} the data nearly as well, the first "
-            f"{near[0].above:.2f} above the tune (see notes): the quoted intervals are those around the tune alone"
-        )
-    said += [f"errors are off on toys: {words}" for words in record.answer.get("coverage", {}).get("warnings", [])]
-    held = [name for name, p in record.parameters.items() if p.status == "at limit"]
-    if held:
-        said.append(
-            f"at the end of {'their ranges' if len(held) > 1 else 'its range'}: {', '.join(held)}; what is quoted "
-            "there is how far into the range chi2 rises by 1, which a bend of the surrogate can make too short"
-        )
-    return said
-
-
-def _of_surrogate(record: ResultRecord) -> list[str]:
-    said = []
-    width = _pull_width(record)
-    if _width_is_off(record):
-        said.append(f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}")
-    badly = [row for row in record.worst_observables if _is_badly_learnt(row)]
-    if badly:
-        some = ", ".join(f"{row['path']} ({row['pull_width']:.2f})" for row in badly)
-        said.append(f"the surrogate's errors are too small in {some}: so wide are its pulls of held-out runs there")
-    v = record.validation
-    if v is not None and v.surrogate_p < TELLING:
-        said.append(
-            "the surrogate is off at the tune: it differs from the generator there by "
-            f"chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.1g}); more runs, or "
-            "narrower ranges around the tune, will mend that"
-        )
-    if v is not None and _is_too_wide(v):
-        said.append(
-            "the surrogate's errors are too large at the tune: its pulls against the generator have a width of "
-            f"{v.surrogate_pull:.2f} there, chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins, and errors of parameters "
-            "are larger than they had to be; more runs, or more events a run, make them smaller"
-        )
-    return said
-
-
 def _is_too_wide(validation: ValidationRecord) -> bool:
     """Whether surrogate and run agree better at the tune than their errors say: that of a few bins may be chance."""
     chance = float(stats.chi2.cdf(validation.surrogate_chi2, validation.bins))
@@ -226,49 +338,3 @@ def _chi2_is_off(record: ResultRecord) -> int:
     if v is None or v.chi2_deviations is None or _is_too_wide(v):  # errors too large: that has a word
         return 0
     return int(np.sign(v.chi2_deviations)) if abs(v.chi2_deviations) > _DEVIATIONS else 0
-
-
-def _of_chi2(record: ResultRecord) -> list[str]:
-    off, v = _chi2_is_off(record), record.validation
-    if not off or v is None:
-        return []
-    figures = (
-        f"with one covariance for both, chi2 is {v.generator_chi2:.0f} with its own run and {v.fit_chi2:.0f} with the "
-        f"surrogate, {abs(v.chi2_deviations or 0):.1f} standard deviations {'more' if off > 0 else 'less'} than the "
-        "surrogate's errors allow"
-    )
-    if off > 0:
-        return [
-            f"the generator describes the data less well than the fit says: {figures}; more runs, or narrower ranges "
-            "around the tune, will mend that"
-        ]
-    return [
-        f"the generator describes the data better than the fit says: {figures}. Its errors are too small, and so are "
-        "those of the parameters: it is not the data that disagree. More runs, or more events a run, will mend that"
-    ]
-
-
-def _of_input(record: ResultRecord) -> list[str]:
-    return [str(Finding(f.kind, f.what, tuple(f.where), f.done)) for f in record.findings if f.kind in TELLING_KINDS]
-
-
-def _of_data(record: ResultRecord) -> list[str]:
-    said = []
-    if _is_bad(record):
-        said.append(
-            f"the data are not described within their errors: chi2 = {record.chi2_unit:.0f} for {record.ndf} degrees "
-            "of freedom"
-            + ("; errors are quoted with and without the factor by which that scales them" if record.ndf > 0 else "")
-        )
-    tension = record.answer.get("tension")
-    if tension is not None and tension["in_tension"]:
-        in_tension = tension["in_tension"]
-        given = {row["path"]: row["p_given_rest"] or 0.0 for row in tension["observables"]}
-        worst = sorted(in_tension, key=lambda path: given[path])
-        some = ", ".join(worst[:6]) + (f" and {len(worst) - 6} more" if len(worst) > 6 else "")
-        many = len(in_tension) > 1
-        said.append(
-            f"{len(in_tension)} observable{'s' if many else ''} disagree{'' if many else 's'} with what a fit to the "
-            f"others predicts (P below {TELLING:g}): {some}"
-        )
-    return said

@@ -170,6 +170,7 @@ class AnswerRecord(TypedDict, total=False):
     automatic_weights: WeightsRecord
     goodness: GoodnessRecord
     coverage: CoverageRecord
+    unjudged: str  #: why toys could not judge the tune
 
 
 class SurrogateFigures(TypedDict, total=False):

@@ -13,6 +13,7 @@ from sbitune.tuning.recordparts import (
     SurrogateRecord,
     WorstObservableRecord,
 )
+from sbitune.workflow.results.checks import Check
 
 
 class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -122,6 +123,8 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     status: str
     verdict: str = ""
     """What the checks say of the tune, in a sentence."""
+    checks: list[Check] = []
+    """Every check of the tune with its outcome, the heaviest first."""
     warnings: list[str] = []
     """What a reader must know before the numbers: errors that are off, what disagrees with what."""
     chi2: float

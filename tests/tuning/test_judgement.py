@@ -6,12 +6,21 @@ import toyline
 
 from sbitune.data.errors import SbituneError
 from sbitune.tuning.card import load_card
-from sbitune.tuning.judgement import as_before, find_verdict, find_warnings
+from sbitune.tuning.judgement import as_before, find_checks, verdict_from
 from sbitune.tuning.line import tune
 from sbitune.tuning.recordtypes import FindingRecord, MinimumRecord, ResultRecord
+from sbitune.workflow.results.checks import warnings_of
 
 GOOD = {"fits": 24, "warnings": []}
 BAD = {"fits": 24, "warnings": ["68 % intervals hold the truth in 30.0 % of cases: errors are too small"]}
+
+
+def find_verdict(record):
+    return verdict_from(find_checks(record)).words
+
+
+def find_warnings(record):
+    return warnings_of(find_checks(record))
 
 
 @pytest.fixture(scope="module")
