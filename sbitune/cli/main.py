@@ -5,6 +5,7 @@ import importlib
 import click
 
 from sbitune import __version__
+from sbitune.workflow.families import FAMILIES, resolve
 
 COMMANDS = (
     "tune",
@@ -37,9 +38,11 @@ COMMANDS = (
 
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *(name for name, family in FAMILIES.items() if family.command is not None)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in FAMILIES and (command := FAMILIES[cmd_name].command) is not None:
+            return resolve(command)
         if cmd_name not in COMMANDS:
             return None
         return importlib.import_module(f"sbitune.cli.{cmd_name}").command

@@ -23,10 +23,11 @@ from sbitune.tuning.found import fit_findings
 from sbitune.tuning.judgement import with_warnings
 from sbitune.tuning.matching import Matched
 from sbitune.tuning.models import as_scan, matched_with, open_model
-from sbitune.tuning.record import make_record, provenance, with_findings, write_record
+from sbitune.tuning.record import make_record, with_findings, write_record
 from sbitune.tuning.recordparts import ExcludedRecord
 from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.surrogates.protocols import Surrogate
+from sbitune.workflow.results.provenance import provenance
 
 
 def within_limits(
@@ -94,7 +95,7 @@ def _record(tune: Tune, matched: Matched, source: str, kind: str, config: FitCon
     """Write down a fit of a surrogate's file."""
     measured = matched.measured
     data = np.concatenate([measured.values, measured.total_errors]).tobytes()
-    origin = provenance(b"", data, Path(source).read_bytes(), {"fit": config.seed})
+    origin = provenance({"card": b"", "reference": data, "scan": Path(source).read_bytes()}, {"fit": config.seed})
     excluded = [ExcludedRecord(bin=e.label, reason=e.reason) for e in matched.excluded]
     return make_record(tune, f"fit of {Path(source).name}", excluded, {"kind": kind}, origin, config.limits)
 

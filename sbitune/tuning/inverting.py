@@ -20,7 +20,8 @@ from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import made_of, tune_of
 from sbitune.tuning.surrogates.choice.choice import train_chosen
-from sbitune.workflow.cards.yamlfile import is_sealed, read_card, write_sealed_yaml
+from sbitune.workflow.cards.yamlfile import read_card
+from sbitune.workflow.results.records import is_sealed, write_sealed_yaml
 
 FILE = "inverse.yaml"
 _HEAD = """# Written by sbitune: the posterior of the inverse model beside the direct fit. Differences are

@@ -52,6 +52,7 @@ from sbitune.tuning.validation import (
     run_points,
 )
 from sbitune.workflow.results.findings import LEFT_OUT
+from sbitune.workflow.results.provenance import provenance
 from sbitune.workflow.runs.checking import check, need_reference, reference_of
 from sbitune.workflow.runs.scanning import make_scan
 from sbitune.workflow.runs.tasks import version_of_runs
@@ -204,12 +205,8 @@ def _record(
     hashes: dict[str, str],
 ) -> ResultRecord:
     card = loaded.card
-    origin = records.provenance(
-        loaded.path.read_bytes(),
-        _data_of(reference),
-        _bytes_of(scan),
-        {"scan": card.scan.seed, "fit": card.fit.seed},
-    )
+    made_of = {"card": loaded.path.read_bytes(), "reference": _data_of(reference), "scan": _bytes_of(scan)}
+    origin = provenance(made_of, {"scan": card.scan.seed, "fit": card.fit.seed})
     origin |= hashes
     origin |= {"runs": len(scan.runs)} | ({"events_per_run": card.scan.events} if card.scan.events else {})
     excluded = [ExcludedRecord(bin=e.label, reason=e.reason) for e in matched.excluded]

@@ -1,17 +1,14 @@
 """`result.yaml`: the tune as it is kept, with all that is needed to judge and to repeat it."""
 
-import platform
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import numpy as np
 
-from sbitune import __version__
 from sbitune.data.error_sources import Decision
-from sbitune.data.errors import InputError, naming_file
+from sbitune.data.errors import InputError
 from sbitune.data.examination import Finding
 from sbitune.data.files import hash_bytes
 from sbitune.data.scan import Parameter
@@ -26,7 +23,8 @@ from sbitune.tuning.recordtypes import (
     ParameterRecord,
     ResultRecord,
 )
-from sbitune.workflow.cards.yamlfile import is_sealed, read_card, write_sealed_yaml
+from sbitune.workflow.results import records
+from sbitune.workflow.results.records import Format
 
 #: files of format 1, of an older sbitune, have no hash of their own lines
 FORMAT, _WITHOUT_HASH = 2, 1
@@ -140,55 +138,14 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
     )
 
 
+_FORMAT = Format(ResultRecord, FORMAT, "sbitune fit", _HEAD, (_WITHOUT_HASH,), check=check_record)
+
+
 def write_record(path: Path, record: ResultRecord) -> None:
     """Write `result.yaml`."""
-    write_sealed_yaml(path, _HEAD, msgspec.to_builtins(record, enc_hook=_number))
-
-
-def _number(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value)} cannot be written to a result")
+    records.write_record(path, record, _FORMAT)
 
 
 def read_record(path: Path) -> ResultRecord:
-    """Read `result.yaml`. Raises `InputError` if it is not there, of another format, or not what was written,
-    and with the key for parts of another type, or that do not belong together.
-    """
-    again = f"run `sbitune fit {path.parent}`"
-    if not path.is_file():
-        raise InputError(f"{path}: not made yet; {again} first")
-    try:
-        sealed = is_sealed(path, "result")
-        record = read_card(path, ResultRecord, "result")
-        with naming_file(path):
-            check_record(record)
-    except InputError as error:
-        raise InputError(f"{error}; {again} again") from error
-    if record.format not in (FORMAT, _WITHOUT_HASH):
-        raise InputError(f"{path}: format {record.format}; this sbitune reads format {FORMAT}; {again} again")
-    if record.format == FORMAT and not sealed:
-        raise InputError(f"{path}: the result is not whole, its last line is missing; {again} again")
-    return record
-
-
-def provenance(
-    card: bytes, reference: bytes, scan: bytes, seeds: dict[str, int]
-) -> dict[str, str | int | float | dict]:
-    """Versions and hashes of all that went into a tune."""
-    packages = ("numpy", "scipy", "jax", "flax", "optax", "iminuit", "numba", "pythia8mc")
-    return {
-        "sbitune": __version__,
-        "python": platform.python_version(),
-        "packages": {name: version for name in packages if (version := _version(name))},
-        "card": hash_bytes(card),
-        "reference": hash_bytes(reference),
-        "scan": hash_bytes(scan),
-    } | {f"seed_{name}": seed for name, seed in seeds.items()}
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
+    """Read `result.yaml`. Raises `InputError` as `records.read_record`."""
+    return records.read_record(path, ResultRecord, _FORMAT)

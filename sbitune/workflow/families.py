@@ -1,17 +1,13 @@
-"""The method families: where each has its card. What is here is text, imported when it is asked for."""
+"""The method families: where each has its card and its command. What is here is text, imported when it is asked for."""
 
 import importlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
+if TYPE_CHECKING:
+    import msgspec
 
-from sbitune.data.errors import InputError, naming_file
-from sbitune.data.names import nearest
-from sbitune.data.numbers import quoted
-from sbitune.workflow.cards.cardfile import CardFile, card_path, family_of
-from sbitune.workflow.cards.scancard import ScanCardFile
+    from sbitune.workflow.cards.cardfile import CardFile
 
 
 class Family(NamedTuple):
@@ -24,14 +20,13 @@ class Family(NamedTuple):
     command: str | None = None  #: its own click command or group, `sbitune NAME`; None: its commands are of the top
 
     @property
-    def card_type(self) -> type[msgspec.Struct]:
+    def card_type(self) -> "type[msgspec.Struct]":
         """What stands in its cards."""
         return resolve(self.card)
 
-    def load_card(self, place: str | Path) -> CardFile[Any]:
+    def load_card(self, place: str | Path) -> "CardFile[Any]":
         """Read one of its cards. Raises `InputError` naming file, line and key of whatever is wrong with it."""
-        loaded: Callable[[str | Path], CardFile[Any]] = resolve(self.load)
-        return loaded(place)
+        return resolve(self.load)(place)
 
 
 #: name -> family; `tune` is that of cards which name none
@@ -52,26 +47,14 @@ def register(family: Family) -> None:
 def family_named(name: str) -> Family:
     """The family of a name. Raises `InputError` if there is none."""
     if name not in FAMILIES:
+        from sbitune.data.errors import InputError
+        from sbitune.data.names import nearest
+        from sbitune.data.numbers import quoted
+
         raise InputError(
             f"family: {quoted(name)}: no such family{nearest(name, FAMILIES)}; there are {', '.join(FAMILIES)}"
         )
     return FAMILIES[name]
-
-
-def open_card(place: str | Path) -> CardFile[Any]:
-    """Read a card of whatever family it says that it is of. Raises `InputError` as the family's own reader does."""
-    path = card_path(place)
-    with naming_file(path):
-        family = family_named(family_of(path) or "tune")
-    return family.load_card(path)
-
-
-def open_scan_card(place: str | Path) -> ScanCardFile[Any]:
-    """Read a card that has a scan, of whatever family. Raises `InputError` as `open_card`, and if it can have none."""
-    loaded = open_card(place)
-    if not isinstance(loaded, ScanCardFile):
-        raise InputError(f"{loaded.path}: a card of the family {family_of(loaded.path)} has no scan")
-    return loaded
 
 
 def resolve(reference: str) -> Any:

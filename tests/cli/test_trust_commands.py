@@ -14,7 +14,7 @@ from scipy import stats
 from sbitune.data import yoda
 from sbitune.fitting.chains import load_posterior
 from sbitune.tuning.inverse.storage import load_inverse
-from sbitune.workflow.cards.yamlfile import write_sealed_yaml
+from sbitune.workflow.results.records import write_sealed_yaml
 
 
 @pytest.fixture(scope="module")

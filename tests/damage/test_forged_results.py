@@ -21,9 +21,9 @@ from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.judgement import with_warnings
 from sbitune.tuning.line import read_fitted, tune
-from sbitune.tuning.products import read_surrogate_note
+from sbitune.tuning.products import surrogate_product
 from sbitune.tuning.record import read_record
-from sbitune.workflow.cards.yamlfile import write_sealed_yaml
+from sbitune.workflow.results.records import write_sealed_yaml
 from sbitune.workflow.runs.notes import check_scan_note
 from sbitune.workflow.runs.tasks import timing
 
@@ -201,7 +201,7 @@ def test_the_page_of_a_forged_result_is_one_message(card, steps, value, said):
 
 
 READ_NOTE: dict[str, Any] = {
-    "work/surrogate.json": lambda card: read_surrogate_note(load_card(card)),
+    "work/surrogate.json": lambda card: surrogate_product(load_card(card)).read_note(),
     "work/findings.json": lambda card: check_scan_note(load_card(card)),
     "work/scan/0003/run.json": lambda card: timing(card / "work/scan", ("0003",)),
 }

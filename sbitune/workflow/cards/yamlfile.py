@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import yaml
 
 from sbitune.data.errors import InputError, naming_file
-from sbitune.data.files import hash_bytes, read_text, write_text
+from sbitune.data.files import read_text
 from sbitune.data.names import check_seen
 from sbitune.data.numbers import quoted
 from sbitune.generators.config import spell_key
@@ -18,28 +18,6 @@ from sbitune.workflow.cards.strictyaml import StrictLoader
 T = TypeVar("T")
 #: of a file whose entries are counted, bytes for each: a line of a card has some 40
 _BYTES_OF_AN_ENTRY = 40
-
-
-#: begins the last line of a YAML file that sbitune writes, before the hash of all lines above
-_SEAL = "# hash of the lines above: "
-
-
-def write_sealed_yaml(path: str | Path, head: str, content: Any) -> None:
-    """Write a YAML file, whole or not at all: comments, content, and a hash of both, which tells of changes."""
-    body = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
-    text = head + body
-    write_text(path, f"{text}{_SEAL}{hash_bytes(text.encode())}\n")
-
-
-def is_sealed(path: str | Path, what: str) -> bool:
-    """Whether a YAML file ends with the hash of its own lines; those of an older sbitune do not.
-
-    Raises `InputError` if the hash is that of other lines.
-    """
-    text, seal, said = read_text(path, what).rpartition(_SEAL)
-    if seal and said.strip() != hash_bytes(text.encode()):
-        raise InputError(f"{path}: the {what} is not what sbitune wrote: it was changed or damaged")
-    return bool(seal)
 
 
 class Places(NamedTuple):

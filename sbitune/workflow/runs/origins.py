@@ -9,7 +9,7 @@ from sbitune.data.formats import YODA, layout_of
 from sbitune.data.professor import PARAMETER_FILES
 from sbitune.data.runfiles import PARTS, RECORD, check_run_files, read_run_record
 from sbitune.workflow.cards.scancard import ScanCardFile
-from sbitune.workflow.families import open_scan_card
+from sbitune.workflow.opening import open_scan_card
 
 #: of a run directory, beside YODA files
 _OF_A_RUN = (*PARAMETER_FILES, RECORD, PARTS)

@@ -25,7 +25,7 @@ from sbitune.generators.config import CommandConfig
 from sbitune.generators.designs import run_names
 from sbitune.generators.templates import RULES
 from sbitune.workflow.cards.scancard import ScanCardFile, parameters_of
-from sbitune.workflow.families import open_scan_card
+from sbitune.workflow.opening import open_scan_card
 from sbitune.workflow.results.findings import Noting
 from sbitune.workflow.runs.binning import check_measured
 from sbitune.workflow.runs.checking import check_scan, undone_settings, with_defaults

@@ -1,0 +1,132 @@
+"""A method family in sixty lines: card, stage, record, check, page and command of the mean of some numbers."""
+
+import json
+from typing import Any
+
+import click
+import msgspec
+import numpy as np
+import pytest
+from calling import call
+
+from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.data.arrays import read_arrays, write_arrays
+from sbitune.data.errors import InputError
+from sbitune.data.files import hash_bytes, write_text
+from sbitune.report import html
+from sbitune.workflow.cards.cardfile import CardFile, read_card_file
+from sbitune.workflow.families import FAMILIES, Family, register
+from sbitune.workflow.opening import open_card, open_scan_card
+from sbitune.workflow.results.checks import Check, judge, made, warnings_of
+from sbitune.workflow.results.provenance import provenance
+from sbitune.workflow.results.records import Format, read_record, write_record
+from sbitune.workflow.stages import Product, writing
+
+
+class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="family", tag="mean"):
+    """The mean of numbers."""
+
+    values: tuple[float, ...]
+    """Numbers whose mean is wanted."""
+    error: float = 1.0
+    """What each of them is known to."""
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The mean, and how far to trust it."""
+
+    format: int
+    mean: float
+    verdict: str
+    checks: list[Check]
+    provenance: dict[str, Any]
+
+
+FORM = Format(Record, 1, "sbitune mean")
+
+
+def load_card(place: Any) -> CardFile[Card]:
+    loaded = read_card_file(place, Card, CardFile, "mean")
+    if not loaded.card.values:
+        raise InputError(f"{loaded.place('values')}: there are none; give at least one number")
+    return loaded
+
+
+def centred(loaded: CardFile[Card], reporter: TerminalReporter) -> np.ndarray:
+    """A stage: the numbers about their mean, kept in `work/`."""
+    values = np.array(loaded.card.values)
+    product = Product(loaded.work / "centred.npz", loaded.work / "centred.json", "numbers", {"values": "the values"})
+    wanted = {"values": hash_bytes(values.tobytes())}
+    why = product.why_not(wanted)
+    if why is not None:
+        reporter.say(f"centring {len(values)} numbers{f': {why}' if why else ''}")
+        with writing(loaded):
+            write_arrays(product.path, {"centred": values - values.mean()})
+            product.write_note(wanted, {"n": len(values)})
+    return read_arrays(product.path, "numbers")["centred"]
+
+
+@click.command("mean")
+@click.argument("card")
+@reports
+def command(reporter: TerminalReporter, card: str) -> Figures:
+    """The mean of the numbers of a CARD."""
+    loaded = load_card(card)
+    rest, mean = centred(loaded, reporter), float(np.mean(loaded.card.values))
+    width = float(np.std(rest) / loaded.card.error)
+    checks = [made("scatter", width > 2, "the numbers scatter", [f"a width of {width:.2g}"], value=width)]
+    verdict, origin = judge(checks, "this mean"), provenance({"card": loaded.path.read_bytes()}, {})
+    write_record(loaded.output("mean.yaml"), Record(1, mean, verdict.words, checks, origin), FORM)
+    body = [html.section("mean", "Mean", *map(html.paragraph, [verdict.words, *warnings_of(checks)]))]
+    write_text(loaded.output("mean.html"), html.page("Mean", body))
+    return {"mean": mean, "verdict": verdict.words}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def family():
+    register(Family("mean", "the mean", f"{__name__}:Card", f"{__name__}:load_card", f"{__name__}:command"))
+    yield FAMILIES["mean"]
+    del FAMILIES["mean"]
+
+
+def test_a_family_has_a_command_that_leaves_a_record_and_a_page(tmp_path):
+    path = tmp_path / "card.yaml"
+    path.write_text("family: mean\nvalues: [1, 2, 3]\n")
+    first = call("mean", tmp_path, "--json")
+    assert json.loads(first.stdout) == {"mean": 2.0, "verdict": "no check speaks against this mean"}
+    assert "centring 3 numbers\n" in first.stderr
+    record = read_record(tmp_path / "mean.yaml", Record, FORM)
+    assert (record.mean, record.checks[0].outcome) == (2.0, "passed")
+    assert record.checks[0].value == pytest.approx(np.sqrt(2 / 3))
+    assert "No check" in (tmp_path / "mean.html").read_text() or "no check" in (tmp_path / "mean.html").read_text()
+    assert "centring" not in call("mean", tmp_path).stderr  # kept
+    path.write_text("family: mean\nvalues: [1, 2, 9]\n")
+    again = call("mean", tmp_path)
+    assert "centring 3 numbers: the values changed\n" in again.stderr
+    assert "to be read with care: the numbers scatter" in again.stdout
+    text = (tmp_path / "mean.yaml").read_text()
+    (tmp_path / "mean.yaml").write_text(text.replace("mean: 4.0", "mean: 5.0"))
+    with pytest.raises(InputError, match=r"changed or damaged; run `sbitune mean .*` again"):
+        read_record(tmp_path / "mean.yaml", Record, FORM)
+
+
+def test_its_card_is_documented_and_told_from_others(tmp_path):
+    assert "values: list of number, required. Numbers whose mean is wanted." in call("ls", "card", "mean").stdout
+    assert list(json.loads(call("ls", "card", "mean", "err", "--json").stdout)["card"]) == ["error"]
+    assert "title" in json.loads(call("ls", "card", "--json").stdout)["card"]  # that of a tune
+    path = tmp_path / "card.yaml"
+    path.write_text("family: mean\nvalues: [1]\n")
+    assert open_card(path).card == Card((1.0,))
+    wrong = call("fit", tmp_path, code=2)
+    assert f"{path}: a card of the family 'mean'; this command takes a card of a tune, which names none" in wrong.stderr
+    with pytest.raises(InputError, match="a card of the family mean has no scan"):
+        open_scan_card(path)
+    path.write_text("values: [1]\n")
+    assert "this command takes a card with `family: mean`" in call("mean", tmp_path, code=2).stderr
+    path.write_text("family: means\nvalues: [1]\n")
+    with pytest.raises(InputError, match=r"card.yaml: family: 'means': no such family; the nearest are mean"):
+        open_card(path)
+    path.write_text("family: mean\nvalues: []\n")
+    assert f"{path}:2: values: there are none" in call("mean", tmp_path, code=2).stderr
+    path.write_text("family: mean\nvalue: [1]\n")
+    assert "unknown key 'value'; did you mean 'values'?" in call("mean", tmp_path, code=2).stderr
