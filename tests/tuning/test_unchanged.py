@@ -1,8 +1,8 @@
 """The same scan and card give the same tune as before: 39 bins of LEP in 48 runs of Pythia, five parameters.
 
-`python tests/tuning/test_unchanged.py` writes the numbers of the present code to `unchanged/expected.json`. On a machine
-whose LAPACK rounds as that one did they are the same to 1e-9; on others rounding moves where a search ends, by some
-1e-5 of the errors.
+`python tests/tuning/test_unchanged.py` writes the numbers of the present code to `unchanged/expected.json`. On a
+machine whose LAPACK rounds as that one did they are the same to 1e-9; on others rounding moves where a search ends, by
+some 1e-5 of the errors.
 """
 
 import json
