@@ -262,8 +262,10 @@ def _data(record: ResultRecord) -> list[Check]:
     tension = record.answer.get("tension")
     if tension is None:
         return checks
-    given = {row["path"]: row["p_given_rest"] or 0.0 for row in tension["observables"]}
-    worst = sorted(tension["in_tension"], key=lambda path: given[path])
+    worst = tension["in_tension"]
+    if worst:
+        given = {row["path"]: row["p_given_rest"] or 0.0 for row in tension["observables"]}
+        worst = sorted(worst, key=lambda path: given[path])
     some = ", ".join(worst[:6]) + (f" and {len(worst) - 6} more" if len(worst) > 6 else "")
     many = len(worst) > 1
     words = f"{len(worst)} observable{'s disagree' if many else ' disagrees'} with"

@@ -37,6 +37,10 @@ def changed(record: ResultRecord, **parts) -> ResultRecord:
 
 
 def test_nothing_speaks_against_a_good_tune(record):
+    checks = find_checks(record)
+    assert verdict_from(checks).good
+    assert {check.outcome for check in checks} == {"passed"}
+    assert len({check.name for check in checks}) == len(checks)
     assert find_verdict(record) == "no check speaks against this tune and its errors"
     assert find_warnings(record) == []
 
@@ -142,7 +146,7 @@ def test_a_warning_is_always_in_the_verdict(record):
     width = [{"name": "polynomial", "pull_width": 0.3}]
     wide = msgspec.structs.replace(record.validation, surrogate_pull=0.5, surrogate_chi2=0.25 * record.validation.bins)
     for found in (changed(record, choice=width), changed(record, validation=wide),
-                  changed(record, notes=["toys cannot judge this tune: too many failed"])):  # fmt: skip
+                  changed(record, answer=record.answer | {"unjudged": "too many failed"})):  # fmt: skip
         assert len(find_warnings(found)) == 1
         assert find_verdict(found).startswith("to be read with care: ")
 
