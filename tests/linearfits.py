@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from toys import Linear, linear_model, measure
 
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.problem import Problem
 
 TRUTH = np.array([0.8, 1.5])
 

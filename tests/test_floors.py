@@ -1,8 +1,10 @@
 """The floors of the design: a module imports only from floors below its own."""
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,37 @@ def test_imports_go_down(path):
             assert parts[1] == floor or parts[1] in ALLOWED[floor], f"{floor} imports {name}"
         if parts[0] in ONLY_IN:
             assert floor in ONLY_IN[parts[0]], f"{floor} imports {name}"
+
+
+def modules_of(path: Path) -> set[str]:
+    """The modules of the package that a module imports, lazily or not."""
+    known = {dotted(p) for p in MODULES}
+    return {name for name in imports(path) if name in known} - {dotted(path)}
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_there_are_no_circles():
+    """No module imports itself by way of others: `graphlib` refuses an order for a circle, and names it."""
+    graph = {}
+    for path in MODULES:
+        # `from package import module` names both: what is meant is the module
+        found = modules_of(path)
+        graph[dotted(path)] = {m for m in found if not any(other.startswith(f"{m}.") for other in found)}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) >= len(MODULES)
+
+
+#: folders with more modules than the drawing allows, for now
+CROWDED = {"data": 48, "generators": 28, "tuning": 35, "data/yoda": 22}
+
+
+def test_no_folder_is_crowded():
+    counts = Counter(str(path.parent.relative_to(ROOT)) for path in MODULES if path.name != "__init__.py")
+    for folder, count in counts.items():
+        assert count <= CROWDED.get(folder, 15), folder
 
 
 def test_every_package_has_a_floor():

@@ -13,8 +13,8 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.coverage import collect, fit_known
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.checks.coverage import collect, fit_known
+from sbitune.fitting.likelihood.problem import Problem
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.closure import pseudo_data
 from sbitune.tuning.line import train_stage
@@ -36,7 +36,7 @@ def truths(loaded: LoadedCard, n: int, seed: int) -> np.ndarray:
 
 
 def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Reporter = QUIET) -> dict:
-    """Fit `n` pseudo-data sets of `events` events; gives the figures of `sbitune.fitting.coverage` with the pulls."""
+    """Fit `n` pseudo-data sets of `events` events; gives figures as `fitting.checks.coverage`, and pulls."""
     card = replace_events(loaded, events)
     _, reference = check(card)
     scan = make_scan(loaded, reporter)

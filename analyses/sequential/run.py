@@ -22,8 +22,8 @@ from sbitune.data.professor import Reading, collect
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.minimise.minimiser import fit
 from sbitune.generators.campaign import run_campaign
 from sbitune.generators.runs import fingerprint
 from sbitune.tuning.card import LoadedCard, load_card

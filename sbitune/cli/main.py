@@ -7,33 +7,34 @@ import click
 from sbitune import __version__
 from sbitune.workflow.families import FAMILIES, resolve
 
-COMMANDS = (
-    "tune",
-    "scan",
-    "train",
-    "fit",
-    "closure",
-    "coverage",
-    "validate",
-    "report",
-    "propose",
-    "analyse",
-    "sample",
-    "runcombs",
-    "envelopes",
-    "residuals",
-    "sensitivities",
-    "jackknife",
-    "eigentunes",
-    "bootstrap",
-    "posterior",
-    "inverse",
-    "profile",
-    "predict",
-    "export",
-    "ls",
-    "convert",
-)
+#: command -> folder that it stands in, in the order of `--help`
+COMMANDS = {
+    "tune": "stages",
+    "scan": "stages",
+    "train": "stages",
+    "fit": "stages",
+    "closure": "trust",
+    "coverage": "trust",
+    "validate": "stages",
+    "report": "stages",
+    "propose": "stages",
+    "analyse": "stages",
+    "sample": "stages",
+    "runcombs": "stages",
+    "envelopes": "trust",
+    "residuals": "trust",
+    "sensitivities": "trust",
+    "jackknife": "trust",
+    "eigentunes": "trust",
+    "bootstrap": "trust",
+    "posterior": "trust",
+    "inverse": "trust",
+    "profile": "trust",
+    "predict": "files",
+    "export": "files",
+    "ls": "files",
+    "convert": "files",
+}
 
 
 class _Lazy(click.Group):
@@ -45,7 +46,7 @@ class _Lazy(click.Group):
             return resolve(command)
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"sbitune.cli.{cmd_name}").command
+        return importlib.import_module(f"sbitune.cli.{COMMANDS[cmd_name]}.{cmd_name}").command
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

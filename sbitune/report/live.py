@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.fitting.objective import total_covariance
+from sbitune.fitting.likelihood.objective import total_covariance
 from sbitune.plots.frames import Frame, frame_observable, frame_single_bins
 from sbitune.plots.observables import Panel
 from sbitune.plots.style import COLOURS

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from sbitune.data.files import write_text
-from sbitune.fitting.chains import Posterior
-from sbitune.fitting.predictive import Predictive
 from sbitune.fitting.results import Tune
+from sbitune.fitting.sampling.chains import Posterior
+from sbitune.fitting.sampling.predictive import Predictive
 from sbitune.plots.posterior import plot_corner, plot_predictive
 from sbitune.plots.style import to_svg
 from sbitune.report import html

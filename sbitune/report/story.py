@@ -1,7 +1,7 @@
 """How every number of a report was made, in words."""
 
 from sbitune.data.errors import InputError
-from sbitune.fitting.objective import MOST_BINS, is_likelihood
+from sbitune.fitting.likelihood.objective import MOST_BINS, is_likelihood
 from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
 from sbitune.tuning.line import Fitted

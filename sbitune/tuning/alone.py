@@ -15,7 +15,7 @@ from sbitune.data.professor_results import write_result
 from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.data.selection import read_weights
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.problem import Problem
 from sbitune.fitting.results import Tune
 from sbitune.tuning.answer import describe_answer, find_answer
 from sbitune.tuning.conversion import professor_result

@@ -13,17 +13,17 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.autoweights import AutoWeights, choose_weights
-from sbitune.fitting.bootstrap import refit_model
+from sbitune.fitting.binned.autoweights import AutoWeights, choose_weights
+from sbitune.fitting.binned.extra import Extra, fit_extra
+from sbitune.fitting.checks.bootstrap import refit_model
+from sbitune.fitting.checks.coverage import Coverage
+from sbitune.fitting.checks.goodness import Goodness, find_goodness
+from sbitune.fitting.checks.tension import Tension, find_tension
+from sbitune.fitting.checks.toys import ToyConfig
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.coverage import Coverage
-from sbitune.fitting.extra import Extra, fit_extra
-from sbitune.fitting.frame import Frame
-from sbitune.fitting.goodness import Goodness, find_goodness
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.problem import Problem
 from sbitune.fitting.results import Tune
-from sbitune.fitting.tension import Tension, find_tension
-from sbitune.fitting.toys import ToyConfig
 from sbitune.tuning.closure import coverage
 from sbitune.tuning.judgement import TELLING, UNJUDGED
 from sbitune.tuning.surrogates.protocols import near_point, takes_point

@@ -11,7 +11,7 @@ import msgspec
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.frame import ROUNDED
+from sbitune.fitting.likelihood.frame import ROUNDED
 from sbitune.generators.config import EventCount
 from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
@@ -120,7 +120,7 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
         """
         asked = self.card.fit.theory_error
         if asked and not any(":" in key for key in asked):
-            from sbitune.fitting.theory import wanted_errors  # brings JAX, without which a scan starts faster
+            from sbitune.fitting.binned.theory import wanted_errors  # brings JAX, without which a scan starts faster
 
             wanted_errors(asked, selected, self.place("fit", "theory_error"))
 
@@ -128,7 +128,7 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
         """Ranges (low, high) of the parameters: of the card, or of the surrogate's file."""
         if self.stored is None:
             return super().known_ranges()
-        from sbitune.tuning.stored import read_surrogate  # brings JAX, without which a scan starts faster
+        from sbitune.tuning.surrogatefile import read_surrogate  # brings JAX, without which a scan starts faster
 
         with naming_file(self.place("surrogate", "path")):
             return {p.name: (p.low, p.high) for p in read_surrogate(self.stored).model.parameters}

@@ -14,9 +14,9 @@ from sbitune.data.blocks import linked_runs
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import EDGE, Scan, parameter_box
-from sbitune.fitting.coverage import Coverage, KnownFit, collect, fit_known
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.toys import throw
+from sbitune.fitting.checks.coverage import Coverage, KnownFit, collect, fit_known
+from sbitune.fitting.checks.toys import throw
+from sbitune.fitting.likelihood.problem import Measured, Problem
 from sbitune.tuning.surrogates.heldout.evaluation import check_comparable
 from sbitune.tuning.surrogates.protocols import Surrogate, unknown_parameters
 from sbitune.tuning.surrogates.regression.noise import smooth_errors

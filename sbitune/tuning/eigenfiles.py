@@ -9,7 +9,7 @@ import yaml
 
 from sbitune.data import yoda
 from sbitune.data.files import write_text
-from sbitune.fitting.eigentunes import EigenTunes
+from sbitune.fitting.binned.eigentunes import EigenTunes
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.predicting import as_scatters, predict_histograms
 from sbitune.tuning.settings import settings_file

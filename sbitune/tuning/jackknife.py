@@ -26,7 +26,7 @@ from sbitune.data.combinations import sample
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
-from sbitune.fitting.minimiser import fit
+from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.results import Tune
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.line import make_problem

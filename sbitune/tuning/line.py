@@ -16,8 +16,8 @@ from sbitune.data.histograms import Histograms
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.data.scan import Scan
-from sbitune.fitting.coverage import Coverage
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.checks.coverage import Coverage
+from sbitune.fitting.likelihood.problem import Measured, Problem
 from sbitune.fitting.results import Tune
 from sbitune.tuning import record as records
 from sbitune.tuning.answer import describe_answer, find_answer

@@ -12,7 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.reference import Reference, as_measured
 from sbitune.data.scan import Scan, beyond
 from sbitune.data.selection import Rule, extra_errors_of, weights_of
-from sbitune.fitting.problem import Measured
+from sbitune.fitting.likelihood.problem import Measured
 
 
 class Excluded(NamedTuple):

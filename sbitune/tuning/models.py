@@ -26,7 +26,8 @@ from sbitune.tuning.record import read_record
 from sbitune.tuning.recordtypes import ResultRecord
 from sbitune.tuning.scans import scan_with_runs, stored_scan
 from sbitune.tuning.stored import as_scan as as_scan  # for those who open models
-from sbitune.tuning.stored import read_surrogate, surrogate_of
+from sbitune.tuning.stored import surrogate_of
+from sbitune.tuning.surrogatefile import read_surrogate
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.workflow.runs.checking import reference_of
 from sbitune.workflow.runs.scanning import load_scan

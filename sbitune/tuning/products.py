@@ -16,7 +16,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.files import hash_bytes, hash_files
 from sbitune.data.layout import ArraySpec, check_arrays
 from sbitune.data.scan import Scan
-from sbitune.fitting.problem import Measured
+from sbitune.fitting.likelihood.problem import Measured
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.recordchecks import check_about
 from sbitune.tuning.recordparts import AboutRecord

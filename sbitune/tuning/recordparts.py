@@ -54,7 +54,7 @@ class ParameterCoverageRecord(TypedDict):
 
 
 class CoverageRecord(TypedDict, total=False):
-    """Figures of `sbitune.fitting.coverage`, all of those that are read or none at all."""
+    """Figures of `sbitune.fitting.checks.coverage`, all of those that are read or none at all."""
 
     fits: int
     coverage68: float
@@ -114,7 +114,7 @@ class TensionRecord(TypedDict):
 
 
 class TheoryErrorRecord(TypedDict):
-    """See `sbitune.fitting.theory.TheoryError`."""
+    """See `sbitune.fitting.binned.theory.TheoryError`."""
 
     path: str
     relative: float
@@ -124,7 +124,7 @@ class TheoryErrorRecord(TypedDict):
 
 
 class DownweightedRecord(TypedDict):
-    """See `sbitune.fitting.robust.Downweighted`."""
+    """See `sbitune.fitting.binned.robust.Downweighted`."""
 
     label: str
     weight: float
@@ -132,7 +132,7 @@ class DownweightedRecord(TypedDict):
 
 
 class MetricsRecord(TypedDict):
-    """See `sbitune.fitting.autoweights.Metrics`."""
+    """See `sbitune.fitting.binned.autoweights.Metrics`."""
 
     outer: float
     weighted_chi2: float

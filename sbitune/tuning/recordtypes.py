@@ -152,7 +152,7 @@ class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     worst_observables: list[WorstObservableRecord] = []
     """The observables that the surrogate describes worst in these runs, worst first."""
     closure: CoverageRecord = {}
-    """These runs fitted as data: coverage and widths of the errors, see `sbitune.fitting.coverage`."""
+    """These runs fitted as data: coverage and widths of the errors, see `sbitune.fitting.checks.coverage`."""
     findings: list[FindingRecord] = []
     """What was found in the scan and in the data."""
     error_sources: list[ErrorSourceRecord] = []

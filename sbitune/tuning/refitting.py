@@ -9,7 +9,7 @@ import numpy as np
 from sbitune.data.blocks import linked_groups, repeat_runs
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.bootstrap import (
+from sbitune.fitting.checks.bootstrap import (
     Choices,
     Refits,
     bootstrap_data,
@@ -18,8 +18,8 @@ from sbitune.fitting.bootstrap import (
     draw_jackknife,
     refit_runs,
 )
-from sbitune.fitting.protocols import BinnedModel
-from sbitune.fitting.toys import ToyConfig
+from sbitune.fitting.checks.toys import ToyConfig
+from sbitune.fitting.likelihood.protocols import BinnedModel
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.record import tune_of
 from sbitune.tuning.surrogates.choice.choice import retraining

@@ -26,7 +26,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.parameters import write_points
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.sobol import sobol_points
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.problem import Problem
 from sbitune.learning.keys import check_key
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.teaching import Lever, Outputs, find_outputs, make_lever, select_outputs

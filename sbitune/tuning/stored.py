@@ -1,42 +1,17 @@
-"""A surrogate that is there: surrogate.npz or Professor's `ipol.dat`, in place of one that is learnt from a scan."""
-
-from pathlib import Path
-from typing import NamedTuple
+"""The surrogate of a card that names one which is there, in place of a scan from which it is learnt."""
 
 import numpy as np
 
-from sbitune.data.errors import InputError, naming, naming_file
-from sbitune.data.formats import recognise
-from sbitune.data.ipol_reader import read_ipol
+from sbitune.data.errors import naming
 from sbitune.data.scan import Scan
 from sbitune.generators.designs import run_names, unit_points
 from sbitune.tuning.card import LoadedCard
-from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
+from sbitune.tuning.surrogatefile import read_surrogate
 from sbitune.tuning.surrogates.protocols import Surrogate, TrainedSurrogate, WithoutDefaults
-from sbitune.tuning.surrogates.storage import load_with_runs
 from sbitune.workflow.runs.checking import with_defaults
 
 #: points at which a model without a scan tells which of its bins are never filled
 _POINTS = 32
-
-
-class Stored(NamedTuple):
-    """What a surrogate's file holds."""
-
-    model: TrainedSurrogate
-    runs: tuple[str, ...]  #: names of the runs that it learnt from, where the file tells
-
-
-def read_surrogate(place: str | Path) -> Stored:
-    """Read a surrogate.npz or an `ipol.dat`. Raises `InputError` if the file is neither, or cannot be read."""
-    kind = recognise(place)
-    with naming_file(place):
-        if kind == "surrogate":
-            return Stored(*load_with_runs(place))
-        if kind == "ipol":
-            interpolation = read_ipol(place)
-            return Stored(IpolSurrogate(interpolation), interpolation.runs)
-    raise InputError(f"{place}: expected a surrogate.npz, an ipol.dat or a card; this is of the kind `{kind}`")
 
 
 def surrogate_of(loaded: LoadedCard) -> TrainedSurrogate:

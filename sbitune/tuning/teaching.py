@@ -29,9 +29,9 @@ import jax
 import numpy as np
 
 from sbitune.data.scan import Scan
-from sbitune.fitting.frame import Frame
-from sbitune.fitting.objective import Objective, few_threads
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.objective import Objective, few_threads
+from sbitune.fitting.likelihood.problem import Problem
 from sbitune.tuning.surrogates.forms.independent import Outputs, Taught
 from sbitune.tuning.surrogates.regression.outputs import slope_to_contents
 

@@ -19,8 +19,8 @@ from sbitune.data.finals import read_final
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.runfiles import RECORD
-from sbitune.fitting.objective import invert, residual_terms
-from sbitune.fitting.problem import Measured, noise_covariance
+from sbitune.fitting.likelihood.objective import invert, residual_terms
+from sbitune.fitting.likelihood.problem import Measured, noise_covariance
 from sbitune.generators.campaign import Means, run_campaign
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.runs import HISTOGRAMS, Task, fingerprint

@@ -19,10 +19,10 @@ from bench_fits import TRUTH, make
 
 from sbitune.data.scan import Scan
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.posterior import sample_posterior
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.sampling import PosteriorConfig
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.sampling.posterior import sample_posterior
+from sbitune.fitting.sampling.sampling import PosteriorConfig
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate

@@ -25,8 +25,8 @@ from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.scatters import scatters_of
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train

@@ -8,7 +8,7 @@ import toyline
 from click.testing import CliRunner
 
 from sbitune.cli.main import main
-from sbitune.cli.progress import PlainProgress
+from sbitune.cli.shared.progress import PlainProgress
 
 
 def play(steps, every=30.0):

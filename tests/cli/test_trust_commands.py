@@ -12,7 +12,7 @@ from calling import call
 from scipy import stats
 
 from sbitune.data import yoda
-from sbitune.fitting.chains import load_posterior
+from sbitune.fitting.sampling.chains import load_posterior
 from sbitune.tuning.inverse.storage import load_inverse
 from sbitune.workflow.results.records import write_sealed_yaml
 

@@ -22,7 +22,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.professor import PARTS_LAYOUT, _read_parts
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.chains import Diagnosis, Posterior, load_posterior
+from sbitune.fitting.sampling.chains import Diagnosis, Posterior, load_posterior
 from sbitune.generators.eventfiles import EventFile
 from sbitune.tuning.surrogates.components.components import Components
 from sbitune.tuning.surrogates.components.compound import ComponentSurrogate

@@ -13,7 +13,7 @@ import toyline
 import yaml
 from calling import call
 
-from sbitune.cli.figures import of_fit
+from sbitune.cli.shared.figures import of_fit
 from sbitune.data.errors import InputError
 from sbitune.data.sealed import read_sealed, write_sealed
 from sbitune.report.trust import how_sure

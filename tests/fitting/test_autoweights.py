@@ -11,10 +11,10 @@ from toys import Formula, linear_model, make_bins
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
-from sbitune.fitting.autoweights import _search, choose_weights, find_metrics, outer_objective, with_weights
+from sbitune.fitting.binned.autoweights import _search, choose_weights, find_metrics, outer_objective, with_weights
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 
 def config(objective=True, fits=40, **settings):

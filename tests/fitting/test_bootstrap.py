@@ -10,7 +10,7 @@ from toys import NoisySlope, linear_model, make_bins
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
-from sbitune.fitting.bootstrap import (
+from sbitune.fitting.checks.bootstrap import (
     bootstrap_data,
     draw_bootstrap,
     draw_combinations,
@@ -20,10 +20,10 @@ from sbitune.fitting.bootstrap import (
     refit_runs,
     split_errors,
 )
+from sbitune.fitting.checks.toys import ToyConfig
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.toys import ToyConfig
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 KEY, CONFIG = jax.random.key(6), ToyConfig(errors=False)
 QUICKLY = FitConfig(starts=1, minos=False)

@@ -10,10 +10,10 @@ from scipy import stats
 from toys import Formula, linear_model, make_bins, measure
 
 from sbitune.data.scan import Parameter
-from sbitune.fitting.bounded import draw_bounded
-from sbitune.fitting.coverage import collect, fit_known
-from sbitune.fitting.importance import sample, to_root
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.checks.bounded import draw_bounded
+from sbitune.fitting.checks.coverage import collect, fit_known
+from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.sampling.importance import sample, to_root
 from sbitune.tuning.closure import coverage
 
 TRUTH = np.array([0.8, 1.5])

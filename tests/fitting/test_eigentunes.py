@@ -11,13 +11,13 @@ from toys import NoisySlope, make_bins
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
+from sbitune.fitting.binned.eigentunes import find_eigentunes, quantile
+from sbitune.fitting.checks.toys import ToyConfig, fit_toys
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.eigentunes import find_eigentunes, quantile
-from sbitune.fitting.frame import Frame
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.objective import Objective
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.toys import ToyConfig, fit_toys
+from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.objective import Objective
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 KEY, CONFIG = jax.random.key(4), ToyConfig(errors=False)
 QUICKLY = FitConfig(starts=1, minos=False)

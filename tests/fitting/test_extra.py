@@ -11,12 +11,12 @@ from toys import Formula, linear_model, make_bins
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
+from sbitune.fitting.binned.extra import fit_extra
+from sbitune.fitting.binned.theory import fit_errors, wanted_errors
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.extra import fit_extra
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.refit import linearise, refit, without
-from sbitune.fitting.theory import fit_errors, wanted_errors
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.minimise.refit import linearise, refit, without
 
 QUICK = FitConfig(starts=1, minos=False)
 TRUTH = np.array([0.8, 1.5])

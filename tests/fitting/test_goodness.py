@@ -8,11 +8,11 @@ import pytest
 from linearfits import TRUTH, linear_problem, solve
 from scipy import stats
 
+from sbitune.fitting.checks.goodness import find_goodness, p_value
+from sbitune.fitting.checks.toys import ToyConfig, fit_toys, throw
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.goodness import find_goodness, p_value
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Problem
-from sbitune.fitting.toys import ToyConfig, fit_toys, throw
+from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 KEY, CONFIG = jax.random.key(8), ToyConfig(errors=False)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from linearfits import linear_problem, solve
 
-from sbitune.fitting.intervals import find_intervals
-from sbitune.fitting.minimiser import fit
+from sbitune.fitting.minimise.intervals import find_intervals
+from sbitune.fitting.minimise.minimiser import fit
 
 
 def test_inside_they_are_the_errors() -> None:

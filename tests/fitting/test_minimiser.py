@@ -11,10 +11,10 @@ from toys import Formula, NoisySlope, linear_model, make_bins, measure
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.frame import Frame
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.objective import Objective, minus_two_log_likelihood
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.objective import Objective, minus_two_log_likelihood
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 TRUTH = np.array([0.8, 1.5])
 

@@ -15,17 +15,17 @@ from toys import Formula, Linear, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
-from sbitune.fitting.arviz_groups import arviz_groups, read_arviz, to_arviz, write_arviz
-from sbitune.fitting.chains import Posterior, diagnose, judge, load_posterior
+from sbitune.fitting.bridges.arviz_groups import arviz_groups, read_arviz, to_arviz, write_arviz
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.frame import Frame
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.objective import Objective, minus_two_log_likelihood
-from sbitune.fitting.posterior import sample_posterior
-from sbitune.fitting.predictive import predictive
-from sbitune.fitting.problem import Problem
-from sbitune.fitting.sampling import PosteriorConfig
-from sbitune.fitting.target import Limits, minus_two_log_density
+from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.objective import Objective, minus_two_log_likelihood
+from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.sampling.chains import Posterior, diagnose, judge, load_posterior
+from sbitune.fitting.sampling.posterior import sample_posterior
+from sbitune.fitting.sampling.predictive import predictive
+from sbitune.fitting.sampling.sampling import PosteriorConfig
+from sbitune.fitting.sampling.target import Limits, minus_two_log_density
 
 TRUTH = np.array([0.8, 1.5])
 CONFIG = PosteriorConfig(warmup=150, samples=1000)
@@ -365,8 +365,9 @@ def test_bad_input_is_refused(linear):
 
 def test_nothing_global_changes():
     code = (
-        "import warnings, jax, sbitune.fitting.minimiser; before = list(warnings.filters);"
-        "from sbitune.fitting.posterior import sample_posterior; from sbitune.fitting.target import import_numpyro;"
+        "import warnings, jax, sbitune.fitting.minimise.minimiser; before = list(warnings.filters);"
+        "from sbitune.fitting.sampling.posterior import sample_posterior;"
+        "from sbitune.fitting.sampling.target import import_numpyro;"
         "import_numpyro(); assert warnings.filters == before; assert not jax.config.jax_enable_x64; print('same')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

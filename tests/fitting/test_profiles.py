@@ -13,12 +13,12 @@ from toys import Formula, make_bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.frame import Frame
-from sbitune.fitting.minimiser import fit, migrad
-from sbitune.fitting.objective import Objective
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.profiles import contour, profile, profile_delta
-from sbitune.fitting.surroundings import LowerMinimum
+from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.objective import Objective
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit, migrad
+from sbitune.fitting.minimise.profiles import contour, profile, profile_delta
+from sbitune.fitting.minimise.surroundings import LowerMinimum
 
 QUICKLY = FitConfig(starts=1, minos=False)
 

@@ -10,10 +10,10 @@ from toys import NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
+from sbitune.fitting.bridges.pyhf_export import make_workspace, write_workspace
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Problem
-from sbitune.fitting.pyhf_export import make_workspace, write_workspace
+from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 pyhf = pytest.importorskip("pyhf")
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")  # as pyhf 0.7.6 uses it

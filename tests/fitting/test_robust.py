@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from toys import linear_model, make_bins
 
+from sbitune.fitting.binned.extra import fit_extra
+from sbitune.fitting.binned.robust import leave_one_out
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.extra import fit_extra
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.refit import linearise
-from sbitune.fitting.robust import leave_one_out
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.minimise.refit import linearise
 
 TRUTH = np.array([0.8, 1.5])
 GAUSS, STUDENT = (FitConfig(starts=1, minos=False, loss=loss) for loss in ("gauss", "student"))

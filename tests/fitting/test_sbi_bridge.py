@@ -9,12 +9,12 @@ import pytest
 from toys import linear_model, measure
 
 from sbitune.data.errors import ComputationError, InputError
+from sbitune.fitting.bridges.sbi_bridge import make_draw, to_sbi
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.posterior import sample_posterior
-from sbitune.fitting.problem import Problem
-from sbitune.fitting.sampling import PosteriorConfig
-from sbitune.fitting.sbi_bridge import make_draw, to_sbi
+from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.sampling.posterior import sample_posterior
+from sbitune.fitting.sampling.sampling import PosteriorConfig
 
 TRUTH = np.array([0.8, 1.5])
 

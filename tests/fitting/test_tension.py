@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import chi2, kstest
 from toys import linear_model, make_bins
 
+from sbitune.fitting.checks.tension import find_tension
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.tension import find_tension
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 QUICK = FitConfig(starts=1, minos=False)
 TRUTH = np.array([0.8, 1.5])

@@ -13,10 +13,10 @@ from toys import Formula, NoisySlope, make_bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Parameter
+from sbitune.fitting.checks.toys import ToyConfig, fit_data, fit_toys, throw
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
-from sbitune.fitting.toys import ToyConfig, fit_data, fit_toys, throw
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 
 KEY = jax.random.key(5)
 QUICKLY = ToyConfig(errors=False)

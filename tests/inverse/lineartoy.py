@@ -8,8 +8,8 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.problem import Measured
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.protocols import Prediction
 
 
 def make_bins(n: int) -> Bins:

@@ -7,8 +7,8 @@ import pytest
 from inverse.lineartoy import exact_posterior, full_covariance, make_toy, measure, points, scan_of
 
 from sbitune.data.errors import InputError
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.storage import load_inverse, save_inverse
 from sbitune.tuning.inverse.summary import compare

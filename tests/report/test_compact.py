@@ -9,7 +9,7 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial
 from sbitune.tuning.surrogates.regression.basis import count_terms

@@ -11,7 +11,7 @@ import pytest
 import toyline
 
 from sbitune.data.scan import Parameter, parameter_box
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.report import live
 from sbitune.report.write import write_report
 from sbitune.tuning.line import Fitted, tune

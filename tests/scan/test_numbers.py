@@ -195,7 +195,7 @@ def test_usual_patterns_are_taken(pattern):
 
 
 def test_numbers_of_runs_lists(tmp_path):
-    from sbitune.cli.scans import run_names
+    from sbitune.cli.shared.scans import run_names
 
     (tmp_path / "runs").write_text(json.dumps({"holdout": ["0001", "0002"]}))
     assert list(run_names(str(tmp_path / "runs"))) == ["0001", "0002"]

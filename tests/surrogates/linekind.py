@@ -11,7 +11,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.scan import Parameter, Scan, parameter_box
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates import registry
 from sbitune.tuning.surrogates.kindconfig import KindConfig, Scale
 from sbitune.tuning.surrogates.protocols import Candidate, Meta, Packed, Turn, Unpacked

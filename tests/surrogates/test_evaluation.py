@@ -5,7 +5,7 @@ import pytest
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 
 

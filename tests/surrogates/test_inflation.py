@@ -6,7 +6,7 @@ import pytest
 from surrogates.test_contract import CONFIGS, scans  # noqa: F401  (a fixture)
 
 from sbitune.data.scan import Parameter
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.heldout.inflation import HeldOut, find_inflation, inflate
 from sbitune.tuning.surrogates.heldout.refits import Refits, find_slopes
 from sbitune.tuning.surrogates.regression.basis import spread_evenly

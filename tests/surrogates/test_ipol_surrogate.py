@@ -11,8 +11,8 @@ from sbitune.data.ipol import Interpolation, Polynomial, exponents, monomials, w
 from sbitune.data.ipol_reader import read_ipol
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.ipol.export import legendre_to_monomials, to_ipol
 from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate

@@ -20,7 +20,7 @@ from sbitune.data.blocks import (
 )
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.problem import Problem
+from sbitune.fitting.likelihood.problem import Problem
 from sbitune.learning.ensembles import fold_groups
 from sbitune.tuning.closure import closure, pseudo_data
 from sbitune.tuning.jackknife import Refit, draw_combinations, independent_sizes, stability

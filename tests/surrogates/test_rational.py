@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.description import describe, in_words
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.heldout.inflation import missing

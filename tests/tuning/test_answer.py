@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from toys import linear_model, make_bins
 
-from sbitune.fitting.autoweights import with_weights
+from sbitune.fitting.binned.autoweights import with_weights
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.minimiser import fit
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.answer import describe_answer, find_answer
 
 N = 20

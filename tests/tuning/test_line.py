@@ -11,7 +11,7 @@ from sbitune.data import yoda
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
-from sbitune.fitting.objective import residual_terms, total_covariance
+from sbitune.fitting.likelihood.objective import residual_terms, total_covariance
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune

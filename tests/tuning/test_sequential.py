@@ -10,7 +10,7 @@ from toys import Formula
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.problem import Measured, Problem
+from sbitune.fitting.likelihood.problem import Measured, Problem
 from sbitune.tuning.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.forms.kernel import kernel
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig

@@ -13,7 +13,7 @@ from sbitune.data.parameters import read_values
 from sbitune.data.reference import Reference
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.selection import read_weights
-from sbitune.fitting.problem import Measured
+from sbitune.fitting.likelihood.problem import Measured
 from sbitune.tuning import residuals, sensitivities
 from sbitune.tuning.envelopes import find_envelopes, reach_of_observables
 from sbitune.tuning.jackknife import Refit, stability

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from calling import call
 
-from sbitune.cli.common import Figures, TerminalReporter, reports
+from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.errors import InputError
 from sbitune.data.files import hash_bytes, write_text

@@ -7,7 +7,7 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Scan, parameter_box
-from sbitune.fitting.problem import Measured
+from sbitune.fitting.likelihood.problem import Measured
 from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points x bins that a surrogate is asked for at a time; inside, it may hold some hundred numbers for each
@@ -39,7 +39,7 @@ class Noise(NamedTuple):
 
 
 def make_noise(measured: Measured, correlation: np.ndarray | None) -> Noise:
-    """Collect V_d, see `sbitune.fitting.problem`; `correlation` (n_bins, n_bins) is that of Monte Carlo errors.
+    """Collect V_d, see `fitting.likelihood.problem`; `correlation` (n_bins, n_bins) is that of Monte Carlo errors.
 
     Raises `InputError` for a correlation of another shape, `ComputationError` if V_d is not positive definite.
     """

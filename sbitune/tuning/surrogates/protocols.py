@@ -13,7 +13,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.layout import Layout
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.protocols import BinnedModel, Prediction
+from sbitune.fitting.likelihood.protocols import BinnedModel, Prediction
 from sbitune.tuning.surrogates.kindconfig import KindConfig, Scale
 
 Meta = dict[str, Any]

@@ -12,7 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.numbers import quoted
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.components.components import Components
 from sbitune.tuning.surrogates.forms import kernelform, legendre

@@ -29,7 +29,7 @@ from sbitune.data.blocks import split_blocks
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, Layout, check_arrays, whole_number
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.forms import kernelform, legendre
 from sbitune.tuning.surrogates.forms.independent import Outputs

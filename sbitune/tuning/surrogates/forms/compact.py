@@ -19,7 +19,7 @@ import scipy.linalg
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter, parameter_box
 from sbitune.data.sobol import sobol_points
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.regression.basis import count_terms, evaluate_basis, list_exponents
 
 #: coefficients that fit into about 1 MB as float32 in base64

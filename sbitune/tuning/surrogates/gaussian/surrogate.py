@@ -23,7 +23,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.forms.independent import Outputs, every_bin
 from sbitune.tuning.surrogates.forms.kernel import Form, kernel, self_kernel
 from sbitune.tuning.surrogates.forms.kernelform import KernelForm, Part

@@ -13,7 +13,7 @@ import numpy as np
 from sbitune.data.blocks import linked_runs, mean_error
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.regression.outputs import make_targets
 
 #: standard errors by which fewer terms may trail the best and still be taken

@@ -6,7 +6,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.protocols import BinnedModel
+from sbitune.fitting.likelihood.protocols import BinnedModel
 from sbitune.tuning.surrogates.protocols import Surrogate
 
 

@@ -28,7 +28,7 @@ from scipy.optimize import brentq, minimize_scalar
 from sbitune.data.blocks import mean_error
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.heldout.refits import Refits
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.regression.lack_of_fit import CHANCE

@@ -7,7 +7,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.heldout.inflation import (
     MOST_BINS,
     MOST_RUNS,

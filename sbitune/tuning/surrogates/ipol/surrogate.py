@@ -17,7 +17,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.ipol import Interpolation, Polynomial, exponents
 from sbitune.data.layout import Layout
 from sbitune.data.scan import Parameter
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.protocols import Meta, Packed, Unpacked
 from sbitune.tuning.surrogates.regression.covariance import correlate

@@ -20,7 +20,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.scan import Parameter
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.learning.ensembles import stack_models
 from sbitune.learning.networks import Network, build_mlp
 from sbitune.learning.weights import pack_weights, unpack_weights

@@ -22,7 +22,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.layout import ArraySpec, Layout, whole_number
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.forms.independent import Outputs, every_bin
 from sbitune.tuning.surrogates.protocols import Arrays, Meta, Packed, Unpacked
 from sbitune.tuning.surrogates.rational.positive import DELTA, bernstein_rows, least

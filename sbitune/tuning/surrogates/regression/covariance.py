@@ -12,7 +12,7 @@ import numpy as np
 
 from sbitune.data.correlation import MOST_BINS, shrink_correlation
 from sbitune.data.scan import Scan
-from sbitune.fitting.protocols import Prediction
+from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.regression.outputs import make_targets
 
 

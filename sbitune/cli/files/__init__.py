@@ -1,0 +1,1 @@
+"""Commands about files: predictions, exports, listings, conversions."""

@@ -1,0 +1,1 @@
+"""Commands that say how far a surrogate or a tune can be trusted."""

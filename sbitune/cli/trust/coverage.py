@@ -1,0 +1,34 @@
+"""`sbitune coverage`: are the errors true on toys of the surrogate?"""
+
+import click
+
+from sbitune.cli.shared.common import SEEDS, Figures, TerminalReporter, counted, reports
+
+
+@click.command("coverage")
+@click.argument("card")
+@click.option("--toys", type=counted(2), default=500, show_default=True, help="Number of toys.")
+@click.option("--everywhere", is_flag=True, help="Throw toys all over the box instead of at the tune.")
+@click.option("--seed", type=SEEDS, default=1, show_default=True)
+@reports
+def command(reporter: TerminalReporter, card: str, toys: int, everywhere: bool, seed: int) -> Figures:
+    """Throw toys from CARD's surrogate, with its errors and those of the data, fit each and compare with the truth:
+    bias and width in units of the quoted errors, how often 68 % and 95 % intervals hold it.
+
+    Example: sbitune coverage tunes/lep --toys 500
+    """
+    import time
+
+    import jax
+
+    from sbitune.tuning.card import load_card
+    from sbitune.tuning.closure import coverage
+    from sbitune.tuning.line import keep_coverage, read_fitted
+
+    fitted = read_fitted(load_card(card), reporter)
+    clock = time.process_time()
+    theta = None if everywhere else fitted.theta
+    found = coverage(jax.random.key(seed), fitted.problem, theta, toys, reporter)
+    if not everywhere:
+        keep_coverage(fitted, found)
+    return {"cpu_seconds": time.process_time() - clock} | found.figures()

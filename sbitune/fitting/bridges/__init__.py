@@ -1,0 +1,1 @@
+"""Likelihoods and chains for pyhf, sbi and arviz."""

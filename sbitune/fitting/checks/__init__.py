@@ -1,0 +1,1 @@
+"""How far a fit can be trusted: toys, coverage, goodness of fit, tension, bootstrap."""

@@ -1,0 +1,1 @@
+"""Minima and their errors: MIGRAD, HESSE, MINOS, profiles, and fits that begin where another ended."""

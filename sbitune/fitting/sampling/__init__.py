@@ -1,0 +1,1 @@
+"""The posterior: NUTS, chains, importance weights, predictions."""
