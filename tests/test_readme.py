@@ -1,4 +1,4 @@
-"""What the README shows must work as it stands there."""
+"""What the README and its pages show must work as it stands there."""
 
 import json
 import re
@@ -15,7 +15,10 @@ from sbitune.cli.main import COMMANDS, main
 from sbitune.data import yoda
 from sbitune.data.paths import is_final
 
-TEXT = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
+#: it and the pages that it leads to
+PAGES = [ROOT / "README.md", *(ROOT / path for path in re.findall(r"\]\((analyses/\w+/README\.md)\)", README))]
+TEXT = "\n".join(path.read_text() for path in dict.fromkeys(PAGES))
 
 
 def test_the_example_analysis_runs(tmp_path):
@@ -60,6 +63,11 @@ def test_the_whole_card_passes_every_check(tmp_path):
         "/ALEPH_1996_S3486095/d18-x01-y01": 10,
         "/DELPHI_1996_S3430090/d35-x01-y01": 1,
     }
+
+
+def test_the_readme_is_short_and_leads_to_every_page():
+    assert len(README.splitlines()) <= 200
+    assert set(PAGES[1:]) == set((ROOT / "analyses").glob("*/README.md"))
 
 
 def test_commands_in_the_readme_exist():
