@@ -53,11 +53,12 @@ def test_everything_is_left_behind(tuned):
     assert read_record(directory / "result.yaml") == tuned.record
     text = (directory / "tune.cmnd").read_text()
     lines = dict(
-        line.split("!")[0].split("=") for line in text.splitlines() if not line.startswith("!") and "=" in line
+        (part.strip() for part in line.split("!")[0].split("="))
+        for line in text.splitlines()
+        if not line.startswith("!") and "=" in line
     )
-    assert (
-        float(lines["a"]) if "a" in lines else float(lines["a "]) == pytest.approx(tuned.record.parameters["a"].value)
-    )
+    for name in ("a", "b"):
+        assert float(lines[name]) == pytest.approx(tuned.record.parameters[name].value, rel=1e-6)
     assert set(yoda.read(directory / "validation.yoda")) == {"/TOY/d01", "/TOY/d02", "/TOY/d03"}
     validation = tuned.record.validation
     assert validation.chi2_tuned < validation.chi2_default
