@@ -44,7 +44,7 @@ def command(
     from sbitune.tuning.card import load_card
     from sbitune.tuning.found import scan_findings
     from sbitune.tuning.line import fit_stage, surrogate_stage
-    from sbitune.workflow.runs.scanning import scan_at_hand
+    from sbitune.tuning.scans import scan_at_hand
 
     if _is_surrogate(card):
         return _fit_alone(reporter, card, reference, weights, limits, output, toys)
