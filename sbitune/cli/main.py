@@ -39,13 +39,12 @@ COMMANDS = {
 
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *(name for name, family in FAMILIES.items() if family.command is not None)]
+        return [*COMMANDS, *(name for name, family in FAMILIES.items() if family.command and name not in COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in FAMILIES and (command := FAMILIES[cmd_name].command) is not None:
-            return resolve(command)
         if cmd_name not in COMMANDS:
-            return None
+            command = FAMILIES[cmd_name].command if cmd_name in FAMILIES else None
+            return None if command is None else resolve(command)
         return importlib.import_module(f"sbitune.cli.{COMMANDS[cmd_name]}.{cmd_name}").command
 
 

@@ -19,7 +19,7 @@ from sbitune.report.story import how_it_was_made
 from sbitune.report.trust import how_sure
 from sbitune.tuning.inverse.inside import ALARMING
 from sbitune.tuning.inverting import FILE, InverseRecord, read_inverse
-from sbitune.tuning.judgement import find_verdict
+from sbitune.tuning.judgement import find_checks, verdict_from
 from sbitune.tuning.line import Fitted
 from sbitune.tuning.recordtypes import ParameterRecord, ResultRecord, ValidationRecord
 from sbitune.tuning.settings import command_file
@@ -103,7 +103,7 @@ def _summary(fitted: Fitted, inverse: InverseRecord | None) -> str:
     record = fitted.record
     parts = []
     if record.verdict:
-        good = find_verdict(record).good
+        good = verdict_from(record.checks or find_checks(record)).good
         words = f"{record.verdict[0].upper()}{record.verdict[1:]}."
         parts.append(html.paragraph(words, "verdict" if good else "verdict bad"))
     parts += [html.paragraph(f"{words[0].upper()}{words[1:]}.", "warning") for words in record.warnings]

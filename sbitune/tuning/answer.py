@@ -25,7 +25,8 @@ from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.problem import Problem
 from sbitune.fitting.results import Tune
 from sbitune.tuning.closure import coverage
-from sbitune.tuning.judgement import TELLING, UNJUDGED
+from sbitune.tuning.judgement import TELLING
+from sbitune.tuning.record import UNJUDGED
 from sbitune.tuning.surrogates.protocols import near_point, takes_point
 
 #: bins named in a result, at most

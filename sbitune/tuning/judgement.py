@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.examination import NOT_COMPARED, Finding
+from sbitune.tuning.record import UNJUDGED
 from sbitune.tuning.recordparts import WorstObservableRecord
 from sbitune.tuning.recordtypes import ResultRecord, ValidationRecord
 from sbitune.workflow.results.checks import Check, Verdict, judge, made, not_made, warnings_of
@@ -35,8 +36,6 @@ TELLING_KINDS = (
     "runs at one point that differ",
     "the same contents elsewhere",
 )
-#: what is said where toys could not judge a tune
-UNJUDGED = "toys cannot judge this tune"
 
 
 def with_warnings(record: ResultRecord) -> ResultRecord:
@@ -47,11 +46,6 @@ def with_warnings(record: ResultRecord) -> ResultRecord:
     return msgspec.structs.replace(
         record, checks=checks, warnings=warnings_of(checks), verdict=verdict_from(checks).words
     )
-
-
-def find_verdict(record: ResultRecord) -> Verdict:
-    """What the checks say of the tune: the heaviest first, and which checks could not be made."""
-    return verdict_from(find_checks(record))
 
 
 def verdict_from(checks: Sequence[Check]) -> Verdict:
@@ -74,9 +68,9 @@ def find_checks(record: ResultRecord) -> list[Check]:
     return [
         _input(record),  # before what may come of it
         *_parameters(record),
-        _errors(record),
+        *_errors(record),
         *_surrogate(record),
-        _generator(record),
+        *_generator(record),
         *_data(record),
         *_unmade(record),
     ]
@@ -146,44 +140,51 @@ def _parameters(record: ResultRecord) -> list[Check]:
     ]
 
 
-def _errors(record: ResultRecord) -> Check:
-    """Errors of the parameters: on runs that were held out, and on toys."""
+def _errors(record: ResultRecord) -> list[Check]:
+    """Errors of the parameters: on runs that were held out, and on toys; nothing, where neither were fitted."""
     figures = {"held-out runs": record.closure, "toys": record.answer.get("coverage", {})}
     off = [what for what, found in figures.items() if found.get("warnings")]
     warnings = [f"errors are off on {what}: {words}" for what in off for words in figures[what].get("warnings", [])]
     unjudged = record.answer.get("unjudged")
     warnings += [] if unjudged is None else [f"{UNJUDGED}: {unjudged}"]
+    if not warnings and not any(found.get("fits", 0) for found in figures.values()):
+        return []
     words = f"errors are off on {' and '.join(off)}" if off else ""
-    return made("errors of the parameters", bool(warnings), words, warnings)
+    return [made("errors of the parameters", bool(warnings), words, warnings, expected="true coverage and widths")]
 
 
 def _surrogate(record: ResultRecord) -> list[Check]:
     width, v = _pull_width(record), record.validation
     badly = [row for row in record.worst_observables if _is_badly_learnt(row)]
     some = ", ".join(f"{row['path']} ({row['pull_width']:.2f})" for row in badly)
-    checks = [
-        made(
-            "held-out pulls",
-            _width_is_off(record),
-            "the surrogate's errors are off",
-            [f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}"],
-            value=width,
-            expected=f"{_WIDTHS[0]:g} to {_WIDTHS[1]:g}",
+    checks = []
+    if record.choice:
+        checks.append(
+            made(
+                "held-out pulls",
+                _width_is_off(record),
+                "the surrogate's errors are off",
+                [f"the surrogate's errors are off: pulls of held-out runs have a width of {width:.2f}"],
+                value=width,
+                expected=f"{_WIDTHS[0]:g} to {_WIDTHS[1]:g}",
+            )
         )
-    ]
     if v is not None:
         checks += [_surrogate_is_off(v), _surrogate_is_too_wide(v)]
-    checks.append(
-        made(
-            "observables are learnt",
-            bool(badly),
-            f"the surrogate's errors are too small in {len(badly)} observable{'s' * (len(badly) > 1)}",
-            [f"the surrogate's errors are too small in {some}: so wide are its pulls of held-out runs there"],
-            value=len(badly),
-            expected=f"no width above {_WIDTHS[1]:g}",
-        )
-    )
+    if record.worst_observables:
+        checks.append(_observables_are_learnt(badly, some))
     return checks
+
+
+def _observables_are_learnt(badly: Sequence[WorstObservableRecord], some: str) -> Check:
+    return made(
+        "observables are learnt",
+        bool(badly),
+        f"the surrogate's errors are too small in {len(badly)} observable{'s' * (len(badly) > 1)}",
+        [f"the surrogate's errors are too small in {some}: so wide are its pulls of held-out runs there"],
+        value=len(badly),
+        expected=f"no width above {_WIDTHS[1]:g}",
+    )
 
 
 def _surrogate_is_off(v: ValidationRecord) -> Check:
@@ -216,11 +217,14 @@ def _surrogate_is_too_wide(v: ValidationRecord) -> Check:
     )
 
 
-def _generator(record: ResultRecord) -> Check:
+def _generator(record: ResultRecord) -> list[Check]:
     """chi2 of the generator at the tune, beside that of the fit."""
     off, v = _chi2_is_off(record), record.validation
-    if not off or v is None:
-        return made("chi2 of the generator", False, value=None if v is None else v.chi2_deviations)
+    if v is None or v.chi2_deviations is None:
+        return []
+    name, expected = "chi2 of the generator", f"{-_DEVIATIONS:g} to {_DEVIATIONS:g} standard deviations"
+    if not off:
+        return [made(name, False, value=v.chi2_deviations, expected=expected)]
     figures = (
         f"with one covariance for both, chi2 is {v.generator_chi2:.0f} with its own run and {v.fit_chi2:.0f} with the "
         f"surrogate, {abs(v.chi2_deviations or 0):.1f} standard deviations {'more' if off > 0 else 'less'} than the "
@@ -235,9 +239,7 @@ def _generator(record: ResultRecord) -> Check:
             ". Its errors are too small, and so are those of the parameters: it is not the data that disagree. More "
             "runs, or more events a run, will mend that"
         )
-    expected = f"{-_DEVIATIONS:g} to {_DEVIATIONS:g} standard deviations"
-    warnings = [f"{words}: {figures}{more}"]
-    return made("chi2 of the generator", True, words, warnings, value=v.chi2_deviations, expected=expected)
+    return [made(name, True, words, [f"{words}: {figures}{more}"], value=v.chi2_deviations, expected=expected)]
 
 
 def _data(record: ResultRecord) -> list[Check]:
@@ -247,7 +249,9 @@ def _data(record: ResultRecord) -> list[Check]:
         figures = f"chi2/ndf = {record.chi2_unit / record.ndf:.1f}: take the scaled errors"
         scaled = "; errors are quoted with and without the factor by which that scales them"
     checks = [
-        made(
+        not_made("data are described", "whether the data are described (no more bins than parameters)")
+        if record.ndf <= 0 and not _is_bad(record)
+        else made(
             "data are described",
             _is_bad(record),
             f"the data are not described within their errors ({figures})",
@@ -270,7 +274,10 @@ def _data(record: ResultRecord) -> list[Check]:
     many = len(worst) > 1
     words = f"{len(worst)} observable{'s disagree' if many else ' disagrees'} with"
     warning = f"{words} what a fit to the others predicts (P below {TELLING:g}): {some}"
-    agree = made("observables agree", bool(worst), f"{words} the others", [warning], value=len(worst))
+    expected = f"no P below {TELLING:g}"
+    agree = made(
+        "observables agree", bool(worst), f"{words} the others", [warning], value=len(worst), expected=expected
+    )
     return [*checks, agree]
 
 
@@ -287,9 +294,7 @@ def _undetermined(record: ResultRecord) -> list[str]:
 
 def _unmade(record: ResultRecord) -> list[Check]:
     """The checks that were not, or could not be, made."""
-    no_more_bins = "whether the data are described (no more bins than parameters)"
     missing = {
-        ("data are described", no_more_bins): record.ndf <= 0 and not _is_bad(record),
         ("runs are alike", "whether runs are unlike their neighbours"): any(
             f.kind == NOT_COMPARED for f in record.findings
         ),

@@ -35,6 +35,8 @@ _HEAD = """# Written by sbitune; the card beside it says how to make it again.
 """
 
 
+#: what is said where toys could not judge a tune
+UNJUDGED = "toys cannot judge this tune"
 #: parts of what is noted of a surrogate that have places of their own in a result
 _OF_THEIR_OWN = ("choice", "worst_observables", "closure")
 
@@ -138,7 +140,7 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
     )
 
 
-_FORMAT = Format(ResultRecord, FORMAT, "sbitune fit", _HEAD, (_WITHOUT_HASH,), check=check_record)
+_FORMAT = Format(FORMAT, "sbitune fit", _HEAD, (_WITHOUT_HASH,), check=check_record)
 
 
 def write_record(path: Path, record: ResultRecord) -> None:
@@ -148,4 +150,10 @@ def write_record(path: Path, record: ResultRecord) -> None:
 
 def read_record(path: Path) -> ResultRecord:
     """Read `result.yaml`. Raises `InputError` as `records.read_record`."""
-    return records.read_record(path, ResultRecord, _FORMAT)
+    record = records.read_record(path, ResultRecord, _FORMAT)
+    said = [note for note in record.notes if note.startswith(UNJUDGED)]
+    if not said or "unjudged" in record.answer:
+        return record
+    # of an older sbitune, which kept it among the notes alone
+    unjudged = said[0].removeprefix(UNJUDGED).lstrip(": ")
+    return msgspec.structs.replace(record, answer=record.answer | {"unjudged": unjudged})

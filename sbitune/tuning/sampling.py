@@ -84,6 +84,7 @@ def design_of_card(loaded: LoadedCard) -> tuple[Design, list[Template], int]:
         InputError: for a card that cannot work, or whose scan exists.
     """
     card = loaded.card
+    loaded.need_scan()
     if card.scan.directory is not None or card.generator is None:
         raise InputError(f"{loaded.place('scan', 'directory')}: this card has a scan; there are no points to be made")
     check_scan(loaded)

@@ -51,9 +51,7 @@ def family_named(name: str) -> Family:
         from sbitune.data.names import nearest
         from sbitune.data.numbers import quoted
 
-        raise InputError(
-            f"family: {quoted(name)}: no such family{nearest(name, FAMILIES)}; there are {', '.join(FAMILIES)}"
-        )
+        raise InputError(f"{quoted(name)}: no such family{nearest(name, FAMILIES)}")
     return FAMILIES[name]
 
 

@@ -3,23 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from sbitune.data.errors import InputError, naming_file
-from sbitune.workflow.cards.cardfile import CardFile, card_path, family_of
+from sbitune.data.errors import InputError, naming
+from sbitune.workflow.cards.cardfile import CardFile, family_of, parse_card
 from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.families import family_named
 
 
 def open_card(place: str | Path) -> CardFile[Any]:
     """Read a card of whatever family it says that it is of. Raises `InputError` as the family's own reader does."""
-    path = card_path(place)
-    with naming_file(path):
-        family = family_named(family_of(path) or "tune")
-    return family.load_card(path)
+    parsed = parse_card(place)
+    with naming(parsed.places("family")):
+        family = family_named(family_of(parsed))
+    return family.load_card(parsed.places.path)
 
 
 def open_scan_card(place: str | Path) -> ScanCardFile[Any]:
     """Read a card that has a scan, of whatever family. Raises `InputError` as `open_card`, and if it can have none."""
     loaded = open_card(place)
     if not isinstance(loaded, ScanCardFile):
-        raise InputError(f"{loaded.path}: a card of the family {family_of(loaded.path)} has no scan")
+        raise InputError(f"{loaded.path}: a card of the family {family_of(parse_card(loaded.path))} has no scan")
     return loaded

@@ -65,8 +65,9 @@ class Product(NamedTuple):
         """Read the note. Raises `DamagedError` if it is not what this sbitune wrote."""
         what = f"note of the {self.what}"
         content = read_sealed(self.note, what)
-        spelt = {"product" if key == self.what else key: value for key, value in content.items()}
-        note = as_record(self.note, spelt, Note, what)
+        if self.what not in content:
+            raise DamagedError(f"{self.note}: {self.what} is missing")
+        note = as_record(self.note, content | {"product": content[self.what]}, Note, what)
         about = as_record(self.note, note.about, self.about, what)
         try:
             with naming_file(self.note):
@@ -88,5 +89,6 @@ class Product(NamedTuple):
                 return None if same else f"{self.path} is not what was {self.made}"
         except InputError as error:
             return str(error)
-        changed = [words for key, words in self.words.items() if note.made_of.get(key) != wanted[key]]
+        keys = dict.fromkeys((*self.words, *wanted, *note.made_of))
+        changed = [self.words.get(key, key) for key in keys if note.made_of.get(key) != wanted.get(key)]
         return f"{' and '.join(changed)} changed"

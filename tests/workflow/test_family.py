@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from calling import call
+from conftest import ROOT
 
 from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 from sbitune.data.arrays import read_arrays, write_arrays
@@ -42,7 +43,7 @@ class Record(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     provenance: dict[str, Any]
 
 
-FORM = Format(Record, 1, "sbitune mean")
+FORM = Format(1, "sbitune mean")
 
 
 def load_card(place: Any) -> CardFile[Card]:
@@ -118,15 +119,38 @@ def test_its_card_is_documented_and_told_from_others(tmp_path):
     path.write_text("family: mean\nvalues: [1]\n")
     assert open_card(path).card == Card((1.0,))
     wrong = call("fit", tmp_path, code=2)
-    assert f"{path}: a card of the family 'mean'; this command takes a card of a tune, which names none" in wrong.stderr
+    assert (
+        f"{path}:1: family: a card of the family 'mean'; this command takes one of a tune, which needs not name it"
+        in wrong.stderr
+    )
     with pytest.raises(InputError, match="a card of the family mean has no scan"):
         open_scan_card(path)
     path.write_text("values: [1]\n")
-    assert "this command takes a card with `family: mean`" in call("mean", tmp_path, code=2).stderr
+    assert (
+        "a card of the family 'tune'; this command takes one of `family: mean`" in call("mean", tmp_path, code=2).stderr
+    )
     path.write_text("family: means\nvalues: [1]\n")
-    with pytest.raises(InputError, match=r"card.yaml: family: 'means': no such family; the nearest are mean"):
+    with pytest.raises(InputError, match=r"card.yaml:1: family: 'means': no such family; the nearest are mean"):
         open_card(path)
     path.write_text("family: mean\nvalues: []\n")
     assert f"{path}:2: values: there are none" in call("mean", tmp_path, code=2).stderr
     path.write_text("family: mean\nvalue: [1]\n")
     assert "unknown key 'value'; did you mean 'values'?" in call("mean", tmp_path, code=2).stderr
+
+
+def test_the_family_is_read_as_yaml_reads_it(tmp_path):
+    path = tmp_path / "card.yaml"
+    for text in (
+        '"family": mean\nvalues: [1]\n',
+        "{family: mean, values: [1]}\n",
+        "  family:\n    mean\n  values: [1]\n",
+    ):
+        path.write_text(text)
+        assert open_card(path).card == Card((1.0,))
+    path.write_text('title: "a\nfamily: b"\nparameters: 5\n')  # a title over two lines
+    assert "card.yaml:3: parameters: Expected" in call("fit", path, code=2).stderr
+    path.write_text("family: [a, b]\nvalues: [1]\n")
+    assert f"{path}:1: family: expected the name of a family" in call("mean", path, code=2).stderr
+    tune = (ROOT / "tunes/lep/card.yaml").read_text()
+    path.write_text(f"{tune}\nfamily: tune\n")
+    assert open_card(path).card == open_card(ROOT / "tunes/lep").card

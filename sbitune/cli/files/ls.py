@@ -27,8 +27,7 @@ def command(reporter: TerminalReporter, what: str, patterns: tuple[str, ...]) ->
     """List `analyses`, `columns` of events, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the
     keys of a `card` (of a tune, or of the FAMILY that is named), or the content of a measurement, a YODA file, a scan,
     a card's directory, a surrogate.npz, a table of events, or Professor's ipol.dat, results.txt, weight, limits and
-    parameter files. PATTERN is a part of the
-    names.
+    parameter files. PATTERN is a part of the names.
 
     Example: sbitune ls settings StringZ
     """
@@ -139,8 +138,8 @@ def _content(place: str, pattern: str, reporter: TerminalReporter) -> Figures:
         return {"citation": measured.citation(place), "observables": observable_rows(bins, pattern, {})}
     if not path.exists():
         raise InputError(
-            f"{place}: no such file or directory, and none of `analyses`, `measurements`, `settings`, `card` or the "
-            "measurements' names"
+            f"{place}: no such file or directory, and none of `analyses`, `columns`, `measurements`, `settings`, "
+            "`card` or the measurements' names"
         )
     if (other := _other_file(path, pattern) or _unmade(path, pattern)) is not None:
         return other

@@ -1,22 +1,20 @@
 """A card with the place that it was read from, whatever the family."""
 
-import re
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import read_text
 from sbitune.data.numbers import quoted
-from sbitune.workflow.cards.yamlfile import Places, read_with_places
+from sbitune.workflow.cards.yamlfile import Parsed, Places, parse
 
 C = TypeVar("C", bound=msgspec.Struct)
 File = TypeVar("File", bound="CardFile[Any]")
 #: the name of a card in its directory; results of cards of other names have these before their own
 CARD = "card.yaml"
-#: the line of a card that names its family
-_FAMILY = re.compile(r"^family[ \t]*:[ \t]*([^\s#]+)", re.MULTILINE)
+#: the key of a card that names its family; a card without it is one of the first
+_FAMILY, _FIRST = "family", "tune"
 #: entries of a card, at most: a thousand analyses have fewer, and these are read in a second
 MOST_ENTRIES = 50_000
 
@@ -58,28 +56,38 @@ def card_path(place: str | Path) -> Path:
     return path.resolve()
 
 
-def family_of(path: Path) -> str | None:
-    """The family that a card names in a line `family: NAME` of its own; None: none, it is that of a tune."""
-    found = _FAMILY.search(read_text(path, "card"))
-    return found[1].strip("\"'") if found else None
+def family_of(parsed: Parsed) -> str:
+    """The family that a card says it is of, in its key `family`. Raises `InputError` if that is no word."""
+    content = parsed.content if isinstance(parsed.content, dict) else {}
+    named = content.get(_FAMILY, _FIRST)
+    if not isinstance(named, str):
+        raise InputError(f"{parsed.places(_FAMILY)}: expected the name of a family, found {quoted(str(named))}")
+    return named
 
 
-def read_card_file(place: str | Path, card: type[C], file: type[File], family: str | None = None) -> File:
+def parse_card(place: str | Path) -> Parsed:
+    """Read a card whose family is not known yet, given as the file or as the directory that holds `card.yaml`."""
+    return parse(card_path(place), most=MOST_ENTRIES)
+
+
+def read_card_file(place: str | Path, card: type[C], file: type[File], family: str = _FIRST) -> File:
     """Read a card of a known family.
 
     Args:
         place: the card, or the directory that holds `card.yaml`.
         card: what stands in it.
         file: what is returned, a `CardFile` of such a card.
-        family: what the card must name as its family.
+        family: what the card must say that it is; a card that says nothing is that of a tune.
 
     Raises:
         InputError: naming file, line and key of what is no such card.
     """
-    named = family_of(card_path(place))
+    parsed = parse_card(place)
+    named = family_of(parsed)
     if named != family:
-        this = "of a tune (it names no family)" if named is None else f"of the family {quoted(named)}"
-        wanted = "of a tune, which names none" if family is None else f"with `family: {family}`"
-        raise InputError(f"{card_path(place)}: a card {this}; this command takes a card {wanted}")
-    content, places = read_with_places(card_path(place), card, most=MOST_ENTRIES)
-    return file(content, places.path, dict(places.lines))
+        where = parsed.places(_FAMILY) if _FAMILY in parsed.content else str(parsed.places.path)
+        wanted = "a tune, which needs not name it" if family == _FIRST else f"`family: {family}`"
+        raise InputError(f"{where}: a card of the family {quoted(named)}; this command takes one of {wanted}")
+    if family == _FIRST and isinstance(parsed.content, dict):
+        parsed.content.pop(_FAMILY, None)
+    return file(parsed.convert(card), parsed.places.path, dict(parsed.places.lines))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import yaml
@@ -42,14 +42,37 @@ def read_card(path: str | Path, kind: type[T], what: str = "card") -> T:
     return read_with_places(path, kind, what)[0]
 
 
+class Parsed(NamedTuple):
+    """A YAML file before its content has a type."""
+
+    content: Any
+    root: yaml.Node
+    places: Places
+
+    def convert(self, kind: type[T]) -> T:
+        """The content as a record. Raises `InputError` for an unknown or missing key, or a wrong value."""
+        try:
+            return msgspec.convert(self.content, kind)
+        except msgspec.ValidationError as error:
+            raise InputError(explain(error, self.content, self.root, str(self.places.path), kind)) from error
+
+
 def read_with_places(path: str | Path, kind: type[T], what: str = "card", most: int | None = None) -> tuple[T, Places]:
-    """Read a YAML file as `read_card` does, and remember where its keys stand.
+    """Read a YAML file as `read_card` does, and remember where its keys stand; arguments as `parse`."""
+    parsed = parse(path, what, most)
+    return parsed.convert(kind), parsed.places
+
+
+def parse(path: str | Path, what: str = "card", most: int | None = None) -> Parsed:
+    """Read a YAML file strictly.
 
     Args:
         path: the file.
-        kind: what it holds.
-        what: that in words, for messages.
+        what: what it holds in words, for messages.
         most: entries that it may have, with those that aliases stand for, if they are counted; its size is limited too.
+
+    Raises:
+        InputError: with file and line, for what is not YAML, a key given twice, or too much of it.
     """
     if most is not None and Path(path).stat().st_size > most * _BYTES_OF_AN_ENTRY:
         raise InputError(
@@ -73,10 +96,7 @@ def read_with_places(path: str | Path, kind: type[T], what: str = "card", most: 
     finally:
         if loader is not None:
             loader.dispose()
-    try:
-        return msgspec.convert(content, kind), Places(Path(path), dict(_lines(root)))
-    except msgspec.ValidationError as error:
-        raise InputError(explain(error, content, root, str(path), kind)) from error
+    return Parsed(content, root, Places(Path(path), dict(_lines(root))))
 
 
 def _lines(node: yaml.Node, above: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], int]]:

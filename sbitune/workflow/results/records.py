@@ -20,8 +20,7 @@ _SEAL = "# hash of the lines above: "
 class Format(NamedTuple):
     """How the result of a family is kept."""
 
-    kind: type[msgspec.Struct]  #: the record, which has a number `format`
-    version: int  #: that is written
+    version: int  #: that is written, the record's `format`
     again: str  #: the command that makes it: `sbitune fit`
     head: str = ""  #: lines of comments at the top
     unsealed: tuple[int, ...] = ()  #: versions of an older sbitune, which have no hash of their own lines
@@ -35,7 +34,7 @@ def write_record(path: Path, record: msgspec.Struct, form: Format) -> None:
 
 
 def read_record(path: Path, kind: type[R], form: Format) -> R:
-    """Read a record of this kind, which is that of the format.
+    """Read a record of this kind.
 
     Raises `InputError` if it is not there, of another format, or not what was written, and with the key for parts of
     another type, or that do not belong together.
