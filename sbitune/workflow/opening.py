@@ -12,8 +12,9 @@ from sbitune.workflow.families import family_named
 def open_card(place: str | Path) -> CardFile[Any]:
     """Read a card of whatever family it says that it is of. Raises `InputError` as the family's own reader does."""
     parsed = parse_card(place)
+    named = family_of(parsed)
     with naming(parsed.places("family")):
-        family = family_named(family_of(parsed))
+        family = family_named(named)
     return family.load_card(parsed.places.path)
 
 

@@ -151,6 +151,8 @@ def test_the_family_is_read_as_yaml_reads_it(tmp_path):
     assert "card.yaml:3: parameters: Expected" in call("fit", path, code=2).stderr
     path.write_text("family: [a, b]\nvalues: [1]\n")
     assert f"{path}:1: family: expected the name of a family" in call("mean", path, code=2).stderr
+    path.write_text("5\n")
+    assert "a card of the family 'tune'; this command takes" in call("mean", path, code=2).stderr
     tune = (ROOT / "tunes/lep/card.yaml").read_text()
     path.write_text(f"{tune}\nfamily: tune\n")
     assert open_card(path).card == open_card(ROOT / "tunes/lep").card

@@ -85,7 +85,8 @@ def read_card_file(place: str | Path, card: type[C], file: type[File], family: s
     parsed = parse_card(place)
     named = family_of(parsed)
     if named != family:
-        where = parsed.places(_FAMILY) if _FAMILY in parsed.content else str(parsed.places.path)
+        said = isinstance(parsed.content, dict) and _FAMILY in parsed.content
+        where = parsed.places(_FAMILY) if said else str(parsed.places.path)
         wanted = "a tune, which needs not name it" if family == _FIRST else f"`family: {family}`"
         raise InputError(f"{where}: a card of the family {quoted(named)}; this command takes one of {wanted}")
     if family == _FIRST and isinstance(parsed.content, dict):
