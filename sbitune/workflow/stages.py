@@ -68,7 +68,7 @@ class Product(NamedTuple):
         if self.what not in content:
             raise DamagedError(f"{self.note}: {self.what} is missing")
         note = as_record(self.note, content | {"product": content[self.what]}, Note, what)
-        about = as_record(self.note, note.about, self.about, what)
+        about = as_record(self.note, note.about, self.about, what, "about")
         try:
             with naming_file(self.note):
                 self.check(about)

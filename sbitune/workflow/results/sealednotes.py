@@ -18,10 +18,13 @@ def read_note(path: Path, kind: type[T], what: str) -> T:
     return as_record(path, read_sealed(path, what), kind, what)
 
 
-def as_record(path: Path, content: Any, kind: type[T], what: str) -> T:
-    """The content of a note, or a part of it, as a record. Raises `DamagedError` as `read_note` does."""
+def as_record(path: Path, content: Any, kind: type[T], what: str, above: str = "") -> T:
+    """The content of a note, or the part of it below the key `above`, as a record. Raises `DamagedError` as `read_note`
+    does.
+    """
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         words, _, place = str(error).partition(" - at `$")
-        raise DamagedError(f"{path}: {place.strip('.`') or what}: {words}") from error
+        key = ".".join(part for part in (above, place.strip(".`")) if part)
+        raise DamagedError(f"{path}: {key or what}: {words}") from error
