@@ -17,6 +17,7 @@ from sbitune.tuning.enough import check_enough_runs
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.workflow.cards.cardfile import read_card_file
 from sbitune.workflow.cards.scancard import ScanCard, ScanCardFile, check_scan_card
+from sbitune.workflow.cards.yamlfile import Parsed
 
 
 class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -134,8 +135,8 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
             return {p.name: (p.low, p.high) for p in read_surrogate(self.stored).model.parameters}
 
 
-def load_card(place: str | Path) -> LoadedCard:
-    """Read a card, given as a file or as the directory that holds `card.yaml`.
+def load_card(place: str | Path | Parsed) -> LoadedCard:
+    """Read a card, given as a file or as the directory that holds `card.yaml`, or as what was parsed of it.
 
     Raises:
         InputError: naming file, line and key of whatever is wrong with it.

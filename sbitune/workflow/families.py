@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from sbitune.workflow.cards.cardfile import CardFile
+    from sbitune.workflow.cards.yamlfile import Parsed
 
 
 class Family(NamedTuple):
@@ -16,7 +17,7 @@ class Family(NamedTuple):
     name: str  #: in cards, and in `sbitune ls card NAME`
     what: str  #: what it does, in a line
     card: str  #: the msgspec Struct of its cards
-    load: str  #: reads a card: (file or directory) -> `CardFile`
+    load: str  #: reads a card: (file, directory or what was parsed of it) -> `CardFile`
     command: str | None = None  #: its own click command or group, `sbitune NAME`; None: its commands are of the top
 
     @property
@@ -24,7 +25,7 @@ class Family(NamedTuple):
         """What stands in its cards."""
         return resolve(self.card)
 
-    def load_card(self, place: str | Path) -> "CardFile[Any]":
+    def load_card(self, place: "str | Path | Parsed") -> "CardFile[Any]":
         """Read one of its cards. Raises `InputError` naming file, line and key of whatever is wrong with it."""
         return resolve(self.load)(place)
 

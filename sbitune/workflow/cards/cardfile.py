@@ -65,16 +65,18 @@ def family_of(parsed: Parsed) -> str:
     return named
 
 
-def parse_card(place: str | Path) -> Parsed:
-    """Read a card whose family is not known yet, given as the file or as the directory that holds `card.yaml`."""
-    return parse(card_path(place), most=MOST_ENTRIES)
+def parse_card(place: str | Path | Parsed) -> Parsed:
+    """Read a card whose family is not known yet, given as the file or as the directory that holds `card.yaml`; one that
+    was parsed is given back.
+    """
+    return place if isinstance(place, Parsed) else parse(card_path(place), most=MOST_ENTRIES)
 
 
-def read_card_file(place: str | Path, card: type[C], file: type[File], family: str = _FIRST) -> File:
+def read_card_file(place: str | Path | Parsed, card: type[C], file: type[File], family: str = _FIRST) -> File:
     """Read a card of a known family.
 
     Args:
-        place: the card, or the directory that holds `card.yaml`.
+        place: the card, or the directory that holds `card.yaml`, or a card that was parsed.
         card: what stands in it.
         file: what is returned, a `CardFile` of such a card.
         family: what the card must say that it is; a card that says nothing is that of a tune.
