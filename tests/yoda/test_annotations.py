@@ -59,6 +59,13 @@ def test_lines_out_of_their_place_are_refused(text, word):
         annotations.parse(text)
 
 
+@pytest.mark.parametrize("sign", ["\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\xa0"])
+def test_a_key_begins_its_line(sign):
+    """Python takes these for blanks, no other reader does."""
+    with pytest.raises(InputError, match="is no annotation KEY: VALUE"):
+        annotations.parse(f"{sign}Path: /A/h")
+
+
 def test_depth_and_length_cost_nothing():
     deep = "[" * 100_000
     assert annotations.parse(annotations.dump({"K": deep})) == {"K": deep}

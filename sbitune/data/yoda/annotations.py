@@ -55,7 +55,8 @@ def parse(text: str, fail: Callable[[str, int], NoReturn] = _refuse) -> dict[str
     offset = 0
     for line in text.split("\n"):
         if line.strip() and not line.lstrip().startswith("#"):
-            pair = None if line[0] in " \t" else _split(line.rstrip())
+            # a key begins its line: after a separator such as U+001F, which is blank to Python, stands none
+            pair = None if line[0].isspace() else _split(line.rstrip())
             if pair is None:  # a value that goes on in the next line
                 if lines is None or line[0] not in " \t" or _is_row(line) or _is_pair(line, lines[0]):
                     fail(f"'{line.strip()[:60]}' is no annotation KEY: VALUE; is a line out of its place?", offset)
