@@ -13,13 +13,14 @@ from sbitune.data.yoda.annotations import NULLS, scalar
 from sbitune.data.yoda.annotations import quoted as in_quotes
 from sbitune.data.yoda.estimates import total_error
 
-_NAME = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s{}\[\]"',][^{}"',]*)"""
-_SIDE = r"(up|dn)\s*:\s+([^,}\s]+)\s*"
-_ENTRY = re.compile(rf"\s*{_NAME}\s*:\s*{{\s*{_SIDE},\s*{_SIDE}}}\s*(,?)")
-_POINT = re.compile(r"\s*([0-9]+)\s*:\s+{")
+#: blanks are spaces alone: readers of YAML differ about tabs, and refuse other separators
+_NAME = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s{}\[\]"',][^{}"',\x00-\x1f]*)"""
+_SIDE = r"(up|dn) *: +([^,}\s]+) *"
+_ENTRY = re.compile(rf" *{_NAME} *: *{{ *{_SIDE}, *{_SIDE}}} *(,?)")
+_POINT = re.compile(r" *([0-9]+) *: +{")
 #: the end of a point: another follows, or it was the last
-_CLOSED = re.compile(r"\s*}\s*([,}])")
-_EMPTY = re.compile(r"{\s*}")
+_CLOSED = re.compile(r" *} *([,}])")
+_EMPTY = re.compile(r"{ *}")
 _FORM = "is not of the form {0: {source: {dn: -0.1, up: 0.1}}, 1: ...}"
 #: numbers of YAML that are none of C
 _YAML = re.compile(r"([+-]?)\.(inf|Inf|INF|nan|NaN|NAN)")
