@@ -99,7 +99,7 @@ def _notes(lines: list[str]) -> dict[str, str]:
 
 def _scalar(text: str) -> str:
     """The text of a YAML scalar, or what stands there where it is none."""
-    if text in ("~", "null", "Null", "NULL"):
+    if text in ("~", "null", "Null", "NULL") or text[:1] == "#":
         return ""
     try:
         value = yaml.load(text, yaml.BaseLoader)

@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from sbitune.cli.main import COMMANDS, main
 from sbitune.data import yoda
-from sbitune.data.paths import is_final
+from sbitune.data.text.paths import is_final
 
 README = (ROOT / "README.md").read_text()
 #: it and the pages that it leads to

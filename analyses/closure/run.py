@@ -16,10 +16,10 @@ from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.checks.coverage import collect, fit_known
 from sbitune.fitting.likelihood.problem import Problem
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.closure import pseudo_data
-from sbitune.tuning.line import train_stage
-from sbitune.tuning.matching import match
-from sbitune.tuning.validation import noise_of, read_on, run_points
+from sbitune.tuning.checks.closure import pseudo_data
+from sbitune.tuning.checks.validation import noise_of, read_on, run_points
+from sbitune.tuning.stages.matching import match
+from sbitune.tuning.stages.pipeline import train_stage
 from sbitune.workflow.runs.checking import check
 from sbitune.workflow.runs.scanning import make_scan
 

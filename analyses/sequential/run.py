@@ -17,25 +17,25 @@ import msgspec
 import numpy as np
 from scipy.optimize import least_squares
 
+from sbitune.data.formats.professor import Reading, collect
 from sbitune.data.histograms import Histograms
-from sbitune.data.professor import Reading, collect
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.problem import Problem
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.generators.campaign import run_campaign
-from sbitune.generators.runs import fingerprint
+from sbitune.generators.campaigns.campaign import run_campaign
+from sbitune.generators.campaigns.runs import fingerprint
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.matching import match
-from sbitune.tuning.record import read_record
-from sbitune.tuning.sequential import posterior_points, propose
+from sbitune.tuning.checks.validation import read_on, run_points
+from sbitune.tuning.record.result import read_record
+from sbitune.tuning.stages.matching import match
+from sbitune.tuning.studies.information_gain import Lever, make_lever, surrogate_share
+from sbitune.tuning.studies.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.tuning.surrogates.training import train
-from sbitune.tuning.teaching import Lever, make_lever, surrogate_share
-from sbitune.tuning.validation import read_on, run_points
 from sbitune.workflow.runs.checking import check
 from sbitune.workflow.runs.tasks import design, means, tasks_at
 

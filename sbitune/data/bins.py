@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec
-from sbitune.data.names import repeated, shorten
+from sbitune.data.storage.layout import ArraySpec
+from sbitune.data.text.names import repeated, shorten
 
 #: edges are the same if they differ by less than this fraction of the bin's width: files print six digits
 EDGE_TOLERANCE = 1e-5

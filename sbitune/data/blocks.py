@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.copies import Copies
+from sbitune.data.checks.copies import Copies
 from sbitune.data.scan import Scan
 
 #: measurements of a block of which two can be held out

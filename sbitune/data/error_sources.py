@@ -26,7 +26,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from sbitune.data.errors import InputError
-from sbitune.data.names import nearest
+from sbitune.data.text.names import nearest
 
 #: sources that differ by a number alone are components of one if there are more
 _TWICE = 2

@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data import apprentice, measured, yoda
+from sbitune.data import measured, yoda
 from sbitune.data.bins import Bins
+from sbitune.data.checks.variances import negative_variances
 from sbitune.data.error_sources import NO_OPINION, Decision, Opinion, check_opinion, decide
 from sbitune.data.errors import InputError
-from sbitune.data.formats import is_data
+from sbitune.data.formats import apprentice
+from sbitune.data.formats.recognition import is_data
 from sbitune.data.histograms import Histograms, flatten
-from sbitune.data.names import nearest, shorten
-from sbitune.data.paths import reference_key
-from sbitune.data.variances import negative_variances
+from sbitune.data.text.names import nearest, shorten
+from sbitune.data.text.paths import reference_key
 
 
 class Source(NamedTuple):

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sbitune.data.arrays import reading_stored
 from sbitune.data.bins import BINS, Bins
-from sbitune.data.copies import Copies, find_copies
+from sbitune.data.checks.copies import Copies, find_copies
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
-from sbitune.data.names import check_name, is_name, repeated, shorten
-from sbitune.data.numbers import quoted
-from sbitune.data.store import read_stored, write_stored
+from sbitune.data.storage.arrays import reading_stored
+from sbitune.data.storage.layout import ArraySpec, check_arrays, check_correlation
+from sbitune.data.storage.store import read_stored, write_stored
+from sbitune.data.text.names import check_name, is_name, repeated, shorten
+from sbitune.data.text.numbers import quoted
 
 FORMAT = "sbitune scan"
 FORMAT_VERSION = 1
@@ -145,7 +145,7 @@ class Scan:
 
     @cached_property
     def copies(self) -> tuple[Copies, ...]:
-        """Blocks of bins that several runs have from one measurement, see `sbitune.data.copies`; mostly none."""
+        """Blocks of bins that several runs have from one measurement, see `sbitune.data.checks.copies`; mostly none."""
         if self.known_copies is not None:
             return self.known_copies
         return find_copies(self.unit(), self.values, self.errors, self.bins.path)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import read_text, write_bytes, write_text
-from sbitune.data.numbers import quoted
+from sbitune.data.storage.files import read_text, write_bytes, write_text
+from sbitune.data.text.numbers import quoted
 from sbitune.generators.commandlog import fault_of, run_shell, tail_of
 from sbitune.generators.config import CommandConfig, Place, spell_key
 from sbitune.generators.templates import BUILT_IN, RUN_NUMBER, Piece, Rule, fill, rule_of, split

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from sbitune.data.errors import ComputationError, SpaceError
-from sbitune.data.files import naming_full
-from sbitune.data.space import NO_SPACE, is_full
+from sbitune.data.storage.files import naming_full
+from sbitune.data.storage.space import NO_SPACE, is_full
 
 #: bytes that are kept of the beginning, and as many of the end
 KEPT = 2 << 20

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sbitune.data.names import shorten
+from sbitune.data.text.names import shorten
 
 #: runs, and events of a run: each of these is more than anybody waits for
 Runs = Annotated[int, msgspec.Meta(ge=1, le=100_000)]

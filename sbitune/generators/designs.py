@@ -7,9 +7,9 @@ import numpy as np
 from scipy.stats import qmc
 
 from sbitune.data.errors import InputError
-from sbitune.data.expressions import compile_formula
-from sbitune.data.numbers import quoted
 from sbitune.data.sobol import sobol_points
+from sbitune.data.text.expressions import compile_formula
+from sbitune.data.text.numbers import quoted
 
 
 def unit_points(design: str, runs: int, dimensions: int, seed: int) -> np.ndarray:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sbitune.data.arrays import read_arrays
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec, check_arrays
-from sbitune.data.names import list_names, misspelt, shorten
+from sbitune.data.storage.arrays import read_arrays
+from sbitune.data.storage.layout import ArraySpec, check_arrays
+from sbitune.data.text.names import list_names, misspelt, shorten
 from sbitune.generators.batch import EventBatch
-from sbitune.generators.hepmcevents import MOMENTA, Reading
-from sbitune.generators.hepmcfiles import open_hepmc
-from sbitune.generators.statedbeams import StatedBeams
+from sbitune.generators.hepmc.events import MOMENTA, Reading
+from sbitune.generators.hepmc.files import open_hepmc
+from sbitune.generators.hepmc.statedbeams import StatedBeams
 
 if TYPE_CHECKING:
     from sbitune.generators.observables.framework.analysis import Analysis
@@ -42,7 +42,7 @@ class EventFile:
     `.npz` holds arrays over all particle records: `id`, `sthep` (HepMC status) or `st` (Pythia's), `m1 m2 d1 d2`
     (mothers and daughters inside the event; entry 0 is the system), `p` (n, 5) = px, py, pz, E, m in GeV, `offsets`
     (n_events + 1,), and optionally `weights` (n_events,) and `cross_section` (value and error in pb).
-    Anything with `.hepmc` in its name is read by pyhepmc, as are pipes and, as `-`, standard input; see `hepmcevents`
+    Anything with `.hepmc` in its name is read by pyhepmc, as are pipes and, as `-`, standard input; see `hepmc.events`
     for weights, cross-sections and beams.
 
     Args:

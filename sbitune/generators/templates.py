@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from sbitune.data.errors import InputError
-from sbitune.data.names import shorten
+from sbitune.data.text.names import shorten
 
 Rule = Literal["plain", "professor", "mcnntunes"]
 #: what a rule does, for messages

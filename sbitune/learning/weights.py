@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from sbitune.data.layout import ArraySpec, check_arrays
+from sbitune.data.storage.layout import ArraySpec, check_arrays
 
 
 def pack_weights(networks: Any) -> dict[str, np.ndarray]:

@@ -9,8 +9,8 @@ from sbitune.plots.observables import Panel
 from sbitune.plots.parameters import short
 from sbitune.plots.style import plain
 from sbitune.report import html
-from sbitune.tuning.line import Fitted
-from sbitune.tuning.recordtypes import ParameterRecord
+from sbitune.tuning.record.types import ParameterRecord
+from sbitune.tuning.stages.pipeline import Fitted
 
 _CHANGE = '<th class="number" title="from that of the tune">change</th>'
 

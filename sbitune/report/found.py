@@ -1,7 +1,7 @@
 """What was found in the input of a tune and what was done about it; what errors of the data are taken for."""
 
 from sbitune.report import html
-from sbitune.tuning.recordtypes import FindingRecord, ResultRecord
+from sbitune.tuning.record.types import FindingRecord, ResultRecord
 
 #: names that a row shows, at most; `result.yaml` has all
 _SHOWN = 12

@@ -20,7 +20,7 @@ from sbitune.plots.style import COLOURS
 from sbitune.report import html
 from sbitune.report.controls import controls
 from sbitune.report.panels import bins_of
-from sbitune.tuning.line import Fitted
+from sbitune.tuning.stages.pipeline import Fitted
 from sbitune.tuning.surrogates.forms.compact import MAX_NUMBERS, Compact, compact
 from sbitune.tuning.surrogates.forms.kernelform import KernelForm
 from sbitune.tuning.surrogates.regression.basis import count_terms

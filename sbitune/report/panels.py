@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.paths import analysis_of, reference_key
+from sbitune.data.text.paths import analysis_of, reference_key
 from sbitune.plots.observables import Curve, Panel
-from sbitune.tuning.line import Fitted, validation_files
-from sbitune.tuning.validation import read_on
+from sbitune.tuning.checks.validation import read_on
+from sbitune.tuning.stages.pipeline import Fitted, validation_files
 
 
 def bins_of(bins: Bins, path: str) -> np.ndarray:

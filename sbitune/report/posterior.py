@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sbitune.data.files import write_text
+from sbitune.data.storage.files import write_text
 from sbitune.fitting.results import Tune
 from sbitune.fitting.sampling.chains import Posterior
 from sbitune.fitting.sampling.predictive import Predictive
 from sbitune.plots.posterior import plot_corner, plot_predictive
 from sbitune.plots.style import to_svg
 from sbitune.report import html
-from sbitune.tuning.line import Fitted
-from sbitune.tuning.record import made_of
+from sbitune.tuning.record.result import made_of
+from sbitune.tuning.stages.pipeline import Fitted
 
 #: stands beside the card
 PAGE = "posterior.html"

@@ -4,7 +4,7 @@ from sbitune.data.errors import InputError
 from sbitune.fitting.likelihood.objective import MOST_BINS, is_likelihood
 from sbitune.generators.config import PythiaConfig
 from sbitune.report import html
-from sbitune.tuning.line import Fitted
+from sbitune.tuning.stages.pipeline import Fitted
 from sbitune.tuning.surrogates.choice.choice import NAMED, is_chosen
 from sbitune.tuning.surrogates.description import in_words
 from sbitune.workflow.runs.tasks import timing

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from sbitune.report import html
-from sbitune.tuning.inverting import CalibrationRecord, InverseRecord
-from sbitune.tuning.judgement import TELLING
-from sbitune.tuning.recordtypes import ResultRecord
+from sbitune.tuning.inverse.stage import CalibrationRecord, InverseRecord
+from sbitune.tuning.record.types import ResultRecord
+from sbitune.tuning.verdict import TELLING
 
 
 def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posterior: str = "") -> str:

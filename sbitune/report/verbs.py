@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.files import write_text
+from sbitune.data.storage.files import write_text
 from sbitune.plots.bins import plot_matrix, plot_pulls, plot_pulls_of_bins, plot_responses
 from sbitune.plots.observables import Curve, Panel, plot_observable, plot_single_bins
 from sbitune.plots.style import to_svg
 from sbitune.report import html
 from sbitune.report.panels import bins_of
-from sbitune.tuning.envelopes import Envelopes, reach_of_observables
-from sbitune.tuning.residuals import Group, Residuals, by_observable, by_run, columns_of, overall, worst
-from sbitune.tuning.sensitivities import Sensitivities, sensitivities_of_observables
+from sbitune.tuning.checks.envelopes import Envelopes, reach_of_observables
+from sbitune.tuning.checks.residuals import Group, Residuals, by_observable, by_run, columns_of, overall, worst
+from sbitune.tuning.checks.sensitivities import Sensitivities, sensitivities_of_observables
 
 #: runs in a table, at most: those that are described worst
 _RUNS = 20

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sbitune.data.files import write_text
-from sbitune.data.paths import reference_key
+from sbitune.data.storage.files import write_text
+from sbitune.data.text.paths import reference_key
 from sbitune.generators.config import PythiaConfig
 from sbitune.plots.observables import Panel, plot_observable, plot_single_bins
 from sbitune.plots.parameters import plot_correlation, plot_parameters
@@ -18,11 +18,11 @@ from sbitune.report.posterior import link_to_posterior, of_another_fit
 from sbitune.report.story import how_it_was_made
 from sbitune.report.trust import how_sure
 from sbitune.tuning.inverse.inside import ALARMING
-from sbitune.tuning.inverting import FILE, InverseRecord, read_inverse
-from sbitune.tuning.judgement import find_checks, verdict_from
-from sbitune.tuning.line import Fitted
-from sbitune.tuning.recordtypes import ParameterRecord, ResultRecord, ValidationRecord
-from sbitune.tuning.settings import command_file
+from sbitune.tuning.inverse.stage import FILE, InverseRecord, read_inverse
+from sbitune.tuning.output.settings import command_file
+from sbitune.tuning.record.types import ParameterRecord, ResultRecord, ValidationRecord
+from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.verdict import find_checks, verdict_from
 
 
 def write_report(fitted: Fitted, path: Path | None = None) -> Path:

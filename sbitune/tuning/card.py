@@ -13,7 +13,7 @@ from sbitune.data.errors import InputError, naming_file
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.frame import ROUNDED
 from sbitune.generators.config import EventCount
-from sbitune.tuning.enough import check_enough_runs
+from sbitune.tuning.checks.run_requirements import check_enough_runs
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.workflow.cards.cardfile import read_card_file
 from sbitune.workflow.cards.scancard import ScanCard, ScanCardFile, check_scan_card
@@ -129,7 +129,7 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
         """Ranges (low, high) of the parameters: of the card, or of the surrogate's file."""
         if self.stored is None:
             return super().known_ranges()
-        from sbitune.tuning.surrogatefile import read_surrogate  # brings JAX, without which a scan starts faster
+        from sbitune.tuning.stages.surrogatefile import read_surrogate  # brings JAX, without which a scan starts faster
 
         with naming_file(self.place("surrogate", "path")):
             return {p.name: (p.low, p.high) for p in read_surrogate(self.stored).model.parameters}

@@ -49,8 +49,8 @@ def family_named(name: str) -> Family:
     """The family of a name. Raises `InputError` if there is none."""
     if name not in FAMILIES:
         from sbitune.data.errors import InputError
-        from sbitune.data.names import nearest
-        from sbitune.data.numbers import quoted
+        from sbitune.data.text.names import nearest
+        from sbitune.data.text.numbers import quoted
 
         raise InputError(f"{quoted(name)}: no such family{nearest(name, FAMILIES)}")
     return FAMILIES[name]

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sbitune.data.errors import InputError, naming_file
-from sbitune.data.files import hash_file
-from sbitune.data.locks import locked
-from sbitune.data.sealed import DamagedError, read_sealed, write_sealed
+from sbitune.data.storage.files import hash_file
+from sbitune.data.storage.locks import locked
+from sbitune.data.storage.sealed import DamagedError, read_sealed, write_sealed
 from sbitune.workflow.cards.cardfile import CardFile
 from sbitune.workflow.results.sealednotes import as_record
 

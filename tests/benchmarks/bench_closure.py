@@ -28,8 +28,8 @@ from bench_surrogates import CONFIGS, made_by_generators
 
 from sbitune.data.scan import Scan, join_scans
 from sbitune.tuning.card import load_card
-from sbitune.tuning.closure import closure
-from sbitune.tuning.scans import stored_scan
+from sbitune.tuning.checks.closure import closure
+from sbitune.tuning.stages.scans import stored_scan
 from sbitune.tuning.surrogates.config import SurrogateConfig
 from sbitune.tuning.surrogates.network.config import NetworkConfig
 from sbitune.tuning.surrogates.rational.config import RationalConfig

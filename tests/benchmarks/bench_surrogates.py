@@ -87,7 +87,7 @@ def made_by_generators(pythia: str | None) -> Iterator[tuple[str, Scan, Scan]]:
         held, used = whole.split(shuffled[len(shuffled) // 10 :])
         yield "pythia", used, held
     if FLAVOUR.is_dir():
-        from sbitune.data.apprentice import read_scan
+        from sbitune.data.formats.apprentice import read_scan
 
         yield "flavour", *(read_scan(FLAVOUR / f"{part}.h5") for part in ("train", "holdout"))
     else:

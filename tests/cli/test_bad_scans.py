@@ -18,9 +18,9 @@ from click.testing import CliRunner
 
 from sbitune.cli.main import main
 from sbitune.data import yoda
-from sbitune.data.apprentice import write_data, write_scan
 from sbitune.data.bins import Bins
-from sbitune.data.professor_writer import write_runs
+from sbitune.data.formats.apprentice import write_data, write_scan
+from sbitune.data.formats.professor_writer import write_runs
 from sbitune.data.scan import Parameter, Scan
 
 QUICK = ("--kind", "polynomial", "--order", "1", "--per-bin")

@@ -8,8 +8,8 @@ import pytest
 from calling import call
 from eventtables import assert_equal, small_table, write_csv, write_root
 
-from sbitune.data.arrays import write_arrays
 from sbitune.data.events import Events, TableRequest, read_events, write_events
+from sbitune.data.storage.arrays import write_arrays
 
 
 @pytest.fixture

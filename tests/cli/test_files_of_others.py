@@ -9,7 +9,7 @@ import toyline
 from calling import call
 
 from sbitune.data import yoda
-from sbitune.tuning.record import read_record
+from sbitune.tuning.record.result import read_record
 
 pytest.importorskip("h5py")
 

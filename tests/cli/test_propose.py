@@ -9,10 +9,10 @@ import toyline
 from calling import call
 
 from sbitune.data.errors import InputError
-from sbitune.data.parameters import read_points, read_values, write_points
+from sbitune.data.formats.parameters import read_points, read_values, write_points
 from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.sampling import design_of_card
+from sbitune.tuning.tools.sampling import design_of_card
 from sbitune.workflow.runs.checking import check
 from sbitune.workflow.runs.scanning import make_scan
 from sbitune.workflow.runs.tasks import design

@@ -11,12 +11,12 @@ import yaml
 from calling import call
 
 from sbitune.data import yoda
-from sbitune.data.apprentice import write_data
-from sbitune.data.ipol_reader import read_ipol
-from sbitune.data.parameters import read_limits, read_points, read_values
-from sbitune.data.professor_results import read_result
+from sbitune.data.formats.apprentice import write_data
+from sbitune.data.formats.ipol_reader import read_ipol
+from sbitune.data.formats.parameters import read_limits, read_points, read_values
+from sbitune.data.formats.professor_results import read_result
+from sbitune.data.formats.selection import read_weights
 from sbitune.data.scan import Scan
-from sbitune.data.selection import read_weights
 from sbitune.tuning.surrogates.storage import load_surrogate
 
 

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sbitune.data import apprentice
-from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.professor import PARTS_LAYOUT, _read_parts
+from sbitune.data.formats import apprentice
+from sbitune.data.formats.professor import PARTS_LAYOUT, _read_parts
 from sbitune.data.scan import Parameter, Scan
+from sbitune.data.storage.arrays import read_arrays, write_arrays
 from sbitune.fitting.sampling.chains import Diagnosis, Posterior, load_posterior
 from sbitune.generators.eventfiles import EventFile
 from sbitune.tuning.surrogates.components.components import Components

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from sbitune.cli.main import main
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
-from sbitune.tuning.line import tune
+from sbitune.tuning.stages.pipeline import tune
 
 RUN, OTHER_RUN = "work/scan/0003", "work/scan/0005"
 NOTES = ("work/surrogate.json", "work/findings.json", f"{RUN}/run.json")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.sampling import design_of_card
+from sbitune.tuning.tools.sampling import design_of_card
 
 CARD = """\
 title: "a toy: at the Z"

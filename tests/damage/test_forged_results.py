@@ -15,14 +15,14 @@ from calling import call
 
 from sbitune.cli.shared.figures import of_fit
 from sbitune.data.errors import InputError
-from sbitune.data.sealed import read_sealed, write_sealed
+from sbitune.data.storage.sealed import read_sealed, write_sealed
 from sbitune.report.trust import how_sure
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
-from sbitune.tuning.judgement import with_warnings
-from sbitune.tuning.line import read_fitted, tune
-from sbitune.tuning.products import surrogate_product
-from sbitune.tuning.record import read_record
+from sbitune.tuning.record.result import read_record
+from sbitune.tuning.stages.pipeline import read_fitted, tune
+from sbitune.tuning.stages.products import surrogate_product
+from sbitune.tuning.verdict import with_warnings
 from sbitune.workflow.results.records import write_sealed_yaml
 from sbitune.workflow.runs.notes import check_scan_note
 from sbitune.workflow.runs.tasks import timing

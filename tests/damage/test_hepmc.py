@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
 from sbitune.generators.eventfiles import EventFile
-from sbitune.generators.hepmclines import EventText, fault_in
+from sbitune.generators.hepmc.lines import EventText, fault_in
 
 pytest.importorskip("pyhepmc")
 TEXTS = {

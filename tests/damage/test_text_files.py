@@ -9,13 +9,13 @@ from damaging import alike, damaged, each_damage, outcome, strictly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbitune.data.apprentice import read_data
-from sbitune.data.combinations import read_combinations
-from sbitune.data.formats import recognise
-from sbitune.data.ipol_reader import read_ipol
-from sbitune.data.parameters import read_limits, read_points, read_values
-from sbitune.data.professor_results import read_result
-from sbitune.data.selection import Rule, read_weights
+from sbitune.data.formats.apprentice import read_data
+from sbitune.data.formats.combinations import read_combinations
+from sbitune.data.formats.ipol_reader import read_ipol
+from sbitune.data.formats.parameters import read_limits, read_points, read_values
+from sbitune.data.formats.professor_results import read_result
+from sbitune.data.formats.recognition import recognise
+from sbitune.data.formats.selection import Rule, read_weights
 
 
 class Format(NamedTuple):

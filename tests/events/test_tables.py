@@ -10,7 +10,6 @@ import pytest
 from eventtables import assert_equal, small_table, tables, write_csv, write_pandas_frame, write_root
 from hypothesis import HealthCheck, given, settings
 
-from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import InputError
 from sbitune.data.events import (
     Events,
@@ -23,7 +22,8 @@ from sbitune.data.events import (
     read_events,
     write_events,
 )
-from sbitune.data.files import hash_file
+from sbitune.data.storage.arrays import write_arrays
+from sbitune.data.storage.files import hash_file
 
 SHARED_FOLDER = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

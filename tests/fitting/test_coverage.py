@@ -14,7 +14,7 @@ from sbitune.fitting.checks.bounded import draw_bounded
 from sbitune.fitting.checks.coverage import collect, fit_known
 from sbitune.fitting.likelihood.problem import Problem
 from sbitune.fitting.sampling.importance import sample, to_root
-from sbitune.tuning.closure import coverage
+from sbitune.tuning.checks.closure import coverage
 
 TRUTH = np.array([0.8, 1.5])
 N = 150

@@ -13,10 +13,10 @@ import pytest
 from test_pythia import LEP
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.professor import read_runs
-from sbitune.generators.campaign import Means, run_campaign
+from sbitune.data.formats.professor import read_runs
+from sbitune.generators.campaigns.campaign import Means, run_campaign
+from sbitune.generators.campaigns.runs import Task
 from sbitune.generators.config import CommandConfig, PythiaConfig
-from sbitune.generators.runs import Task
 
 PYTHIA = PythiaConfig(settings=LEP, analyses=("ALEPH_1996_S3486095",))
 #: writes a histogram whose content is the parameter; sleeps or fails when told to

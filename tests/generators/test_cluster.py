@@ -4,7 +4,7 @@ import pytest
 from test_campaign import content, misfit_tasks, toy_tasks
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.generators.campaign import Means, run_campaign
+from sbitune.generators.campaigns.campaign import Means, run_campaign
 
 distributed = pytest.importorskip("distributed")
 

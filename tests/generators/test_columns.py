@@ -16,14 +16,14 @@ from test_pythia import LEP
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
 from sbitune.data.events import Events, Origin, Ragged, TableRequest, read_events, read_run_events, write_events
-from sbitune.data.professor import read_runs
-from sbitune.data.runfiles import DamagedRunError
-from sbitune.generators.campaign import Means, run_campaign
+from sbitune.data.formats.professor import read_runs
+from sbitune.data.formats.runfiles import DamagedRunError
+from sbitune.generators.campaigns.campaign import Means, run_campaign
+from sbitune.generators.campaigns.pool import make_remotely
+from sbitune.generators.campaigns.runs import Task, fingerprint
 from sbitune.generators.columns import ColumnsRun, available_columns, load_columns, register_file
 from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.eventfiles import EventFile
-from sbitune.generators.pool import make_remotely
-from sbitune.generators.runs import Task, fingerprint
 
 STORED = Path(__file__).parents[1] / "data" / "lep91_200.npz"
 VARIED = (*LEP, "UncertaintyBands:doVariations = on", "UncertaintyBands:List = {low fsr:muRfac=0.5}")

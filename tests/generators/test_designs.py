@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.data.expressions import compile_formula
+from sbitune.data.text.expressions import compile_formula
 from sbitune.generators.designs import run_seed, stretch, unit_points
 
 

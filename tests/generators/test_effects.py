@@ -2,11 +2,11 @@
 
 import pytest
 
-from sbitune.generators.catalogue import Catalogue
+from sbitune.generators.campaigns.effects import find_effects
 from sbitune.generators.config import PythiaConfig
-from sbitune.generators.effects import find_effects
-from sbitune.generators.inactive import reason_inactive, switches
-from sbitune.generators.lines import check_settings
+from sbitune.generators.pythia8.catalogue import Catalogue
+from sbitune.generators.pythia8.inactive import reason_inactive, switches
+from sbitune.generators.pythia8.lines import check_settings
 
 LEP = (
     "Beams:idA = 11",

@@ -5,9 +5,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.generators.catalogue import Catalogue
-from sbitune.generators.lines import check_settings, find_undone
-from sbitune.generators.spelling import VALUES
+from sbitune.generators.pythia8.catalogue import Catalogue
+from sbitune.generators.pythia8.lines import check_settings, find_undone
+from sbitune.generators.pythia8.spelling import VALUES
 
 CATALOGUE = Catalogue()
 LEP = ["Beams:idA = 11", "Beams:idB = -11", "Beams:eCM = 91.2"]

@@ -12,9 +12,9 @@ import pythia8mc
 
 import sbitune
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.generators.catalogue import Catalogue, check_ranges
-from sbitune.generators.lines import check_settings
-from sbitune.generators.pythia import PythiaRun
+from sbitune.generators.pythia8.catalogue import Catalogue, check_ranges
+from sbitune.generators.pythia8.lines import check_settings
+from sbitune.generators.pythia8.pythia import PythiaRun
 
 LEP = (
     "Beams:idA = 11",
@@ -236,7 +236,7 @@ def test_a_run_that_makes_no_event_says_why(tmp_path):
 ASKING = """
 from sbitune.data.errors import InputError
 from sbitune.generators.config import CommandConfig, PythiaConfig
-from sbitune.generators.runs import Task, fingerprint
+from sbitune.generators.campaigns.runs import Task, fingerprint
 for config in (PythiaConfig(("Beams:eCM = 91.2",), ("X",)), CommandConfig("true", "out.yoda")):
     try:
         print(len(fingerprint(Task("0", config, {"a": 1.0}, 1, 1, "."))))

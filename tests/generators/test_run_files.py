@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from test_campaign import content, toy_tasks
 
-from sbitune.data import mcnntunes
-from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import InputError
-from sbitune.data.professor import Reading, read_runs
-from sbitune.data.runfiles import DamagedRunError, write_run_record
-from sbitune.generators.campaign import Means, run_campaign
+from sbitune.data.formats import mcnntunes
+from sbitune.data.formats.professor import Reading, read_runs
+from sbitune.data.formats.runfiles import DamagedRunError, write_run_record
+from sbitune.data.storage.arrays import write_arrays
+from sbitune.generators.campaigns.campaign import Means, run_campaign
 from sbitune.workflow.runs.scanning import load_scan
 
 ONE = Means(workers=1)

@@ -14,7 +14,7 @@ import sbitune
 #: from another's module
 ASKING = """
 from sbitune.generators.config import CommandConfig, PythiaConfig
-from sbitune.generators.runs import Task, fingerprint
+from sbitune.generators.campaigns.runs import Task, fingerprint
 names = ("OPAL_1998_S3780481", "ATLAS_2010_S8894728_ABSETA")
 opal, atlas = (PythiaConfig(("Beams:eCM = 91.2",), (name,)) for name in names)
 for config in (opal, CommandConfig("true", "out.yoda"), atlas):

@@ -163,7 +163,7 @@ def test_run_sh_of_a_card_can_be_started(tmp_path):
 
 def test_runs_of_another_rule_are_other_runs(tmp_path):
     """What an earlier sbitune half filled is not taken for a run of this one."""
-    from sbitune.generators.runs import Task, fingerprint
+    from sbitune.generators.campaigns.runs import Task, fingerprint
 
     (tmp_path / "run.in").write_text("{a} {{x}}")
     made = {

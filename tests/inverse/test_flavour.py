@@ -18,7 +18,7 @@ pytest.importorskip("h5py")
 
 @pytest.fixture(scope="module")
 def flavour():
-    from sbitune.data.apprentice import read_data, read_scan
+    from sbitune.data.formats.apprentice import read_data, read_scan
 
     folder = Path(__file__).resolve().parents[3] / "shared" / "scans" / "flavour"
     if not folder.is_dir():

@@ -8,7 +8,7 @@ from copiedscan import copied_scan
 from inverse.lineartoy import exact_posterior, make_toy, measure, points, scan_of
 
 from sbitune.data.errors import InputError
-from sbitune.tuning.closure import pseudo_data
+from sbitune.tuning.checks.closure import pseudo_data
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse
 

@@ -23,9 +23,9 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.generators.command import run_command
 from sbitune.generators.config import CommandConfig
 from sbitune.generators.eventfiles import EventFile, analyse
-from sbitune.generators.hepmcevents import Reading, choose_weight
-from sbitune.generators.hepmcfiles import open_hepmc
-from sbitune.generators.statedbeams import StatedBeams
+from sbitune.generators.hepmc.events import Reading, choose_weight
+from sbitune.generators.hepmc.files import open_hepmc
+from sbitune.generators.hepmc.statedbeams import StatedBeams
 
 pytest.importorskip("pyhepmc")
 OPAL = "OPAL_1998_S3780481"
@@ -296,7 +296,7 @@ def test_a_process_whose_parent_is_gone_does_not_wait_for_ever(tmp_path):
     fifo = tmp_path / "events.hepmc"
     os.mkfifo(fifo)
     code = (
-        "import os, sys; from sbitune.generators.hepmcfiles import Reading, open_hepmc;"
+        "import os, sys; from sbitune.generators.hepmc.files import Reading, open_hepmc;"
         "c = open_hepmc(Reading(sys.argv[1])); print(c.__enter__().pid, flush=True); os._exit(0)"
     )
     made = subprocess.run([sys.executable, "-c", code, str(fifo)], capture_output=True, text=True, check=True)

@@ -8,8 +8,8 @@ import pytest
 from calling import call
 
 from sbitune.data import yoda
-from sbitune.data.apprentice import write_scan
 from sbitune.data.bins import Bins
+from sbitune.data.formats.apprentice import write_scan
 from sbitune.data.scan import Parameter, Scan
 
 #: ends attributes, elements, scripts, comments and styles

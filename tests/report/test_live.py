@@ -14,7 +14,7 @@ from sbitune.data.scan import Parameter, parameter_box
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.report import live
 from sbitune.report.write import write_report
-from sbitune.tuning.line import Fitted, tune
+from sbitune.tuning.stages.pipeline import Fitted, tune
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig

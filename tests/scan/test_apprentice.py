@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sbitune.data.apprentice import read_data, read_scan, write_scan
 from sbitune.data.errors import InputError
+from sbitune.data.formats.apprentice import read_data, read_scan, write_scan
 from sbitune.data.scan import Parameter, Scan
 
 h5py = pytest.importorskip("h5py")

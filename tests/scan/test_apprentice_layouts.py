@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scan_strategies import same, scans
 
-from sbitune.data.apprentice import read_data, read_scan, write_data, write_scan
 from sbitune.data.errors import InputError
+from sbitune.data.formats.apprentice import read_data, read_scan, write_data, write_scan
 from sbitune.data.scan import Parameter, Scan
 
 h5py = pytest.importorskip("h5py")

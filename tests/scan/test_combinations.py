@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbitune.data.combinations import read_combinations, sample, write_combinations
 from sbitune.data.errors import InputError
+from sbitune.data.formats.combinations import read_combinations, sample, write_combinations
 
 RUNS = [f"{i:04d}" for i in range(6)]
 

@@ -8,8 +8,8 @@ from copiedscan import COPIED, PARAMETERS, copied_scan
 from smoothscan import smooth_scan
 
 from sbitune.data.bins import Bins
+from sbitune.data.checks.examination import examine, settle
 from sbitune.data.errors import InputError
-from sbitune.data.examination import examine, settle
 from sbitune.data.scan import Parameter, Scan, join_scans
 
 

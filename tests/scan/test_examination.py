@@ -10,16 +10,16 @@ from smoothscan import smooth_scan
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
-from sbitune.data.collinearity import find_relations
+from sbitune.data.checks.collinearity import find_relations
+from sbitune.data.checks.examination import examine, settle
+from sbitune.data.checks.outlying import compare_runs
+from sbitune.data.checks.repeats import repeated_points, same_content
+from sbitune.data.checks.variances import negative_variances
 from sbitune.data.errors import InputError
-from sbitune.data.examination import examine, settle
+from sbitune.data.formats.scatters import NEGATIVE, histograms_of
 from sbitune.data.histograms import flatten
-from sbitune.data.outlying import compare_runs
 from sbitune.data.reference import from_objects
-from sbitune.data.repeats import repeated_points, same_content
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.scatters import NEGATIVE, histograms_of
-from sbitune.data.variances import negative_variances
 
 PARAMETERS = (Parameter("a", 0.0, 2.0), Parameter("b", -1.0, 1.0), Parameter("c", 100.0, 300.0))
 LABELS = [f"/x#{i}" for i in range(12)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sbitune.data.errors import InputError
-from sbitune.data.expressions import compile_formula
+from sbitune.data.text.expressions import compile_formula
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from scan_strategies import ranges
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.ipol import Interpolation, Polynomial, exponents, write_ipol
-from sbitune.data.ipol_reader import read_ipol
+from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents, write_ipol
+from sbitune.data.formats.ipol_reader import read_ipol
 from sbitune.data.scan import Parameter
 
 #: as prof2-ipol prints it: two parameters, values of order 2, errors of order 1 and 0

@@ -8,15 +8,15 @@ import pytest
 from scan_strategies import same
 
 from sbitune.data import apprentice, mcnntunes, yoda
-from sbitune.data.arrays import write_arrays
 from sbitune.data.errors import InputError
-from sbitune.data.formats import layout_of
-from sbitune.data.professor import Reading
-from sbitune.data.professor_writer import write_runs
+from sbitune.data.formats.professor import Reading
+from sbitune.data.formats.professor_writer import write_runs
+from sbitune.data.formats.recognition import layout_of
+from sbitune.data.formats.scatters import scatters_of
+from sbitune.data.formats.selection import rules_from_mapping
 from sbitune.data.scan import Scan
-from sbitune.data.scatters import scatters_of
-from sbitune.data.selection import rules_from_mapping
-from sbitune.tuning.models import run_names_at
+from sbitune.data.storage.arrays import write_arrays
+from sbitune.tuning.tools.models import run_names_at
 from sbitune.workflow.runs.scanning import load_scan
 
 pytest.importorskip("h5py")

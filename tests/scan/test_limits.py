@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.data.parameters import read_limits, write_limits
+from sbitune.data.formats.parameters import read_limits, write_limits
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 names = st.from_regex("[abAB:_][abAB:_09]{0,7}", fullmatch=True)

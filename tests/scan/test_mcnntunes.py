@@ -9,10 +9,10 @@ from scan_strategies import same, scans
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
-from sbitune.data.mcnntunes import read_scan, write_scan
-from sbitune.data.professor import Reading
+from sbitune.data.formats.mcnntunes import read_scan, write_scan
+from sbitune.data.formats.professor import Reading
+from sbitune.data.formats.selection import rules_from_mapping
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.selection import rules_from_mapping
 
 #: as mcnntunes-buildruns leaves it: every object of a Rivet run turned into a scatter and annotated
 RUN = """\

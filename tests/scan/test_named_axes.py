@@ -7,11 +7,11 @@ import pytest
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
-from sbitune.data.professor import read_runs
+from sbitune.data.formats.professor import read_runs
+from sbitune.data.formats.selection import rules_from_mapping
 from sbitune.data.reference import read_reference
 from sbitune.data.scan import Scan
-from sbitune.data.selection import rules_from_mapping
-from sbitune.tuning.matching import match
+from sbitune.tuning.stages.matching import match
 
 NAMES = ("pi", "K", "p", "Lambda", "Xi")
 CONTENTS = dict(zip(NAMES, (50.0, 20.0, 10.0, 3.0, 1.0), strict=True))

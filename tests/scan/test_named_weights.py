@@ -5,8 +5,8 @@ from calling import call
 
 from sbitune.data import yoda
 from sbitune.data.errors import EmptySelectionError
-from sbitune.data.finals import read_final
-from sbitune.data.professor import Reading, read_runs
+from sbitune.data.formats.finals import read_final
+from sbitune.data.formats.professor import Reading, read_runs
 
 EDGES = [0.0, 1.0, 3.0]
 

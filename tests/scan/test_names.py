@@ -13,10 +13,17 @@ from click.testing import CliRunner
 from sbitune.cli.main import main
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.ipol_reader import read_ipol
-from sbitune.data.parameters import read_limits, read_points, read_values, write_limits, write_points, write_values
+from sbitune.data.formats.ipol_reader import read_ipol
+from sbitune.data.formats.parameters import (
+    read_limits,
+    read_points,
+    read_values,
+    write_limits,
+    write_points,
+    write_values,
+)
+from sbitune.data.formats.selection import read_weights
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.selection import read_weights
 from sbitune.tuning.card import load_card
 
 IPOL = """DataFormat: binned 2

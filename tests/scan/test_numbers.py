@@ -6,15 +6,15 @@ import time
 import numpy as np
 import pytest
 
-from sbitune.data.apprentice import read_data, split_labels
-from sbitune.data.combinations import read_combinations
 from sbitune.data.errors import InputError
-from sbitune.data.ipol_reader import read_ipol
-from sbitune.data.numbers import finite, natural, number, numbers
-from sbitune.data.parameters import read_limits, read_points, read_values
-from sbitune.data.patterns import compile_pattern
-from sbitune.data.professor_results import read_result
-from sbitune.data.selection import read_weights
+from sbitune.data.formats.apprentice import read_data, split_labels
+from sbitune.data.formats.combinations import read_combinations
+from sbitune.data.formats.ipol_reader import read_ipol
+from sbitune.data.formats.parameters import read_limits, read_points, read_values
+from sbitune.data.formats.professor_results import read_result
+from sbitune.data.formats.selection import read_weights
+from sbitune.data.text.numbers import finite, natural, number, numbers
+from sbitune.data.text.patterns import compile_pattern
 
 IPOL = """DataFormat: binned 2
 ParamNames: a b

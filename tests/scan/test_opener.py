@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sbitune.data.arrays import read_arrays, read_hdf5, write_arrays
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.store import read_stored, write_stored
+from sbitune.data.storage.arrays import read_arrays, read_hdf5, write_arrays
+from sbitune.data.storage.layout import ArraySpec, check_arrays, check_correlation
+from sbitune.data.storage.store import read_stored, write_stored
 
 
 def npy(shape, descr="<f8", content=b"", fortran=False) -> bytes:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sbitune.data.bins import Bins
-from sbitune.data.examination import examine
-from sbitune.data.outlying import compare_runs
+from sbitune.data.checks.examination import examine
+from sbitune.data.checks.outlying import compare_runs
 from sbitune.data.scan import Parameter, Scan
 
 N_BINS = 30

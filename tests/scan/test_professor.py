@@ -7,9 +7,9 @@ import pytest
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
-from sbitune.data.parameters import read_limits, read_values, write_values
-from sbitune.data.professor import Reading, read_runs
-from sbitune.data.selection import rules_from_mapping
+from sbitune.data.formats.parameters import read_limits, read_values, write_values
+from sbitune.data.formats.professor import Reading, read_runs
+from sbitune.data.formats.selection import rules_from_mapping
 
 EDGES = np.array([0.0, 1.0, 2.0, 4.0])
 

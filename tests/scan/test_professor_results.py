@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.data.numbers import is_number, reads_as_number
-from sbitune.data.parameters import read_values
-from sbitune.data.professor_results import ProfessorResult, read_result, write_result
+from sbitune.data.formats.parameters import read_values
+from sbitune.data.formats.professor_results import ProfessorResult, read_result, write_result
+from sbitune.data.text.numbers import is_number, reads_as_number
 
 #: as prof2-tune writes it: three parameters, the second fixed
 SAMPLE = """\

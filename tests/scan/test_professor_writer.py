@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from scan_strategies import same, scans
 
 from sbitune.data import yoda
-from sbitune.data.apprentice import read_scan
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.professor import Reading, read_runs
-from sbitune.data.professor_writer import number_runs, write_runs
+from sbitune.data.formats.apprentice import read_scan
+from sbitune.data.formats.professor import Reading, read_runs
+from sbitune.data.formats.professor_writer import number_runs, write_runs
+from sbitune.data.formats.selection import rules_from_mapping
 from sbitune.data.scan import Scan
-from sbitune.data.selection import rules_from_mapping
 
 
 @given(ours=scans())

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from sbitune.data import yoda
-from sbitune.data.apprentice import read_scan
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.formats import is_data, recognise
+from sbitune.data.formats.apprentice import read_scan
+from sbitune.data.formats.recognition import is_data, recognise
+from sbitune.data.formats.scatters import scatters_of
+from sbitune.data.formats.selection import rules_from_mapping
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.scan import Scan
-from sbitune.data.scatters import scatters_of
-from sbitune.data.selection import rules_from_mapping
-from sbitune.tuning.matching import match
+from sbitune.tuning.stages.matching import match
 
 #: numbers out of order, a histogram in two pieces, one with /REF and one with an analysis' option
 CONTENT = {"/x#1": [11, 0.1], "/REF/y#0": [20, 0.2], "/x#0": [10, 0.3], "/A:MODE=1/d01#7": [7, 0.7]}

@@ -10,8 +10,8 @@ from scan_strategies import contents, sizes
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.names import is_unseen
 from sbitune.data.scan import Parameter, Scan, build_scan, join_scans
+from sbitune.data.text.names import is_unseen
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 # NumPy drops NUL at the end of a string; no path of a histogram has one

@@ -5,8 +5,8 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.paths import is_final, reference_key
-from sbitune.data.selection import read_weights, rules_from_mapping, weights_of
+from sbitune.data.formats.selection import read_weights, rules_from_mapping, weights_of
+from sbitune.data.text.paths import is_final, reference_key
 
 #: two histograms of 5 bins [0, 1), [1, 2), ...; the second with an option in its path
 BINS = Bins(

@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import qmc
 
 from sbitune.data.bins import Bins
-from sbitune.data.examination import examine
+from sbitune.data.checks.examination import examine
+from sbitune.data.checks.solitary import find_solitary
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.solitary import find_solitary
 
 
 def at(points: np.ndarray) -> Scan:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.selection import Rule, extra_errors_of, parse_rule, read_weights, weights_of
-from sbitune.data.weight_writer import write_weights
+from sbitune.data.formats.selection import Rule, extra_errors_of, parse_rule, read_weights, weights_of
+from sbitune.data.formats.weight_writer import write_weights
 
 #: two histograms of 5 bins [0, 1), [1, 2), ...; the second has an option in its path, the third a longer name
 BINS = Bins(

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from sbitune.data.directories import whole_directory
 from sbitune.data.errors import SpaceError
-from sbitune.data.files import replacing, write_text
+from sbitune.data.storage.directories import whole_directory
+from sbitune.data.storage.files import replacing, write_text
 
 WRITER = """
 import sys, time
-from sbitune.data.directories import whole_directory
-from sbitune.data.files import replacing
+from sbitune.data.storage.directories import whole_directory
+from sbitune.data.storage.files import replacing
 with {what}(sys.argv[1]) as temporary:
     ({write})
     print("half", flush=True)

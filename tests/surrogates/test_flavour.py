@@ -17,7 +17,7 @@ pytest.importorskip("h5py")
 
 @pytest.fixture(scope="module")
 def scans():
-    from sbitune.data.apprentice import read_scan
+    from sbitune.data.formats.apprentice import read_scan
 
     folder = Path(__file__).resolve().parents[3] / "shared" / "scans" / "flavour"
     if not folder.is_dir():

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.bins import Bins
-from sbitune.data.ipol import Interpolation, Polynomial, exponents, monomials, write_ipol
-from sbitune.data.ipol_reader import read_ipol
+from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents, monomials, write_ipol
+from sbitune.data.formats.ipol_reader import read_ipol
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.problem import Measured, Problem

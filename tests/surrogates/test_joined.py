@@ -22,9 +22,10 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.problem import Problem
 from sbitune.learning.ensembles import fold_groups
-from sbitune.tuning.closure import closure, pseudo_data
-from sbitune.tuning.jackknife import Refit, draw_combinations, independent_sizes, stability
-from sbitune.tuning.sequential import propose
+from sbitune.tuning.checks.closure import closure, pseudo_data
+from sbitune.tuning.studies.information_gain import surrogate_share
+from sbitune.tuning.studies.jackknife import Refit, draw_combinations, independent_sizes, stability
+from sbitune.tuning.studies.sequential import propose
 from sbitune.tuning.surrogates.choice.choice import judge_one
 from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.config import SurrogateConfig
@@ -40,7 +41,6 @@ from sbitune.tuning.surrogates.rational.config import RationalConfig
 from sbitune.tuning.surrogates.regression.noise import smooth_errors
 from sbitune.tuning.surrogates.storage import load_surrogate, save_surrogate
 from sbitune.tuning.surrogates.training import train
-from sbitune.tuning.teaching import surrogate_share
 
 KEY = jax.random.key(1)
 CONFIGS: dict[str, SurrogateConfig] = {

@@ -14,10 +14,10 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
 from sbitune.report.write import write_report
 from sbitune.tuning.card import LoadedCard, load_card
-from sbitune.tuning.closure import closure
-from sbitune.tuning.enough import check_enough_runs
-from sbitune.tuning.line import fit_stage, train_stage
-from sbitune.tuning.sequential import propose_next
+from sbitune.tuning.checks.closure import closure
+from sbitune.tuning.checks.run_requirements import check_enough_runs
+from sbitune.tuning.stages.pipeline import fit_stage, train_stage
+from sbitune.tuning.studies.sequential import propose_next
 from sbitune.tuning.surrogates import registry
 from sbitune.tuning.surrogates.choice.choice import choose, retraining
 from sbitune.tuning.surrogates.choice.config import AutoConfig

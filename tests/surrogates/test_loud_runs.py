@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sbitune.data.bins import Bins
-from sbitune.data.outlying import compare_runs
+from sbitune.data.checks.outlying import compare_runs
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.network.config import NetworkConfig

@@ -9,7 +9,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError
 from sbitune.data.histograms import Histograms
 from sbitune.fitting.likelihood.problem import Measured
-from sbitune.tuning.validation import agreement, compare, compare_chi2
+from sbitune.tuning.checks.validation import agreement, compare, compare_chi2
 
 N = 30
 RANDOM = np.random.default_rng(4)

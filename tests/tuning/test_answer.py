@@ -10,7 +10,7 @@ from sbitune.fitting.binned.autoweights import with_weights
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.problem import Measured, Problem
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.tuning.answer import describe_answer, find_answer
+from sbitune.tuning.stages.assessment import describe_answer, find_answer
 
 N = 20
 MODEL = replace(linear_model(n_bins=N), bins=make_bins(N, 10))

@@ -9,14 +9,14 @@ import toyline
 from calling import call
 from test_line import Ears
 
-from sbitune.data import mcnntunes
-from sbitune.data.apprentice import read_scan, write_scan
 from sbitune.data.errors import InputError
-from sbitune.data.professor import read_runs
-from sbitune.data.professor_writer import write_runs
+from sbitune.data.formats import mcnntunes
+from sbitune.data.formats.apprentice import read_scan, write_scan
+from sbitune.data.formats.professor import read_runs
+from sbitune.data.formats.professor_writer import write_runs
 from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.scans import stored_scan
+from sbitune.tuning.stages.scans import stored_scan
 from sbitune.workflow.runs.scanning import make_scan, scan_at_hand
 from sbitune.workflow.stages import StaleError
 

@@ -8,7 +8,7 @@ import pytest
 from surrogates.test_gaussian import many_bins
 
 from sbitune.data.errors import InputError
-from sbitune.tuning.closure import closure
+from sbitune.tuning.checks.closure import closure
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.rational.config import RationalConfig

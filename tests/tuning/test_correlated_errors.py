@@ -10,10 +10,10 @@ from calling import call
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
-from sbitune.data.professor_writer import write_runs
+from sbitune.data.formats.professor_writer import write_runs
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.matching import match
+from sbitune.tuning.stages.matching import match
 from sbitune.workflow.runs.checking import reference_of
 from sbitune.workflow.runs.scanning import make_scan
 

@@ -8,15 +8,15 @@ import toyline
 from conftest import ROOT
 from copiedscan import PARAMETERS, copied_scan, responses
 
-from sbitune.data import mcnntunes
-from sbitune.data.apprentice import write_data, write_scan
 from sbitune.data.errors import InputError
+from sbitune.data.formats import mcnntunes
+from sbitune.data.formats.apprentice import write_data, write_scan
 from sbitune.data.reference import read_reference
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
-from sbitune.tuning.envelopes import find_envelopes
-from sbitune.tuning.line import read_fitted, tune
-from sbitune.tuning.scans import stored_scan
+from sbitune.tuning.checks.envelopes import find_envelopes
+from sbitune.tuning.stages.pipeline import read_fitted, tune
+from sbitune.tuning.stages.scans import stored_scan
 from sbitune.workflow.runs.scanning import make_scan
 
 FLAVOUR = ROOT.parent / "shared" / "scans" / "flavour"

@@ -8,11 +8,11 @@ from calling import call
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
-from sbitune.data.mcnntunes import TAG
-from sbitune.data.mcnntunes import read_scan as read_annotated
-from sbitune.data.professor import Reading, read_runs
+from sbitune.data.formats.mcnntunes import TAG
+from sbitune.data.formats.mcnntunes import read_scan as read_annotated
+from sbitune.data.formats.professor import Reading, read_runs
+from sbitune.data.formats.selection import parse_rule, wanted_by
 from sbitune.data.reference import read_reference
-from sbitune.data.selection import parse_rule, wanted_by
 
 BAD_POINT = """BEGIN YODA_SCATTER2D_V2 /REF/ANA/d10-x01-y03
 Path: /REF/ANA/d10-x01-y03

@@ -6,9 +6,9 @@ import toyline
 
 from sbitune.data.errors import SbituneError
 from sbitune.tuning.card import load_card
-from sbitune.tuning.judgement import as_before, find_checks, verdict_from
-from sbitune.tuning.line import tune
-from sbitune.tuning.recordtypes import FindingRecord, MinimumRecord, ResultRecord
+from sbitune.tuning.record.types import FindingRecord, MinimumRecord, ResultRecord
+from sbitune.tuning.stages.pipeline import tune
+from sbitune.tuning.verdict import as_before, find_checks, verdict_from
 from sbitune.workflow.results.checks import warnings_of
 
 GOOD = {"fits": 24, "warnings": []}

@@ -14,9 +14,9 @@ from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.objective import residual_terms, total_covariance
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
-from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune
-from sbitune.tuning.models import matched_with
-from sbitune.tuning.record import read_record
+from sbitune.tuning.record.result import read_record
+from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, train_stage, tune
+from sbitune.tuning.tools.models import matched_with
 from sbitune.workflow.runs.scanning import load_scan, make_scan
 
 

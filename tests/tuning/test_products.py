@@ -14,12 +14,12 @@ from calling import call
 from test_line import Ears
 
 from sbitune.data.errors import InputError
-from sbitune.data.sealed import read_sealed, write_sealed
+from sbitune.data.storage.sealed import read_sealed, write_sealed
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
-from sbitune.tuning.line import fit_stage, read_fitted, train_stage, tune, validate_stage
-from sbitune.tuning.products import training_key
-from sbitune.tuning.scans import stored_scan
+from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, train_stage, tune, validate_stage
+from sbitune.tuning.stages.products import training_key
+from sbitune.tuning.stages.scans import stored_scan
 from sbitune.workflow.runs.scanning import make_scan, scan_at_hand
 
 #: as few runs and as little work as a tune can do with

@@ -11,13 +11,13 @@ from calling import call
 from conftest import ROOT
 
 from sbitune.data import yoda
-from sbitune.data.apprentice import write_scan
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.parameters import write_points, write_values
+from sbitune.data.formats.apprentice import write_scan
+from sbitune.data.formats.parameters import write_points, write_values
 from sbitune.data.scan import Parameter, Scan
 from sbitune.tuning.card import load_card
-from sbitune.tuning.settings import settings_file
+from sbitune.tuning.output.settings import settings_file
 from sbitune.workflow.runs.scanning import make_scan
 
 #: leaves a file beside itself when it is imported

@@ -11,7 +11,8 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.likelihood.problem import Measured, Problem
-from sbitune.tuning.sequential import posterior_points, propose
+from sbitune.tuning.studies.information_gain import find_outputs, make_lever, surrogate_share
+from sbitune.tuning.studies.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.forms.kernel import kernel
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.gaussian.fit import fit_gaussian
@@ -21,7 +22,6 @@ from sbitune.tuning.surrogates.regression.inputs import make_features
 from sbitune.tuning.surrogates.regression.noise import loudness
 from sbitune.tuning.surrogates.regression.outputs import make_targets
 from sbitune.tuning.surrogates.training import train
-from sbitune.tuning.teaching import find_outputs, make_lever, surrogate_share
 
 BOX = (Parameter("a", 1.0, 3.0), Parameter("b", -10.0, 10.0))
 LOW, HIGH = np.array([(p.low, p.high) for p in BOX]).T

@@ -8,12 +8,12 @@ import pythia8mc
 from conftest import ROOT
 from msgspec.structs import replace
 
-from sbitune.generators.lines import check_settings
-from sbitune.generators.printed import pythia_version
-from sbitune.generators.pythia import PythiaRun
+from sbitune.generators.pythia8.lines import check_settings
+from sbitune.generators.pythia8.printed import pythia_version
+from sbitune.generators.pythia8.pythia import PythiaRun
 from sbitune.tuning.card import load_card
-from sbitune.tuning.record import read_record
-from sbitune.tuning.settings import command_file
+from sbitune.tuning.output.settings import command_file
+from sbitune.tuning.record.result import read_record
 
 #: what another version might have by default
 OTHERS = ("Tune:ee = 1", "Tune:pp = 1", "StringFragmentation:stopMass = 1.0", "HadronLevel:mStringMin = 1.5",

@@ -5,22 +5,22 @@ import pytest
 import toyline
 
 from sbitune.data.bins import Bins
-from sbitune.data.combinations import sample
 from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.formats.combinations import sample
+from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents
+from sbitune.data.formats.parameters import read_values
+from sbitune.data.formats.selection import read_weights
 from sbitune.data.histograms import Histograms
-from sbitune.data.ipol import Interpolation, Polynomial, exponents
-from sbitune.data.parameters import read_values
 from sbitune.data.reference import Reference
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.selection import read_weights
 from sbitune.fitting.likelihood.problem import Measured
 from sbitune.tuning import residuals, sensitivities
-from sbitune.tuning.envelopes import find_envelopes, reach_of_observables
-from sbitune.tuning.jackknife import Refit, stability
-from sbitune.tuning.matching import match
-from sbitune.tuning.models import as_scan, point_of, run_names_at, values_of_words
-from sbitune.tuning.sampling import check_own, design_in_limits, design_of_card, read_own, write_design
+from sbitune.tuning.checks.envelopes import find_envelopes, reach_of_observables
+from sbitune.tuning.stages.matching import match
+from sbitune.tuning.studies.jackknife import Refit, stability
 from sbitune.tuning.surrogates.ipol.surrogate import IpolSurrogate
+from sbitune.tuning.tools.models import as_scan, point_of, run_names_at, values_of_words
+from sbitune.tuning.tools.sampling import check_own, design_in_limits, design_of_card, read_own, write_design
 from sbitune.workflow.runs.scanning import make_scan
 
 BOX = (Parameter("a", 1.0, 3.0), Parameter("b", 0.0, 2.0))

@@ -12,12 +12,12 @@ from sbitune.data.errors import InputError
 from sbitune.report.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.inverse.config import InverseConfig
-from sbitune.tuning.inverting import invert
-from sbitune.tuning.line import fit_stage, read_fitted, surrogate_stage, tune
-from sbitune.tuning.models import open_model, run_names_at
-from sbitune.tuning.refitting import bootstrap
-from sbitune.tuning.scans import stored_scan
-from sbitune.tuning.sequential import propose_next
+from sbitune.tuning.inverse.stage import invert
+from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, surrogate_stage, tune
+from sbitune.tuning.stages.scans import stored_scan
+from sbitune.tuning.studies.refitting import bootstrap
+from sbitune.tuning.studies.sequential import propose_next
+from sbitune.tuning.tools.models import open_model, run_names_at
 from sbitune.workflow.runs.scanning import load_scan, make_scan
 
 #: what a card has less and more, whose surrogate is a file

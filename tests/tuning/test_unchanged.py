@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from sbitune.data.files import hash_bytes
+from sbitune.data.storage.files import hash_bytes
 from sbitune.tuning.card import load_card
-from sbitune.tuning.line import tune
+from sbitune.tuning.stages.pipeline import tune
 
 HERE = Path(__file__).parent / "unchanged"
 KINDS = {

@@ -11,9 +11,9 @@ from calling import call
 from conftest import ROOT
 
 from sbitune.cli.shared.common import Figures, TerminalReporter, reports
-from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.errors import InputError
-from sbitune.data.files import hash_bytes, write_text
+from sbitune.data.storage.arrays import read_arrays, write_arrays
+from sbitune.data.storage.files import hash_bytes, write_text
 from sbitune.report import html
 from sbitune.workflow.cards.cardfile import CardFile, read_card_file
 from sbitune.workflow.families import FAMILIES, Family, register

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbitune.data.errors import InputError
-from sbitune.data.yoda import annotations
+from sbitune.data.yoda.text import annotations
 
 texts = st.text(max_size=20) | st.sampled_from(["*star", "a: b", "x # y", "~", "[1, {a: b}]", "$\\pi$", "---", "a:"])
 

@@ -6,7 +6,7 @@ import click
 
 from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 
-#: as `sbitune.tuning.conversion.Target` has them
+#: as `sbitune.tuning.tools.conversion.Target` has them
 _TARGETS = ("yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",
             "weights", "weights1", "parquet")  # fmt: skip
 
@@ -64,7 +64,7 @@ def command(
     Example: sbitune convert rivet.yoda.gz rivet2.yoda --yoda-version 2
     """  # noqa: D301 (click's mark for lines that stay as they are)
     from sbitune.data.events import TableRequest
-    from sbitune.tuning.conversion import Conversion, convert
+    from sbitune.tuning.tools.conversion import Conversion, convert
 
     version: Any = int(yoda_version)
     wanted = TableRequest(_names(columns), _names(weights), groups, _names(flags), table, not_finite)

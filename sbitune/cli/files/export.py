@@ -27,9 +27,9 @@ def command(reporter: TerminalReporter, card: str, to: str, output: str, compone
 
     from sbitune.fitting.bridges.pyhf_export import write_workspace
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.line import read_fitted
-    from sbitune.tuning.record import tune_of
-    from sbitune.tuning.tables import check_suffix
+    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.tuning.record.result import tune_of
+    from sbitune.tuning.stages.pipeline import read_fitted
 
     check_suffix(output, (".json",))
     fitted = read_fitted(load_card(card), reporter)

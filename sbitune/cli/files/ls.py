@@ -76,8 +76,8 @@ def _measurements(pattern: str) -> dict[str, Said]:
 
 def _settings(pattern: str) -> dict[str, Said]:
     from sbitune.data.errors import InputError
-    from sbitune.data.names import nearest
-    from sbitune.generators.catalogue import Catalogue
+    from sbitune.data.text.names import nearest
+    from sbitune.generators.pythia8.catalogue import Catalogue
 
     catalogue = Catalogue()
     every = catalogue.beginning_with("")
@@ -109,7 +109,7 @@ def _only_one(patterns: tuple[str, ...]) -> str:
 
 def _card_keys(family: str, pattern: str) -> Figures:
     from sbitune.data.errors import InputError
-    from sbitune.data.names import nearest
+    from sbitune.data.text.names import nearest
     from sbitune.workflow.cards.documentation import card_sections
     from sbitune.workflow.families import family_named
 
@@ -126,7 +126,7 @@ def _card_keys(family: str, pattern: str) -> Figures:
 def _content(place: str, pattern: str, reporter: TerminalReporter) -> Figures:
     from sbitune.data import measured
     from sbitune.data.errors import InputError
-    from sbitune.data.professor import Reading
+    from sbitune.data.formats.professor import Reading
     from sbitune.data.reference import read_reference
     from sbitune.workflow.runs.scanning import load_scan
 
@@ -163,7 +163,7 @@ def _note(told: list[str], text: str) -> None:
 
 def _scan(scan: Any, path: Path, pattern: str, told: Sequence[str] = ()) -> Figures:
     """What a scan holds."""
-    from sbitune.data.examination import examine
+    from sbitune.data.checks.examination import examine
 
     found = {"found": [*told, *(str(finding) for finding in examine(scan))]}
     return {
@@ -175,9 +175,9 @@ def _scan(scan: Any, path: Path, pattern: str, told: Sequence[str] = ()) -> Figu
 
 def _unmade(path: Path, pattern: str) -> Figures | None:
     """What a card asks for, of which there is no scan yet; None for what is no card's directory, or has a scan."""
-    from sbitune.data.professor import Reading
+    from sbitune.data.formats.professor import Reading
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.scans import stored_scan
+    from sbitune.tuning.stages.scans import stored_scan
     from sbitune.workflow.runs.checking import check_scan, extra_points
     from sbitune.workflow.runs.scanning import load_scan
 
@@ -202,7 +202,7 @@ def _chosen(loaded: Any, checked: Any, pattern: str) -> Figures:
     """The observables that a card selects, all if it selects none; nothing where they are not known before a run."""
     import numpy as np
 
-    from sbitune.data.selection import weights_of
+    from sbitune.data.formats.selection import weights_of
 
     reference, booked = checked.reference, checked.booked
     if reference is None and booked is None:
@@ -214,11 +214,11 @@ def _chosen(loaded: Any, checked: Any, pattern: str) -> Figures:
 
 def _other_file(path: Path, pattern: str) -> Figures | None:
     """The content of a file that is neither YODA nor a scan; None for these."""
-    from sbitune.data.formats import recognise
+    from sbitune.data.formats.recognition import recognise
 
     kind = recognise(path)
     if kind in ("surrogate", "ipol"):
-        from sbitune.tuning.models import open_model
+        from sbitune.tuning.tools.models import open_model
 
         opened = open_model(path)
         return {
@@ -242,13 +242,13 @@ def _about(opened: Any) -> Figures:
 
 def _result(path: Path, pattern: str) -> Figures:
     from sbitune.cli.shared.figures import of_fit
-    from sbitune.tuning.record import read_record
+    from sbitune.tuning.record.result import read_record
 
     return of_fit(read_record(path))
 
 
 def _results(path: Path, pattern: str) -> Figures:
-    from sbitune.data.professor_results import read_result
+    from sbitune.data.formats.professor_results import read_result
 
     result = read_result(path)
     found: Figures = {"chi2": result.gof, "ndf": result.ndof, "chi2_unit": result.unit_gof}
@@ -260,7 +260,7 @@ def _results(path: Path, pattern: str) -> Figures:
 
 
 def _weights(path: Path, pattern: str) -> Figures:
-    from sbitune.data.selection import read_weights
+    from sbitune.data.formats.selection import read_weights
 
     rules = read_weights(path)
     chosen = matching({rule.path: rule for rule in rules}, pattern, "rule")
@@ -274,7 +274,7 @@ def _rule(rule: Any) -> str:
 
 
 def _limits(path: Path, pattern: str) -> Figures:
-    from sbitune.data.parameters import read_limits
+    from sbitune.data.formats.parameters import read_limits
 
     ranges, fixed = read_limits(path)
     rows = {name: Said(f"{low:g} to {high:g}", low=low, high=high) for name, (low, high) in ranges.items()}
@@ -283,13 +283,13 @@ def _limits(path: Path, pattern: str) -> Figures:
 
 
 def _values(path: Path, pattern: str) -> Figures:
-    from sbitune.data.parameters import read_values
+    from sbitune.data.formats.parameters import read_values
 
     return {"parameters": matching(read_values(path), pattern, "parameter")}
 
 
 def _data(path: Path, pattern: str) -> Figures:
-    from sbitune.data.apprentice import read_data
+    from sbitune.data.formats.apprentice import read_data
 
     labels, values, errors = read_data(path)
     rows = {

@@ -29,9 +29,9 @@ def command(
     Example: sbitune predict tunes/lep StringZ:aLund=0.6 -o prediction.yoda
     """
     from sbitune.data import yoda
-    from sbitune.tuning.models import open_model, point_of, record_of, values_of_record, values_of_words
-    from sbitune.tuning.predicting import as_scatters, predict_histograms
-    from sbitune.tuning.tables import check_suffix
+    from sbitune.tuning.output.predicting import as_scatters, predict_histograms
+    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.tuning.tools.models import open_model, point_of, record_of, values_of_record, values_of_words
 
     check_suffix(output, (".yoda", ".yoda.gz"))
     opened = open_model(surrogate, reporter)

@@ -25,7 +25,7 @@ from rich.progress import (
 from sbitune.cli.shared.progress import PlainProgress
 from sbitune.data.errors import SbituneError, SpaceError
 from sbitune.data.reporting import Reporter
-from sbitune.data.space import lack_of_space
+from sbitune.data.storage.space import lack_of_space
 
 Figures = dict[str, Any]
 #: seeds of random numbers: what a signed integer of 64 bits holds

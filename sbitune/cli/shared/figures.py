@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sbitune.tuning.recordtypes import ResultRecord
+from sbitune.tuning.record.types import ResultRecord
 
 _COVERAGE = ("fits", "coverage68", "coverage68_error", "coverage95", "coverage95_error", "pull_width", "failed")
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 def matching(rows: Mapping[str, T], pattern: str, what: str) -> dict[str, T]:
     """The rows whose names have the pattern in them. Raises `InputError` with the nearest names if there is none."""
     from sbitune.data.errors import InputError
-    from sbitune.data.names import nearest
+    from sbitune.data.text.names import nearest
 
     found = {name: row for name, row in rows.items() if pattern in name}
     if pattern and not found:
@@ -80,7 +80,7 @@ def titles_in(reference: Any) -> dict[str, str]:
 
 def title_of(path: str, titles: Mapping[str, str] = {}) -> str | None:
     """The title of an observable: the one given, else that of the embedded measurement; None if there is none."""
-    from sbitune.data.paths import reference_key
+    from sbitune.data.text.paths import reference_key
 
     title = titles.get(path) or titles.get(reference_key(path)) or _annotation(path, "Title")
     return " ".join(title.split()) if title else None
@@ -89,7 +89,7 @@ def title_of(path: str, titles: Mapping[str, str] = {}) -> str | None:
 def _annotation(path: str, key: str) -> str:
     """What the embedded measurement of an observable says under `key`; nothing if there is none."""
     from sbitune.data import measured
-    from sbitune.data.paths import analysis_of, reference_key
+    from sbitune.data.text.paths import analysis_of, reference_key
 
     analysis = analysis_of(path)
     if analysis not in measured.names() or path.startswith("/RAW"):

@@ -46,9 +46,9 @@ def kind_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def read(places: tuple[str, ...], weights: str | None, bad_runs: Any, bad_bins: Any, tell: Callable) -> "Scan":
     """Read scans and join them."""
     from sbitune.data.errors import naming
-    from sbitune.data.professor import Reading
+    from sbitune.data.formats.professor import Reading
+    from sbitune.data.formats.selection import read_weights
     from sbitune.data.scan import join_scans
-    from sbitune.data.selection import read_weights
     from sbitune.workflow.runs.scanning import load_scan
 
     with naming("--weights"):
@@ -111,7 +111,7 @@ def _without_order(kind: str) -> Exception:
 def _orders(text: str | None, count: int) -> list[Any]:
     """So many orders, divided by slashes, or `auto` for all of them."""
     from sbitune.data.errors import InputError
-    from sbitune.data.names import shorten
+    from sbitune.data.text.names import shorten
 
     if text in (None, "auto"):
         return ["auto"] * count
@@ -139,8 +139,8 @@ def run_names(path: str, option: str = "--holdout") -> dict[str, str]:
     import json
 
     from sbitune.data.errors import InputError, naming
-    from sbitune.data.files import read_lines, read_text
-    from sbitune.data.names import shorten
+    from sbitune.data.storage.files import read_lines, read_text
+    from sbitune.data.text.names import shorten
 
     with naming(option):
         lines = read_lines(path, "run list")
@@ -166,7 +166,7 @@ def run_names(path: str, option: str = "--holdout") -> dict[str, str]:
 def known_runs(scan: "Scan", named: dict[str, str]) -> list[str]:
     """The names of `run_names`. Raises `InputError` with file and line for one that the scan has not."""
     from sbitune.data.errors import InputError
-    from sbitune.data.names import shorten
+    from sbitune.data.text.names import shorten
 
     unknown = [name for name in named if name not in scan.runs]
     if unknown:
@@ -190,8 +190,8 @@ def parted(
     a file. Raises `InputError` for what cannot be read, and too few runs for the surrogate.
     """
     from sbitune.data.blocks import left_to_learn
-    from sbitune.data.examination import settle
-    from sbitune.tuning.enough import check_enough_runs
+    from sbitune.data.checks.examination import settle
+    from sbitune.tuning.checks.run_requirements import check_enough_runs
 
     named = run_names(holdout) if holdout else None
     whole, _ = settle(read(places, weights, bad_runs, bad_bins, tell), tell, _trained_on(places))
@@ -204,9 +204,9 @@ def parted(
 
 def of_combination(scan: "Scan", place: str, config: Any) -> "Scan":
     """The runs that line N, counted from 0, of a file of run combinations names: `FILE:N`, as prof2-ipol takes it."""
-    from sbitune.data.combinations import read_combinations
     from sbitune.data.errors import InputError, naming
-    from sbitune.tuning.enough import check_enough_runs
+    from sbitune.data.formats.combinations import read_combinations
+    from sbitune.tuning.checks.run_requirements import check_enough_runs
 
     path, _, number = place.rpartition(":")
     if not path or not (number.isascii() and number.isdigit() and len(number) < 10):

@@ -57,8 +57,8 @@ def command(
     from sbitune.data import yoda
     from sbitune.generators.columns import register_file
     from sbitune.generators.eventfiles import analyse
+    from sbitune.generators.hepmc.statedbeams import StatedBeams
     from sbitune.generators.observables import as_rivet4
-    from sbitune.generators.statedbeams import StatedBeams
 
     _check_outputs(names, columns, output, table)
     for file in files:
@@ -90,8 +90,8 @@ def command(
 def _check_outputs(names: tuple[str, ...], columns: tuple[str, ...], output: str | None, table: str | None) -> None:
     """Refuse what cannot be written, before anything is read."""
     from sbitune.data.errors import InputError
-    from sbitune.data.formats import YODA
-    from sbitune.tuning.tables import check_suffix
+    from sbitune.data.formats.recognition import YODA
+    from sbitune.tuning.output.tables import check_suffix
 
     if not names and not columns:
         raise InputError("nothing is asked for: name analyses with -a, or columns with -c")
@@ -109,7 +109,7 @@ def _table(events: tuple[str, ...], columns: tuple[str, ...], table: str | None)
     from pathlib import Path
 
     from sbitune.data.events import Origin
-    from sbitune.data.names import list_names
+    from sbitune.data.text.names import list_names
     from sbitune.generators.columns import keeping_columns
 
     if table is None:

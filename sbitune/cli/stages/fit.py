@@ -42,9 +42,9 @@ def command(
     """
     from sbitune.cli.shared.figures import of_fit
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.found import scan_findings
-    from sbitune.tuning.line import fit_stage, surrogate_stage
-    from sbitune.tuning.scans import scan_at_hand
+    from sbitune.tuning.stages.findings import scan_findings
+    from sbitune.tuning.stages.pipeline import fit_stage, surrogate_stage
+    from sbitune.tuning.stages.scans import scan_at_hand
 
     if _is_surrogate(card):
         return _fit_alone(reporter, card, reference, weights, limits, output, toys)
@@ -59,7 +59,7 @@ def command(
 def _is_surrogate(place: str) -> bool:
     from pathlib import Path
 
-    from sbitune.data.formats import recognise
+    from sbitune.data.formats.recognition import recognise
 
     return Path(place).is_file() and not place.endswith((".yaml", ".yml")) and recognise(place) in ("surrogate", "ipol")
 
@@ -87,8 +87,8 @@ def _fit_alone(
 
     from sbitune.cli.shared.figures import of_fit
     from sbitune.fitting.config import FitConfig
-    from sbitune.tuning.alone import Wanted, fit_alone, write_fit
-    from sbitune.tuning.tables import check_suffix
+    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.tuning.tools.weight_file_fit import Wanted, fit_alone, write_fit
 
     if output:
         check_suffix(output, (".txt", ".yaml"))

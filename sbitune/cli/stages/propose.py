@@ -29,8 +29,8 @@ def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed:
     Example: sbitune propose tunes/lep -n 32 -o tunes/lep/extra.txt
     """
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.line import read_fitted
-    from sbitune.tuning.sequential import describes, propose_next, write_extra
+    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.studies.sequential import describes, propose_next, write_extra
 
     loaded = load_card(card)
     fitted = read_fitted(loaded, reporter)

@@ -19,8 +19,8 @@ def command(reporter: TerminalReporter, scan: str, number: int, leave_out: int, 
 
     Example: sbitune runcombs my-scan -n 20 --leave-out 10 -o runcombs.dat
     """
-    from sbitune.data.combinations import sample, write_combinations
-    from sbitune.tuning.models import run_names_at
+    from sbitune.data.formats.combinations import sample, write_combinations
+    from sbitune.tuning.tools.models import run_names_at
 
     names = run_names_at(scan)
     drawn = sample(names, number, leave_out, seed)

@@ -50,10 +50,10 @@ def command(
     Example: sbitune sample limits.dat -o scan -n 100 -t run.in
     """
     from sbitune.data.errors import InputError
-    from sbitune.data.parameters import is_table
+    from sbitune.data.formats.parameters import is_table
     from sbitune.generators.templates import RULES
-    from sbitune.tuning.models import card_at
-    from sbitune.tuning.sampling import (
+    from sbitune.tuning.tools.models import card_at
+    from sbitune.tuning.tools.sampling import (
         check_own,
         design_in_limits,
         design_of_card,

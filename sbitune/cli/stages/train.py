@@ -48,12 +48,12 @@ def command(
     """
     import jax
 
-    from sbitune.tuning.line import train_stage
+    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.tuning.stages.pipeline import train_stage
     from sbitune.tuning.surrogates.choice.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.heldout.evaluation import evaluate
     from sbitune.tuning.surrogates.storage import save_surrogate
-    from sbitune.tuning.tables import check_suffix
 
     loaded = card_at(scan)
     config = surrogate_config(loaded, kind, order, per_bin, scale)

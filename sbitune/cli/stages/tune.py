@@ -19,7 +19,7 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     from sbitune.cli.shared.figures import of_fit
     from sbitune.report.write import write_report
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.line import tune
+    from sbitune.tuning.stages.pipeline import tune
 
     loaded = load_card(card)
     fitted = tune(loaded, reporter)

@@ -15,6 +15,6 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     """
     from sbitune.cli.shared.figures import of_fit
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.line import read_fitted, validate_stage
+    from sbitune.tuning.stages.pipeline import read_fitted, validate_stage
 
     return of_fit(validate_stage(read_fitted(load_card(card), reporter), reporter).record)

@@ -27,8 +27,8 @@ def command(
     Example: sbitune bootstrap tunes/lep --of combinations -n 20 --leave-out 40
     """
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.line import read_fitted
-    from sbitune.tuning.refitting import bootstrap
+    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.studies.refitting import bootstrap
 
     fitted = read_fitted(load_card(card), reporter)
     found = bootstrap(seed, fitted, of, number or (200 if of == "data" else 20), leave_out, reporter)

@@ -40,8 +40,8 @@ def command(
 
     import jax
 
-    from sbitune.tuning.closure import closure
-    from sbitune.tuning.line import keep_closure, read_fitted
+    from sbitune.tuning.checks.closure import closure
+    from sbitune.tuning.stages.pipeline import keep_closure, read_fitted
     from sbitune.tuning.surrogates.choice.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.regression.noise import smooth_errors

@@ -22,8 +22,8 @@ def command(reporter: TerminalReporter, card: str, toys: int, everywhere: bool, 
     import jax
 
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.closure import coverage
-    from sbitune.tuning.line import keep_coverage, read_fitted
+    from sbitune.tuning.checks.closure import coverage
+    from sbitune.tuning.stages.pipeline import keep_coverage, read_fitted
 
     fitted = read_fitted(load_card(card), reporter)
     clock = time.process_time()

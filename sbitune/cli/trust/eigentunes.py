@@ -37,9 +37,9 @@ def command(
     from sbitune.fitting.binned.eigentunes import find_eigentunes
     from sbitune.fitting.checks.toys import ToyConfig
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.eigenfiles import describe, write_eigentunes
-    from sbitune.tuning.line import read_fitted
-    from sbitune.tuning.record import tune_of
+    from sbitune.tuning.record.result import tune_of
+    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.studies.eigenfiles import describe, write_eigentunes
 
     fitted = read_fitted(load_card(card), reporter)
     problem = fitted.problem

@@ -41,10 +41,10 @@ def command(
     """
     from sbitune.data import yoda
     from sbitune.data.errors import InputError
-    from sbitune.data.scatters import scatters_of
-    from sbitune.tuning.envelopes import find_envelopes, reach_of_observables
-    from sbitune.tuning.models import card_at, matched_with
-    from sbitune.tuning.tables import check_suffix, write_table
+    from sbitune.data.formats.scatters import scatters_of
+    from sbitune.tuning.checks.envelopes import find_envelopes, reach_of_observables
+    from sbitune.tuning.output.tables import check_suffix, write_table
+    from sbitune.tuning.tools.models import card_at, matched_with
 
     if output:
         check_suffix(output, (".csv", ".yoda", ".yoda.gz", ".html"))

@@ -41,8 +41,8 @@ def command(
     Example: sbitune jackknife tunes/lep -n 10 --leave-out 40
     """
     from sbitune.data.errors import InputError
-    from sbitune.tuning.models import card_at
     from sbitune.tuning.surrogates.polynomial.orders import choose_order
+    from sbitune.tuning.tools.models import card_at
 
     loaded = card_at(scan)
     place = str(loaded.directory) if loaded is not None else scan
@@ -79,8 +79,8 @@ def _wanted(
     seed: int,
     reporter: TerminalReporter,
 ) -> Any:
-    from sbitune.data.combinations import read_combinations
-    from sbitune.tuning.jackknife import draw_combinations
+    from sbitune.data.formats.combinations import read_combinations
+    from sbitune.tuning.studies.jackknife import draw_combinations
 
     if combinations:
         return read_combinations(combinations, set(runs.runs))
@@ -88,8 +88,8 @@ def _wanted(
 
 
 def _fits(loaded: Any, runs: Any, orders: list[int], wanted: Any, reporter: TerminalReporter) -> Figures:
-    from sbitune.tuning import jackknife as library
-    from sbitune.tuning.models import matched_with
+    from sbitune.tuning.studies import jackknife as library
+    from sbitune.tuning.tools.models import matched_with
 
     matched = matched_with(runs, loaded)
     assert matched is not None

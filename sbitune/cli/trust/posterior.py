@@ -60,9 +60,9 @@ def command(
     from sbitune.fitting.sampling.predictive import predictive
     from sbitune.report.posterior import write_posterior_page
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.line import read_fitted
-    from sbitune.tuning.record import tune_of
-    from sbitune.tuning.tables import check_suffix
+    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.tuning.record.result import tune_of
+    from sbitune.tuning.stages.pipeline import read_fitted
 
     if output:
         check_suffix(output, (".npz", ".json"))

@@ -43,9 +43,9 @@ def command(
     """
     from sbitune.data.errors import InputError
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.line import read_fitted
-    from sbitune.tuning.record import tune_of
-    from sbitune.tuning.tables import check_suffix
+    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.tuning.record.result import tune_of
+    from sbitune.tuning.stages.pipeline import read_fitted
 
     for place in output:
         check_suffix(place, (".csv", ".svg"))
@@ -127,7 +127,7 @@ def _contours(problem: Any, tune: Any, names: tuple[str, str], n: int) -> tuple[
 
 
 def _write(place: str, head: Sequence[str], rows: Iterable[Sequence[Any]], figure: Any) -> None:
-    from sbitune.data.files import write_text
+    from sbitune.data.storage.files import write_text
     from sbitune.plots.style import to_svg
 
     if place.endswith(".svg"):

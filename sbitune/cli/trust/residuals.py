@@ -34,9 +34,9 @@ def command(
 
     Example: sbitune residuals surrogate.npz my-scan --holdout runs.txt
     """
-    from sbitune.tuning import residuals as library
-    from sbitune.tuning.models import open_model
-    from sbitune.tuning.tables import check_suffix, write_table
+    from sbitune.tuning.checks import residuals as library
+    from sbitune.tuning.output.tables import check_suffix, write_table
+    from sbitune.tuning.tools.models import open_model
 
     if output:
         check_suffix(output, (".csv", ".html"))

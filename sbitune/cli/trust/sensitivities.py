@@ -35,9 +35,9 @@ def command(
     """
     import numpy as np
 
-    from sbitune.tuning import sensitivities as library
-    from sbitune.tuning.models import as_scan, matched_with, open_model
-    from sbitune.tuning.tables import check_suffix, write_table
+    from sbitune.tuning.checks import sensitivities as library
+    from sbitune.tuning.output.tables import check_suffix, write_table
+    from sbitune.tuning.tools.models import as_scan, matched_with, open_model
 
     if output:
         check_suffix(output, (".csv", ".yoda", ".yoda.gz", ".html"))
@@ -84,7 +84,7 @@ def _point(opened, words, reporter):
     import numpy as np
 
     from sbitune.data.scan import parameter_box
-    from sbitune.tuning.models import point_of, record_of, values_of_record, values_of_words
+    from sbitune.tuning.tools.models import point_of, record_of, values_of_record, values_of_words
 
     parameters = opened.model.parameters
     record = record_of(opened.card)
@@ -109,7 +109,7 @@ def _write_yoda(output, found) -> None:
 
     from sbitune.data import yoda
     from sbitune.data.bins import Bins
-    from sbitune.data.scatters import scatters_of
+    from sbitune.data.formats.scatters import scatters_of
 
     objects = []
     for i, p in enumerate(found.parameters):

@@ -8,7 +8,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.events.ragged import Ragged, frozen
 from sbitune.data.events.roles import GROUP, weight_name
-from sbitune.data.names import check_name, list_names, repeated
+from sbitune.data.text.names import check_name, list_names, repeated
 
 
 def check_weights(where: str, weights: Any, variations: Sequence[str]) -> np.ndarray:

@@ -12,8 +12,8 @@ from sbitune.data.events.origins import Origin, spell_origins
 from sbitune.data.events.ragged import Ragged, frozen, share_offsets, take_ragged
 from sbitune.data.events.roles import GROUP, weight_name
 from sbitune.data.events.rows import Rows, as_rows
-from sbitune.data.expressions import Expression, compile_expression
-from sbitune.data.names import list_names, nearest
+from sbitune.data.text.expressions import Expression, compile_expression
+from sbitune.data.text.names import list_names, nearest
 
 #: (n_events, ...) numbers or truths, or another number of entries in every event
 Column = np.ndarray | Ragged
@@ -139,7 +139,7 @@ class Events:
         """Evaluate an expression of columns, flags and weights: (n_events, ...) numbers, or truths of a condition.
 
         Args:
-            text: as `sbitune.data.expressions.compile_expression` reads it, `mass > 3.3e3 & ~veto` say.
+            text: as `sbitune.data.text.expressions.compile_expression` reads it, `mass > 3.3e3 & ~veto` say.
             where: begins messages, a card's key say; by default where the events come from.
 
         Raises:

@@ -7,7 +7,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column, Events
 from sbitune.data.events.ragged import Ragged, join_ragged
-from sbitune.data.names import list_names
+from sbitune.data.text.names import list_names
 
 
 def concatenate(tables: Sequence[Events]) -> Events:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sbitune.data.names import list_names
+from sbitune.data.text.names import list_names
 
 
 class Origin(NamedTuple):
@@ -12,7 +12,7 @@ class Origin(NamedTuple):
     file: str = ""
     table: str = ""  #: tree of a ROOT file, group of an HDF5 file
     run: str = ""  #: of a generator's campaign
-    hash: str = ""  #: of the file's content, as `sbitune.data.files.hash_file` has it, or the fingerprint of the run
+    hash: str = ""  #: of the file's content, as `storage.files.hash_file` has it, or the fingerprint of the run
 
 
 def spell_origins(origins: Iterable[Origin]) -> str:

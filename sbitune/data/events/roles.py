@@ -1,6 +1,6 @@
 """What columns of a table of events are called: which are weights, groups and flags where nobody says so."""
 
-from sbitune.data.paths import split_weight
+from sbitune.data.text.paths import split_weight
 
 #: the column of group ids
 GROUP = "group"

@@ -8,7 +8,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.events.events import Events
 from sbitune.data.events.tables.plan import TableRequest
 from sbitune.data.events.tables.reading import read_events
-from sbitune.data.runfiles import EVENTS, RECORD, check_run_files, read_run_record
+from sbitune.data.formats.runfiles import EVENTS, RECORD, check_run_files, read_run_record
 
 
 class RunEvents(NamedTuple):

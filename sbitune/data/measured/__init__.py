@@ -5,7 +5,7 @@ from importlib import resources
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError
-from sbitune.data.numbers import quoted
+from sbitune.data.text.numbers import quoted
 
 
 @cache

@@ -13,7 +13,7 @@ from sbitune.data.yoda.estimates import Estimate, Scatter
 from sbitune.data.yoda.grids import TOUCHING, Axis, BinnedFillable, Histo2D, Profile2D, bin_rows, moment_columns
 from sbitune.data.yoda.model import Histo1D, Profile1D, add_up
 from sbitune.data.yoda.points import points
-from sbitune.data.yoda.read_yoda2 import PROFILE1D_PICK, PROFILE2D_PICK
+from sbitune.data.yoda.text.read_yoda2 import PROFILE1D_PICK, PROFILE2D_PICK
 
 #: totals carry seven digits: a smaller part of the content than this is rounding and no fill
 ROUNDING = 1e-5

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sbitune.data.errors import InputError
-from sbitune.data.names import shorten
-from sbitune.data.yoda import blocks, read_yoda1, read_yoda2
+from sbitune.data.text.names import shorten
 from sbitune.data.yoda.objects import Object
+from sbitune.data.yoda.text import blocks, read_yoda1, read_yoda2
 
 logger = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import write_bytes
-from sbitune.data.numbers import quoted
-from sbitune.data.yoda import write_yoda1, write_yoda2
+from sbitune.data.storage.files import write_bytes
+from sbitune.data.text.numbers import quoted
 from sbitune.data.yoda.objects import Object
-from sbitune.data.yoda.tables import DIGITS, Numbers
+from sbitune.data.yoda.text import write_yoda1, write_yoda2
+from sbitune.data.yoda.text.tables import DIGITS, Numbers
 
 #: digits of an object with the annotation `WriterDoublePrecision: 1`, which the YODA library knows
 DOUBLE_DIGITS = 18

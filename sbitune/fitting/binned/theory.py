@@ -25,10 +25,10 @@ from scipy.optimize import minimize_scalar, root_scalar
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.names import list_names
-from sbitune.data.numbers import quoted
-from sbitune.data.paths import reference_key
-from sbitune.data.patterns import compile_pattern
+from sbitune.data.text.names import list_names
+from sbitune.data.text.numbers import quoted
+from sbitune.data.text.paths import reference_key
+from sbitune.data.text.patterns import compile_pattern
 from sbitune.fitting.minimise.refit import Linear
 
 #: relative errors that are tried first: beside 0, from nothing to ten times the prediction

@@ -31,7 +31,7 @@ import jax
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.files import write_text
+from sbitune.data.storage.files import write_text
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.objective import Objective, few_threads
 from sbitune.fitting.likelihood.problem import Problem

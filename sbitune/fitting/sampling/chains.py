@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from sbitune.data.arrays import read_arrays, reading_stored, write_arrays
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec, check_arrays
-from sbitune.data.names import shorten
 from sbitune.data.scan import Parameter, read_parameters, read_words
+from sbitune.data.storage.arrays import read_arrays, reading_stored, write_arrays
+from sbitune.data.storage.layout import ArraySpec, check_arrays
+from sbitune.data.text.names import shorten
 
 #: limits of Vehtari et al.: 4 chains of 100 effective draws each
 MOST_R_HAT, LEAST_ESS = 1.01, 400.0

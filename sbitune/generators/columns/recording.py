@@ -13,7 +13,7 @@ from sbitune.data.events.events import Column, Events
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged, from_counts
 from sbitune.data.events.tables.parquet_table import writing_parquet
-from sbitune.data.names import list_names
+from sbitune.data.text.names import list_names
 from sbitune.generators.batch import EventBatch
 from sbitune.generators.columns.declaration import EventColumns
 from sbitune.generators.columns.registry import load_columns

@@ -7,8 +7,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from sbitune.data.errors import InputError
-from sbitune.data.names import nearest
-from sbitune.data.numbers import quoted
+from sbitune.data.text.names import nearest
+from sbitune.data.text.numbers import quoted
 from sbitune.generators.columns.declaration import EventColumns
 from sbitune.generators.observables.framework import registry
 

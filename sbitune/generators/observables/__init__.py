@@ -1,8 +1,8 @@
 """Observables: event batches in, the histograms of published analyses out.
 
-Every module directly in this folder is one analysis, and its file name in capitals is its name. To add an analysis, add
-a file with an `Analysis` called ANALYSIS, and its measured data to `sbitune.data.measured`. `framework` holds what they
-share, `kernels` the compiled loops.
+Every module in the folder of a machine, `lep` and `lhc`, is one analysis, and its file name in capitals is its name. To
+add an analysis, add a file with an `Analysis` called ANALYSIS, and its measured data to `sbitune.data.measured`.
+`framework` holds what they share, `kernels` the compiled loops.
 """
 
 from sbitune.generators.eventfiles import analyse

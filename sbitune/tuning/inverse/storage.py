@@ -9,13 +9,13 @@ import jax
 import msgspec
 import numpy as np
 
-from sbitune.data.arrays import reading_stored
 from sbitune.data.bins import BINS, Bins
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.layout import ArraySpec, check_arrays
-from sbitune.data.names import shorten
 from sbitune.data.scan import read_parameters, read_words
-from sbitune.data.store import read_stored, write_stored
+from sbitune.data.storage.arrays import reading_stored
+from sbitune.data.storage.layout import ArraySpec, check_arrays
+from sbitune.data.storage.store import read_stored, write_stored
+from sbitune.data.text.names import shorten
 from sbitune.learning.flows import LinearGaussian
 from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.tuning.inverse.calibration import Calibration

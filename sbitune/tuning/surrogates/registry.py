@@ -76,7 +76,7 @@ def built_in_configs() -> "Iterator[type[KindConfig]]":
 
 
 def _quoted(name: object) -> str:
-    from sbitune.data.names import shorten  # commands ask for the names of kinds before they need NumPy
+    from sbitune.data.text.names import shorten  # commands ask for the names of kinds before they need NumPy
 
     return shorten(repr(name))
 

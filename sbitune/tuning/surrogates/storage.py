@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.data.arrays import reading_stored
 from sbitune.data.bins import BINS, Bins
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.layout import ArraySpec, check_arrays, check_correlation
-from sbitune.data.names import repeated, shorten
-from sbitune.data.numbers import quoted
 from sbitune.data.scan import read_parameters, read_words
-from sbitune.data.store import read_stored, write_stored
+from sbitune.data.storage.arrays import reading_stored
+from sbitune.data.storage.layout import ArraySpec, check_arrays, check_correlation
+from sbitune.data.storage.store import read_stored, write_stored
+from sbitune.data.text.names import repeated, shorten
+from sbitune.data.text.numbers import quoted
 from sbitune.tuning.surrogates.protocols import Arrays, Meta, TrainedSurrogate, Unpacked
 from sbitune.tuning.surrogates.registry import surrogate_of
 

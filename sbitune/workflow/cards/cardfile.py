@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sbitune.data.errors import InputError
-from sbitune.data.numbers import quoted
+from sbitune.data.text.numbers import quoted
 from sbitune.workflow.cards.yamlfile import Parsed, Places, parse
 
 C = TypeVar("C", bound=msgspec.Struct)

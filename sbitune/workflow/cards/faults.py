@@ -9,8 +9,8 @@ import msgspec
 import yaml
 from msgspec import inspect as types
 
-from sbitune.data.names import shorten
-from sbitune.data.numbers import quoted
+from sbitune.data.text.names import shorten
+from sbitune.data.text.numbers import quoted
 
 #: what msgspec calls types -> what a card's author does
 _WORDS = {

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from sbitune.data.names import shorten
+from sbitune.data.text.names import shorten
 
 #: sections inside sections, beyond which no file has a meaning here
 _DEEPEST = 30

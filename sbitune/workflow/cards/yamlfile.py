@@ -8,9 +8,9 @@ import msgspec
 import yaml
 
 from sbitune.data.errors import InputError, naming_file
-from sbitune.data.files import read_text
-from sbitune.data.names import check_seen
-from sbitune.data.numbers import quoted
+from sbitune.data.storage.files import read_text
+from sbitune.data.text.names import check_seen
+from sbitune.data.text.numbers import quoted
 from sbitune.generators.config import spell_key
 from sbitune.workflow.cards.faults import explain
 from sbitune.workflow.cards.strictyaml import StrictLoader

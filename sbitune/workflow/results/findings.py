@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sbitune.data.examination import Finding
+from sbitune.data.checks.examination import Finding
 from sbitune.data.reporting import LeftOut, Reporter
 
 #: kind of a finding: runs, bins or parameters that a reader left out

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib import metadata
 
 from sbitune import __version__
-from sbitune.data.files import hash_bytes
+from sbitune.data.storage.files import hash_bytes
 
 #: packages whose versions are noted
 _PACKAGES = ("numpy", "scipy", "jax", "flax", "optax", "iminuit", "numba", "pythia8mc")

@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from sbitune.data.errors import InputError, naming_file
-from sbitune.data.files import hash_bytes, read_text, write_text
+from sbitune.data.storage.files import hash_bytes, read_text, write_text
 from sbitune.workflow.cards.yamlfile import read_card
 
 R = TypeVar("R", bound=msgspec.Struct)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sbitune.data.sealed import DamagedError, read_sealed
+from sbitune.data.storage.sealed import DamagedError, read_sealed
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.numbers import quoted
-from sbitune.data.paths import analysis_of
+from sbitune.data.formats.selection import Rule, weights_of
 from sbitune.data.reference import as_measured
-from sbitune.data.selection import Rule, weights_of
+from sbitune.data.text.numbers import quoted
+from sbitune.data.text.paths import analysis_of
 from sbitune.generators.config import PythiaConfig
 from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.runs.booked import Booked

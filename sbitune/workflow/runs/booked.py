@@ -9,9 +9,9 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.histograms import flatten
-from sbitune.data.paths import is_final, reference_key
+from sbitune.data.text.paths import is_final, reference_key
 from sbitune.data.yoda import Counter
-from sbitune.generators.catalogue import Beams
+from sbitune.generators.pythia8.catalogue import Beams
 
 
 @dataclass(frozen=True, eq=False)

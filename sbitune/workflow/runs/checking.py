@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sbitune.data.checks.examination import Finding
 from sbitune.data.error_sources import Opinion
 from sbitune.data.errors import InputError, naming
-from sbitune.data.examination import Finding
-from sbitune.data.parameters import read_points
+from sbitune.data.formats.parameters import read_points
+from sbitune.data.formats.selection import wanted_by, weights_of
 from sbitune.data.reference import Reference, Source, read_reference
 from sbitune.data.scan import Parameter
-from sbitune.data.selection import wanted_by, weights_of
-from sbitune.generators.catalogue import Beams, Catalogue, check_ranges
 from sbitune.generators.command import check_command
 from sbitune.generators.config import PythiaConfig
-from sbitune.generators.lines import check_settings, find_undone
+from sbitune.generators.pythia8.catalogue import Beams, Catalogue, check_ranges
+from sbitune.generators.pythia8.lines import check_settings, find_undone
 from sbitune.workflow.cards.scancard import ScanCardFile, parameters_of
 from sbitune.workflow.runs.binning import check_coverage, check_rules, check_rules_of_scan
 from sbitune.workflow.runs.booked import Booked, book

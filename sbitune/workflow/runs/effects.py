@@ -9,14 +9,14 @@ from functools import partial
 import msgspec
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import hash_bytes
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.data.sealed import DamagedError, write_sealed
+from sbitune.data.storage.files import hash_bytes
+from sbitune.data.storage.sealed import DamagedError, write_sealed
+from sbitune.generators.campaigns.effects import ALL, FIRST, Effects, find_effects
 from sbitune.generators.config import PythiaConfig
-from sbitune.generators.effects import ALL, FIRST, Effects, find_effects
-from sbitune.generators.inactive import reason_inactive
-from sbitune.generators.lines import check_settings
-from sbitune.generators.printed import pythia_version
+from sbitune.generators.pythia8.inactive import reason_inactive
+from sbitune.generators.pythia8.lines import check_settings
+from sbitune.generators.pythia8.printed import pythia_version
 from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.results.sealednotes import read_note
 

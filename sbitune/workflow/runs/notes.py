@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from sbitune.data.checks.examination import Finding
 from sbitune.data.errors import InputError
-from sbitune.data.examination import Finding
-from sbitune.data.files import hash_bytes, hash_file
-from sbitune.data.names import list_names
-from sbitune.data.sealed import write_sealed
+from sbitune.data.storage.files import hash_bytes, hash_file
+from sbitune.data.storage.sealed import write_sealed
+from sbitune.data.text.names import list_names
 from sbitune.generators.config import PythiaConfig
 from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.results.sealednotes import read_note

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sbitune.data.errors import InputError
-from sbitune.data.files import hash_file, plain_file
-from sbitune.data.formats import YODA, layout_of
-from sbitune.data.professor import PARAMETER_FILES
-from sbitune.data.runfiles import PARTS, RECORD, check_run_files, read_run_record
+from sbitune.data.formats.professor import PARAMETER_FILES
+from sbitune.data.formats.recognition import YODA, layout_of
+from sbitune.data.formats.runfiles import PARTS, RECORD, check_run_files, read_run_record
+from sbitune.data.storage.files import hash_file, plain_file
 from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.opening import open_scan_card
 

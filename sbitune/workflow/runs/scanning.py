@@ -7,19 +7,19 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from sbitune.data import mcnntunes
-from sbitune.data.apprentice import read_scan as read_apprentice
 from sbitune.data.errors import InputError, naming, naming_file
-from sbitune.data.files import plain_file
-from sbitune.data.formats import HDF5, layout_of
-from sbitune.data.names import list_names, nearest
-from sbitune.data.numbers import quoted
-from sbitune.data.professor import Reading, collect, read_runs
+from sbitune.data.formats import mcnntunes
+from sbitune.data.formats.apprentice import read_scan as read_apprentice
+from sbitune.data.formats.professor import Reading, collect, read_runs
+from sbitune.data.formats.recognition import HDF5, layout_of
+from sbitune.data.formats.selection import weights_of
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, LeftOut, Reporter, Telling
 from sbitune.data.scan import Parameter, Scan
-from sbitune.data.selection import weights_of
-from sbitune.generators.campaign import run_campaign
+from sbitune.data.storage.files import plain_file
+from sbitune.data.text.names import list_names, nearest
+from sbitune.data.text.numbers import quoted
+from sbitune.generators.campaigns.campaign import run_campaign
 from sbitune.generators.command import check_command, read_templates
 from sbitune.generators.config import CommandConfig
 from sbitune.generators.designs import run_names

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from sbitune.data.checks.examination import Finding, settle
 from sbitune.data.errors import InputError
-from sbitune.data.examination import Finding, settle
 from sbitune.data.scan import Scan
 from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.results.findings import LEFT_OUT, Noting

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from sbitune.data.errors import InputError, naming
-from sbitune.data.runfiles import RECORD, read_run_record
-from sbitune.generators.campaign import Means
+from sbitune.data.formats.runfiles import RECORD, read_run_record
+from sbitune.generators.campaigns.campaign import Means
+from sbitune.generators.campaigns.runs import Task
 from sbitune.generators.designs import run_seed, stretch, unit_points
-from sbitune.generators.runs import Task
 from sbitune.workflow.cards.scancard import ScanCard, ScanCardFile
 from sbitune.workflow.runs.checking import extra_points
 

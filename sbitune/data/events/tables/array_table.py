@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sbitune.data.arrays import read_arrays, write_arrays
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column, Events
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.tables.named import columns_of, flat_arrays, origins_from, origins_text
 from sbitune.data.events.tables.table import ORIGINS, Form, common_length
+from sbitune.data.storage.arrays import read_arrays, write_arrays
 
 KIND = "table of events"
 

@@ -12,7 +12,7 @@ from sbitune.data.events.roles import GROUP, weight_name
 from sbitune.data.events.tables.parquet_table import writing_parquet
 from sbitune.data.events.tables.plan import TableRequest, make_plan
 from sbitune.data.events.tables.reading import describe_table, iterate_events, write_events
-from sbitune.data.expressions import compile_expression
+from sbitune.data.text.expressions import compile_expression
 
 #: where conditions stand, for messages
 _SELECT = "--select"

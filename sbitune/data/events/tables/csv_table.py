@@ -1,6 +1,6 @@
 """Tables of events as text: a line of names, then one event a line, divided by commas, semicolons, tabs or blanks.
 
-Numbers are read as everywhere (`sbitune.data.numbers`); a column of `true` and `false` is a flag, one of whole numbers
+Numbers are read as everywhere (`text.numbers`); a column of `true` and `false` is a flag, one of whole numbers
 stays whole.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.events.tables.array_table import ArrayTable
-from sbitune.data.names import check_name, repeated
-from sbitune.data.numbers import number, numbers, quoted
+from sbitune.data.text.names import check_name, repeated
+from sbitune.data.text.numbers import number, numbers, quoted
 
 #: lines read at once
 _LINES = 20_000

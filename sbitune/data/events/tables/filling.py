@@ -11,7 +11,7 @@ from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged, from_counts
 from sbitune.data.events.tables.plan import Plan
 from sbitune.data.events.tables.table import Form, Table
-from sbitune.data.names import shorten
+from sbitune.data.text.names import shorten
 
 _KEEP = "; select the events for which it is defined, or read with not_finite='keep'"
 _MEND = "; mend the file, or name other weights"

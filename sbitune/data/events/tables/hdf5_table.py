@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sbitune.data.arrays import check_size, decoded, hdf5_array, import_h5py, open_hdf5
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column
 from sbitune.data.events.origins import Origin
@@ -20,7 +19,8 @@ from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.roles import OFFSETS
 from sbitune.data.events.tables.array_table import form_of
 from sbitune.data.events.tables.table import BLOCK_BYTES, Form, common_length, one_table
-from sbitune.data.names import repeated
+from sbitune.data.storage.arrays import check_size, decoded, hdf5_array, import_h5py, open_hdf5
+from sbitune.data.text.names import repeated
 
 #: fields of pandas' dataset that are no columns, and what the pickled ones begin with
 _INDEX, _PICKLED = "index", "values_block_"

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.data.arrays import check_size
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column, Events
 from sbitune.data.events.joining import concatenate
@@ -16,7 +15,8 @@ from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.tables.named import named_arrays, origins_from, origins_text
 from sbitune.data.events.tables.table import BLOCK_BYTES, ORIGINS, Form
-from sbitune.data.files import replacing
+from sbitune.data.storage.arrays import check_size
+from sbitune.data.storage.files import replacing
 
 #: rows of a column that are unpacked at once: with more memory grows, with fewer calls cost as much as the copying
 _PIECE_ROWS = 1 << 18

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from sbitune.data.errors import InputError
 from sbitune.data.events.roles import GROUP, variation_of
 from sbitune.data.events.tables.table import Form
-from sbitune.data.names import list_names, nearest, repeated, shorten
+from sbitune.data.text.names import list_names, nearest, repeated, shorten
 
 
 class TableRequest(NamedTuple):

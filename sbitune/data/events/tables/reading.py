@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from sbitune.data.arrays import reading_stored
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.events.events import Events
 from sbitune.data.events.joining import concatenate
@@ -19,7 +18,8 @@ from sbitune.data.events.tables.parquet_table import open_parquet, write_parquet
 from sbitune.data.events.tables.plan import TableRequest, make_plan
 from sbitune.data.events.tables.root_table import open_root
 from sbitune.data.events.tables.table import Form, Table
-from sbitune.data.files import hash_file
+from sbitune.data.storage.arrays import reading_stored
+from sbitune.data.storage.files import hash_file
 
 TableFormat = Literal["npz", "csv", "parquet", "hdf5", "root"]
 #: how names of files end

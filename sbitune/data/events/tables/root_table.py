@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.data.arrays import check_size
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.tables.table import BLOCK_BYTES, Form, one_table
-from sbitune.data.names import shorten
+from sbitune.data.storage.arrays import check_size
+from sbitune.data.text.names import shorten
 
 #: branches of equal numbers take next to nothing
 _MOST_TIMES = 1000

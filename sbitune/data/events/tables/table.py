@@ -8,7 +8,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column
 from sbitune.data.events.origins import Origin
-from sbitune.data.names import list_names, nearest, shorten
+from sbitune.data.text.names import list_names, nearest, shorten
 
 #: how many bytes of a block are read at once, of formats that are read in blocks
 BLOCK_BYTES = 32 << 20

@@ -1,4 +1,6 @@
-"""Which analyses there are. Each is one module of the package `observables`; its name in capitals is the analysis'."""
+"""Which analyses there are. Each is one module in a folder of the package `observables`, by machine; its name in
+capitals is the analysis'.
+"""
 
 import difflib
 import pkgutil
@@ -8,11 +10,12 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from sbitune.data.errors import InputError
-from sbitune.data.numbers import quoted
+from sbitune.data.text.numbers import quoted
 from sbitune.generators.observables.framework.analysis import Analysis
 
 _PACKAGE = "sbitune.generators.observables"
-
+#: folders of what analyses share
+_SHARED = ("framework", "kernels")
 
 #: analyses from files of the user, by name
 _registered: dict[str, Analysis] = {}
@@ -24,9 +27,15 @@ def available() -> tuple[str, ...]:
 
 
 @cache
-def _own() -> tuple[str, ...]:
-    folder = str(Path(__file__).resolve().parents[1])
-    return tuple(m.name.upper() for m in pkgutil.iter_modules([folder]) if not m.ispkg)
+def _own() -> dict[str, str]:
+    """Name -> module of the analyses that come with the package."""
+    package = Path(__file__).resolve().parents[1]
+    folders = [folder.name for folder in pkgutil.iter_modules([str(package)]) if folder.name not in _SHARED]
+    return {
+        module.name.upper(): f"{_PACKAGE}.{folder}.{module.name}"
+        for folder in folders
+        for module in pkgutil.iter_modules([str(package / folder)])
+    }
 
 
 def register(path: str | Path) -> Analysis:
@@ -64,4 +73,4 @@ def load(name: str) -> Analysis:
             f"there is no analysis {quoted(name)}; {hint}: {', '.join(available())}; "
             "one of your own needs its file (--analysis-file, or analysis_files in a card)"
         )
-    return import_module(f"{_PACKAGE}.{name.lower()}").ANALYSIS
+    return import_module(_own()[name]).ANALYSIS

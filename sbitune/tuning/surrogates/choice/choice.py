@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import jax
 
 from sbitune.data.errors import InputError
-from sbitune.data.numbers import quoted
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
+from sbitune.data.text.numbers import quoted
 from sbitune.tuning.surrogates.choice.config import AutoConfig
 from sbitune.tuning.surrogates.choice.judge import Choice, make_judge
 from sbitune.tuning.surrogates.kindconfig import KindConfig, Scale, SurrogateSection

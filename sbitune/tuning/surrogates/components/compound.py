@@ -9,9 +9,9 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec, Layout
-from sbitune.data.numbers import quoted
 from sbitune.data.scan import Parameter, Scan
+from sbitune.data.storage.layout import ArraySpec, Layout
+from sbitune.data.text.numbers import quoted
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.components.components import Components

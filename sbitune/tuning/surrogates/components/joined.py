@@ -1,6 +1,6 @@
 r"""Surrogates of blocks of bins that were filled by different events, as one.
 
-Where bins are copied from run to run (see `sbitune.data.copies`), noise is shared: of m runs that have a bin from one
+Where bins are copied from run to run (see `data.checks.copies`), noise is shared: of m runs that have a bin from one
 measurement the residuals are one number, m times. With y_b = f_b(theta) + e, the covariance of e over runs i, j and
 bins b, c is
 
@@ -27,8 +27,8 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.blocks import split_blocks
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec, Layout, check_arrays, whole_number
 from sbitune.data.scan import Parameter, Scan
+from sbitune.data.storage.layout import ArraySpec, Layout, check_arrays, whole_number
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.forms import kernelform, legendre

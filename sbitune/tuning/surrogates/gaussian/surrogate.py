@@ -21,8 +21,8 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.scan import Parameter, Scan
+from sbitune.data.storage.layout import ArraySpec, Layout
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.forms.independent import Outputs, every_bin
 from sbitune.tuning.surrogates.forms.kernel import Form, kernel, self_kernel

@@ -14,9 +14,9 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.ipol import Interpolation, Polynomial, exponents
-from sbitune.data.layout import Layout
+from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents
 from sbitune.data.scan import Parameter
+from sbitune.data.storage.layout import Layout
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.protocols import Meta, Packed, Unpacked

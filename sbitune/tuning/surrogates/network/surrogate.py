@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.layout import ArraySpec, Layout
 from sbitune.data.scan import Parameter
+from sbitune.data.storage.layout import ArraySpec, Layout
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.learning.ensembles import stack_models
 from sbitune.learning.networks import Network, build_mlp

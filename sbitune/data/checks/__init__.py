@@ -1,0 +1,1 @@
+"""What is odd about a scan, found before anything is learnt from it."""

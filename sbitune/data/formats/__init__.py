@@ -1,0 +1,1 @@
+"""The field's files: Professor, Apprentice, MCNNTunes, `ipol.dat`, weights, parameters."""

@@ -1,0 +1,1 @@
+"""Words, numbers, names, patterns and formulas in what users write."""

@@ -1,0 +1,1 @@
+"""The text of YODA files of either generation: blocks, annotations, rows."""

@@ -1,0 +1,1 @@
+"""Campaigns: many runs, side by side, resumed after a kill."""

@@ -1,0 +1,1 @@
+"""HepMC files, read in a process of their own."""

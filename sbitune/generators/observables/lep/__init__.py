@@ -1,0 +1,1 @@
+"""Observables of e+e- collisions: LEP and PETRA."""

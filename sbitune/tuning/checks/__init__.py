@@ -1,0 +1,1 @@
+"""How far a tune can be trusted: closure, coverage, jack-knife, validation."""

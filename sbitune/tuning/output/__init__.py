@@ -1,0 +1,1 @@
+"""What a tune leaves for others: settings, tables, predictions, eigentunes."""

@@ -1,0 +1,1 @@
+"""`result.yaml`: the tune as it is kept."""

@@ -1,0 +1,1 @@
+"""The stages of a tune, from its card to its result."""

@@ -1,0 +1,1 @@
+"""Single steps without a card: fits, predictions, conversions."""
