@@ -108,11 +108,8 @@ def test_rooms_are_on_floors_of_their_own():
                 rooms = graphs.setdefault(".".join(ours[:shared]), {})
                 rooms.setdefault(ours[shared], set()).add(theirs[shared])
     assert len(graphs) > 5
-    for folder, rooms in graphs.items():
-        try:
-            graphlib.TopologicalSorter(rooms).prepare()
-        except graphlib.CycleError as error:
-            assert folder in CIRCLING, f"{folder}: {error}"
+    for folder in graphs.keys() - CIRCLING:
+        graphlib.TopologicalSorter(graphs[folder]).prepare()
 
 
 #: folders whose rooms still have a circle

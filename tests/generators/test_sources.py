@@ -41,13 +41,13 @@ def fingerprints(package: Path) -> list[str]:
 COUNTS = [
     "generators/observables/kernels/thrust.py",
     "generators/observables/framework/projections.py",
-    "generators/observables/opal_1998_s3780481.py",
+    "generators/observables/lep/opal_1998_s3780481.py",
     "data/measured/OPAL_1998_S3780481.yoda",
 ]
 DOES_NOT = [
-    "generators/observables/aleph_1996_s3486095.py",
+    "generators/observables/lep/aleph_1996_s3486095.py",
     "data/measured/ALEPH_1996_S3486095.yoda",
-    "generators/campaign.py",
+    "generators/campaigns/campaign.py",
 ]
 
 
