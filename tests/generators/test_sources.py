@@ -65,7 +65,7 @@ def test_what_fills_the_histograms_counts_and_nothing_else(package):
 
 
 def test_an_analysis_that_imports_from_another_counts_that_too(package):
-    before, source = fingerprints(package), package / "generators/observables/atlas_2010_s8894728.py"
+    before, source = fingerprints(package), package / "generators/observables/lhc/atlas_2010_s8894728.py"
     content = source.read_bytes()
     source.write_bytes(content + b"\n# changed\n")
     now = fingerprints(package)
