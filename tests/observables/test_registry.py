@@ -6,9 +6,10 @@ from sbitune.generators import observables
 from sbitune.generators.observables.framework import registry
 
 
-def test_every_module_of_the_folder_is_an_analysis():
+def test_every_module_in_the_folder_of_a_machine_is_an_analysis():
     folder = Path(observables.__file__).parent
-    stems = sorted(path.stem.upper() for path in folder.glob("*.py") if path.stem != "__init__")
+    modules = [path for machine in ("lep", "lhc") for path in (folder / machine).glob("*.py")]
+    stems = sorted(path.stem.upper() for path in modules if path.stem != "__init__")
     assert list(observables.available()) == stems
     assert len(stems) == 10
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scan_strategies import same
 
-from sbitune.data import apprentice, mcnntunes, yoda
+from sbitune.data import yoda
 from sbitune.data.errors import InputError
+from sbitune.data.formats import apprentice, mcnntunes
 from sbitune.data.formats.professor import Reading
 from sbitune.data.formats.professor_writer import write_runs
 from sbitune.data.formats.recognition import layout_of
