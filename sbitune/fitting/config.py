@@ -11,31 +11,64 @@ OuterObjective = Literal["portfolio", "meanscore", "medianscore"]
 class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the parameters are fitted."""
 
-    starts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 8
-    """Number of starting points of the minimiser: the middle of the box and points spread over it."""
-    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 1
-    """Seed of the starting points."""
-    limits: dict[str, tuple[float, float]] = {}
-    """Range of a parameter in the fit; by default that of the scan, outside of which the surrogate knows nothing."""
-    fixed: dict[str, float] = {}
-    """Parameters held at a value."""
-    minos: bool = True
-    """Whether to find the asymmetric MINOS errors."""
-    surrogate_error: bool = True
-    """Whether the surrogate's own error counts in chi2."""
-    correlations: bool = True
-    """Whether named error sources of the reference move its bins together."""
-    theory_error: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1000)] | Literal["fitted"]] = {}
-    """Observable -> error of the prediction itself, independent from bin to bin, as a part of the prediction: 0.05 is
-    5 %, `fitted` finds it from the scatter of the data. The observable is a regular expression matched at the start of
-    its path; the last match wins."""
-    loss: Literal["gauss", "student"] = "gauss"
-    """Whether bins far from the fit pull as a Gaussian says, or less and less, as Student's t does (robust)."""
-    student_dof: Annotated[float, msgspec.Meta(ge=0.1, le=1e6)] = 4.0
-    """Degrees of freedom of Student's t: fewer have longer tails."""
-    automatic_weights: bool | OuterObjective = False
-    """Whether to choose the weights of the observables, and what makes the choice; true is `portfolio`."""
-    toys: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
-    """Toys that judge the fit: how often data are described no better, how often errors hold the truth; 0 for none."""
-    weight_fits: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 200
-    """Number of fits that the choice of weights may take."""
+    starts: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=10_000,
+            description="Number of starting points of the minimiser: the middle of the box and points spread over it.",
+        ),
+    ] = 8
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1, description="Seed of the starting points.")] = 1
+    limits: Annotated[
+        dict[str, tuple[float, float]],
+        msgspec.Meta(
+            description="Range of a parameter in the fit; by default that of the scan, outside of which the surrogate "
+            "knows nothing."
+        ),
+    ] = {}
+    fixed: Annotated[dict[str, float], msgspec.Meta(description="Parameters held at a value.")] = {}
+    minos: Annotated[bool, msgspec.Meta(description="Whether to find the asymmetric MINOS errors.")] = True
+    surrogate_error: Annotated[bool, msgspec.Meta(description="Whether the surrogate's own error counts in chi2.")] = (
+        True
+    )
+    correlations: Annotated[
+        bool, msgspec.Meta(description="Whether named error sources of the reference move its bins together.")
+    ] = True
+    theory_error: Annotated[
+        dict[str, Annotated[float, msgspec.Meta(ge=0, le=1000)] | Literal["fitted"]],
+        msgspec.Meta(
+            description="Observable -> error of the prediction itself, independent from bin to bin, as a part of the "
+            "prediction: 0.05 is 5 %, `fitted` finds it from the scatter of the data. The observable is a regular "
+            "expression matched at the start of its path; the last match wins."
+        ),
+    ] = {}
+    loss: Annotated[
+        Literal["gauss", "student"],
+        msgspec.Meta(
+            description="Whether bins far from the fit pull as a Gaussian says, or less and less, as Student's t does "
+            "(robust)."
+        ),
+    ] = "gauss"
+    student_dof: Annotated[
+        float, msgspec.Meta(ge=0.1, le=1e6, description="Degrees of freedom of Student's t: fewer have longer tails.")
+    ] = 4.0
+    automatic_weights: Annotated[
+        bool | OuterObjective,
+        msgspec.Meta(
+            description="Whether to choose the weights of the observables, and what makes the choice; true is "
+            "`portfolio`."
+        ),
+    ] = False
+    toys: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=1_000_000,
+            description="Toys that judge the fit: how often data are described no better, how often errors hold the "
+            "truth; 0 for none.",
+        ),
+    ] = 100
+    weight_fits: Annotated[
+        int, msgspec.Meta(ge=1, le=1_000_000, description="Number of fits that the choice of weights may take.")
+    ] = 200

@@ -23,17 +23,26 @@ from sbitune.workflow.cards.yamlfile import Parsed
 class ValidationConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Runs of the generator at the tune and, for comparison, at the values before it."""
 
-    events: EventCount = 50_000
-    """Events at each of the two points."""
-    split: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
-    """Number of runs with different seeds that share the events of a point and are merged."""
+    events: Annotated[EventCount, msgspec.Meta(description="Events at each of the two points.")] = 50_000
+    split: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=1000,
+            description="Number of runs with different seeds that share the events of a point and are merged.",
+        ),
+    ] = 2
 
 
 class FileConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="kind", tag="file"):
     """A surrogate that is there already; nothing is run or trained, and `scan` and `parameters` are left out."""
 
-    path: str
-    """surrogate.npz of `sbitune train`, or an `ipol.dat` of Professor, relative to the card."""
+    path: Annotated[
+        str,
+        msgspec.Meta(
+            description="surrogate.npz of `sbitune train`, or an `ipol.dat` of Professor, relative to the card."
+        ),
+    ]
 
     @property
     def kind(self) -> str:
@@ -44,12 +53,12 @@ class FileConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_fi
 class Card(ScanCard, forbid_unknown_fields=True, frozen=True):
     """A tuning card."""
 
-    surrogate: SurrogateConfig | FileConfig = AutoConfig()
-    """How every bin's response is learnt, or a surrogate that exists."""
-    fit: FitConfig = FitConfig()
-    """How the parameters are fitted."""
-    validation: ValidationConfig = ValidationConfig()
-    """Runs at the answer."""
+    surrogate: Annotated[
+        SurrogateConfig | FileConfig,
+        msgspec.Meta(description="How every bin's response is learnt, or a surrogate that exists."),
+    ] = AutoConfig()
+    fit: Annotated[FitConfig, msgspec.Meta(description="How the parameters are fitted.")] = FitConfig()
+    validation: Annotated[ValidationConfig, msgspec.Meta(description="Runs at the answer.")] = ValidationConfig()
 
 
 class LoadedCard(ScanCardFile[Card], frozen=True):

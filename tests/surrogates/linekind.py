@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
+import msgspec
 import numpy as np
 
 from sbitune.data.bins import Bins
@@ -27,8 +28,7 @@ LAYOUT = {
 class LineConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="line"):
     """Straight lines."""
 
-    least_runs: int = 5
-    """With fewer runs nothing is learnt."""
+    least_runs: Annotated[int, msgspec.Meta(description="With fewer runs nothing is learnt.")] = 5
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """A method family in sixty lines: card, stage, record, check, page and command of the mean of some numbers."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import click
 import msgspec
@@ -27,10 +27,8 @@ from sbitune.workflow.stages import Product, writing
 class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="family", tag="mean"):
     """The mean of numbers."""
 
-    values: tuple[float, ...]
-    """Numbers whose mean is wanted."""
-    error: float = 1.0
-    """What each of them is known to."""
+    values: Annotated[tuple[float, ...], msgspec.Meta(description="Numbers whose mean is wanted.")]
+    error: Annotated[float, msgspec.Meta(description="What each of them is known to.")] = 1.0
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

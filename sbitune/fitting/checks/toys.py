@@ -32,10 +32,10 @@ _AT_LIMIT = 0.01
 class ToyConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How toys are fitted."""
 
-    errors: bool = True
-    """Whether to find the errors of every toy, which takes longer than its fit."""
-    workers: Annotated[int, msgspec.Meta(ge=1)] = 1
-    """Number of threads."""
+    errors: Annotated[
+        bool, msgspec.Meta(description="Whether to find the errors of every toy, which takes longer than its fit.")
+    ] = True
+    workers: Annotated[int, msgspec.Meta(ge=1, description="Number of threads.")] = 1
 
 
 class Failure(NamedTuple):

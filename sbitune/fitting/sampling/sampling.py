@@ -22,16 +22,29 @@ from sbitune.fitting.sampling.target import Target, import_numpyro
 class PosteriorConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How the posterior is sampled."""
 
-    warmup: Annotated[int, msgspec.Meta(ge=20)] = 150
-    """Draws of each chain in which step size and mass matrix are learnt; they are not kept. Half of them for each."""
-    samples: Annotated[int, msgspec.Meta(ge=4)] = 400
-    """Draws of each chain that are kept."""
-    chains: Annotated[int, msgspec.Meta(ge=2)] = 4
-    """Number of chains; agreement between them is what shows convergence."""
-    target_accept: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] = 0.9
-    """Probability of acceptance that the step size is chosen for; higher is slower and safer."""
-    max_tree_depth: Annotated[int, msgspec.Meta(ge=1, le=15)] = 10
-    """A trajectory has 2 to the power of this steps at most."""
+    warmup: Annotated[
+        int,
+        msgspec.Meta(
+            ge=20,
+            description="Draws of each chain in which step size and mass matrix are learnt; they are not kept. Half of "
+            "them for each.",
+        ),
+    ] = 150
+    samples: Annotated[int, msgspec.Meta(ge=4, description="Draws of each chain that are kept.")] = 400
+    chains: Annotated[
+        int, msgspec.Meta(ge=2, description="Number of chains; agreement between them is what shows convergence.")
+    ] = 4
+    target_accept: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0.0,
+            lt=1.0,
+            description="Probability of acceptance that the step size is chosen for; higher is slower and safer.",
+        ),
+    ] = 0.9
+    max_tree_depth: Annotated[
+        int, msgspec.Meta(ge=1, le=15, description="A trajectory has 2 to the power of this steps at most.")
+    ] = 10
 
 
 class Whitening(NamedTuple):

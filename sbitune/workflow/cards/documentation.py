@@ -1,17 +1,15 @@
-"""What may stand in a card: every key with its type, default and the line of documentation under its field.
+"""What may stand in a card: every key with its type, default and description.
 
-The text is written once, in the source of the Structs; it is read from there with `ast`.
+The description is part of the type of a Struct's field: `Annotated[int, msgspec.Meta(ge=1, description="...")]`.
 """
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import inspect as types
+
+from sbitune.workflow.cards.keytypes import described, plain
 
 
 class Key(NamedTuple):
@@ -20,7 +18,7 @@ class Key(NamedTuple):
     name: str
     type: str  #: in words
     default: str | None  #: as in YAML; None: the key is required, or its section says what is taken
-    text: str  #: one line
+    text: str  #: its description
     required: bool = False
     value: Any = None  #: the default as numbers, words, lists of them
     low: float | None = None  #: smallest number that may stand there, if there is one
@@ -44,9 +42,9 @@ def _sections(name: str, info: Any, seen: set[type]) -> Iterator[tuple[str, list
     seen.add(info.cls)
     keys = []
     if info.tag is not None:
-        keys.append(Key(info.tag_field, f"`{info.tag}`, required", None, _line(info.cls.__doc__), True))
-    texts = field_texts(info.cls)
-    yield name, keys + [_key(field, texts) for field in info.fields]
+        text = " ".join((info.cls.__doc__ or "").split())
+        keys.append(Key(info.tag_field, f"`{info.tag}`, required", None, text, True))
+    yield name, keys + [_key(field) for field in info.fields]
     for field in info.fields:
         below = field.encode_name if name == "card" else f"{name}.{field.encode_name}"
         for label, struct in _structs(below, field.type):
@@ -55,6 +53,7 @@ def _sections(name: str, info: Any, seen: set[type]) -> Iterator[tuple[str, list
 
 def _structs(name: str, info: Any) -> list[tuple[str, Any]]:
     """The Structs that may stand in a field, with the names of their sections."""
+    info = plain(info)
     if isinstance(info, types.StructType):
         return [(name if info.tag is None else f"{name} (kind: {info.tag})", info)]
     if isinstance(info, types.DictType):
@@ -66,8 +65,8 @@ def _structs(name: str, info: Any) -> list[tuple[str, Any]]:
     return []
 
 
-def _key(field: types.Field, texts: dict[str, str]) -> Key:
-    kind, text, limits = _words(field.type), texts.get(field.name, ""), _numbers(field.type)
+def _key(field: types.Field) -> Key:
+    kind, text, limits = _words(field.type), described(field.type), _numbers(field.type)
     if field.required:
         return Key(field.encode_name, f"{kind}, required", None, text, True, None, *limits)
     value = _value(field)
@@ -78,29 +77,12 @@ def _key(field: types.Field, texts: dict[str, str]) -> Key:
 
 def _numbers(info: Any) -> tuple[float | None, float | None, tuple[str, ...]]:
     """`low`, `high` and `excluded` of the number that may stand in a field."""
+    info = plain(info)
     for part in info.types if isinstance(info, types.UnionType) else (info,):
         if isinstance(part, types.IntType | types.FloatType):
             excluded = tuple(end for end, value in (("low", part.gt), ("high", part.lt)) if value is not None)
             return part.ge if part.gt is None else part.gt, part.le if part.lt is None else part.lt, excluded
     return None, None, ()
-
-
-@cache
-def field_texts(kind: type) -> dict[str, str]:
-    """The strings that stand under the fields of a Struct and of those that it is made from, each on one line."""
-    found = {} if (above := kind.__base__) in (None, object, msgspec.Struct) else dict(field_texts(above))
-    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    for field, below in zip(body.body, body.body[1:], strict=False):
-        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
-            continue
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            found[field.target.id] = _line(str(below.value.value))
-    return found
-
-
-def _line(text: str | None) -> str:
-    return " ".join((text or "").split())
 
 
 def _value(field: types.Field) -> Any:
@@ -118,6 +100,7 @@ def _default(value: Any) -> str | None:
 
 def _words(info: Any) -> str:
     """A type in words."""
+    info = plain(info)
     if isinstance(info, types.UnionType):
         parts = [part for part in info.types if not isinstance(part, types.NoneType)]
         tags = [f"`{part.tag}`" for part in parts if isinstance(part, types.StructType)]

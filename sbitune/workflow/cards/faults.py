@@ -11,6 +11,7 @@ from msgspec import inspect as types
 
 from sbitune.data.text.names import shorten
 from sbitune.data.text.numbers import quoted
+from sbitune.workflow.cards.keytypes import plain
 
 #: what msgspec calls types -> what a card's author does
 _WORDS = {
@@ -85,6 +86,7 @@ def _cut(words: str) -> str:
 
 def _values_at(info: Any, steps: list[str | int]) -> Iterator[Any]:
     """What may stand at a place where some word may not."""
+    info = plain(info)
     if isinstance(info, types.UnionType):
         for part in info.types:
             yield from _values_at(part, steps)
@@ -104,6 +106,7 @@ def _values_at(info: Any, steps: list[str | int]) -> Iterator[Any]:
 
 def _inside(info: Any) -> tuple[Any, ...]:
     """The types of what stands in a section or list."""
+    info = plain(info)
     if isinstance(info, types.StructType | types.TypedDictType):
         return tuple(field.type for field in info.fields)
     if isinstance(info, types.UnionType):
@@ -139,6 +142,7 @@ def _hint(name: str, kind: type, steps: list[str | int]) -> str:
 
 def _at(info: Any, steps: list[str | int]) -> Iterator[Any]:
     """The types of what may stand at a place."""
+    info = plain(info)
     if isinstance(info, types.UnionType):
         for part in info.types:
             yield from _at(part, steps)
@@ -160,6 +164,7 @@ def _own_fields(info: Any) -> Iterator[str]:
 
 def _all_fields(info: Any, above: str = "") -> Iterator[str]:
     """Places of all fields in a tree of Structs, `scan.seed` say, for suggestions."""
+    info = plain(info)
     if isinstance(info, types.StructType):
         for field in info.fields:
             yield f"{above}{field.encode_name}"

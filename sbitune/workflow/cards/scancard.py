@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -19,35 +19,62 @@ from sbitune.workflow.cards.cardfile import CardFile
 class ReferenceConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Measured data with what is known of their error sources; labels of sources may hold `*`, which is anything."""
 
-    file: str
-    """A YODA file, a directory of them, or the name of an embedded measurement."""
-    independent: tuple[str, ...] = ()
-    """Labels of the error sources that are independent from bin to bin; `["*"]` is all of them."""
-    shared: tuple[str, ...] = ()
-    """Labels of the error sources that move all bins of an observable together."""
+    file: Annotated[
+        str, msgspec.Meta(description="A YODA file, a directory of them, or the name of an embedded measurement.")
+    ]
+    independent: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description='Labels of the error sources that are independent from bin to bin; `["*"]` is all of them.'
+        ),
+    ] = ()
+    shared: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="Labels of the error sources that move all bins of an observable together."),
+    ] = ()
 
 
 class ScanCard(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What a card says of its scan."""
 
-    title: str
-    """What is tuned to what, in one line."""
-    reference: tuple[str | ReferenceConfig, ...] = ()
-    """YODA files (relative to the card), directories of them, Apprentice's data JSON, or names of embedded
-    measurements, or sections that also say which of their error sources are correlated; `sbitune scan` and `sbitune
-    train` need none."""
-    scan: ScanConfig = ScanConfig()
-    """How the parameters are sampled, or a scan that exists; needed unless the surrogate is one that exists."""
-    generator: GeneratorConfig | None = None
-    """Pythia, or a command. Without one an existing scan is fitted and not validated."""
-    parameters: dict[str, ParameterConfig] = {}
-    """Parameters by the generator's own names. For an existing scan those whose range is to be narrower than what its
-    runs span; the others are taken as they are."""
-    observables: dict[str, float] = {}
-    """What enters the fit. Selector -> weight: `/ANALYSIS/d01-x01-y01`, `...#a:b` (bins), `...@lo:hi` (interval); the
-    path is a regular expression matched at its start. The weight multiplies the residual, as in Professor."""
-    weights: str | None = None
-    """A Professor weight file, relative to the card, instead of `observables`."""
+    title: Annotated[str, msgspec.Meta(description="What is tuned to what, in one line.")]
+    reference: Annotated[
+        tuple[str | ReferenceConfig, ...],
+        msgspec.Meta(
+            description="YODA files (relative to the card), directories of them, Apprentice's data JSON, or names of "
+            "embedded measurements, or sections that also say which of their error sources are correlated; `sbitune "
+            "scan` and `sbitune train` need none."
+        ),
+    ] = ()
+    scan: Annotated[
+        ScanConfig,
+        msgspec.Meta(
+            description="How the parameters are sampled, or a scan that exists; needed unless the surrogate is one "
+            "that exists."
+        ),
+    ] = ScanConfig()
+    generator: Annotated[
+        GeneratorConfig | None,
+        msgspec.Meta(description="Pythia, or a command. Without one an existing scan is fitted and not validated."),
+    ] = None
+    parameters: Annotated[
+        dict[str, ParameterConfig],
+        msgspec.Meta(
+            description="Parameters by the generator's own names. For an existing scan those whose range is to be "
+            "narrower than what its runs span; the others are taken as they are."
+        ),
+    ] = {}
+    observables: Annotated[
+        dict[str, float],
+        msgspec.Meta(
+            description="What enters the fit. Selector -> weight: `/ANALYSIS/d01-x01-y01`, `...#a:b` (bins), "
+            "`...@lo:hi` (interval); the path is a regular expression matched at its start. The weight multiplies the "
+            "residual, as in Professor."
+        ),
+    ] = {}
+    weights: Annotated[
+        str | None, msgspec.Meta(description="A Professor weight file, relative to the card, instead of `observables`.")
+    ] = None
 
 
 S = TypeVar("S", bound=ScanCard)

@@ -15,19 +15,33 @@ from sbitune.tuning.surrogates.rational.config import RationalConfig
 class AutoConfig(SurrogateSection, frozen=True, forbid_unknown_fields=True, tag="auto"):
     """The kind that predicts held-out runs best."""
 
-    holdout: Annotated[float, msgspec.Meta(gt=0, lt=0.5)] = 0.2
-    """Part of the runs that the kinds are judged on; the one that is chosen is then trained on all."""
-    good: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.3
-    """Every bin alone and a network, which take longest, are tried only if the rms pull of held-out runs exceeds this
-    in some observable for all others."""
-    polynomial: PolynomialConfig = PolynomialConfig(folds=3)
-    """What is tried as a polynomial."""
-    gaussian: GaussianConfig = GaussianConfig()
-    """What is tried as Gaussian processes."""
-    rational: RationalConfig = RationalConfig()
-    """What is tried as rational functions."""
-    network: NetworkConfig = NetworkConfig()
-    """What is tried as a network."""
+    holdout: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            lt=0.5,
+            description="Part of the runs that the kinds are judged on; the one that is chosen is then trained on all.",
+        ),
+    ] = 0.2
+    good: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            le=1e6,
+            description="Every bin alone and a network, which take longest, are tried only if the rms pull of held-out "
+            "runs exceeds this in some observable for all others.",
+        ),
+    ] = 1.3
+    polynomial: Annotated[PolynomialConfig, msgspec.Meta(description="What is tried as a polynomial.")] = (
+        PolynomialConfig(folds=3)
+    )
+    gaussian: Annotated[GaussianConfig, msgspec.Meta(description="What is tried as Gaussian processes.")] = (
+        GaussianConfig()
+    )
+    rational: Annotated[RationalConfig, msgspec.Meta(description="What is tried as rational functions.")] = (
+        RationalConfig()
+    )
+    network: Annotated[NetworkConfig, msgspec.Meta(description="What is tried as a network.")] = NetworkConfig()
 
     def run_requirements(self, dimensions: int) -> Iterator[RunRequirement]:
         """Enough for Gaussian processes, without which there is little to choose from."""

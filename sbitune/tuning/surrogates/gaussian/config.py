@@ -11,17 +11,32 @@ from sbitune.tuning.surrogates.kindconfig import KindConfig, RunRequirement, Sca
 class GaussianConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="gaussian"):
     """Gaussian processes."""
 
-    components: bool = True
-    """Learn the few combinations of bins that respond to the parameters; off: every bin, after its neighbours' share of
-    the Monte Carlo noise is taken off, so that the errors of bins are correlated as their noise is."""
-    groups: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
-    """Groups of bins that share the lengths of their kernel, at most."""
-    runs_for_lengths: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
-    """Lengths are learnt from so many runs, at most; all runs are used to predict."""
-    log_inputs: bool = True
-    """Use also log(theta) of parameters whose box begins close to 0, next to theta."""
-    scale: Scale = "log"
-    """`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."""
+    components: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Learn the few combinations of bins that respond to the parameters; off: every bin, after its "
+            "neighbours' share of the Monte Carlo noise is taken off, so that the errors of bins are correlated as "
+            "their noise is."
+        ),
+    ] = True
+    groups: Annotated[
+        int, msgspec.Meta(ge=1, le=1000, description="Groups of bins that share the lengths of their kernel, at most.")
+    ] = 8
+    runs_for_lengths: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1, le=10_000, description="Lengths are learnt from so many runs, at most; all runs are used to predict."
+        ),
+    ] = 250
+    log_inputs: Annotated[
+        bool, msgspec.Meta(description="Use also log(theta) of parameters whose box begins close to 0, next to theta.")
+    ] = True
+    scale: Annotated[
+        Scale,
+        msgspec.Meta(
+            description="`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."
+        ),
+    ] = "log"
 
     def run_requirements(self, dimensions: int) -> Iterator[RunRequirement]:
         """Enough to learn lengths from."""

@@ -14,30 +14,55 @@ Many = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 class NetworkConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="network"):
     """An ensemble of networks, trained and calibrated by cross-validation."""
 
-    hidden: Annotated[tuple[Width, ...], msgspec.Meta(max_length=16)] = (32, 32)
-    """Width of every hidden layer."""
-    activation: Literal["gelu", "relu", "silu", "tanh"] = "silu"
-    """Activation function; all but relu give smooth predictions, as minimisers want."""
-    sharing: Literal["shared", "per_bin"] = "shared"
-    """`shared`: each member is one network with an output per bin; `per_bin`: one network per member and bin."""
-    folds: Folds = 5
-    """The runs are dealt to so many parts; each part is held out by one group of members."""
-    members_per_fold: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 4
-    """Networks in a group. They share their runs and differ in initial weights and batches."""
-    bootstrap: bool = False
-    """Draw every member's training runs with replacement."""
-    epochs: Many = 1500
-    """Passes over the training runs, at most."""
-    batch_size: Many = 64
-    """Runs per step."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=10)] = 5e-3
-    """Step size of Adam at the start; it falls to 0 as a cosine."""
-    patience: Many = 500
-    """A member stops after so many epochs without a better loss on its held-out runs."""
-    log_inputs: bool = True
-    """Show the networks also log(theta) of parameters whose box begins close to 0, next to theta."""
-    scale: Scale = "log"
-    """`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."""
+    hidden: Annotated[tuple[Width, ...], msgspec.Meta(max_length=16, description="Width of every hidden layer.")] = (
+        32,
+        32,
+    )
+    activation: Annotated[
+        Literal["gelu", "relu", "silu", "tanh"],
+        msgspec.Meta(description="Activation function; all but relu give smooth predictions, as minimisers want."),
+    ] = "silu"
+    sharing: Annotated[
+        Literal["shared", "per_bin"],
+        msgspec.Meta(
+            description="`shared`: each member is one network with an output per bin; `per_bin`: one network per "
+            "member and bin."
+        ),
+    ] = "shared"
+    folds: Annotated[
+        Folds,
+        msgspec.Meta(description="The runs are dealt to so many parts; each part is held out by one group of members."),
+    ] = 5
+    members_per_fold: Annotated[
+        int,
+        msgspec.Meta(
+            ge=2,
+            le=1000,
+            description="Networks in a group. They share their runs and differ in initial weights and batches.",
+        ),
+    ] = 4
+    bootstrap: Annotated[bool, msgspec.Meta(description="Draw every member's training runs with replacement.")] = False
+    epochs: Annotated[Many, msgspec.Meta(description="Passes over the training runs, at most.")] = 1500
+    batch_size: Annotated[Many, msgspec.Meta(description="Runs per step.")] = 64
+    learning_rate: Annotated[
+        float, msgspec.Meta(gt=0, le=10, description="Step size of Adam at the start; it falls to 0 as a cosine.")
+    ] = 5e-3
+    patience: Annotated[
+        Many,
+        msgspec.Meta(description="A member stops after so many epochs without a better loss on its held-out runs."),
+    ] = 500
+    log_inputs: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Show the networks also log(theta) of parameters whose box begins close to 0, next to theta."
+        ),
+    ] = True
+    scale: Annotated[
+        Scale,
+        msgspec.Meta(
+            description="`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."
+        ),
+    ] = "log"
 
     def bin_by_bin(self) -> Self:
         """With networks for every bin."""

@@ -1,7 +1,7 @@
 """The section of a card for polynomials."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -19,19 +19,39 @@ from sbitune.tuning.surrogates.regression.basis import count_terms
 class PolynomialConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="polynomial"):
     """Polynomials."""
 
-    order: Order | Literal["auto"] = "auto"
-    """Highest total degree; `auto` chooses it by cross-validation."""
-    max_order: Order = 6
-    """With `auto`: the highest order to try. Orders that need more runs than there are, are not tried."""
-    folds: Folds = 5
-    """With `auto`: parts of the cross-validation."""
-    components: bool = True
-    """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Professor does; with
-    a given `order` errors are then not tested on runs that are held out."""
-    scale: Scale = "linear"
-    """`linear` fits the bin contents, `log` their logarithm in all bins that are positive in every run."""
-    shrinkage: bool = True
-    """Shrink the terms that the runs cannot tell from zero, degree by degree; off: plain least squares."""
+    order: Annotated[
+        Order | Literal["auto"],
+        msgspec.Meta(description="Highest total degree; `auto` chooses it by cross-validation."),
+    ] = "auto"
+    max_order: Annotated[
+        Order,
+        msgspec.Meta(
+            description="With `auto`: the highest order to try. Orders that need more runs than there are, are not "
+            "tried."
+        ),
+    ] = 6
+    folds: Annotated[Folds, msgspec.Meta(description="With `auto`: parts of the cross-validation.")] = 5
+    components: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Learn the few combinations of bins that respond to the parameters; off: every bin alone, as "
+            "Professor does; with a given `order` errors are then not tested on runs that are held out."
+        ),
+    ] = True
+    scale: Annotated[
+        Scale,
+        msgspec.Meta(
+            description="`linear` fits the bin contents, `log` their logarithm in all bins that are positive in every "
+            "run."
+        ),
+    ] = "linear"
+    shrinkage: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Shrink the terms that the runs cannot tell from zero, degree by degree; off: plain least "
+            "squares."
+        ),
+    ] = True
 
     ORDERS: ClassVar[int] = 1
 

@@ -1,7 +1,7 @@
 """The section of a card for rational functions."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import msgspec
 
@@ -14,18 +14,41 @@ from sbitune.tuning.surrogates.regression.basis import count_terms
 class RationalConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="rational"):
     """A ratio of two polynomials for every bin, without a pole in the box."""
 
-    numerator: Order | Literal["auto"] = "auto"
-    """Highest total degree of the numerator; `auto` chooses 1 to 5 by cross-validation, as the runs allow."""
-    denominator: Order | Literal["auto"] = "auto"
-    """Highest total degree of the denominator; `auto` chooses 1 or 2 by cross-validation, as the runs allow."""
-    folds: Folds = 3
-    """With `auto`: parts of the cross-validation."""
-    components: bool = True
-    """Learn the few combinations of bins that respond to the parameters; off: every bin alone, as Apprentice does."""
-    log_inputs: bool = True
-    """With `scale: log`: log(theta) stands in the place of parameters whose box begins close to 0."""
-    scale: Scale = "log"
-    """`log` fits the logarithm of all bins that are positive in every run, `linear` contents, as Apprentice does."""
+    numerator: Annotated[
+        Order | Literal["auto"],
+        msgspec.Meta(
+            description="Highest total degree of the numerator; `auto` chooses 1 to 5 by cross-validation, as the runs "
+            "allow."
+        ),
+    ] = "auto"
+    denominator: Annotated[
+        Order | Literal["auto"],
+        msgspec.Meta(
+            description="Highest total degree of the denominator; `auto` chooses 1 or 2 by cross-validation, as the "
+            "runs allow."
+        ),
+    ] = "auto"
+    folds: Annotated[Folds, msgspec.Meta(description="With `auto`: parts of the cross-validation.")] = 3
+    components: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Learn the few combinations of bins that respond to the parameters; off: every bin alone, as "
+            "Apprentice does."
+        ),
+    ] = True
+    log_inputs: Annotated[
+        bool,
+        msgspec.Meta(
+            description="With `scale: log`: log(theta) stands in the place of parameters whose box begins close to 0."
+        ),
+    ] = True
+    scale: Annotated[
+        Scale,
+        msgspec.Meta(
+            description="`log` fits the logarithm of all bins that are positive in every run, `linear` contents, as "
+            "Apprentice does."
+        ),
+    ] = "log"
 
     ORDERS: ClassVar[int] = 2
 
