@@ -30,6 +30,7 @@ ONLY_IN = {
     "flax": {"learning"},
     "optax": {"learning"},
     "matplotlib": {"plots"},
+    "jinja2": {"report"},
     "click": {"cli"},
     "rich": {"cli"},
     "numba": {"generators"},
@@ -157,7 +158,7 @@ def run(code: str) -> str:
     "module", ["sbitune.generators.campaigns.worker", "sbitune.generators.observables", "sbitune.data.yoda"]
 )
 def test_workers_and_readers_start_without_jax(module):
-    heavy = "{'jax', 'matplotlib', 'iminuit', 'click', 'scipy.stats'}"
+    heavy = "{'jax', 'matplotlib', 'iminuit', 'click', 'jinja2', 'scipy.stats'}"
     assert run(f"import {module}, sys; print({heavy} & set(sys.modules))") == "set()"
 
 
@@ -178,7 +179,7 @@ def test_tables_of_events_need_only_numpy():
 def test_importing_everything_changes_no_global_state():
     code = (
         "import warnings, jax, matplotlib; w, b = list(warnings.filters), dict(matplotlib.rcParams);"
-        "import sbitune.tuning.stages.pipeline, sbitune.report.write;"
+        "import sbitune.tuning.stages.pipeline, sbitune.report.tune.write;"
         "assert dict(matplotlib.rcParams) == b; assert not jax.config.jax_enable_x64;"
         "print('same')"
     )
@@ -186,5 +187,5 @@ def test_importing_everything_changes_no_global_state():
 
 
 def test_help_is_quick_to_import():
-    heavy = "{'jax', 'numpy', 'matplotlib', 'numba'}"
+    heavy = "{'jax', 'numpy', 'matplotlib', 'numba', 'jinja2'}"
     assert run(f"import sbitune.cli.main, sys; print({heavy} & set(sys.modules))") == "set()"

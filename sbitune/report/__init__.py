@@ -1,1 +1,1 @@
-"""Floor 4: pages made from results."""
+"""Floor 5: pages made from results, by Jinja2 from the templates in these folders."""

@@ -17,7 +17,7 @@ import yaml
 from click.testing import CliRunner
 
 from sbitune.cli.main import main
-from sbitune.report.write import write_report
+from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.stages.pipeline import tune
 

@@ -12,8 +12,8 @@ import toyline
 
 from sbitune.data.scan import Parameter, parameter_box
 from sbitune.fitting.likelihood.protocols import Prediction
-from sbitune.report import live
-from sbitune.report.write import write_report
+from sbitune.report.tune import live
+from sbitune.report.tune.write import write_report
 from sbitune.tuning.stages.pipeline import Fitted, tune
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.forms.compact import compact
@@ -227,12 +227,12 @@ def test_buttons(at_start, browser):
     errors = [p.error for p in at_start.record.parameters.values()]
     click(browser, "button.default")
     np.testing.assert_allclose(values_of(browser), at_start.default)
-    click(browser, "button.tune")
+    click(browser, "button.best")
     np.testing.assert_allclose(values_of(browser), theta)
     assert browser.run("return document.querySelector('[data-field=change]').textContent") == "0.0"
     click(browser, "button[data-parameter='1'][data-error='1']")
     np.testing.assert_allclose(values_of(browser), theta + np.array([0, errors[1]]))
-    click(browser, "button.tune")
+    click(browser, "button.best")
     click(browser, "#live input[type=checkbox]")
     click(browser, "button[data-parameter='1'][data-error='-1']")
     covariance = np.array(at_start.record.covariance)

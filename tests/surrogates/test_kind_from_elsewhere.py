@@ -12,7 +12,7 @@ from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
-from sbitune.report.write import write_report
+from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checks.closure import closure
 from sbitune.tuning.checks.run_requirements import check_enough_runs

@@ -12,7 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.formats import mcnntunes
 from sbitune.data.formats.apprentice import write_data, write_scan
 from sbitune.data.reference import read_reference
-from sbitune.report.write import write_report
+from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.checks.envelopes import find_envelopes
 from sbitune.tuning.stages.pipeline import read_fitted, tune

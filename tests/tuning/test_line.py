@@ -12,7 +12,7 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.objective import residual_terms, total_covariance
-from sbitune.report.write import write_report
+from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.record.result import read_record
 from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, train_stage, tune

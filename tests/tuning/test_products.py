@@ -15,7 +15,7 @@ from test_line import Ears
 
 from sbitune.data.errors import InputError
 from sbitune.data.storage.sealed import read_sealed, write_sealed
-from sbitune.report.write import write_report
+from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, train_stage, tune, validate_stage
 from sbitune.tuning.stages.products import training_key

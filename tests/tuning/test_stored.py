@@ -9,7 +9,7 @@ import toyline
 from calling import call
 
 from sbitune.data.errors import InputError
-from sbitune.report.write import write_report
+from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.stage import invert

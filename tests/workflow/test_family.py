@@ -13,8 +13,9 @@ from conftest import ROOT
 from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 from sbitune.data.errors import InputError
 from sbitune.data.storage.arrays import read_arrays, write_arrays
-from sbitune.data.storage.files import hash_bytes, write_text
-from sbitune.report import html
+from sbitune.data.storage.files import hash_bytes
+from sbitune.report.pieces.page import write_page
+from sbitune.report.pieces.verdicts import judged
 from sbitune.workflow.cards.cardfile import CardFile, read_card_file
 from sbitune.workflow.families import FAMILIES, Family, register
 from sbitune.workflow.opening import open_card, open_scan_card
@@ -76,8 +77,7 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     checks = [made("scatter", width > 2, "the numbers scatter", [f"a width of {width:.2g}"], value=width)]
     verdict, origin = judge(checks, "this mean"), provenance({"card": loaded.path.read_bytes()}, {})
     write_record(loaded.output("mean.yaml"), Record(1, mean, verdict.words, checks, origin), FORM)
-    body = [html.section("mean", "Mean", *map(html.paragraph, [verdict.words, *warnings_of(checks)]))]
-    write_text(loaded.output("mean.html"), html.page("Mean", body))
+    write_page(loaded.output("mean.html"), "Mean", judged(verdict, warnings_of(checks)))
     return {"mean": mean, "verdict": verdict.words}
 
 
@@ -97,7 +97,8 @@ def test_a_family_has_a_command_that_leaves_a_record_and_a_page(tmp_path):
     record = read_record(tmp_path / "mean.yaml", Record, FORM)
     assert (record.mean, record.checks[0].outcome) == (2.0, "passed")
     assert record.checks[0].value == pytest.approx(np.sqrt(2 / 3))
-    assert "No check" in (tmp_path / "mean.html").read_text() or "no check" in (tmp_path / "mean.html").read_text()
+    said = '<h1>Mean</h1>\n<p class="verdict">No check speaks against this mean.</p>\n'
+    assert said in (tmp_path / "mean.html").read_text()
     assert "centring" not in call("mean", tmp_path).stderr  # kept
     path.write_text("family: mean\nvalues: [1, 2, 9]\n")
     again = call("mean", tmp_path)

@@ -13,7 +13,7 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
 
     Example: sbitune report tunes/lep
     """
-    from sbitune.report.write import write_report
+    from sbitune.report.tune.write import write_report
     from sbitune.tuning.card import load_card
     from sbitune.tuning.stages.pipeline import read_fitted
 

@@ -17,7 +17,7 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     Example: sbitune tune tunes/lep
     """
     from sbitune.cli.shared.figures import of_fit
-    from sbitune.report.write import write_report
+    from sbitune.report.tune.write import write_report
     from sbitune.tuning.card import load_card
     from sbitune.tuning.stages.pipeline import tune
 

@@ -58,7 +58,7 @@ def command(
     from sbitune.fitting.bridges.arviz_groups import arviz_groups, write_arviz
     from sbitune.fitting.sampling.posterior import PosteriorConfig, sample_posterior
     from sbitune.fitting.sampling.predictive import predictive
-    from sbitune.report.posterior import write_posterior_page
+    from sbitune.report.tune.posterior import write_posterior_page
     from sbitune.tuning.card import load_card
     from sbitune.tuning.output.tables import check_suffix
     from sbitune.tuning.record.result import tune_of
@@ -95,7 +95,7 @@ def command(
 
 
 def _rows(posterior: Any, tune: Any) -> dict[str, dict[str, Any]]:
-    from sbitune.report.posterior import half_widths
+    from sbitune.report.tune.posterior import half_widths
 
     ratios = half_widths(posterior, tune)
     rows = {}

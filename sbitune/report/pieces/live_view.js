@@ -1,10 +1,10 @@
 // Sliders, figures and numbers that follow them. Everything that moves is drawn into figures whose axes stand.
 
 const page = JSON.parse(document.getElementById("live-data").textContent);
-const surrogate = makeSurrogate(page.surrogate);
+const model = makeModel(page.model);
 const measured = makeChi2(page.measured);
 const section = document.getElementById("live");
-const theta = Float64Array.from(page.tune);
+const theta = Float64Array.from(page.best);
 
 function chi2At(mean) {
   const terms = measured.terms(mean);
@@ -13,8 +13,8 @@ function chi2At(mean) {
   return { total, observables, weighted: measured.isWeighted ? measured.weighted(mean) : total };
 }
 
-const meanOfTune = surrogate.mean(page.tune, surrogate.basis(page.tune));
-let chi2OfTune = null;
+const meanOfBest = model.mean(page.best, model.basis(page.best));
+let chi2OfBest = null;
 
 // ---- drawing: paths in the coordinates of an SVG ----
 
@@ -97,8 +97,8 @@ function histogram(figure, observable, index) {
       const [bottom, top] = [-1, 1].map((s) => data.map((v, i) => scaled(v + s * observable.data_errors[i], i)));
       path("data-error")(bandPath(edges, bottom, top));
     }
-    const [band, tune, line] = [path("moved-band"), path("tune-line"), path("moved-line")];
-    tune(stepPath(edges, bins.map((b, i) => scaled(meanOfTune[b], i))));
+    const [band, best, line] = [path("moved-band"), path("best-line"), path("moved-line")];
+    best(stepPath(edges, bins.map((b, i) => scaled(meanOfBest[b], i))));
     return (mean, error) => {
       line(stepPath(edges, bins.map((b, i) => scaled(mean[b], i))));
       const [bottom, top] = [-1, 1].map((s) => bins.map((b, i) => scaled(mean[b] + s * error[i], i)));
@@ -112,10 +112,10 @@ function histogram(figure, observable, index) {
 function rows(figure, bins, box) {
   const { x, y } = sides(box);
   const path = clippedPaths(figure, box, "live-clip-rows");
-  const [tune, bar, dot, out] = ["tune-line", "moved-line", "moved-dot", "moved-out"].map(path);
+  const [best, bar, dot, out] = ["best-line", "moved-line", "moved-dot", "moved-out"].map(path);
   const drawn = bins.map((b, i) => [b, i]).filter(([b]) => measured.values[b] !== 0);
   const height = (i, off) => y(bins.length - 1 - i + off);
-  tune(drawn.map(([b, i]) => `M${x(meanOfTune[b] / measured.values[b])} ${height(i, -0.4)}V${height(i, 0.4)}`).join(""));
+  best(drawn.map(([b, i]) => `M${x(meanOfBest[b] / measured.values[b])} ${height(i, -0.4)}V${height(i, 0.4)}`).join(""));
   return (mean, error) => {
     const at = (value, b) => x(value / measured.values[b]);
     bar(drawn.map(([b, i]) => `M${at(mean[b] - error[i], b)} ${height(i, 0)}H${at(mean[b] + error[i], b)}`).join(""));
@@ -167,14 +167,14 @@ function showChange(element, change) {
 
 function showNumbers(chi2) {
   put(fields.total, number(chi2.total));
-  showChange(fields.change, chi2.total - chi2OfTune.total);
+  showChange(fields.change, chi2.total - chi2OfBest.total);
   if (fields.weighted) {
     put(fields.weighted, number(chi2.weighted));
-    showChange(fields["weighted-change"], chi2.weighted - chi2OfTune.weighted);
+    showChange(fields["weighted-change"], chi2.weighted - chi2OfBest.weighted);
   }
   chi2.observables.forEach((x, i) => {
     put(lines[i][0], number(x));
-    showChange(lines[i][1], x - chi2OfTune.observables[i]);
+    showChange(lines[i][1], x - chi2OfBest.observables[i]);
     put(captions[i], number(x));
   });
 }
@@ -185,10 +185,10 @@ const sliders = [...section.querySelectorAll("input[type=range]")];
 const outputs = [...section.querySelectorAll("output")];
 const follow = section.querySelector("input[type=checkbox]");
 
-/** Move the parameters, inside the box of the scan. */
+/** Move the parameters, inside their ranges. */
 function set(point) {
-  page.surrogate.low.forEach((low, p) => {
-    theta[p] = Math.min(page.surrogate.high[p], Math.max(low, point[p]));
+  page.model.low.forEach((low, p) => {
+    theta[p] = Math.min(page.model.high[p], Math.max(low, point[p]));
     sliders[p].value = theta[p];
   });
   later();
@@ -207,7 +207,7 @@ section.addEventListener("click", (event) => {
   else if (button.dataset.error) {
     const p = Number(button.dataset.parameter);
     const step = page.along[p].map((x, q) => (q === p || follow.checked ? Number(button.dataset.error) * x : null));
-    set(step.map((x, q) => (x === null ? theta[q] : page.tune[q] + x)));
+    set(step.map((x, q) => (x === null ? theta[q] : page.best[q] + x)));
   }
 });
 
@@ -224,20 +224,20 @@ function later() {
 }
 
 function redraw() {
-  const phi = surrogate.basis(theta);
-  const mean = surrogate.mean(theta, phi);
-  chi2OfTune ??= chi2At(meanOfTune);
+  const phi = model.basis(theta);
+  const mean = model.mean(theta, phi);
+  chi2OfBest ??= chi2At(meanOfBest);
   showNumbers(chi2At(mean));
   theta.forEach((x, p) => put(outputs[p], x.toFixed(page.digits[p])));
   for (const figure of figures) {
     if (!figure.seen) continue;
     figure.draw ??= figure.make();
-    figure.draw(mean, surrogate.error(phi, figure.bins));
+    figure.draw(mean, model.error(phi, figure.bins));
   }
 }
 
 // browsers keep the places of sliders when a page is loaded again
-set(page.tune);
+set(page.best);
 figures.forEach((figure) => watcher.observe(figure.element));
 
 /** For the console: the same numbers as on the page, in the order of the fitted bins. */
@@ -246,9 +246,9 @@ window.sbitune = {
   set,
   redraw,
   predict(point) {
-    const phi = surrogate.basis(point);
-    const mean = surrogate.mean(point, phi);
-    return { mean: [...mean], error: [...surrogate.error(phi, mean.map((_, b) => b))] };
+    const phi = model.basis(point);
+    const mean = model.mean(point, phi);
+    return { mean: [...mean], error: [...model.error(phi, mean.map((_, b) => b))] };
   },
-  chi2: (point) => chi2At(surrogate.mean(point, surrogate.basis(point))),
+  chi2: (point) => chi2At(model.mean(point, model.basis(point))),
 };

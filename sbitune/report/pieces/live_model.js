@@ -1,4 +1,4 @@
-// The surrogate and chi2 as functions of the parameters. No page in here: numbers in, numbers out.
+// The model and chi2 as functions of the parameters. No page in here: numbers in, numbers out.
 
 /** Arrays travel as base64 of little-endian numbers. */
 function decode(text, Type) {
@@ -80,7 +80,7 @@ function makeProcesses({ low, high, bins, exact }) {
 }
 
 /** Means and errors of all bins; `record` is what the page carries: Legendre products, and means that are exact. */
-function makeSurrogate(record) {
+function makeModel(record) {
   const { low, high, bins, degree } = record;
   const parameters = low.length;
   const exponents = decode(record.exponents, Uint8Array);
@@ -135,7 +135,7 @@ function makeSurrogate(record) {
   return { basis, mean, error };
 }
 
-/** chi2 = r^T V^-1 r in the covariance V of data and surrogate, as it is at the tune. */
+/** chi2 = r^T V^-1 r in the covariance V of data and model, as it is at the best point. */
 function makeChi2(record) {
   const values = decode(record.values, Float64Array);
   const weights = decode(record.weights, Float64Array);
@@ -180,7 +180,7 @@ function makeChi2(record) {
     return x.map((value, b) => value * r[b]);
   }
 
-  /** The sum with the card's weights, squared as in the fit. */
+  /** The sum with the weights, squared as in the fit. */
   function weighted(mean) {
     return forward(mean.map((value, b) => weights[b] * (value - values[b]))).reduce((sum, y) => sum + y * y, 0);
   }

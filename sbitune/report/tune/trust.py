@@ -1,34 +1,38 @@
 """How sure a tune is: what the toys say, and what disagrees with what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sbitune.report import html
+from sbitune.report.pieces.numbers import decimal
+from sbitune.report.pieces.parts import Paragraph, Section, Table, table
+from sbitune.report.pieces.templates import Part
 from sbitune.tuning.inverse.stage import CalibrationRecord, InverseRecord
 from sbitune.tuning.record.types import ResultRecord
 from sbitune.tuning.verdict import TELLING
 
 
-def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, posterior: str = "") -> str:
-    """The section on toys, the posterior (a link) and inverse model if there are, tension, added errors and weights."""
+def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, others: Sequence[Part] = ()) -> Section:
+    """The section on toys, what `others` say (the posterior), the inverse model if there is one, tension, added errors
+    and weights.
+    """
     answer = record.answer
     parts = [
         *_toys(answer),
         *_closure(record.closure),
-        posterior,
+        *others,
         *_inverse(inverse),
         *_choice(record),
         *_theory(answer),
         *_weights(record),
         *_tension(answer),
     ]
-    return html.section("sure", "How sure this is", *parts)
+    return Section("sure", "How sure this is", parts)
 
 
-def _toys(answer: Mapping[str, Any]) -> list[str]:
-    parts = []
+def _toys(answer: Mapping[str, Any]) -> list[Part]:
+    parts: list[Part] = []
     if "goodness" in answer:
         g = answer["goodness"]
         thrown = f"{g['toys']} toys thrown from the surrogate at the tune, with the errors of data and surrogate, "
@@ -40,7 +44,7 @@ def _toys(answer: Mapping[str, Any]) -> list[str]:
         if g["asymptotic"] is not None:
             words += f" (by the chi2 distribution: {g['asymptotic']:.2g})"
         words += "."
-        parts.append(html.paragraph(words))
+        parts.append(Paragraph(words))
     if "coverage" in answer:
         c = answer["coverage"]
         words = (
@@ -48,7 +52,7 @@ def _toys(answer: Mapping[str, Any]) -> list[str]:
             f"95 % intervals in {_percent(c, 'coverage95')} of cases; "
             f"(fitted - true) / error has a width of {c['pull_width']:.2f}. {c['failed']} fits failed.{_at_limits(c)}"
         )
-        parts += [html.paragraph(words), _coverage_table(c)]
+        parts += [Paragraph(words), _coverage_table(c)]
     return parts
 
 
@@ -62,7 +66,7 @@ def _at_limits(c: Mapping[str, Any]) -> str:
     )
 
 
-def _coverage_table(figures: Mapping[str, Any]) -> str:
+def _coverage_table(figures: Mapping[str, Any]) -> Table:
     rows = [
         (name, f"{row['bias']:+.2f} ± {row['bias_error']:.2f}",
          f"{row['pull_width']:.2f} ± {row['pull_width_error']:.2f}",
@@ -70,10 +74,10 @@ def _coverage_table(figures: Mapping[str, Any]) -> str:
         for name, row in figures["parameters"].items()
     ]  # fmt: skip
     head = ["parameter", "bias / error", "pull width", "68 % intervals", "95 % intervals"]
-    return html.table(head, rows, range(1, 5))
+    return table(head, rows, range(1, 5))
 
 
-def _closure(c: Mapping[str, Any]) -> list[str]:
+def _closure(c: Mapping[str, Any]) -> list[Part]:
     """Runs that were held out, fitted as data."""
     if not c:
         return []
@@ -84,14 +88,14 @@ def _closure(c: Mapping[str, Any]) -> list[str]:
         f"{c['failed']} fits failed.{_at_limits(c)} A run has fewer events than the data: what is tested here is the "
         "surrogate."
     )
-    return [html.paragraph(words), _coverage_table(c)]
+    return [Paragraph(words), _coverage_table(c)]
 
 
 def _percent(figures: Mapping[str, Any], key: str) -> str:
     return f"{100 * figures[key]:.1f} +- {100 * figures[key + '_error']:.1f} %"
 
 
-def _inverse(inverse: InverseRecord | None) -> list[str]:
+def _inverse(inverse: InverseRecord | None) -> list[Part]:
     """The posterior of the inverse model beside the direct fit; its notes stand first."""
     if inverse is None:
         return []
@@ -109,8 +113,8 @@ def _inverse(inverse: InverseRecord | None) -> list[str]:
         + (_calibrated(inverse.calibration_on_runs, "runs held out") if inverse.calibration_on_runs else "")
     )
     head = ["parameter", "direct fit", "inverse posterior", "68 % interval", "difference in errors", "width / error"]
-    notes = [html.paragraph(f"Inverse model: {note}.", "warning") for note in inverse.notes]
-    return [*notes, html.paragraph(words), html.table(head, rows, range(1, 6))]
+    notes = [Paragraph(f"Inverse model: {note}.", "warning") for note in inverse.notes]
+    return [*notes, Paragraph(words), table(head, rows, range(1, 6))]
 
 
 def _calibrated(c: CalibrationRecord, what: str) -> str:
@@ -124,7 +128,7 @@ def _calibrated(c: CalibrationRecord, what: str) -> str:
     )
 
 
-def _choice(record: ResultRecord) -> list[str]:
+def _choice(record: ResultRecord) -> list[Part]:
     if not record.choice:
         return []
     rows = [
@@ -138,10 +142,10 @@ def _choice(record: ResultRecord) -> list[str]:
         "higher is better). A perfect surrogate has an rms pull of 1, one with true errors a pull width of 1."
     )
     head = ["surrogate", "log probability", "behind the best", "rms pull", "pull width"]
-    return [html.paragraph(words), html.table(head, rows, range(1, 5)), *_worst_observables(record)]
+    return [Paragraph(words), table(head, rows, range(1, 5)), *_worst_observables(record)]
 
 
-def _worst_observables(record: ResultRecord) -> list[str]:
+def _worst_observables(record: ResultRecord) -> list[Part]:
     if not record.worst_observables:
         return []
     rows = [
@@ -150,11 +154,11 @@ def _worst_observables(record: ResultRecord) -> list[str]:
         for row in record.worst_observables
     ]  # fmt: skip
     head = ["described worst", "bins", "rms pull", "pull width"]
-    return [html.table(head, rows, range(1, 4))]
+    return [table(head, rows, range(1, 4))]
 
 
-def _theory(answer: Mapping[str, Any]) -> list[str]:
-    parts = []
+def _theory(answer: Mapping[str, Any]) -> list[Part]:
+    parts: list[Part] = []
     if "theory_errors" in answer:
         rows = [
             ((row["path"], "path"), f"{100 * row['relative']:.2f} %",
@@ -162,15 +166,15 @@ def _theory(answer: Mapping[str, Any]) -> list[str]:
             for row in answer["theory_errors"]
         ]  # fmt: skip
         words = "Errors of the prediction itself, added in quadrature, independent from bin to bin."
-        parts += [html.paragraph(words), html.table(["observable", "theory error", "68 % interval"], rows, range(1, 3))]
+        parts += [Paragraph(words), table(["observable", "theory error", "68 % interval"], rows, range(1, 3))]
     if "downweighted" in answer:
         rows = [((r["label"], "path"), f"{r['weight']:.2f}", f"{r['pull']:+.1f}") for r in answer["downweighted"][:40]]
         words = "Bins far from the fit, which the robust loss weighs less."
-        parts += [html.paragraph(words), html.table(["bin", "weight", "pull"], rows, range(1, 3))]
+        parts += [Paragraph(words), table(["bin", "weight", "pull"], rows, range(1, 3))]
     return parts
 
 
-def _weights(record: ResultRecord) -> list[str]:
+def _weights(record: ResultRecord) -> list[Part]:
     if "automatic_weights" not in record.answer:
         return []
     found = record.answer["automatic_weights"]
@@ -181,10 +185,10 @@ def _weights(record: ResultRecord) -> list[str]:
         for key in ("outer", "weighted_chi2", "chi2", "a_optimality", "d_optimality")
     ]
     return [
-        html.paragraph("Weights chosen automatically (arXiv:2103.05751); they multiply residuals."),
-        html.table(["observable", "weight"], rows, range(1, 2)),
-        html.table(["metric, lower is better", "automatic", "weights as given"], compared, range(1, 3)),
-        html.table(["parameter", "automatic", "weights as given"], _both_tunes(record, found["as_given"]), range(1, 3)),
+        Paragraph("Weights chosen automatically (arXiv:2103.05751); they multiply residuals."),
+        table(["observable", "weight"], rows, range(1, 2)),
+        table(["metric, lower is better", "automatic", "weights as given"], compared, range(1, 3)),
+        table(["parameter", "automatic", "weights as given"], _both_tunes(record, found["as_given"]), range(1, 3)),
     ]
 
 
@@ -202,12 +206,12 @@ def _of_the_others(p: float | None) -> tuple[str, str]:
     return ("", "") if p is None else (f"{p:.2g}", "bad" if p < TELLING else "")
 
 
-def _tension(answer: Mapping[str, Any]) -> list[str]:
+def _tension(answer: Mapping[str, Any]) -> list[Part]:
     if "tension" not in answer:
         return []
     rows = [
         (
-            (row["path"], "path"), row["bins"], html.decimal(row["chi2"]),
+            (row["path"], "path"), row["bins"], decimal(row["chi2"]),
             (f"{row['p']:.2g}", "bad" if row["p"] < TELLING else ""),
             _of_the_others(row["p_given_rest"]),
             f"{row['moves_by']:+.1f} ({row['moves']})" if "moves" in row else "",
@@ -220,9 +224,9 @@ def _tension(answer: Mapping[str, Any]) -> list[str]:
         "others predicts for it. Last column: the parameter that moves most when the observable is left out, in errors."
     )
     head = ["observable", "bins", "chi2", "P", "P given the others", "moves"]
-    parts = [html.paragraph(words), html.table(head, rows, range(1, 6))]
+    parts = [Paragraph(words), table(head, rows, range(1, 6))]
     bins = answer["tension"]["bins"]
     if bins:
         named = ", ".join(f"{row['bin']} ({row['pull']:+.1f})" for row in bins)
-        parts.append(html.paragraph(f"Bins furthest from what all others predict, in errors: {named}."))
+        parts.append(Paragraph(f"Bins furthest from what all others predict, in errors: {named}."))
     return parts

@@ -1,16 +1,19 @@
 """`posterior.html`: the posterior beside the direct fit, and what it says of every bin."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from sbitune.data.storage.files import write_text
 from sbitune.fitting.results import Tune
 from sbitune.fitting.sampling.chains import Posterior
 from sbitune.fitting.sampling.predictive import Predictive
 from sbitune.plots.posterior import plot_corner, plot_predictive
 from sbitune.plots.style import to_svg
-from sbitune.report import html
+from sbitune.report.pieces.page import is_made_of, write_page
+from sbitune.report.pieces.parts import Figure, Paragraph, Table, table
+from sbitune.report.pieces.templates import Part
 from sbitune.tuning.record.result import made_of
 from sbitune.tuning.stages.pipeline import Fitted
 
@@ -35,44 +38,50 @@ def write_posterior_page(path: str | Path, fitted: Fitted, posterior: Posterior,
     corner = plot_corner(posterior.free, posterior.draws[:, free], tune.values[free], tune.errors[free])
     predictions = drawn.values.reshape(-1, len(measured.bins))
     pulls = plot_predictive(list(measured.bins.path), measured.values, measured.total_errors, predictions)
-    body = [
-        _made_of(fitted),
-        f"<h1>Posterior: {html.text(fitted.record.title)}</h1>",
-        *(html.paragraph(note, "warning") for note in posterior.notes),
-        html.paragraph(
+    parts = [
+        *(Paragraph(note, "warning") for note in posterior.notes),
+        Paragraph(
             f"{posterior.samples.shape[0]} chains of {posterior.samples.shape[1]} draws, {posterior.divergences} "
             f"divergences. Posterior predictive p-value of chi2: {drawn.p_value:.3g}; small values say that the model "
             "does not describe the data within the errors."
         ),
         _table(posterior, tune),
-        html.figure(to_svg(corner), "Blue: 68 and 95 % of the posterior. Orange: the direct fit with its errors."),
-        html.figure(
+        Figure(to_svg(corner), "Blue: 68 and 95 % of the posterior. Orange: the direct fit with its errors."),
+        Figure(
             to_svg(pulls),
             "Every bin of the fit: median, 68 and 95 % of the predictions of the contents with the surrogate's own "
             "errors, less the data, in errors of the data. Yellow: one error of the data.",
         ),
     ]
-    write_text(path, html.page(f"Posterior: {fitted.record.title}", body))
+    write_page(path, f"Posterior: {fitted.record.title}", parts, _made_of(fitted))
 
 
-def link_to_posterior(fitted: Fitted) -> str:
+@dataclass(frozen=True)
+class PosteriorLink:
+    """A sentence that leads to the page of the posterior."""
+
+    page: str
+    template: ClassVar[str] = "tune/posterior_link.html"
+
+
+def link_to_posterior(fitted: Fitted) -> list[Part]:
     """A paragraph that leads to the page beside the card, if there is one of this fit."""
     path = fitted.loaded.output(PAGE)
-    if not path.is_file() or _made_of(fitted) not in path.read_text(encoding="utf-8"):
-        return of_another_fit(PAGE, "posterior") if path.is_file() else ""
-    return f'<p>The <a href="{PAGE}">posterior</a> was sampled, too, and is compared with the fit there.</p>'
+    if not path.is_file():
+        return []
+    return [PosteriorLink(PAGE) if is_made_of(path, _made_of(fitted)) else of_another_fit(PAGE, "posterior")]
 
 
-def of_another_fit(name: str, command: str) -> str:
+def of_another_fit(name: str, command: str) -> Paragraph:
     """A paragraph on a file beside the card that is not shown."""
-    return html.paragraph(
+    return Paragraph(
         f"{name} beside the card is of another fit and is not shown: run `sbitune {command}` again, or take it away."
     )
 
 
 def _made_of(fitted: Fitted) -> str:
-    """A comment that tells pages of different fits apart."""
-    return f"<!-- made of {html.text(' '.join(made_of(fitted.record).values()))} -->"
+    """What tells pages of different fits apart."""
+    return " ".join(made_of(fitted.record).values())
 
 
 def _fitted(tune: Tune, i: int) -> str:
@@ -83,7 +92,7 @@ def _fitted(tune: Tune, i: int) -> str:
     return f"{value} ± {tune.errors[i]:.2g}" if tune.errors[i] > 0 else f"{value} (at its limit)"
 
 
-def _table(posterior: Posterior, tune: Tune) -> str:
+def _table(posterior: Posterior, tune: Tune) -> Table:
     ratio = half_widths(posterior, tune)
     rows = []
     for i, name in enumerate(posterior.names):
@@ -97,4 +106,4 @@ def _table(posterior: Posterior, tune: Tune) -> str:
              f"{d.ess:.0f}")
         )  # fmt: skip
     head = ["parameter", "direct fit", "mean", "sd", "68 % interval", "half width / fit", "R-hat", "ESS"]
-    return html.table(head, rows, range(1, 8))
+    return table(head, rows, range(1, 8))

@@ -3,14 +3,15 @@
 from sbitune.data.errors import InputError
 from sbitune.fitting.likelihood.objective import MOST_BINS, is_likelihood
 from sbitune.generators.config import PythiaConfig
-from sbitune.report import html
+from sbitune.report.pieces.parts import Items, Paragraph, Section, table
+from sbitune.report.pieces.templates import Part
 from sbitune.tuning.stages.pipeline import Fitted
 from sbitune.tuning.surrogates.choice.choice import NAMED, is_chosen
 from sbitune.tuning.surrogates.description import in_words
 from sbitune.workflow.runs.tasks import timing
 
 
-def how_it_was_made(fitted: Fitted) -> str:
+def how_it_was_made(fitted: Fitted) -> Section:
     """The section that lets a reader repeat the tune."""
     card, record = fitted.loaded.card, fitted.record
     words = [_scan(fitted), _surrogate(fitted), _fit(fitted)]
@@ -25,14 +26,8 @@ def how_it_was_made(fitted: Fitted) -> str:
         )
     rows = [(key.replace("_", " "), _plain(value)) for key, value in record.provenance.items()]
     citations = sorted({label["Citation"] for label in fitted.reference.labels.values() if "Citation" in label})
-    return html.section(
-        "made",
-        "How these numbers were made",
-        *(html.paragraph(w) for w in words),
-        html.table(["provenance", ""], rows),
-        html.paragraph("Measurements:", "quiet"),
-        "<ul>" + "".join(f"<li>{html.text(c)}</li>" for c in citations) + "</ul>" if citations else "",
-    )
+    parts: list[Part] = [*map(Paragraph, words), table(["provenance", ""], rows), Paragraph("Measurements:", "quiet")]
+    return Section("made", "How these numbers were made", parts + ([Items(citations)] if citations else []))
 
 
 def _scan(fitted: Fitted) -> str:

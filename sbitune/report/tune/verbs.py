@@ -1,17 +1,18 @@
 """Pages of the commands that look at a scan or a surrogate: envelopes, sensitivities, residuals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.storage.files import write_text
 from sbitune.plots.bins import plot_matrix, plot_pulls, plot_pulls_of_bins, plot_responses
 from sbitune.plots.observables import Curve, Panel, plot_observable, plot_single_bins
 from sbitune.plots.style import to_svg
-from sbitune.report import html
-from sbitune.report.panels import bins_of
+from sbitune.report.pieces.page import write_page
+from sbitune.report.pieces.parts import Figure, Figures, Paragraph, Section, Table, table
+from sbitune.report.pieces.templates import Part
+from sbitune.report.tune.panels import bins_of
 from sbitune.tuning.checks.envelopes import Envelopes, reach_of_observables
 from sbitune.tuning.checks.residuals import Group, Residuals, by_observable, by_run, columns_of, overall, worst
 from sbitune.tuning.checks.sensitivities import Sensitivities, sensitivities_of_observables
@@ -37,10 +38,10 @@ def write_envelopes_page(path: str | Path, found: Envelopes, runs: int) -> None:
         span = (found.low[mine], found.high[mine])
         drawn.append((name, Panel(found.bins.low[mine], found.bins.high[mine], data, envelope=span, title=name)))
     single = [(name, panel) for name, panel in drawn if len(panel.low) == 1]
-    top = [html.paragraph(words), html.table(head, rows, range(1, 5))]
+    top: list[Part] = [Paragraph(words), table(head, rows, range(1, 5))]
     if single:
-        top.append(html.figure(to_svg(plot_single_bins(single)), "Observables of one bin.", "single"))
-    figures = [html.figure(to_svg(plot_observable(panel))) for _, panel in drawn if len(panel.low) > 1]
+        top.append(Figure(to_svg(plot_single_bins(single)), "Observables of one bin.", "single"))
+    figures = [Figure(to_svg(plot_observable(panel))) for _, panel in drawn if len(panel.low) > 1]
     _write(path, "Envelopes", top, figures)
 
 
@@ -48,25 +49,23 @@ def write_sensitivities_page(path: str | Path, found: Sensitivities) -> None:
     """What the parameters do to the bins: a table of observables, and a figure for every one."""
     names = [p.name for p in found.parameters]
     rows = sensitivities_of_observables(found)
-    what, table, label = "logarithmic", found.logarithmic, "d ln f / d ln p"
+    what, responses, label = "logarithmic", found.logarithmic, "d ln f / d ln p"
     if found.by_fitted_error is not None:
-        what, table, label = (
+        what, responses, label = (
             "by_fitted_error",
             found.by_fitted_error,
             "change with the fitted error / error of the data",
         )
     elif found.by_range is not None:
-        what, table, label = "by_range", found.by_range, "change over the range / error of the data"
+        what, responses, label = "by_range", found.by_range, "change over the range / error of the data"
     summary = plot_matrix([r.path for r in rows], names, np.array([getattr(r, what) for r in rows]), f"rms of {label}")
     point = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, found.theta, strict=True))
     figures = [
-        html.figure(
-            to_svg(plot_responses(found.bins.low[mine], found.bins.high[mine], table[mine], names, name, label))
-        )
+        Figure(to_svg(plot_responses(found.bins.low[mine], found.bins.high[mine], responses[mine], names, name, label)))
         for name, mine in _observables(found.bins)
         if len(mine) > 1
     ]
-    top = [html.paragraph(f"At {point}."), html.figure(to_svg(summary), f"rms over the bins of {label}.", "single")]
+    top: list[Part] = [Paragraph(f"At {point}."), Figure(to_svg(summary), f"rms over the bins of {label}.", "single")]
     _write(path, "Sensitivities", top, figures)
 
 
@@ -78,11 +77,10 @@ def write_residuals_page(path: str | Path, found: Residuals) -> None:
         f"errors (1 if the surrogate were perfect) and of {total.pull_width:.2f} with its own errors (1 if these are "
         f"true); their mean is {total.bias:+.2f}."
     )
-    head = ["pulls", "rms, Monte Carlo errors", "rms, all errors", "mean"]
     runs = sorted(by_run(found), key=lambda group: -np.nan_to_num(group.pull_width))[:_RUNS]
     most = [(row.bin, row.run, f"{row.pull:+.1f}") for row in worst(found)]
     figures = [
-        html.figure(
+        Figure(
             to_svg(
                 plot_pulls_of_bins(
                     found.bins.low[mine],
@@ -96,18 +94,19 @@ def write_residuals_page(path: str | Path, found: Residuals) -> None:
         for name, mine in _observables(found.bins)
         if len(mine) > 1
     ]
-    top = [
-        html.paragraph(words),
-        html.figure(to_svg(plot_pulls(found.pulls, found.full_pulls)), "", "single"),
-        html.section("bins", "Worst bins", html.table(["bin", "run", "pull, all errors"], most, [2])),
-        html.section(
-            "observables",
-            "Observables",
-            html.table(["observable", *head], [_row(group) for group in by_observable(found)], range(1, 5)),
-        ),
-        html.section("runs", "Worst runs", html.table(["run", *head], [_row(group) for group in runs], range(1, 5))),
+    top: list[Part] = [
+        Paragraph(words),
+        Figure(to_svg(plot_pulls(found.pulls, found.full_pulls)), "", "single"),
+        Section("bins", "Worst bins", [table(["bin", "run", "pull, all errors"], most, [2])]),
+        Section("observables", "Observables", [_groups("observable", by_observable(found))]),
+        Section("runs", "Worst runs", [_groups("run", runs)]),
     ]
     _write(path, "Residuals", top, figures)
+
+
+def _groups(what: str, groups: Iterable[Group]) -> Table:
+    head = [what, "pulls", "rms, Monte Carlo errors", "rms, all errors", "mean"]
+    return table(head, map(_row, groups), range(1, 5))
 
 
 def _row(group: Group) -> tuple[object, ...]:
@@ -121,9 +120,6 @@ def _observables(bins: Bins) -> Iterator[tuple[str, np.ndarray]]:
         yield path, bins_of(bins, path)
 
 
-def _write(path: str | Path, title: str, top: list[str], figures: list[str]) -> None:
-    body = [f"<h1>{title}</h1>", *top]
-    if figures:
-        drawn = '<div class="figures">' + "\n".join(figures) + "</div>"
-        body.append(html.section("figures", "Observables of several bins", drawn))
-    write_text(path, html.page(title, body))
+def _write(path: str | Path, title: str, top: list[Part], figures: list[Figure]) -> None:
+    below = [Section("figures", "Observables of several bins", [Figures(figures)])] if figures else []
+    write_page(path, title, [*top, *below])

@@ -1,0 +1,1 @@
+"""Pieces of pages, the same for every family: page, tables, figures, verdict, live view."""

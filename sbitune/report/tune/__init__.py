@@ -1,0 +1,1 @@
+"""Pages of a tune and of the commands around it."""

@@ -1,0 +1,53 @@
+"""`report.html`: one self-contained page of a tune."""
+
+from pathlib import Path
+
+from sbitune.generators.config import PythiaConfig
+from sbitune.report.pieces.page import write_page
+from sbitune.report.pieces.parts import Navigation, Paragraph, Preformatted, Section
+from sbitune.report.pieces.templates import Part
+from sbitune.report.tune.findings import error_sources, findings_section
+from sbitune.report.tune.live import live_section
+from sbitune.report.tune.panels import panels
+from sbitune.report.tune.posterior import link_to_posterior, of_another_fit
+from sbitune.report.tune.story import how_it_was_made
+from sbitune.report.tune.summary import summary
+from sbitune.report.tune.tables import correlations, figures, left_out, observables, parameters
+from sbitune.report.tune.trust import how_sure
+from sbitune.tuning.inverse.stage import FILE, read_inverse
+from sbitune.tuning.output.settings import command_file
+from sbitune.tuning.stages.pipeline import Fitted
+
+
+def write_report(fitted: Fitted, path: Path | None = None) -> Path:
+    """Write the page of a tune, beside its card unless `path` is given. Gives the path."""
+    path = path or fitted.loaded.output("report.html")
+    record = fitted.record
+    shown = list(panels(fitted))
+    inverse = read_inverse(fitted)
+    others = link_to_posterior(fitted)
+    if inverse is None and fitted.loaded.output(FILE).is_file():
+        others.append(of_another_fit(FILE, "inverse"))
+    sections = [
+        parameters(record),
+        correlations(record),
+        how_sure(record, inverse, others),
+        observables(fitted),
+        live_section(fitted, shown),
+        figures(shown),
+        error_sources(record),
+        left_out(fitted),
+        *findings_section(record),
+        how_it_was_made(fitted),
+        _settings(fitted),
+    ]
+    write_page(path, record.title, [*summary(fitted, inverse), Navigation(sections), *sections])
+    return path
+
+
+def _settings(fitted: Fitted) -> Section:
+    """The settings of the tune, without those that only fix what another version might change."""
+    parts: list[Part] = [Preformatted(command_file(fitted.loaded.card, fitted.record, fixed=False))]
+    if isinstance(fitted.loaded.card.generator, PythiaConfig):
+        parts.append(Paragraph("tune.cmnd also fixes what other versions of Pythia may have other defaults of."))
+    return Section("settings", "Settings", parts)
