@@ -1,6 +1,7 @@
 """Ensembles: many models trained side by side, under `vmap`, by the loop of `training.py`."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,12 +10,37 @@ import optax
 
 from sbitune.data.errors import InputError
 from sbitune.learning.keys import check_key
+from sbitune.learning.padding import cut_first, pad_first, pad_members, pad_rows
+from sbitune.learning.shuffles import Keys, permute
 from sbitune.learning.training import Loss, Progress, Rows, Trained, TrainingConfig, run_epochs
 
 
-def stack_models(keys: jax.Array, build: Callable[[jax.Array], Any]) -> Any:
-    """Build one model per key (n_members,): the same pytree with a first axis of members on every array."""
-    return jax.vmap(build)(check_key(keys, ndim=1))
+def stack_models(keys: jax.Array, build: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
+    """Build one model per key (n_members,): the same pytree with a first axis of members on every array.
+
+    Args:
+        keys: typed keys.
+        build: `(key, *arrays, **options) -> model`. A function of a module is compiled once for options, shapes and,
+            see `padding`, some number of members; one that is made anew is compiled anew.
+        arrays: pytrees of arrays that all members share.
+        options: hashable, such as the widths of layers.
+    """
+    given = Keys.of(check_key(keys, ndim=1))
+    words = pad_first(given.words, pad_members(len(given)))
+    stack = _build(words, arrays, build=build, options=tuple(sorted(options.items())), kind=given.kind)
+    return stack if len(words) == len(given) else jax.tree.map(lambda leaf: cut_first(leaf, len(given)), stack)
+
+
+def stack_shapes(n_members: int, build: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
+    """Return the shapes of what `stack_models` builds, such as for reading weights from a file."""
+    keys = jax.random.split(jax.random.key(0), n_members)  # no number is drawn
+    return jax.eval_shape(jax.vmap(lambda key: build(key, *arrays, **options)), keys)
+
+
+@partial(jax.jit, static_argnames=("build", "options", "kind"))
+def _build(words: Any, arrays: tuple, *, build: Callable[..., Any], options: tuple, kind: Any) -> Any:
+    keys = jax.random.wrap_key_data(words, impl=kind)
+    return jax.vmap(lambda key: build(key, *arrays, **dict(options)))(keys)
 
 
 def train_ensemble(
@@ -24,6 +50,7 @@ def train_ensemble(
     data: Any,
     config: TrainingConfig,
     *,
+    weights: Any = None,
     rows: Rows | None = None,
     optimizer: optax.GradientTransformation | None = None,
     progress: Progress | None = None,
@@ -33,15 +60,14 @@ def train_ensemble(
     Args:
         keys: (n_members,) typed keys.
         models: a stack from `stack_models`.
-        loss, data, config, optimizer, progress: see `train`; all members share them.
+        loss, data, config, weights, optimizer, progress: see `train`; all members share them.
         rows: which events train and validate each member, such as from `bootstrap_rows`; by default every member
             draws its own split with its key.
 
     Returns:
         `Trained` with a first axis of members in the model, losses (n_epochs, n_members), best_epoch (n_members,).
     """
-    check_key(keys, ndim=1)
-    return run_epochs(keys, models, loss, data, config, rows, optimizer, progress)
+    return run_epochs(Keys.of(check_key(keys, ndim=1)), models, loss, data, config, weights, rows, optimizer, progress)
 
 
 def bootstrap_rows(keys: jax.Array, rows: Rows) -> Rows:
@@ -49,10 +75,13 @@ def bootstrap_rows(keys: jax.Array, rows: Rows) -> Rows:
 
     The spread of members trained on these estimates the statistical error of one of them.
     """
-    if len(rows.train) != len(check_key(keys, ndim=1)):
-        raise InputError(f"{len(keys)} keys for the rows of {len(rows.train)} members")
+    given = Keys.of(check_key(keys, ndim=1))
+    if len(rows.train) != len(given):
+        raise InputError(f"{len(given)} keys for the rows of {len(rows.train)} members")
     n_train = rows.train.shape[1]
-    drawn = np.asarray(jax.vmap(lambda key: jax.random.randint(key, (n_train,), 0, n_train))(keys))
+    size = pad_rows(n_train)
+    drawn = np.asarray(_draw(pad_first(given.words, pad_members(len(given))), n_train, size=size, kind=given.kind))
+    drawn = drawn[: len(given), :n_train]
     return Rows(np.take_along_axis(np.asarray(rows.train), drawn, axis=1), rows.validation)
 
 
@@ -64,7 +93,7 @@ def fold_rows(key: jax.Array, n_events: int, n_members: int) -> Rows:
     size = n_events // n_members
     if n_members < 2 or size == 0:
         raise InputError(f"{n_events} events cannot be dealt to {n_members} members: need 2 to {n_events} members")
-    order = np.asarray(jax.random.permutation(check_key(key), n_events))
+    order = permute(Keys.of(check_key(key)), n_events)[0]
     held = [np.arange(i * size, (i + 1) * size) for i in range(n_members)]
     return Rows(
         np.stack([order[np.delete(np.arange(n_events), part)] for part in held]),
@@ -80,7 +109,15 @@ def fold_groups(key: jax.Array, groups: np.ndarray, n_members: int) -> Rows:
     numbers, place = np.unique(groups, return_inverse=True)
     if not 2 <= n_members <= len(numbers):
         raise InputError(f"{len(numbers)} groups cannot be dealt to {n_members} members: need 2 to as many members")
-    part = (np.asarray(jax.random.permutation(check_key(key), len(numbers))) % n_members)[place.reshape(-1)]
+    order = permute(Keys.of(check_key(key)), len(numbers))[0]
+    part = (order % n_members)[place.reshape(-1)]
     held = [np.flatnonzero(part == i) for i in range(n_members)]
     others = [np.flatnonzero(part != i) for i in range(n_members)]
     return Rows(*(np.stack([np.resize(rows, max(map(len, parts))) for rows in parts]) for parts in (others, held)))
+
+
+@partial(jax.jit, static_argnames=("size", "kind"))
+def _draw(words: Any, below: Any, *, size: int, kind: Any) -> Any:
+    """Draw (n_members, size) integers below a number: `size` changes none of them."""
+    keys = jax.random.wrap_key_data(words, impl=kind)
+    return jax.vmap(lambda key: jax.random.randint(key, (size,), 0, below))(keys)

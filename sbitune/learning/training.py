@@ -1,29 +1,36 @@
 """The one training loop.
 
 `train` fits one model, `train_ensemble` (in `ensembles.py`) a stack of them; both run `run_epochs`, which is written
-for a stack and treats a single model as a stack of one. An epoch is one `lax.scan` over shuffled batches under `vmap`
-over the members; Python runs between epochs only, to look at the losses.
+for a stack and treats a single model as a stack of one. An epoch is one compiled program, see `epochs.py`; Python runs
+between epochs only, to shuffle the events and to look at the losses.
 
-Per member the parameters with the lowest validation loss are kept. A member whose validation loss has not improved for
+Per member the parameters with the lowest validation loss are kept. Losses that draw random numbers draw the same ones
+for every validation, so that epochs are compared on one noise. A member whose validation loss has not improved for
 `patience` epochs is finished: its best parameters are kept whatever happens later, so that a member of an ensemble
-ends exactly where it would have ended alone.
+ends where it would have ended alone.
+
+The program is compiled for a network, a loss and sizes of arrays, and found again for other keys, epochs, step sizes,
+and numbers of members and events that are filled up to the same sizes (`padding.py`). The loss is found again by
+itself: a function of a module, or an object that is equal to the one before, such as a frozen dataclass with
+`__call__`. A function that is made anew, as a lambda inside another function, is compiled anew.
 """
 
 from collections.abc import Callable
-from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import msgspec
 import numpy as np
 import optax
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.learning.keys import check_key
+from sbitune.learning import epochs
+from sbitune.learning.epochs import Loss
+from sbitune.learning.keys import check_key, is_key
 from sbitune.learning.networks import split_trained
+from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
+from sbitune.learning.shuffles import Keys, permute, shuffle_epochs
 
-Loss = Callable[[Any, Any, jax.Array], jax.Array]
 #: called after every epoch with the epoch (from 0) and the losses (n_members,) of training and validation
 Progress = Callable[[int, np.ndarray, np.ndarray], None]
 
@@ -79,17 +86,6 @@ class Rows(NamedTuple):
     validation: Any  #: (n_members, n_validation) indices
 
 
-class _State(NamedTuple):
-    """What the loop carries from epoch to epoch, per member."""
-
-    trained: list[jax.Array]
-    optimizer: Any
-    best: list[jax.Array]
-    best_loss: jax.Array
-    best_epoch: jax.Array
-    active: jax.Array
-
-
 def train(
     key: jax.Array,
     model: Any,
@@ -97,6 +93,7 @@ def train(
     data: Any,
     config: TrainingConfig,
     *,
+    weights: Any = None,
     rows: Rows | None = None,
     optimizer: optax.GradientTransformation | None = None,
     progress: Progress | None = None,
@@ -106,153 +103,129 @@ def train(
     Args:
         key: splits off the validation events, shuffles, and feeds the loss.
         model: a pytree whose floating-point arrays outside `Fixed` are trained.
-        loss: `(model, batch, key) -> scalar`, a mean over the events of the batch.
+        loss: `(model, batch, key) -> (n_events,)`, of every event of the batch by itself. What is minimised is the mean
+            over the events. The last events of a batch may be others of the same member, which have weight 0.
         data: a pytree of arrays, the events along the first axis of each.
         config: see `TrainingConfig`.
+        weights: (n_events,) of the events, which may be negative; by default 1. The mean divides by the number of
+            events and not by the sum of weights, which fluctuates from batch to batch.
         rows: training and validation events, with a first axis of length 1; by default a random split.
         optimizer: instead of Adam with the step size of the config, for example from `optax.partition`.
         progress: called after every epoch.
 
     Raises:
-        InputError: arrays of different lengths, or too few events.
+        InputError: arrays of different lengths, too few events, or a loss that is not one number per event.
         ComputationError: a loss is not finite; the message names the epoch.
     """
-    keys = check_key(key)[None]
-    stacked = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], model)
-    trained = run_epochs(keys, stacked, loss, data, config, rows, optimizer, progress)
+    stacked = jax.tree.map(_stack_one, model)
+    trained = run_epochs(Keys.of(check_key(key)), stacked, loss, data, config, weights, rows, optimizer, progress)
     losses = Losses(trained.losses.train[:, 0], trained.losses.validation[:, 0])
-    return Trained(jax.tree.map(lambda leaf: leaf[0], trained.model), losses, int(trained.best_epoch[0]))
+    return Trained(jax.tree.map(_unstack_one, trained.model), losses, int(trained.best_epoch[0]))
 
 
 def run_epochs(
-    keys: jax.Array,
+    keys: Keys,
     models: Any,
     loss: Loss,
     data: Any,
     config: TrainingConfig,
+    weights: Any,
     rows: Rows | None,
     optimizer: optax.GradientTransformation | None,
     progress: Progress | None,
 ) -> Trained:
     """Train a stack of models, with one key and one row of events each. See `train`."""
-    data = jax.tree.map(jnp.asarray, data)
-    n_events = _count_events(data)
-    split_keys, loop_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-    rows = _check_rows(rows or split_rows(split_keys, n_events, config.validation_fraction), len(keys), n_events)
-    batch_size = min(config.batch_size, rows.train.shape[1])
-    n_steps = config.epochs * (rows.train.shape[1] // batch_size)
-    optimizer = optimizer or _make_adam(config.learning_rate, config.schedule, n_steps)
-    run = partial(_run_epoch, loss=loss, optimizer=optimizer, batch_size=batch_size, patience=config.patience)
-    state = _start(models, optimizer, len(keys))
+    n_events, n_members = _count_events(data), len(keys)
+    split_keys, loop_keys, validation_keys = (keys.fold(number) for number in range(3))
+    rows = _check_rows(rows or _split(split_keys, n_events, config.validation_fraction), n_members, n_events)
+    numbers = _numbers(config, rows, adam=optimizer is None)
+    program = _program(loss, optimizer, numbers, keys.kind)
+
+    size, n_rows = pad_members(n_members), pad_rows(max(n_events, *(index.shape[1] for index in rows)))
+    filled = jax.tree.map(lambda leaf: jax.device_put(pad_first(leaf, size)), models)
+    weighted = (data, _check_weights(weights, n_events))
+    events = jax.tree.map(lambda array: jax.device_put(pad_first(array, pad_rows(n_events))), weighted)
+    validation = jax.device_put(_fill(rows.validation, size, n_rows + program.slice))
+    words = jax.device_put(np.stack([pad_first(part.words, size) for part in (loop_keys, validation_keys)]))
+    state = epochs.start(filled, np.arange(size) < n_members, optimizer=program.optimizer, joined=program.joined)
     history: list[np.ndarray] = []
-    for epoch in range(config.epochs):
-        state, losses = run(state, models, data, rows, loop_keys, epoch)
-        history.append(np.asarray(losses))
+    for epoch, order in enumerate(shuffle_epochs(loop_keys, rows.train, config.epochs)):
+        orders = _fill(order, size, n_rows + program.batch)
+        state, losses = epochs.run_epoch(
+            state, filled, *events, orders, validation, words, numbers, np.int32(epoch), program=program
+        )
+        history.append(np.asarray(losses)[:, :n_members])
         _check_finite(history[-1], epoch)
         if progress is not None:
             progress(epoch, history[-1][0], history[-1][1])
         if not np.asarray(state.active).any():
             break
-    merge = split_trained(models)[1]
-    losses = np.stack(history)
-    return Trained(merge(state.best), Losses(losses[:, 0], losses[:, 1]), np.asarray(state.best_epoch))
+    losses = Losses(*np.stack(history, axis=1))
+    return Trained(_best_models(state, models, program), losses, np.asarray(state.best_epoch)[:n_members])
 
 
-def split_rows(keys: jax.Array, n_events: int, validation_fraction: float) -> Rows:
+def _numbers(config: TrainingConfig, rows: Rows, adam: bool) -> epochs.Numbers:
+    n_train, n_validation = (index.shape[1] for index in rows)
+    batch_size = min(config.batch_size, n_train)
+    return epochs.Numbers(
+        batch_size=np.int32(batch_size),
+        steps=np.int32(n_train // batch_size),
+        all_steps=np.float32(config.epochs * (n_train // batch_size)),
+        validation=np.int32(n_validation),
+        step_size=np.float32(-config.learning_rate if adam else 1),
+        falls=np.bool_(adam and config.schedule == "cosine"),
+        patience=np.int32(min(config.patience, np.iinfo(np.int32).max)),
+    )
+
+
+def _program(
+    loss: Loss, optimizer: optax.GradientTransformation | None, numbers: epochs.Numbers, key_kind: Any
+) -> epochs.Program:
+    return epochs.Program(
+        loss=loss,
+        optimizer=optimizer or epochs.ADAM,
+        joined=optimizer is None,
+        batch=padded_size(int(numbers.batch_size), parts=4, least=8),
+        slice=min(VALIDATION_SLICE, padded_size(int(numbers.validation), parts=2, least=8)),
+        key_kind=key_kind,
+    )
+
+
+def _fill(rows: np.ndarray, n_members: int, size: int) -> np.ndarray:
+    """Fill rows (., n) up to (n_members, size), with those that come first: of what is added nothing counts."""
+    return pad_first(np.take(rows, np.arange(size), axis=1, mode="wrap"), n_members)
+
+
+def _best_models(state: epochs.State, models: Any, program: epochs.Program) -> Any:
+    """Return the models with the parameters of their best epochs."""
+    arrays, merge = split_trained(models)
+    shapes = [jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for array in arrays]
+    best = epochs.separate([np.asarray(array) for array in state.best], shapes, program.joined)
+    return merge([jax.device_put(array[: len(like)]) for array, like in zip(best, arrays, strict=True)])
+
+
+def _split(keys: Keys, n_events: int, validation_fraction: float) -> Rows:
     """Split the events at random, anew for every key (n_members,). At least one event is on either side."""
     if n_events < 2:
         raise InputError(f"{n_events} events cannot be split into training and validation")
     n_validation = min(max(1, round(validation_fraction * n_events)), n_events - 1)
-    order = np.asarray(jax.vmap(lambda key: jax.random.permutation(key, n_events))(keys))
+    order = permute(keys, n_events)
     return Rows(order[:, n_validation:], order[:, :n_validation])
 
 
-@partial(jax.jit, static_argnames=("loss", "optimizer", "batch_size"))
-def _run_epoch(
-    state: _State,
-    models: Any,
-    data: Any,
-    rows: Rows,
-    keys: jax.Array,
-    epoch: jax.Array,
-    *,
-    loss: Loss,
-    optimizer: optax.GradientTransformation,
-    batch_size: int,
-    patience: jax.Array,
-) -> tuple[_State, jax.Array]:
-    """Run one epoch of all members; return the state and the losses (2, n_members) of training and validation."""
-
-    def run_member(state: _State, model: Any, rows: Rows, key: jax.Array) -> tuple[_State, jax.Array]:
-        merge = split_trained(model)[1]
-        n_steps = len(rows.train) // batch_size
-        keys = jax.random.split(jax.random.fold_in(key, epoch), n_steps + 2)
-        order = jax.random.permutation(keys[0], rows.train)
-        batches = order[: n_steps * batch_size].reshape(n_steps, batch_size)
-
-        def step(carry: tuple, given: tuple) -> tuple[tuple, jax.Array]:
-            trained, memory = carry
-            batch_rows, key = given
-            batch = jax.tree.map(lambda array: array[batch_rows], data)
-            value, gradient = jax.value_and_grad(lambda arrays: loss(merge(arrays), batch, key))(trained)
-            updates, memory = optimizer.update(gradient, memory, trained)
-            return (optax.apply_updates(trained, updates), memory), value
-
-        carry = (state.trained, state.optimizer)
-        carry, values = jax.lax.scan(step, carry, (batches, keys[2:]))
-        validation = _validate(loss, merge(carry[0]), data, rows.validation, keys[1])
-        return _keep_best(state, *carry, validation, epoch, patience), jnp.stack([values.mean(), validation])
-
-    return jax.vmap(run_member, out_axes=(0, 1))(state, models, rows, keys)
-
-
-def _validate(loss: Loss, model: Any, data: Any, rows: jax.Array, key: jax.Array) -> jax.Array:
-    if len(rows) <= VALIDATION_SLICE:
-        return loss(model, jax.tree.map(lambda array: array[rows], data), key)
-    n_slices = len(rows) // VALIDATION_SLICE
-    slices = rows[: n_slices * VALIDATION_SLICE].reshape(n_slices, VALIDATION_SLICE)
-    return jax.lax.map(lambda part: loss(model, jax.tree.map(lambda a: a[part], data), key), slices).mean()
-
-
-def _keep_best(
-    state: _State, trained: list, memory: Any, validation: jax.Array, epoch: jax.Array, patience: jax.Array
-) -> _State:
-    better = state.active & (validation < state.best_loss)
-    best_epoch = jnp.where(better, epoch, state.best_epoch)
-    return _State(
-        trained=trained,
-        optimizer=memory,
-        best=[jnp.where(better, new, old) for new, old in zip(trained, state.best, strict=True)],
-        best_loss=jnp.where(better, validation, state.best_loss),
-        best_epoch=best_epoch,
-        active=state.active & (epoch - best_epoch < patience),
-    )
-
-
-def _start(models: Any, optimizer: optax.GradientTransformation, n_members: int) -> _State:
-    trained = split_trained(models)[0]
-    return _State(
-        trained=trained,
-        optimizer=jax.vmap(optimizer.init)(trained),
-        best=trained,
-        best_loss=jnp.full(n_members, jnp.inf, jnp.float32),  # given a type, or the second epoch compiles anew
-        best_epoch=jnp.zeros(n_members, jnp.int32),
-        active=jnp.ones(n_members, bool),
-    )
-
-
-@lru_cache(maxsize=32)  # the same object again lets `jax.jit` find the compiled epoch
-def _make_adam(learning_rate: float, schedule: str, n_steps: int) -> optax.GradientTransformation:
-    if schedule == "cosine":
-        return optax.adam(optax.cosine_decay_schedule(learning_rate, n_steps))
-    return optax.adam(learning_rate)
-
-
 def _count_events(data: Any) -> int:
-    lengths = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(data)}
+    lengths = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in jax.tree.leaves(data)}
     if len(lengths) != 1:
         raise InputError(f"training data: the arrays hold {sorted(lengths)} events, need one and the same number")
     return lengths.pop()
+
+
+def _check_weights(weights: Any, n_events: int) -> np.ndarray:
+    if weights is None:
+        return np.ones(n_events, np.float32)
+    if np.shape(weights) != (n_events,):
+        raise InputError(f"weights have shape {np.shape(weights)}, expected ({n_events},): one for every event")
+    return np.asarray(weights, np.float32)
 
 
 def _check_rows(rows: Rows, n_members: int, n_events: int) -> Rows:
@@ -261,7 +234,17 @@ def _check_rows(rows: Rows, n_members: int, n_events: int) -> Rows:
             raise InputError(f"{name} rows have shape {index.shape}, expected ({n_members}, at least 1)")
         if index.min() < 0 or index.max() >= n_events:
             raise InputError(f"{name} rows point outside the {n_events} events")
-    return Rows(*(jnp.asarray(index, jnp.int32) for index in rows))
+    return Rows(*(np.asarray(index, np.int32) for index in rows))
+
+
+def _stack_one(leaf: Any) -> Any:
+    """Return a stack of one."""
+    return leaf[None] if is_key(leaf) else np.asarray(leaf)[None]
+
+
+def _unstack_one(leaf: Any) -> Any:
+    """Return the one, where its stack is."""
+    return leaf[0] if is_key(leaf) else jax.device_put(np.asarray(leaf)[0])
 
 
 def _check_finite(losses: np.ndarray, epoch: int) -> None:

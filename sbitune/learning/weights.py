@@ -19,7 +19,7 @@ def unpack_weights(where: str, template: Any, arrays: Mapping[str, np.ndarray]) 
 
     Args:
         where: begins a message: the file.
-        template: what `jax.eval_shape` gives for the networks.
+        template: what `stack_shapes` gives for the networks.
         arrays: those of the file.
 
     Raises:

@@ -91,7 +91,7 @@ def test_the_best_epoch_is_kept(data: dict) -> None:
     assert trained.best_epoch == int(np.argmin(validation)) < 29
     held = _validation_rows(300, config)
     again = line_loss(trained.model, {name: array[held] for name, array in data.items()}, KEY)
-    assert float(again) == pytest.approx(validation.min(), rel=1e-5)
+    assert float(again.mean()) == pytest.approx(validation.min(), rel=1e-5)
 
 
 def _validation_rows(n_events: int, config: TrainingConfig) -> np.ndarray:
@@ -145,13 +145,31 @@ def test_fixed_arrays_stay(data: dict) -> None:
     assert float(trained.model["shift"]) > 0.5
 
 
-def test_the_loss_gets_new_keys_at_every_step(data: dict) -> None:
+def test_the_loss_gets_new_keys_at_every_step_and_the_same_for_every_validation(data: dict) -> None:
     def noise(model: dict, batch: dict, key: jax.Array) -> jax.Array:
-        return jax.random.normal(key) + 0 * model["shift"]
+        return jax.random.normal(key, batch["y"].shape) + 0 * model["shift"]
 
-    losses = train(KEY, START, noise, data, QUICK).losses
-    assert len(np.unique(losses.train)) == 20
-    assert len(np.unique(losses.validation)) == 20
+    trained = train(KEY, START, noise, data, QUICK)
+    assert len(np.unique(trained.losses.train)) == 20
+    assert len(np.unique(trained.losses.validation)) == 1
+    assert trained.best_epoch == 0
+    other = train(jax.random.key(8), START, noise, data, QUICK)
+    assert other.losses.validation[0] != trained.losses.validation[0]
+
+
+def test_weights_count_as_repeated_events_do(data: dict) -> None:
+    repeats = np.arange(200) % 3
+    repeated = np.repeat(np.arange(200), repeats)
+    config = TrainingConfig(epochs=400, batch_size=300, learning_rate=0.05, patience=400)
+    rows = Rows(np.arange(200)[None], np.arange(200)[None])
+    weights = np.concatenate([repeats, np.full(100, np.nan)])  # those of events that are not used do not count
+    weighted = train(KEY, START, line_loss, data, config, weights=weights, rows=rows)
+    drawn = train(KEY, START, line_loss, data, config, rows=Rows(repeated[None], repeated[None]))
+    np.testing.assert_allclose(weighted.model["slope"], drawn.model["slope"], atol=1e-3)
+    np.testing.assert_allclose(weighted.model["shift"], drawn.model["shift"], atol=1e-3)
+    # the mean divides by the number of events
+    ratio = weighted.losses.validation.min() / drawn.losses.validation.min()
+    assert ratio == pytest.approx(repeats.mean(), rel=1e-3)
 
 
 def test_progress_sees_every_epoch(data: dict) -> None:
@@ -177,6 +195,10 @@ def test_faulty_calls_are_refused(data: dict) -> None:
         train(KEY, START, line_loss, {**data, "y": np.zeros(2)}, QUICK)
     with pytest.raises(InputError, match="outside the 300 events"):
         train(KEY, START, line_loss, data, QUICK, rows=Rows(np.array([[0, 300]]), np.array([[1]])))
+    with pytest.raises(InputError, match=r"weights have shape \(2,\), expected \(300,\)"):
+        train(KEY, START, line_loss, data, QUICK, weights=np.ones(2))
+    with pytest.raises(InputError, match=r"returns shape \(\); take no mean"):
+        train(KEY, START, lambda m, b, k: line_loss(m, b, k).mean(), data, QUICK)
     with pytest.raises(InputError, match=r"shape \(2, 2\), expected \(1"):
         train(KEY, START, line_loss, data, QUICK, rows=Rows(np.zeros((2, 2), int), np.zeros((2, 1), int)))
     for wrong in ({"epochs": 0}, {"schedule": "step"}, {"validation_fraction": 1.0}, {"learning_rate": -1.0}):
@@ -214,7 +236,7 @@ def test_an_ensemble_of_means_spreads_as_the_bootstrap_should() -> None:
     config = TrainingConfig(epochs=100, batch_size=200, learning_rate=0.1, patience=100)
 
     def loss(model: jax.Array, batch: jax.Array, key: jax.Array) -> jax.Array:
-        return jnp.mean((batch - model) ** 2)
+        return (batch - model) ** 2
 
     trained = train_ensemble(keys, jnp.zeros(n_members), loss, y, config, rows=rows)
     np.testing.assert_allclose(trained.model, y[drawn.train].mean(axis=1), atol=2e-3)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sbitune.learning.ensembles import stack_models
+from sbitune.learning.ensembles import stack_models, stack_shapes
 from sbitune.learning.flows import Flow, LinearGaussian, box_to_real, build_flow
 from sbitune.learning.losses import negative_log_likelihood
 from sbitune.learning.networks import Fixed
@@ -80,24 +80,24 @@ def _products(x: Any, pairs: Any, xp: Any) -> Any:
 
 def build_members(keys: jax.Array, config: InverseConfig, reading: Reading, linear: LinearGaussian) -> Member:
     """Build a stack of untrained members, one per key."""
+    return stack_models(keys, _build_member, reading, linear, **_options(config))
 
-    def build(key: jax.Array) -> Member:
-        flow = build_flow(
-            key,
-            linear,
-            layers=config.layers,
-            hidden=config.hidden,
-            width=config.width,
-            knots=config.knots,
-            activation=config.activation,
-        )
-        return Member(flow, Fixed(reading))
 
-    return jax.jit(lambda keys: stack_models(keys, build))(keys)
+def shapes_of_members(config: InverseConfig, reading: Reading, linear: LinearGaussian) -> Member:
+    """Return the shapes of that, for reading the weights of a file."""
+    return stack_shapes(config.members, _build_member, reading, linear, **_options(config))
+
+
+def _build_member(key: jax.Array, reading: Reading, linear: LinearGaussian, **options: Any) -> Member:
+    return Member(build_flow(key, linear, **options), Fixed(reading))
+
+
+def _options(config: InverseConfig) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in ("layers", "hidden", "width", "knots", "activation")}
 
 
 def jittered_loss(member: Member, batch: dict[str, jax.Array], key: jax.Array) -> jax.Array:
-    """Negative log likelihood with the data's noise drawn anew where `fresh` is 1.
+    """Negative log likelihood (n,) with the data's noise drawn anew where `fresh` is 1.
 
     Args:
         member: as trained.

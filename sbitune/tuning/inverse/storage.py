@@ -5,7 +5,6 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-import jax
 import msgspec
 import numpy as np
 
@@ -22,7 +21,7 @@ from sbitune.tuning.inverse.calibration import Calibration
 from sbitune.tuning.inverse.compression import Compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import Cloud, look_inside
-from sbitune.tuning.inverse.members import Member, Reading, build_members
+from sbitune.tuning.inverse.members import Member, Reading, shapes_of_members
 from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.model import InverseModel
 
@@ -125,5 +124,4 @@ def _template(config: InverseConfig, n_parameters: int, compression: Compression
     reading = Reading(*(np.zeros(shape, np.float32) for shape in shapes))
     reading = reading._replace(products=np.zeros(shapes.products, np.int32))
     linear = LinearGaussian(np.zeros((k + n_parameters, n_parameters)), np.zeros(n_parameters), np.eye(n_parameters))
-    keys = jax.random.split(jax.random.key(0), config.members)  # for the shapes; no number is drawn
-    return jax.eval_shape(lambda: build_members(keys, config, reading, linear))
+    return shapes_of_members(config, reading, linear)

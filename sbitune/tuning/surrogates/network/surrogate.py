@@ -21,7 +21,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter
 from sbitune.data.storage.layout import ArraySpec, Layout
 from sbitune.fitting.likelihood.protocols import Prediction
-from sbitune.learning.ensembles import stack_models
+from sbitune.learning.ensembles import stack_models, stack_shapes
 from sbitune.learning.networks import Network, build_mlp
 from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.tuning.surrogates.base import BaseSurrogate
@@ -180,8 +180,9 @@ class NeuralSurrogate(BaseSurrogate):
         config = msgspec.convert(stored.meta["config"], NetworkConfig)
         arrays, n_bins = stored.arrays, len(stored.bins)
         scaling = Scaling(*(arrays[name] for name in Scaling._fields))
-        keys = jax.random.split(jax.random.key(0), count_networks(config, n_bins))  # for shapes; no number is drawn
-        template = jax.eval_shape(lambda: build_networks(keys, config, len(scaling.input_shift), n_bins))
+        template = stack_shapes(
+            count_networks(config, n_bins), build_mlp, **_options(config, len(scaling.input_shift), n_bins)
+        )
         return cls(
             parameters=stored.parameters,
             bins=stored.bins,
@@ -195,8 +196,12 @@ class NeuralSurrogate(BaseSurrogate):
 
 def build_networks(keys: jax.Array, config: NetworkConfig, n_features: int, n_bins: int) -> Network:
     """Build the untrained networks: one per key, with an output per bin or, if `per_bin`, a single one."""
+    return stack_models(keys, build_mlp, **_options(config, n_features, n_bins))
+
+
+def _options(config: NetworkConfig, n_features: int, n_bins: int) -> dict[str, Any]:
     n_out = n_bins if config.sharing == "shared" else 1
-    return stack_models(keys, lambda key: build_mlp(key, n_features, n_out, config.hidden, config.activation))
+    return {"n_in": n_features, "n_out": n_out, "hidden": config.hidden, "activation": config.activation}
 
 
 def count_networks(config: NetworkConfig, n_bins: int) -> int:
