@@ -17,7 +17,7 @@ from sbitune.cli.shared.figures import of_fit
 from sbitune.data.errors import InputError
 from sbitune.data.storage.sealed import read_sealed, write_sealed
 from sbitune.report.pieces.page import page
-from sbitune.report.tune.trust import how_sure
+from sbitune.report.tune.reliability import reliability_section
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.record.result import read_record
@@ -133,7 +133,7 @@ OTHERS: tuple[Any, ...] = ("low", [1.0], [[1.0]], {"x": 1}, None, True, 7, -1.5,
 def read_all(path: Path) -> None:
     """Whatever is made of a result alone."""
     record = with_warnings(read_record(path))
-    page("", [how_sure(record)])
+    page("", [reliability_section(record)])
     of_fit(record)
     call("ls", path)
 

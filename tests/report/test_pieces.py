@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import sbitune.report.pieces
+from sbitune.data.checks.examination import Finding
 from sbitune.plots.frames import Box, Frame
+from sbitune.report.pieces.coverage import coverage_in_words, coverage_table
+from sbitune.report.pieces.findings import findings_section
 from sbitune.report.pieces.live import Button, Key, LiveFigure, LiveView, Mark, Row, Slider, Step, digits, encode
 from sbitune.report.pieces.page import is_made_of, page, write_page
 from sbitune.report.pieces.parts import (
@@ -23,6 +26,7 @@ from sbitune.report.pieces.parts import (
     Paragraph,
     Preformatted,
     Section,
+    Table,
     table,
 )
 from sbitune.report.pieces.templates import Part, render
@@ -108,6 +112,33 @@ def test_a_verdict_is_a_sentence_that_is_good_or_bad():
     bad = judged(Verdict(False, "read with care"), ["off by 3"])
     assert bad == [Paragraph("Read with care.", "verdict bad"), Paragraph("Off by 3.", "warning")]
     assert judged(Verdict(True, ""), []) == []
+
+
+def test_findings_are_rows_with_some_of_their_places():
+    many = Finding("kind", "runs of a kind", tuple(f"run{i}" for i in range(15)), "left out")
+    [section] = findings_section([many])
+    [shown] = section.parts
+    assert isinstance(shown, Table)
+    what, where, done = (cell.words for cell in shown.rows[0])
+    assert (what, done) == ("Runs of a kind", "left out")
+    assert str(where).endswith("run11 and 3 more")
+    assert findings_section([]) == []
+
+
+def test_coverage_says_what_limits_change():
+    one = {"bias": 0.04, "bias_error": 0.1, "pull_width": 1.1, "pull_width_error": 0.07, "coverage68": 0.63}
+    figures = {"coverage68": 0.63, "coverage68_error": 0.05, "coverage95": 0.94, "coverage95_error": 0.02}
+    figures |= {"pull_width": 1.1, "failed": 2, "parameters": {"a": one | {"coverage95": 0.94}}}
+    words = (
+        "68 % intervals hold the truth in 63.0 +- 5.0 %, 95 % intervals in 94.0 +- 2.0 % of cases; "
+        "(fitted - true) / error has a width of 1.10. 2 fits failed."
+    )
+    assert coverage_in_words(figures) == words
+    assert coverage_in_words(figures | {"quoted68": 0.63, "quoted95": 0.94}) == words
+    limited = coverage_in_words(figures | {"quoted68": 0.58, "quoted95": 0.94})
+    assert limited.endswith("those that are quoted hold the truth in 58.0 and 94.0 %.")
+    row = [cell.words for cell in coverage_table(figures).rows[0]]
+    assert row == ["a", "+0.04 ± 0.10", "1.10 ± 0.07", "63 %", "94 %"]
 
 
 @dataclass(frozen=True)

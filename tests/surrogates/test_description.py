@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sbitune.data.reporting import QUIET
-from sbitune.report.tune import trust
+from sbitune.report.tune import reliability
 from sbitune.tuning.surrogates.choice.choice import train_chosen
 from sbitune.tuning.surrogates.components.compound import ComponentSurrogate
 from sbitune.tuning.surrogates.description import describe, describe_choice, in_words
@@ -67,5 +67,5 @@ def test_the_observable_that_is_described_worst_comes_first(make_scan) -> None:
     assert steep["rms_pull"] > 5 * flat["rms_pull"]
     # 15 runs of 12 bins of nothing but noise
     assert flat["rms_pull"] == pytest.approx(1, abs=0.25)
-    [shown] = trust._worst_observables(SimpleNamespace(worst_observables=about["worst_observables"]))
+    [shown] = reliability._worst_observables(SimpleNamespace(worst_observables=about["worst_observables"]))
     assert [row[0].words for row in shown.rows] == ["/A/steep", "/A/flat"]

@@ -14,6 +14,7 @@ from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 from sbitune.data.errors import InputError
 from sbitune.data.storage.arrays import read_arrays, write_arrays
 from sbitune.data.storage.files import hash_bytes
+from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.verdicts import judged
 from sbitune.workflow.cards.cardfile import CardFile, read_card_file
@@ -77,7 +78,7 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     checks = [made("scatter", width > 2, "the numbers scatter", [f"a width of {width:.2g}"], value=width)]
     verdict, origin = judge(checks, "this mean"), provenance({"card": loaded.path.read_bytes()}, {})
     write_record(loaded.output("mean.yaml"), Record(1, mean, verdict.words, checks, origin), FORM)
-    write_page(loaded.output("mean.html"), "Mean", judged(verdict, warnings_of(checks)))
+    write_page(loaded.output("mean.html"), "Mean", [*judged(verdict, warnings_of(checks)), provenance_table(origin)])
     return {"mean": mean, "verdict": verdict.words}
 
 

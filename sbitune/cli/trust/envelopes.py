@@ -65,7 +65,7 @@ def command(
         columns |= {"inside": found.inside, "gap": found.gap}
         write_table(output, found.bins, columns)
     elif output and output.endswith(".html"):
-        from sbitune.report.tune.verbs import write_envelopes_page
+        from sbitune.report.tune.diagnostics import write_envelopes_page
 
         write_envelopes_page(output, found, len(runs.runs))
     elif output:

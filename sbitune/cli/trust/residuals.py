@@ -48,7 +48,7 @@ def command(
     found = library.find_residuals(opened.model, runs)
     _warn(reporter, opened.runs, found)
     if output and output.endswith(".html"):
-        from sbitune.report.tune.verbs import write_residuals_page
+        from sbitune.report.tune.diagnostics import write_residuals_page
 
         write_residuals_page(output, found)
     elif output:

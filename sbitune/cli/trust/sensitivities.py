@@ -54,7 +54,7 @@ def command(
     if output and output.endswith(".csv"):
         write_table(output, found.bins, library.columns_of(found))
     elif output and output.endswith(".html"):
-        from sbitune.report.tune.verbs import write_sensitivities_page
+        from sbitune.report.tune.diagnostics import write_sensitivities_page
 
         write_sensitivities_page(output, found)
     elif output:

@@ -9,7 +9,7 @@ from sbitune.fitting.likelihood.objective import total_covariance
 from sbitune.plots.frames import Frame
 from sbitune.plots.observables import Panel
 from sbitune.report.pieces.live import digits, encode
-from sbitune.report.tune.panels import bins_of
+from sbitune.report.pieces.observables import bins_of
 from sbitune.tuning.stages.pipeline import Fitted
 from sbitune.tuning.surrogates.forms.compact import Compact
 from sbitune.tuning.surrogates.forms.kernelform import KernelForm

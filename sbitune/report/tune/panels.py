@@ -4,17 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sbitune.data.bins import Bins
 from sbitune.data.text.paths import analysis_of, reference_key
 from sbitune.plots.observables import Curve, Panel
+from sbitune.report.pieces.observables import bins_of
 from sbitune.tuning.checks.validation import read_on
 from sbitune.tuning.stages.pipeline import Fitted, validation_files
-
-
-def bins_of(bins: Bins, path: str) -> np.ndarray:
-    """(n,) which of the bins a figure of `path` shows, from low to high."""
-    mine = bins.of(path)
-    return mine[np.argsort(bins.low[mine])]
 
 
 def panels(fitted: Fitted) -> Iterator[tuple[str, Panel]]:

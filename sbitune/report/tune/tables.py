@@ -3,10 +3,11 @@
 import numpy as np
 
 from sbitune.data.text.paths import reference_key
-from sbitune.plots.observables import Panel, plot_observable, plot_single_bins
+from sbitune.plots.observables import Panel
 from sbitune.plots.parameters import plot_correlation, plot_parameters
 from sbitune.plots.style import to_svg
-from sbitune.report.pieces.numbers import decimal
+from sbitune.report.pieces.numbers import decimal, rounded
+from sbitune.report.pieces.observables import histograms, single_bins
 from sbitune.report.pieces.parts import Figure, Figures, Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
 from sbitune.tuning.record.types import ParameterRecord, ResultRecord
@@ -59,16 +60,12 @@ def observables(fitted: Fitted) -> Section:
 
 def figures(shown: list[tuple[str, Panel]]) -> Section:
     """A figure of every observable; those of one bin share the first."""
-    single = [(panel.title, panel) for _, panel in shown if len(panel.low) == 1]
-    drawings = [Figure(to_svg(plot_observable(panel)), path) for path, panel in shown if len(panel.low) > 1]
     words = (
         "Black: data. Orange: before tuning. Blue: the generator at the tune. Green, dashed: the surrogate at the tune "
         "with its error. Grey: everything the scan reached. Yellow: the error of the data."
     )
-    parts: list[Part] = [Paragraph(words, "quiet")]
-    if single:
-        parts.append(Figure(to_svg(plot_single_bins(single)), "Observables of one bin.", "single"))
-    return Section("figures", "Data and generator", [*parts, Figures(drawings)])
+    parts = [Paragraph(words, "quiet"), *single_bins(panel for _, panel in shown), Figures(histograms(shown))]
+    return Section("figures", "Data and generator", parts)
 
 
 def left_out(fitted: Fitted) -> Section:
@@ -82,23 +79,14 @@ def left_out(fitted: Fitted) -> Section:
     return Section("left-out", "Left out of the fit", parts)
 
 
-def _number(value: float, error: float) -> str:
-    """A value with the digits that its error justifies."""
-    if error <= 0:
-        return f"{value:.6g}"
-    digits = max(0, 1 - int(np.floor(np.log10(error))))
-    text = f"{value:.{min(digits, 8)}f}"
-    return text if float(text) != 0 or value == 0 else f"{value:.2g}"
-
-
 def _parameter_row(name: str, p: ParameterRecord) -> list[object]:
-    minos = "" if p.minos is None else f"{_number(p.minos[0], p.error)} / +{_number(p.minos[1], p.error)}"
+    minos = "" if p.minos is None else f"{rounded(p.minos[0], p.error)} / +{rounded(p.minos[1], p.error)}"
     shift = "" if p.default is None or p.error == 0 else f"{(p.value - p.default) / p.scaled_error:+.1f}"
-    quoted = "" if p.error == 0 or p.one_sided else f"± {_number(p.error, p.error)}"
-    scaled = "" if p.error == 0 or p.one_sided else f"± {_number(p.scaled_error, p.error)}"
+    quoted = "" if p.error == 0 or p.one_sided else f"± {rounded(p.error, p.error)}"
+    scaled = "" if p.error == 0 or p.one_sided else f"± {rounded(p.scaled_error, p.error)}"
     status = (p.status, "bad") if p.status == "at limit" else p.status
     default = "" if p.default is None else f"{p.default:g}"
-    return [name, _number(p.value, p.error), quoted, minos, scaled, default, shift, _range(p), status]
+    return [name, rounded(p.value, p.error), quoted, minos, scaled, default, shift, _range(p), status]
 
 
 def _range(p: ParameterRecord) -> str:

@@ -3,17 +3,18 @@
 from pathlib import Path
 
 from sbitune.generators.config import PythiaConfig
+from sbitune.report.pieces.findings import findings_section
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.parts import Navigation, Paragraph, Preformatted, Section
 from sbitune.report.pieces.templates import Part
-from sbitune.report.tune.findings import error_sources, findings_section
+from sbitune.report.tune.errorsources import error_sources
 from sbitune.report.tune.live import live_section
+from sbitune.report.tune.method import method_section
 from sbitune.report.tune.panels import panels
 from sbitune.report.tune.posterior import link_to_posterior, of_another_fit
-from sbitune.report.tune.story import how_it_was_made
+from sbitune.report.tune.reliability import reliability_section
 from sbitune.report.tune.summary import summary
 from sbitune.report.tune.tables import correlations, figures, left_out, observables, parameters
-from sbitune.report.tune.trust import how_sure
 from sbitune.tuning.inverse.stage import FILE, read_inverse
 from sbitune.tuning.output.settings import command_file
 from sbitune.tuning.stages.pipeline import Fitted
@@ -31,14 +32,14 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     sections = [
         parameters(record),
         correlations(record),
-        how_sure(record, inverse, others),
+        reliability_section(record, inverse, others),
         observables(fitted),
         live_section(fitted, shown),
         figures(shown),
         error_sources(record),
         left_out(fitted),
-        *findings_section(record),
-        how_it_was_made(fitted),
+        *findings_section(record.findings),
+        method_section(fitted),
         _settings(fitted),
     ]
     write_page(path, record.title, [*summary(fitted, inverse), Navigation(sections), *sections])

@@ -3,7 +3,8 @@
 from sbitune.data.errors import InputError
 from sbitune.fitting.likelihood.objective import MOST_BINS, is_likelihood
 from sbitune.generators.config import PythiaConfig
-from sbitune.report.pieces.parts import Items, Paragraph, Section, table
+from sbitune.report.pieces.origins import provenance_table
+from sbitune.report.pieces.parts import Items, Paragraph, Section
 from sbitune.report.pieces.templates import Part
 from sbitune.tuning.stages.pipeline import Fitted
 from sbitune.tuning.surrogates.choice.choice import NAMED, is_chosen
@@ -11,7 +12,7 @@ from sbitune.tuning.surrogates.description import in_words
 from sbitune.workflow.runs.tasks import timing
 
 
-def how_it_was_made(fitted: Fitted) -> Section:
+def method_section(fitted: Fitted) -> Section:
     """The section that lets a reader repeat the tune."""
     card, record = fitted.loaded.card, fitted.record
     words = [_scan(fitted), _surrogate(fitted), _fit(fitted)]
@@ -24,10 +25,10 @@ def how_it_was_made(fitted: Fitted) -> Section:
             f"differs from the run there by {v.surrogate_pull:.2f} of both errors (rms; 1 is expected), and with their "
             f"covariances by chi2 = {v.surrogate_chi2:.0f} in {v.bins} bins (P = {v.surrogate_p:.2g})."
         )
-    rows = [(key.replace("_", " "), _plain(value)) for key, value in record.provenance.items()]
     citations = sorted({label["Citation"] for label in fitted.reference.labels.values() if "Citation" in label})
-    parts: list[Part] = [*map(Paragraph, words), table(["provenance", ""], rows), Paragraph("Measurements:", "quiet")]
-    return Section("made", "How these numbers were made", parts + ([Items(citations)] if citations else []))
+    parts: list[Part] = [*map(Paragraph, words), provenance_table(record.provenance)]
+    parts += [Paragraph("Measurements:", "quiet"), *([Items(citations)] if citations else [])]
+    return Section("made", "How these numbers were made", parts)
 
 
 def _scan(fitted: Fitted) -> str:
@@ -92,9 +93,3 @@ def _fit(fitted: Fitted) -> str:
         + ("MINOS errors are given beside. " if card.fit.minos else "")
         + "The covariance is that of the exact second derivatives."
     )
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    return str(value)

@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.report.pieces.numbers import decimal
-from sbitune.report.pieces.parts import Paragraph, Section, Table, table
+from sbitune.report.pieces.coverage import coverage_in_words, coverage_table
+from sbitune.report.pieces.numbers import decimal, with_error
+from sbitune.report.pieces.parts import Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
 from sbitune.tuning.inverse.stage import CalibrationRecord, InverseRecord
 from sbitune.tuning.record.types import ResultRecord
 from sbitune.tuning.verdict import TELLING
 
 
-def how_sure(record: ResultRecord, inverse: InverseRecord | None = None, others: Sequence[Part] = ()) -> Section:
+def reliability_section(
+    record: ResultRecord, inverse: InverseRecord | None = None, others: Sequence[Part] = ()
+) -> Section:
     """The section on toys, what `others` say (the posterior), the inverse model if there is one, tension, added errors
     and weights.
     """
@@ -47,34 +50,8 @@ def _toys(answer: Mapping[str, Any]) -> list[Part]:
         parts.append(Paragraph(words))
     if "coverage" in answer:
         c = answer["coverage"]
-        words = (
-            f"In {c['fits']} such toys 68 % intervals hold the truth in {_percent(c, 'coverage68')}, "
-            f"95 % intervals in {_percent(c, 'coverage95')} of cases; "
-            f"(fitted - true) / error has a width of {c['pull_width']:.2f}. {c['failed']} fits failed.{_at_limits(c)}"
-        )
-        parts += [Paragraph(words), _coverage_table(c)]
+        parts += [Paragraph(f"In {c['fits']} such toys {coverage_in_words(c)}"), coverage_table(c)]
     return parts
-
-
-def _at_limits(c: Mapping[str, Any]) -> str:
-    """What limits change: nothing is said where they are far."""
-    if "quoted68" not in c or (c["quoted68"], c["quoted95"]) == (c["coverage68"], c["coverage95"]):
-        return ""
-    return (
-        " That is what intervals should hold that know of the limits; those that are quoted hold the truth in "
-        f"{100 * c['quoted68']:.1f} and {100 * c['quoted95']:.1f} %."
-    )
-
-
-def _coverage_table(figures: Mapping[str, Any]) -> Table:
-    rows = [
-        (name, f"{row['bias']:+.2f} ± {row['bias_error']:.2f}",
-         f"{row['pull_width']:.2f} ± {row['pull_width_error']:.2f}",
-         f"{100 * row['coverage68']:.0f} %", f"{100 * row['coverage95']:.0f} %")
-        for name, row in figures["parameters"].items()
-    ]  # fmt: skip
-    head = ["parameter", "bias / error", "pull width", "68 % intervals", "95 % intervals"]
-    return table(head, rows, range(1, 5))
 
 
 def _closure(c: Mapping[str, Any]) -> list[Part]:
@@ -83,16 +60,10 @@ def _closure(c: Mapping[str, Any]) -> list[Part]:
         return []
     words = (
         f"{c['fits']} runs of the scan were held out and fitted as if they were data, with the surrogate trained "
-        f"without them: 68 % intervals hold the truth in {_percent(c, 'coverage68')}, 95 % intervals in "
-        f"{_percent(c, 'coverage95')} of cases; (fitted - true) / error has a width of {c['pull_width']:.2f}. "
-        f"{c['failed']} fits failed.{_at_limits(c)} A run has fewer events than the data: what is tested here is the "
+        f"without them: {coverage_in_words(c)} A run has fewer events than the data: what is tested here is the "
         "surrogate."
     )
-    return [Paragraph(words), _coverage_table(c)]
-
-
-def _percent(figures: Mapping[str, Any], key: str) -> str:
-    return f"{100 * figures[key]:.1f} +- {100 * figures[key + '_error']:.1f} %"
+    return [Paragraph(words), coverage_table(c)]
 
 
 def _inverse(inverse: InverseRecord | None) -> list[Part]:
@@ -100,7 +71,7 @@ def _inverse(inverse: InverseRecord | None) -> list[Part]:
     if inverse is None:
         return []
     rows = [
-        (name, _spell(row.fit, row.fit_error),
+        (name, with_error(row.fit, row.fit_error),
          f"{row.mean:.5g} ± {row.sd:.2g}", f"{row.low68:.5g} to {row.high68:.5g}",
          "" if row.difference is None else f"{row.difference:+.2f}", "" if row.width is None else f"{row.width:.2f}")
         for name, row in inverse.parameters.items()
@@ -193,12 +164,10 @@ def _weights(record: ResultRecord) -> list[Part]:
 
 
 def _both_tunes(record: ResultRecord, given: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    rows = record.parameters.items()
-    return [(name, _spell(p.value, p.error), _spell(given[name]["value"], given[name]["error"])) for name, p in rows]
+    def others(name: str) -> str:
+        return with_error(given[name]["value"], given[name]["error"])
 
-
-def _spell(value: float, error: float) -> str:
-    return f"{value:.5g} ± {error:.2g}" if error > 0 else f"{value:.5g}"
+    return [(name, with_error(p.value, p.error), others(name)) for name, p in record.parameters.items()]
 
 
 def _of_the_others(p: float | None) -> tuple[str, str]:

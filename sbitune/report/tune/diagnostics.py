@@ -7,12 +7,12 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.plots.bins import plot_matrix, plot_pulls, plot_pulls_of_bins, plot_responses
-from sbitune.plots.observables import Curve, Panel, plot_observable, plot_single_bins
+from sbitune.plots.observables import Curve, Panel
 from sbitune.plots.style import to_svg
+from sbitune.report.pieces.observables import bins_of, histograms, single_bins
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.parts import Figure, Figures, Paragraph, Section, Table, table
 from sbitune.report.pieces.templates import Part
-from sbitune.report.tune.panels import bins_of
 from sbitune.tuning.checks.envelopes import Envelopes, reach_of_observables
 from sbitune.tuning.checks.residuals import Group, Residuals, by_observable, by_run, columns_of, overall, worst
 from sbitune.tuning.checks.sensitivities import Sensitivities, sensitivities_of_observables
@@ -36,13 +36,9 @@ def write_envelopes_page(path: str | Path, found: Envelopes, runs: int) -> None:
     for name, mine in _observables(found.bins):
         data = Curve(found.values[mine], found.errors[mine])
         span = (found.low[mine], found.high[mine])
-        drawn.append((name, Panel(found.bins.low[mine], found.bins.high[mine], data, envelope=span, title=name)))
-    single = [(name, panel) for name, panel in drawn if len(panel.low) == 1]
+        drawn.append(Panel(found.bins.low[mine], found.bins.high[mine], data, envelope=span, title=name))
     top: list[Part] = [Paragraph(words), table(head, rows, range(1, 5))]
-    if single:
-        top.append(Figure(to_svg(plot_single_bins(single)), "Observables of one bin.", "single"))
-    figures = [Figure(to_svg(plot_observable(panel))) for _, panel in drawn if len(panel.low) > 1]
-    _write(path, "Envelopes", top, figures)
+    _write(path, "Envelopes", [*top, *single_bins(drawn)], histograms(("", panel) for panel in drawn))
 
 
 def write_sensitivities_page(path: str | Path, found: Sensitivities) -> None:
