@@ -16,7 +16,7 @@ itself: a function of a module, or an object that is equal to the one before, su
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import msgspec
@@ -41,18 +41,18 @@ VALIDATION_SLICE = 16384
 class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a model is trained."""
 
-    epochs: int = 500
-    """Passes over the training data, at most."""
-    batch_size: int = 128
-    """Events per step; more than there are means all."""
-    learning_rate: float = 3e-3
-    """Step size of Adam at the start."""
-    schedule: str = "cosine"
-    """`cosine`: the step size falls to 0 at the last epoch; `constant`."""
-    patience: int = 100
-    """A member stops after so many epochs without a better validation loss."""
-    validation_fraction: float = 0.2
-    """Part of the events on which no step is taken, for choosing the best epoch."""
+    epochs: Annotated[int, msgspec.Meta(description="Passes over the training data, at most.")] = 500
+    batch_size: Annotated[int, msgspec.Meta(description="Events per step; more than there are means all.")] = 128
+    learning_rate: Annotated[float, msgspec.Meta(description="Step size of Adam at the start.")] = 3e-3
+    schedule: Annotated[
+        str, msgspec.Meta(description="`cosine`: the step size falls to 0 at the last epoch; `constant`.")
+    ] = "cosine"
+    patience: Annotated[
+        int, msgspec.Meta(description="A member stops after so many epochs without a better validation loss.")
+    ] = 100
+    validation_fraction: Annotated[
+        float, msgspec.Meta(description="Part of the events on which no step is taken, for choosing the best epoch.")
+    ] = 0.2
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience", "learning_rate"):

@@ -82,7 +82,7 @@ def test_parameters_at_limits_are_counted_and_named(record):
     assert any(words.startswith(f"at the end of its range: {first}; what is quoted") for words in find_warnings(found))
 
 
-def test_observables_in_tension_stand_by_reliability_section_that_is(record):
+def test_observables_in_tension_stand_by_how_sure_that_is(record):
     rows = [{"path": path, "p_given_rest": p} for path, p in (("/a", 1e-4), ("/b", 1e-9), ("/c", 0.5))]
     found = changed(record, answer={"tension": {"in_tension": ["/a", "/b"], "observables": rows}})
     assert "2 observables disagree with the others" in find_verdict(found)

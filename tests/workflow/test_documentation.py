@@ -8,6 +8,7 @@ from msgspec import inspect as types
 
 from sbitune.fitting.checks.toys import ToyConfig
 from sbitune.fitting.sampling.sampling import PosteriorConfig
+from sbitune.learning.training import TrainingConfig
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.workflow.cards.documentation import card_sections
 from sbitune.workflow.cards.keytypes import described, plain
@@ -25,7 +26,7 @@ def test_every_key_of_a_card_is_described(family):
     assert missing(FAMILIES[family].card_type) == []
 
 
-@pytest.mark.parametrize("config", [InverseConfig, PosteriorConfig, ToyConfig])
+@pytest.mark.parametrize("config", [InverseConfig, PosteriorConfig, ToyConfig, TrainingConfig])
 def test_so_is_what_stands_in_no_card(config):
     assert missing(config) == []
 
