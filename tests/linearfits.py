@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from toys import Linear, linear_model, measure
 
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 
 TRUTH = np.array([0.8, 1.5])
 
@@ -25,8 +25,8 @@ def model(n_bins: int = 20, error: float = 0.05) -> Linear:
     return linear_model(n_bins, error)
 
 
-def linear_problem(seed: int = 2, n_bins: int = 20, **settings) -> Problem:
-    """Data that fluctuate as V says, with a source that moves all bins. `settings` are those of `Problem`."""
+def linear_problem(seed: int = 2, n_bins: int = 20, **settings) -> BinnedProblem:
+    """Data that fluctuate as V says, with a source that moves all bins. `settings` are those of `BinnedProblem`."""
     rng = np.random.default_rng(seed)
     f = model(n_bins)
     errors, shifts = rng.uniform(0.1, 0.3, n_bins), rng.normal(0, 0.1, (1, n_bins))
@@ -34,14 +34,14 @@ def linear_problem(seed: int = 2, n_bins: int = 20, **settings) -> Problem:
         measured = measure(f, TRUTH, errors, shifts=shifts)
         v = measured.covariance() + np.diag(f.error**2)
         fluctuated = measured.values + rng.multivariate_normal(np.zeros(n_bins), v)
-        return Problem(f, replace(measured, values=fluctuated), **settings)
+        return BinnedProblem(f, replace(measured, values=fluctuated), **settings)
 
 
-def variance(problem: Problem) -> np.ndarray:
+def variance(problem: BinnedProblem) -> np.ndarray:
     return problem.measured.covariance() + np.diag(problem.model.error**2)
 
 
-def solve(problem: Problem, values: np.ndarray | None = None) -> Solution:
+def solve(problem: BinnedProblem, values: np.ndarray | None = None) -> Solution:
     """theta = C J^T V^-1 (d - offset), C = (J^T V^-1 J)^-1."""
     f, v = problem.model, variance(problem)
     values = problem.measured.values if values is None else values

@@ -8,7 +8,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.protocols import Prediction
 
 

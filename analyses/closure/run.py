@@ -14,7 +14,7 @@ from scipy import stats
 
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.checks.coverage import collect, fit_known
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checks.closure import pseudo_data
 from sbitune.tuning.checks.validation import noise_of, read_on, run_points
@@ -50,7 +50,7 @@ def closure(loaded: LoadedCard, n: int, events: int, seed: int, reporter: Report
     for theta, path in zip(points, files.values(), strict=True):
         run = read_on(path, measured.bins)
         data = pseudo_data(scan.bins, measured.indices, run.values, noise_of(run, matched.scaling))
-        problem = Problem(surrogate, data, correlation=matched.correlation)
+        problem = BinnedProblem(surrogate, data, correlation=matched.correlation)
         fits += fit_known(problem, theta, [data.values], thorough=True)
     found = collect(problem, names, points, fits)
     figures = (

@@ -22,7 +22,7 @@ from sbitune.data.histograms import Histograms
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan, parameter_box
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.generators.campaigns.campaign import run_campaign
 from sbitune.generators.campaigns.runs import fingerprint
@@ -48,7 +48,7 @@ class Stage(NamedTuple):
     """A scan, what it taught, and the fit."""
 
     scan: Scan
-    problem: Problem
+    problem: BinnedProblem
     values: np.ndarray  #: (n_parameters,) the tune
     covariance: np.ndarray  #: (n_parameters, n_parameters)
 
@@ -93,12 +93,12 @@ class Study:
 
         return make
 
-    def problem(self, scan: Scan, values: np.ndarray | None = None) -> Problem:
+    def problem(self, scan: Scan, values: np.ndarray | None = None) -> BinnedProblem:
         """Train the surrogate of a scan, and put it beside the data, or beside `values` (n_bins,) in their place."""
         matched = match(scan, self.reference, self.loaded.rules(), self.loaded.card.fit.correlations)
         measured = matched.measured if values is None else replace(matched.measured, values=values)
         surrogate = train(jax.random.key(self.seed), scan, self.config)
-        return Problem(surrogate, measured, correlation=matched.correlation)
+        return BinnedProblem(surrogate, measured, correlation=matched.correlation)
 
     def stage(self, scan: Scan) -> Stage:
         """Train and fit."""
@@ -207,7 +207,7 @@ def emulate(scan: Scan, surrogate: TrainedSurrogate, seed: int) -> Make:
     return make
 
 
-def held_fit(problem: Problem, v: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def held_fit(problem: BinnedProblem, v: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The tune (n_parameters,) and its covariance with V held."""
     white = np.linalg.inv(np.linalg.cholesky(v))
     low, high = np.array([(p.low, p.high) for p in problem.parameters]).T

@@ -21,6 +21,21 @@ class EmptySelectionError(InputError):
     """A selector finds no bin: the fault is the selector's, not that of what was read."""
 
 
+class ArgumentError(InputError):
+    """An argument of a function is wrong; the message begins with its name, `limits.x: ...`. A caller that has it from
+    a section of a card puts the section before it, see `from_section`.
+    """
+
+
+@contextlib.contextmanager
+def from_section(name: str) -> Iterator[None]:
+    """Put the section of a card before the name of an argument that an `ArgumentError` tells of: `fit.limits.x: ..`."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise InputError(f"{name}.{error}") from error
+
+
 @contextlib.contextmanager
 def naming_file(path: str | Path) -> Iterator[None]:
     """Put a file before the message of an `InputError` of what is read from it, unless the message has it already."""

@@ -12,16 +12,16 @@ class Start:
     """Where one start of the minimiser ended."""
 
     theta: np.ndarray  #: (n_parameters,)
-    chi2: float
+    value: float  #: of what was minimised from there: chi2 with V held, or -2 log L
     valid: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """A minimum that is not the tune."""
+    """A minimum that is not the lowest."""
 
     theta: np.ndarray  #: (n_parameters,)
-    above: float  #: by how much the objective is higher there than at the tune
+    above: float  #: by how much the objective is higher there than at the lowest
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,20 +34,17 @@ class ObservableChi2:
     weight: float  #: mean weight of its bins
 
 
-@dataclass(frozen=True, eq=False)
-class Tune:
-    """Fitted parameters with their errors (see `minimiser` for what they contain)."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fit:
+    """Fitted parameters with their errors (see `errors` for what they contain)."""
 
     parameters: tuple[Parameter, ...]
-    values: np.ndarray  #: (n_parameters,) in the generator's units
+    values: np.ndarray  #: (n_parameters,) in the model's units
     covariance: np.ndarray  #: (n_parameters, n_parameters); rows of fixed parameters are zero
     minos: dict[str, tuple[float, float]]  #: name -> (lower < 0, upper > 0); empty if not asked for
-    chi2: float  #: minimum of the objective, weights squared
-    chi2_unit: float  #: the same with unit weights
-    ndf: int  #: bins - free parameters
+    minimum: float  #: of the objective: -2 log L, or a chi2
     free: tuple[str, ...]
     at_limit: tuple[str, ...]  #: parameters within 1 % of the end of their range
-    observables: tuple[ObservableChi2, ...]
     starts: tuple[Start, ...]
     edm: float
     calls: int
@@ -90,7 +87,7 @@ class Tune:
     def __str__(self) -> str:
         """Table of the parameters, as a terminal shows it."""
         width = max(len(name) for name in self.names)
-        lines = [f"chi2 = {self.chi2:.2f} for {self.ndf} degrees of freedom ({self.status})"]
+        lines = [f"{self._headline()} ({self.status})"]
         for name, value, error in zip(self.names, self.values, self.quoted_errors, strict=True):
             quoted = f"+- {error:.4g}" if name in self.free else "(fixed)"
             if self._is_one_sided(name):
@@ -98,3 +95,19 @@ class Tune:
             edge = "  at its limit" if name in self.at_limit else ""
             lines.append(f"{name:<{width}}  {value:>10.5g} {quoted}{edge}")
         return "\n".join(lines)
+
+    def _headline(self) -> str:
+        return f"minimum {self.minimum:.2f}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BinnedFit(Fit):
+    """A fit of bins, with how well they are described."""
+
+    chi2: float  #: at the minimum, weights squared
+    chi2_unit: float  #: the same with unit weights
+    ndf: int  #: bins - free parameters
+    observables: tuple[ObservableChi2, ...]
+
+    def _headline(self) -> str:
+        return f"chi2 = {self.chi2:.2f} for {self.ndf} degrees of freedom"

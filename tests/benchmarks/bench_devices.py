@@ -19,7 +19,8 @@ from bench_fits import TRUTH, make
 
 from sbitune.data.scan import Scan
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.sampling.posterior import sample_posterior
 from sbitune.fitting.sampling.sampling import PosteriorConfig
@@ -42,7 +43,7 @@ def tasks(scan: Scan, measured: Measured) -> dict[str, Callable[[], float]]:
     some = np.arange(min(_FEW_BINS, len(scan.bins)))
     few = Measured(some, scan.bins.take(some), measured.values[some], measured.errors[some],
                    measured.shifts[:, some], measured.weights[some])  # fmt: skip
-    problem = Problem(polynomials, few)
+    problem = BinnedProblem(polynomials, few)
     tune = fit(problem, FitConfig(minos=False))
 
     def network(config: NetworkConfig) -> float:

@@ -25,7 +25,8 @@ from sbitune.data.bins import Bins
 from sbitune.data.formats.scatters import scatters_of
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
@@ -96,7 +97,7 @@ def main() -> None:
         ("polynomials of order 2", PolynomialConfig(order=2)),
     ):
         surrogate = timed(f"{name}: training", lambda config=config: train(jax.random.key(1), scan, config))
-        tune = timed(f"{name}: fit, 8 starts, MINOS", lambda s=surrogate: fit(Problem(s, measured), FitConfig()))
+        tune = timed(f"{name}: fit, 8 starts, MINOS", lambda s=surrogate: fit(BinnedProblem(s, measured), FitConfig()))
         pulls = (tune.values - TRUTH) / tune.errors
         print(f"{'':4}rms of (fitted - true)/error {np.sqrt(np.mean(pulls**2)):.2f}, {tune.status}")
     with tempfile.TemporaryDirectory() as place:

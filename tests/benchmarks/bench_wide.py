@@ -18,7 +18,8 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
@@ -74,7 +75,7 @@ def measure(runs: int, parameters: int, bins: int, kind: str) -> dict[str, float
     data *= 1 + ERROR * np.random.default_rng(3).normal(size=bins)
     every = np.arange(bins)
     measured = Measured(every, scan.bins, data, ERROR * data, np.zeros((0, bins)), np.ones(bins))
-    tune = fit(Problem(surrogate, measured), FitConfig(starts=2, minos=False))
+    tune = fit(BinnedProblem(surrogate, measured), FitConfig(starts=2, minos=False))
     note("fit")
     pulls = (tune.values - point) / tune.errors
     return found | {"fit: rms pull of the parameters": float(np.sqrt(np.mean(pulls**2)))}

@@ -13,7 +13,8 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.binned.autoweights import _search, choose_weights, find_metrics, outer_objective, with_weights
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 
@@ -28,7 +29,7 @@ def conflict(many=20, few=2, sigma=0.5):
     bins = Bins(path, np.arange(n), np.arange(n), np.arange(n) + 1.0)
     model = Formula((Parameter("x", -2.0, 2.0, None),), bins, lambda theta: jnp.ones(n) * theta[0])
     values = np.repeat([0.0, 1.0], [many, few])
-    return Problem(model, Measured(np.arange(n), bins, values, np.full(n, sigma), np.zeros((0, n)), np.ones(n)))
+    return BinnedProblem(model, Measured(np.arange(n), bins, values, np.full(n, sigma), np.zeros((0, n)), np.ones(n)))
 
 
 def test_the_portfolio_weighs_two_observables_until_both_are_described_alike():
@@ -80,7 +81,7 @@ def test_metrics_are_those_of_weighted_least_squares():
     values = model.offset + model.slope @ [0.8, 1.5] + rng.normal(0, 0.3, 20)
     measured = Measured(np.arange(20), model.bins, values, np.full(20, 0.3), np.zeros((0, 20)), np.ones(20))
     paths = model.bins.paths()
-    problem = with_weights(Problem(model, measured), {paths[0]: 2.0, paths[1]: 0.5})
+    problem = with_weights(BinnedProblem(model, measured), {paths[0]: 2.0, paths[1]: 0.5})
     tune = fit(problem, config())
     metrics = find_metrics(problem, tune, "portfolio")
     w2, v = np.repeat([4.0, 0.25], 10), 0.3**2 + 0.1**2
@@ -100,7 +101,7 @@ def test_metrics_are_those_of_weighted_least_squares():
     np.testing.assert_allclose(metrics.cumulative()[0], np.sort(e), rtol=1e-5)
     np.testing.assert_array_equal(metrics.cumulative()[1], [0.5, 1.0])
     # weights other than 1 can only lose information
-    best = find_metrics(Problem(model, measured), fit(Problem(model, measured), config()), "portfolio")
+    best = find_metrics(BinnedProblem(model, measured), fit(BinnedProblem(model, measured), config()), "portfolio")
     assert best.d_optimality < metrics.d_optimality
     assert best.a_optimality < metrics.a_optimality
 
@@ -132,7 +133,7 @@ def test_one_observable_and_too_few_fits_are_refused():
     model = linear_model(n_bins=n)
     measured = Measured(np.arange(n), model.bins, model.offset, np.ones(n), np.zeros((0, n)), np.ones(n))
     with pytest.raises(InputError, match="there is one observable"):
-        choose_weights(Problem(model, measured), config())
+        choose_weights(BinnedProblem(model, measured), config())
     with pytest.raises(InputError, match="3 fits cannot choose the weights of 2 observables"):
         choose_weights(conflict(), config(fits=3))
 

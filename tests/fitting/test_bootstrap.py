@@ -10,7 +10,7 @@ from toys import NoisySlope, linear_model, make_bins
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
-from sbitune.fitting.checks.bootstrap import (
+from sbitune.fitting.binned.bootstrap import (
     bootstrap_data,
     draw_bootstrap,
     draw_combinations,
@@ -22,14 +22,15 @@ from sbitune.fitting.checks.bootstrap import (
 )
 from sbitune.fitting.checks.toys import ToyConfig
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 KEY, CONFIG = jax.random.key(6), ToyConfig(errors=False)
 QUICKLY = FitConfig(starts=1, minos=False)
 
 
-def lever(problem: Problem) -> np.ndarray:
+def lever(problem: BinnedProblem) -> np.ndarray:
     """(n_bins, p): the fitted parameters are this, transposed, times the data, up to a constant."""
     return np.linalg.solve(variance(problem), problem.model.slope) @ solve(problem).covariance
 
@@ -76,12 +77,12 @@ def retrain(runs: np.ndarray):
     return replace(model(), offset=model().offset + RUNS[runs].mean(0))
 
 
-def of_all_runs() -> Problem:
+def of_all_runs() -> BinnedProblem:
     """The model is a mean over runs, so that the fit is a mean over runs, too."""
     return replace(linear_problem(), model=retrain(np.arange(40)))
 
 
-def due_to_runs(problem: Problem) -> np.ndarray:
+def due_to_runs(problem: BinnedProblem) -> np.ndarray:
     """Covariance (p, p) of a mean over 40 runs."""
     return lever(problem).T @ np.cov(RUNS, rowvar=False) @ lever(problem) / 40
 
@@ -143,7 +144,7 @@ def test_a_refit_of_another_model_is_its_fit(weights):
     first = NoisySlope(parameters, make_bins(8), np.linspace(0.5, 1.5, 8), 0.3)
     other = replace(first, slope=1.1 * first.slope + 0.1 * np.sin(np.arange(8)), noise=0.25)
     measured = Measured(np.arange(8), first.bins, 1.2 * first.slope, np.full(8, 0.1), np.zeros((0, 8)), weights)
-    problem = Problem(first, measured)
+    problem = BinnedProblem(first, measured)
     tune, expected = fit(problem, QUICKLY), fit(replace(problem, model=other), QUICKLY)
     found = refit_model(problem, other, tune.values)
     assert found == pytest.approx(expected.values, abs=(2e-3 if weights[0] == 1 else 1e-2) * expected.errors[0])

@@ -11,10 +11,9 @@ from toys import Formula, linear_model, make_bins, measure
 
 from sbitune.data.scan import Parameter
 from sbitune.fitting.checks.bounded import draw_bounded
-from sbitune.fitting.checks.coverage import collect, fit_known
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.checks.coverage import collect, coverage_of_toys, fit_known
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.sampling.importance import sample, to_root
-from sbitune.tuning.checks.closure import coverage
 
 TRUTH = np.array([0.8, 1.5])
 N = 150
@@ -26,7 +25,7 @@ def covered(scale: float, truth: np.ndarray = TRUTH, thorough: bool = False):
     with jax.enable_x64(True):
         measured = measure(model, truth, np.full(8, 0.3))
     data = measured.values + np.random.default_rng(3).normal(0, 0.3, (N, 8))
-    problem = Problem(model, replace(measured, errors=measured.errors * scale))
+    problem = BinnedProblem(model, replace(measured, errors=measured.errors * scale))
     fits = fit_known(problem, truth, data, thorough)
     return collect(problem, [str(i) for i in range(N)], np.tile(truth, (N, 1)), fits)
 
@@ -57,7 +56,7 @@ def test_weights_do_not_change_what_errors_claim(weights: np.ndarray, spread: bo
     with jax.enable_x64(True):
         measured = measure(model, TRUTH, np.full(8, 0.3))
     data = measured.values + np.random.default_rng(3).normal(0, 0.3, (N, 8))
-    problem = Problem(model, replace(measured, weights=weights))
+    problem = BinnedProblem(model, replace(measured, weights=weights))
     fits = fit_known(problem, TRUTH, data, thorough=False, spread=spread)
     found = collect(problem, [str(i) for i in range(N)], np.tile(TRUTH, (N, 1)), fits)
     np.testing.assert_allclose(found.width, 1, atol=3.5 / np.sqrt(2 * N))
@@ -96,7 +95,9 @@ def test_a_thorough_fit_finds_the_same() -> None:
     model = linear_model(n_bins=8)
     with jax.enable_x64(True):
         measured = measure(model, TRUTH, np.full(8, 0.3), np.linspace(-0.2, 0.2, 8))
-    quick, thorough = (fit_known(Problem(model, measured), TRUTH, [measured.values], how)[0] for how in (False, True))
+    quick, thorough = (
+        fit_known(BinnedProblem(model, measured), TRUTH, [measured.values], how)[0] for how in (False, True)
+    )
     np.testing.assert_allclose(quick.values, thorough.values, atol=1e-4)
 
 
@@ -111,7 +112,7 @@ def test_truths_all_over_a_narrow_box_are_covered_as_claimed() -> None:
     for truth in truths:
         with jax.enable_x64(True):
             measured = measure(model, truth, np.full(8, 0.3), random.normal(0, 0.3, 8))
-        problem = Problem(model, measured, limits=limits)
+        problem = BinnedProblem(model, measured, limits=limits)
         fits += fit_known(problem, truth, [measured.values], thorough=False)
     found = collect(problem, [str(i) for i in range(N)], truths, fits)
     assert found.figures()["coverage68"] == pytest.approx(0.683, abs=3 * 0.038)
@@ -145,7 +146,7 @@ def test_toys_of_a_truth_at_its_limit_are_covered_as_claimed(away: float) -> Non
     data = measured.values + np.random.default_rng(3).normal(0, 0.3, (4 * N, 8))
 
     def found(scale: float):
-        problem = Problem(model, replace(measured, errors=measured.errors * scale), limits=limits)
+        problem = BinnedProblem(model, replace(measured, errors=measured.errors * scale), limits=limits)
         fits = fit_known(problem, TRUTH, data, thorough=False, spread=False)
         return collect(problem, [str(i) for i in range(len(data))], np.tile(TRUTH, (len(data), 1)), fits)
 
@@ -175,8 +176,8 @@ def test_a_minimum_near_the_middle_is_not_taken_for_the_lowest() -> None:
     model = Formula((Parameter("x", -2.5, 2.5),), make_bins(8), wave)
     truth = np.array([1.8])
     with jax.enable_x64(True):
-        problem = Problem(model, measure(model, truth, np.repeat([0.4, 0.8], 4)))
-    found = coverage(jax.random.key(1), problem, truth, 200)
+        problem = BinnedProblem(model, measure(model, truth, np.repeat([0.4, 0.8], 4)))
+    found = coverage_of_toys(jax.random.key(1), problem, truth, 200)
     assert not found.failed
     assert np.median(found.values) == pytest.approx(1.8, abs=0.05)  # from the middle alone: 0.23
     assert found.width[0] == pytest.approx(1, abs=4 / np.sqrt(400))
@@ -186,10 +187,10 @@ def test_a_minimum_near_the_middle_is_not_taken_for_the_lowest() -> None:
 def test_of_very_many_bins_toys_share_the_covariance_of_their_truth() -> None:
     model = linear_model(n_bins=620, error=0.2)
     with jax.enable_x64(True):
-        problem = Problem(model, measure(model, TRUTH, np.full(620, 0.3)))
-    found = coverage(jax.random.key(2), problem, TRUTH, 60)
+        problem = BinnedProblem(model, measure(model, TRUTH, np.full(620, 0.3)))
+    found = coverage_of_toys(jax.random.key(2), problem, TRUTH, 60)
     assert not found.failed
     assert found.width == pytest.approx(np.ones(2), abs=4 / np.sqrt(120))
     assert np.abs(found.bias).max() < 4 / np.sqrt(60)
     # chi2 of data that scatter with V, in the covariance V
-    assert found.chi2_per_ndf == pytest.approx(1, abs=4 * np.sqrt(2 / 618 / 60))
+    assert found.statistic == pytest.approx(1, abs=4 * np.sqrt(2 / 618 / 60))

@@ -14,9 +14,8 @@ from sbitune.data.scan import Parameter
 from sbitune.fitting.binned.eigentunes import find_eigentunes, quantile
 from sbitune.fitting.checks.toys import ToyConfig, fit_toys
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 KEY, CONFIG = jax.random.key(4), ToyConfig(errors=False)
@@ -40,7 +39,7 @@ def test_eigentunes_of_a_linear_model_are_on_the_axes_of_its_ellipse():
     tune, best = fit(problem, QUICKLY), solve(problem)
     (found,) = find_eigentunes(KEY, problem, tune, 100, CONFIG, (0.68,))
     assert found.labels == ("1+", "1-", "2+", "2-")
-    half = Frame(problem).half
+    half = problem.frame().half
     away = found.theta - best.theta
     heights = np.sum(away * np.linalg.solve(best.covariance, away.T).T, axis=1)
     np.testing.assert_allclose(heights, found.delta, rtol=2e-3)
@@ -58,7 +57,7 @@ def test_eigentunes_of_a_linear_model_are_on_the_axes_of_its_ellipse():
 def test_the_stated_coverage_is_had_where_the_errors_are_true(factor, verdict):
     problem = linear_problem()
     m, model = problem.measured, problem.model
-    claimed = Problem(
+    claimed = BinnedProblem(
         replace(model, error=factor * model.error), replace(m, errors=factor * m.errors, shifts=factor * m.shifts)
     )
     (found,) = find_eigentunes(KEY, claimed, fit(claimed, QUICKLY), 500, CONFIG, (0.68,))
@@ -68,11 +67,11 @@ def test_the_stated_coverage_is_had_where_the_errors_are_true(factor, verdict):
     assert {"true": abs(z) < 3, "too small": z < -6, "too large": z > 5}[verdict]
 
 
-def curved() -> Problem:
+def curved() -> BinnedProblem:
     n = 6
     model = NoisySlope((Parameter("x", 0.2, 1.5, None),), make_bins(n), np.linspace(0.5, 1.5, n), 0.3)
     measured = Measured(np.arange(n), model.bins, model.slope, np.full(n, 0.1), np.zeros((0, n)), np.ones(n))
-    return Problem(model, measured)
+    return BinnedProblem(model, measured)
 
 
 def test_curved_objectives_are_followed_to_delta_or_to_the_end_of_the_range():
@@ -80,13 +79,12 @@ def test_curved_objectives_are_followed_to_delta_or_to_the_end_of_the_range():
     tune = fit(problem, QUICKLY)
     low, high = find_eigentunes(KEY, problem, tune, 200, CONFIG)
     assert low.delta != pytest.approx(low.conventional, rel=1e-3)
-    frame = Frame(problem)
-    with jax.enable_x64(True):
-        objective = Objective(problem, frame)
-        objective.moving = True
-        least = objective.value(frame.to_unit(tune.values))
+    frame = problem.frame()
+    with problem.computing():
+        objective = problem.objective()
+        least = objective.point(frame.to_unit(tune.values)).value
         for found in (low, high):
-            heights = np.array([objective.value(frame.to_unit(theta)) - least for theta in found.theta])
+            heights = np.array([objective.point(frame.to_unit(theta)).value - least for theta in found.theta])
             np.testing.assert_allclose(heights, found.rises, atol=2e-3)
             np.testing.assert_allclose(heights[~found.clipped], found.delta, rtol=2e-3)
     up, down = low.theta[:, 0] - tune.values[0]

@@ -12,11 +12,12 @@ from toys import Formula, linear_model, make_bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.binned.extra import fit_extra
+from sbitune.fitting.binned.refit import linearise, refit, without
 from sbitune.fitting.binned.theory import fit_errors, wanted_errors
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.fitting.minimise.refit import linearise, refit, without
 
 QUICK = FitConfig(starts=1, minos=False)
 TRUTH = np.array([0.8, 1.5])
@@ -32,7 +33,7 @@ def constant(values, sigma, per_histogram=100):
     n = len(values)
     bins = make_bins(n, per_histogram)
     model = Formula((Parameter("x", 0.0, 20.0, None),), bins, lambda theta: jnp.ones(n) * theta[0])
-    return Problem(model, Measured(np.arange(n), bins, values, np.full(n, sigma), np.zeros((0, n)), np.ones(n)))
+    return BinnedProblem(model, Measured(np.arange(n), bins, values, np.full(n, sigma), np.zeros((0, n)), np.ones(n)))
 
 
 MODEL = replace(linear_model(n_bins=60), bins=make_bins(60, 20))
@@ -42,7 +43,7 @@ def three_observables(eps, seed=3):
     """Linear in two parameters; predictions of around 10 are off by parts `eps` of themselves."""
     mean, sigma = MODEL.offset + MODEL.slope @ TRUTH, np.full(60, 0.2)
     values = mean + np.random.default_rng(seed).normal(0, np.hypot(sigma, np.repeat(eps, 20) * mean))
-    return Problem(MODEL, Measured(np.arange(60), MODEL.bins, values, sigma, np.zeros((0, 60)), np.ones(60)))
+    return BinnedProblem(MODEL, Measured(np.arange(60), MODEL.bins, values, sigma, np.zeros((0, 60)), np.ones(60)))
 
 
 def least_squares(problem, variance):
@@ -156,7 +157,7 @@ def test_toys_find_the_error_and_pull_to_unit_width():
 def test_a_single_bin_has_no_scatter_and_needs_a_number():
     values = np.append(np.full(5, 10.0), 12.0)
     problem = constant(values, 0.1, per_histogram=5)
-    with pytest.raises(InputError, match=rf"fit.theory_error: no error can be fitted to {PATHS[1]}: it has 1 bin in"):
+    with pytest.raises(InputError, match=rf"theory_error: no error can be fitted to {PATHS[1]}: it has 1 bin in"):
         fit_extra(problem, asking({"/TOY": "fitted"}))
     tune, extra = fit_extra(problem, asking({"/TOY": "fitted", PATHS[1]: 0.05}))
     assert [row.relative for row in extra.theory] == [0.0, 0.05]  # the others do not scatter

@@ -11,7 +11,7 @@ from scipy import stats
 from sbitune.fitting.checks.goodness import find_goodness, p_value
 from sbitune.fitting.checks.toys import ToyConfig, fit_toys, throw
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 KEY, CONFIG = jax.random.key(8), ToyConfig(errors=False)
@@ -25,8 +25,8 @@ def test_p_values_of_true_models_are_uniform():
     problem = linear_problem()
     observed = fit_toys(jax.random.key(1), problem, TRUTH, 400, CONFIG)
     toys = fit_toys(jax.random.key(2), problem, TRUTH, 2000, CONFIG)
-    assert stats.kstest(toys.chi2, stats.chi2(18).cdf).pvalue > 0.01
-    for these, those in [(observed.chi2, toys.chi2), (observed.chi2_of[:, 1], toys.chi2_of[:, 1])]:
+    assert stats.kstest(toys.statistic, stats.chi2(18).cdf).pvalue > 0.01
+    for these, those in [(observed.statistic, toys.statistic), (observed.statistics[:, 1], toys.statistics[:, 1])]:
         p = np.array([p_value(chi2, those)[0] for chi2 in these])
         # toys are shared by all p-values, so that they count as 400 x 2000 / 2400 independent ones
         far = np.max(np.abs(np.sort(p) - (np.arange(400) + 0.5) / 400)) * np.sqrt(400 * 2000 / 2400)
@@ -43,22 +43,22 @@ def test_p_values_have_binomial_errors():
 def test_goodness_of_a_linear_fit_is_that_of_chi2():
     problem = linear_problem()
     found, chi2 = judge(problem), solve(problem).chi2
-    assert found.total.chi2 == pytest.approx(chi2, abs=1e-3)
+    assert found.total.statistic == pytest.approx(chi2, abs=1e-3)
     assert found.total.asymptotic == pytest.approx(stats.chi2.sf(chi2, 18), rel=1e-3)
     assert found.toys == 300
     assert found.failed == ()
-    for agreement in [found.total, *found.observables.values()]:
+    for agreement in [found.total, *found.parts.values()]:
         # an observable's chi2 is only nearly of the shape that its two moments have: 0.02
         assert abs(agreement.p_value - agreement.asymptotic) < 3.5 * agreement.p_error + 0.02
-    assert sum(a.expected for a in found.observables.values()) == pytest.approx(18)
-    assert sum(a.chi2 for a in found.observables.values()) == pytest.approx(found.total.chi2)
+    assert sum(a.expected for a in found.parts.values()) == pytest.approx(18)
+    assert sum(a.statistic for a in found.parts.values()) == pytest.approx(found.total.statistic)
 
 
 def test_moments_of_an_observables_chi2_are_those_of_toys():
     problem, n = linear_problem(), 1500
     toys, found = fit_toys(KEY, problem, TRUTH, n, CONFIG), judge(problem, 20)
-    for i, agreement in enumerate(found.observables.values()):
-        mine = toys.chi2_of[:, i]
+    for i, agreement in enumerate(found.parts.values()):
+        mine = toys.statistics[:, i]
         assert mine.mean() == pytest.approx(agreement.expected, abs=4 * mine.std() / np.sqrt(n))
 
 
@@ -66,7 +66,7 @@ def test_moments_of_an_observables_chi2_are_those_of_toys():
 def test_errors_that_are_too_small_or_too_large_show(factor, low, high):
     problem = linear_problem()
     m, model = problem.measured, problem.model
-    problem = Problem(
+    problem = BinnedProblem(
         replace(model, error=factor * model.error), replace(m, errors=factor * m.errors, shifts=factor * m.shifts)
     )
     found = judge(problem)
@@ -79,7 +79,7 @@ def test_one_bad_observable_is_found():
     values = problem.measured.values.copy()
     values[5:10] += np.array([1, -1, 1, -1, 1]) * 4 * problem.measured.errors[5:10]
     found = judge(replace(problem, measured=replace(problem.measured, values=values)))
-    p = {path: agreement.p_value for path, agreement in found.observables.items()}
+    p = {path: agreement.p_value for path, agreement in found.parts.items()}
     assert min(p, key=p.get) == "/TOY/d02-x01-y01"
     assert p["/TOY/d02-x01-y01"] == pytest.approx(1 / 301)
     assert p["/TOY/d04-x01-y01"] > 0.01

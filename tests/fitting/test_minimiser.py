@@ -11,9 +11,10 @@ from toys import Formula, NoisySlope, linear_model, make_bins, measure
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective, minus_two_log_likelihood
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.density import minus_two_log_likelihood
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.precision import double_precision
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 TRUTH = np.array([0.8, 1.5])
@@ -40,7 +41,7 @@ def noisy(model, seed=2, **kwargs) -> Measured:
 def test_linear_fit_is_least_squares():
     model = linear_model(error=0.05)
     measured = noisy(model)
-    tune = fit(Problem(model, measured))
+    tune = fit(BinnedProblem(model, measured))
     theta, covariance = least_squares(model, measured)
     np.testing.assert_allclose(tune.values, theta, atol=1e-3 * tune.errors.min())
     np.testing.assert_allclose(tune.covariance, covariance, rtol=1e-7)
@@ -58,7 +59,7 @@ def test_correlated_sources_and_weights_enter_as_a_full_covariance_would():
     rng = np.random.default_rng(5)
     shifts, weights = rng.normal(0, 0.3, (3, 20)), rng.uniform(0.5, 3, 20)
     measured = noisy(model, shifts=shifts, weights=weights)
-    tune = fit(Problem(model, measured))
+    tune = fit(BinnedProblem(model, measured))
     theta, covariance = least_squares(model, measured)
     np.testing.assert_allclose(tune.values, theta, atol=1e-3 * tune.errors.min())
     np.testing.assert_allclose(tune.covariance, covariance, rtol=1e-6)
@@ -71,7 +72,7 @@ def test_correlated_sources_and_weights_enter_as_a_full_covariance_would():
 def test_ignoring_the_models_error_changes_chi2_as_it_must():
     model = linear_model(error=0.2)
     measured = noisy(model)
-    with_error, without = fit(Problem(model, measured)), fit(Problem(model, measured, model_error=False))
+    with_error, without = fit(BinnedProblem(model, measured)), fit(BinnedProblem(model, measured, model_error=False))
     assert without.chi2 > with_error.chi2
     np.testing.assert_allclose(
         without.values, least_squares(model, measured, np.diag(measured.errors**2))[0], atol=1e-3 * without.errors.min()
@@ -87,9 +88,9 @@ def test_the_best_of_several_minima_is_found_and_the_others_reported():
         return jnp.stack([3 * (theta[0] ** 2 - 1), 0.5 * (theta[0] + 1.5)])
 
     measured = Measured(np.arange(2), bins, np.zeros(2), np.ones(2), np.zeros((0, 2)), np.ones(2))
-    tune = fit(Problem(Formula(parameters, bins, double_well), measured), FitConfig(starts=8))
+    tune = fit(BinnedProblem(Formula(parameters, bins, double_well), measured), FitConfig(starts=8))
     assert tune.values[0] == pytest.approx(-1.007, abs=0.005)
-    assert len({round(s.chi2, 1) for s in tune.starts}) == 2
+    assert len({round(s.value, 1) for s in tune.starts}) == 2
     assert any("higher minimum" in note for note in tune.notes)
     assert [m.theta[0] for m in tune.others] == pytest.approx([0.99], abs=0.02)
     r = np.array([3 * (tune.others[0].theta[0] ** 2 - 1), 0.5 * (tune.others[0].theta[0] + 1.5)])
@@ -101,7 +102,7 @@ def test_asymmetric_minos_errors_of_an_exponential():
     # f = exp(x) measured as 1 +- 0.2: chi2 = 1 at exp(x) = 0.8 and 1.2 exactly
     parameters, bins = (Parameter("x", -2.0, 2.0, None),), make_bins(1)
     measured = Measured(np.arange(1), bins, np.ones(1), np.array([0.2]), np.zeros((0, 1)), np.ones(1))
-    tune = fit(Problem(Formula(parameters, bins, jnp.exp), measured))
+    tune = fit(BinnedProblem(Formula(parameters, bins, jnp.exp), measured))
     np.testing.assert_allclose(tune.minos["x"], [np.log(0.8), np.log(1.2)], rtol=5e-3)
     assert tune.errors[0] == pytest.approx(0.2, rel=1e-4)
 
@@ -109,7 +110,7 @@ def test_asymmetric_minos_errors_of_an_exponential():
 def test_a_fixed_parameter_stays_and_the_other_is_fitted_given_it():
     model = linear_model()
     measured = noisy(model)
-    tune = fit(Problem(model, measured, fixed={"String:sigma": 1.0}))
+    tune = fit(BinnedProblem(model, measured, fixed={"String:sigma": 1.0}))
     assert tune.values[1] == pytest.approx(1.0, abs=1e-12)
     assert tune.free == ("Shower:alpha",)
     assert tune.errors[1] == 0.0
@@ -121,7 +122,7 @@ def test_a_fixed_parameter_stays_and_the_other_is_fitted_given_it():
 
 def test_a_parameter_at_its_limit_is_flagged():
     model = linear_model()
-    tune = fit(Problem(model, noisy(model), limits={"String:sigma": (-3.0, 0.5)}))
+    tune = fit(BinnedProblem(model, noisy(model), limits={"String:sigma": (-3.0, 0.5)}))
     assert tune.at_limit == ("String:sigma",)
     assert tune.status == "at a limit"
     assert tune.values[1] == pytest.approx(0.5, abs=0.01)
@@ -133,7 +134,7 @@ def test_a_model_without_slope_fails_and_says_so():
     flat = Formula(parameters, bins, lambda theta: jnp.ones(3) * theta[0])
     measured = Measured(np.arange(3), bins, np.ones(3), np.ones(3), np.zeros((0, 3)), np.ones(3))
     with pytest.raises(ComputationError, match="fit failed"):
-        fit(Problem(flat, measured))
+        fit(BinnedProblem(flat, measured))
 
 
 def test_a_model_that_is_not_finite_is_named():
@@ -141,7 +142,7 @@ def test_a_model_that_is_not_finite_is_named():
     bad = Formula(parameters, bins, lambda theta: jnp.stack([theta[0], jnp.log(-1.0 - theta[0] ** 2)]))
     measured = Measured(np.arange(2), bins, np.ones(2), np.ones(2), np.zeros((0, 2)), np.ones(2))
     with pytest.raises(ComputationError, match=r"not finite at /TOY/d01-x01-y01#1"):
-        fit(Problem(bad, measured))
+        fit(BinnedProblem(bad, measured))
 
 
 @pytest.mark.parametrize(
@@ -149,20 +150,20 @@ def test_a_model_that_is_not_finite_is_named():
     [
         ({"limits": {"Sower:alpha": (0, 1)}}, "Sower:alpha is no parameter"),
         ({"fixed": {"x": 1.0}}, "x is no parameter"),
-        ({"limits": {"Shower:alpha": (0.5, 3.0)}}, "not inside the scan's range"),
-        ({"fixed": {"Shower:alpha": 9.0}}, "outside the scan's range"),
+        ({"limits": {"Shower:alpha": (0.5, 3.0)}}, "not inside the model's range"),
+        ({"fixed": {"Shower:alpha": 9.0}}, "outside the model's range"),
         ({"fixed": {"Shower:alpha": 1.0, "String:sigma": 0.0}}, "every parameter is fixed"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):
     model = linear_model()
     with pytest.raises(InputError, match=message):
-        fit(Problem(model, noisy(model), **settings))
+        fit(BinnedProblem(model, noisy(model), **settings))
 
 
 def test_float64_stays_inside():
     model = linear_model()
-    fit(Problem(model, noisy(model)))
+    fit(BinnedProblem(model, noisy(model)))
     assert jnp.ones(1).dtype == jnp.float32
 
 
@@ -174,7 +175,7 @@ def test_toys_pull_to_unit_width():
     for _ in range(60):
         with jax.enable_x64(True):
             measured = measure(model, TRUTH, errors, rng.normal(0, errors))
-        tune = fit(Problem(model, measured), FitConfig(starts=1, minos=False))
+        tune = fit(BinnedProblem(model, measured), FitConfig(starts=1, minos=False))
         pulls.append((tune.values - TRUTH) / tune.errors)
     # 60 toys x 2 parameters: the width of 120 pulls has an error of 1/sqrt(240) = 0.065
     assert np.std(pulls) == pytest.approx(1.0, abs=3.5 * 0.065)
@@ -194,7 +195,7 @@ def test_correlated_monte_carlo_errors_enter_as_a_full_covariance_would():
     with jax.enable_x64(True):
         measured = measure(model, TRUTH, np.full(6, 0.05), np.linspace(-0.3, 0.2, 6), weights=weights)
     measured = replace(measured, noise=noise)
-    tune = fit(Problem(model, measured, correlation=matrix))
+    tune = fit(BinnedProblem(model, measured, correlation=matrix))
     v = 0.05**2 * np.eye(6) + (0.1**2 + 0.2**2) * matrix
     theta, covariance = least_squares(model, measured, v)
     np.testing.assert_allclose(tune.values, theta, atol=1e-3 * tune.errors.min())
@@ -213,7 +214,7 @@ def test_pulls_are_true_only_with_the_correlation():
         with jax.enable_x64(True):
             measured = replace(measure(model, TRUTH, np.zeros(6), fluctuation), noise=noise)
         for name, r in (("known", matrix), ("ignored", None)):
-            tune = fit(Problem(model, measured, correlation=r), FitConfig(starts=1, minos=False))
+            tune = fit(BinnedProblem(model, measured, correlation=r), FitConfig(starts=1, minos=False))
             pulls[name].append((tune.values - TRUTH) / tune.errors)
     # 160 pulls: a width has an error of 1/sqrt(320) = 0.056
     assert np.sqrt(np.mean(np.square(pulls["known"]))) == pytest.approx(1.0, abs=4 * 0.056)
@@ -223,7 +224,7 @@ def test_pulls_are_true_only_with_the_correlation():
 def test_the_scale_of_the_weights_drops_out_of_the_errors():
     model = linear_model()
     one, five = noisy(model), noisy(model, weights=np.full(20, 5.0))
-    light, heavy = fit(Problem(model, one)), fit(Problem(model, five))
+    light, heavy = fit(BinnedProblem(model, one)), fit(BinnedProblem(model, five))
     np.testing.assert_allclose(heavy.covariance, light.covariance, rtol=1e-4)
     np.testing.assert_allclose(heavy.minos["Shower:alpha"], light.minos["Shower:alpha"], rtol=1e-2)
     assert heavy.chi2 == pytest.approx(25 * light.chi2, rel=1e-6)
@@ -251,7 +252,7 @@ def test_noise_in_slopes_biases_raw_estimates_and_not_posterior_means():
             "posterior": (NoisySlope(parameters, bins, part * seen, np.sqrt(part) * noise), True),
         }
         for name, (model, counted) in models.items():
-            tune = fit(Problem(model, measured, model_error=counted), FitConfig(starts=1, minos=False))
+            tune = fit(BinnedProblem(model, measured, model_error=counted), FitConfig(starts=1, minos=False))
             found[name].append([tune.values[0], tune.errors[0]])
     raw, posterior = np.array(found["raw"]), np.array(found["posterior"])
     # the raw fit is attenuated to one half; errors of the means are 0.2 and 0.3
@@ -264,32 +265,42 @@ def test_noise_in_slopes_biases_raw_estimates_and_not_posterior_means():
 
 def test_gradient_and_likelihood_agree_with_what_jax_derives():
     model = replace(linear_model(n_bins=8, error=0.1), correlation=0.5 * np.eye(8) + 0.5)
-    with jax.enable_x64(True):
+    with double_precision():
         measured = measure(model, TRUTH, np.full(8, 0.2), np.linspace(-0.3, 0.3, 8))
-        problem = Problem(model, measured)
-        frame = Frame(problem)
-        objective = Objective(problem, frame)
-        objective.moving = True
-        u, numbers = jnp.array([0.3, -0.2]), objective.numbers()
+        problem = BinnedProblem(model, measured)
+        frame, objective = problem.frame(), problem.objective()
+        u, held = np.array([0.3, -0.2]), objective.hold(frame.centre)
+        numbers = objective.numbers(held)
 
         def loss(u):
             return minus_two_log_likelihood(model, frame.to_theta(u), numbers)
 
-        assert objective.value(u) == pytest.approx(float(loss(u)), rel=1e-10)
-        np.testing.assert_allclose(objective.gradient(u), jax.grad(loss)(u), rtol=1e-9)
-        np.testing.assert_allclose(objective.hessian(u), jax.hessian(loss)(u), rtol=1e-6)
+        point = objective.point(u)
+        assert point.value - held.log_determinant == pytest.approx(float(loss(u)), rel=1e-10)
+        np.testing.assert_allclose(objective.gradient(point), jax.grad(loss)(u), rtol=1e-9)
+        np.testing.assert_allclose(objective.hessian(point), jax.jacrev(jax.grad(loss))(jnp.asarray(u)), rtol=1e-6)
+        np.testing.assert_allclose(objective.hessian(point, central=False), objective.hessian(point), rtol=1e-3)
+
+
+def test_objectives_compute_in_double_precision_only():
+    model = linear_model()
+    problem = BinnedProblem(model, noisy(model))
+    with pytest.raises(RuntimeError, match="inside `double_precision"):
+        problem.objective()
+    with problem.computing():
+        assert problem.objective().point(np.zeros(2)).value > 0
 
 
 def test_fewer_bins_than_parameters_are_refused():
     model = linear_model(n_bins=1)
     with pytest.raises(InputError, match="1 bins cannot determine 2 parameters"):
-        fit(Problem(model, noisy(model)))
+        fit(BinnedProblem(model, noisy(model)))
 
 
 def test_a_chi2_of_zero_is_a_number():
     model = linear_model()
     with jax.enable_x64(True):
         measured = measure(model, TRUTH, np.full(20, 0.1))
-    tune = fit(Problem(model, measured), FitConfig(starts=3))
-    assert all(np.isfinite(start.chi2) for start in tune.starts)
+    tune = fit(BinnedProblem(model, measured), FitConfig(starts=3))
+    assert all(np.isfinite(start.value) for start in tune.starts)
     assert tune.chi2 == pytest.approx(0.0, abs=1e-6)

@@ -17,15 +17,14 @@ from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.bridges.arviz_groups import arviz_groups, read_arviz, to_arviz, write_arviz
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective, minus_two_log_likelihood
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.density import minus_two_log_likelihood
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.sampling.chains import Posterior, diagnose, judge, load_posterior
 from sbitune.fitting.sampling.posterior import sample_posterior
 from sbitune.fitting.sampling.predictive import predictive
 from sbitune.fitting.sampling.sampling import PosteriorConfig
-from sbitune.fitting.sampling.target import Limits, minus_two_log_density
+from sbitune.fitting.sampling.target import Limits
 
 TRUTH = np.array([0.8, 1.5])
 CONFIG = PosteriorConfig(warmup=150, samples=1000)
@@ -49,7 +48,7 @@ def closed_form(model, measured):
 def linear():
     model = linear_model(error=0.05)
     measured = noisy(model)
-    problem = Problem(model, measured)
+    problem = BinnedProblem(model, measured)
     tune = fit(problem, FitConfig(starts=2))
     return problem, tune, sample_posterior(jax.random.key(5), problem, CONFIG, tune), closed_form(model, measured)
 
@@ -96,11 +95,10 @@ def test_density_and_its_derivatives_are_those_of_the_likelihood():
     model = NoisySlope((Parameter("x", 0.5, 3.0),), make_bins(8), slope, 0.2)
     with jax.enable_x64(True):
         measured = measure(model, np.array([1.3]), np.full(8, 0.4), np.linspace(-0.5, 0.5, 8))
-        problem = Problem(model, measured)
-        frame = Frame(problem)
-        objective = Objective(problem, frame)
-        numbers = objective.numbers()
-        density = minus_two_log_density(objective, numbers)
+        problem = BinnedProblem(model, measured)
+        frame, objective = problem.frame(), problem.objective()
+        held = objective.hold(frame.centre)
+        numbers, density = objective.numbers(held), objective.traceable(held)
         for u in (np.array([-0.4]), np.array([0.7])):
             theta = jnp.asarray(frame.to_theta(u))
             reference = jax.value_and_grad(lambda t: minus_two_log_likelihood(model, t, numbers))(theta)
@@ -129,7 +127,7 @@ def test_a_narrow_valley_between_limits():
     parameters = (Parameter("a", -3.0, 3.0), Parameter("b", -3.0, 3.0))
     model = Linear(parameters, make_bins(20), np.zeros(20), slope, np.zeros(20))
     with jax.enable_x64(True):
-        problem = Problem(model, measure(model, np.zeros(2), np.full(20, 0.3158)))
+        problem = BinnedProblem(model, measure(model, np.zeros(2), np.full(20, 0.3158)))
     covariance = closed_form(model, problem.measured)[1]
     assert covariance[0, 1] / covariance[0, 0] < -0.99
     assert np.sqrt(covariance[0, 0]) == pytest.approx(1.0, abs=0.02)
@@ -149,7 +147,7 @@ def test_a_limit_cuts_the_gaussian_off():
     mean, covariance = closed_form(model, measured)
     errors = np.sqrt(np.diag(covariance))
     edge = mean[0] - 0.5 * errors[0]  # half a standard deviation below the unlimited minimum
-    problem = Problem(model, measured, limits={"Shower:alpha": (0.0, float(edge))})
+    problem = BinnedProblem(model, measured, limits={"Shower:alpha": (0.0, float(edge))})
     tune = fit(problem, FitConfig(starts=2, minos=False))
     assert tune.at_limit == ("Shower:alpha",)
     posterior = sample_posterior(jax.random.key(1), problem, CONFIG, tune)
@@ -171,7 +169,7 @@ def test_a_limit_cuts_the_gaussian_off():
 @pytest.mark.slow
 def test_a_fixed_parameter_stays_v_is_held_and_the_same_key_gives_the_same_draws():
     model = linear_model(error=0.2)
-    problem = Problem(model, noisy(model), fixed={"String:sigma": 1.4}, model_error=False)
+    problem = BinnedProblem(model, noisy(model), fixed={"String:sigma": 1.4}, model_error=False)
     config, tune = PosteriorConfig(warmup=50, samples=150, chains=2), fit(problem, FitConfig(starts=1, minos=False))
     first, second = (sample_posterior(jax.random.key(9), problem, config, tune) for _ in range(2))
     np.testing.assert_array_equal(first.samples, second.samples)
@@ -191,7 +189,7 @@ def test_two_minima_are_flagged():
     bins = make_bins(6)
     model = Formula((Parameter("x", -2.0, 2.5),), bins, lambda theta: jnp.full(6, theta[0] ** 2))
     with jax.enable_x64(True):
-        problem = Problem(model, measure(model, np.array([1.0]), np.full(6, 0.1)))
+        problem = BinnedProblem(model, measure(model, np.array([1.0]), np.full(6, 0.1)))
     tune = fit(problem, FitConfig(starts=8, minos=False))
     posterior = sample_posterior(jax.random.key(4), problem, PosteriorConfig(warmup=100, samples=200), tune)
     assert set(np.sign(posterior.samples[:, -1, 0])) == {-1.0, 1.0}  # chains sit in both

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,10 +12,10 @@ from toys import Formula, make_bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective
-from sbitune.fitting.likelihood.problem import Measured, Problem
-from sbitune.fitting.minimise.minimiser import fit, migrad
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.minimise.migrad import migrad
+from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.minimise.profiles import contour, profile, profile_delta
 from sbitune.fitting.minimise.surroundings import LowerMinimum
 
@@ -77,7 +76,7 @@ def test_contours_of_a_linear_model_are_ellipses():
         assert angle[-1] - angle[0] < 2 * np.pi
 
 
-def bent() -> Problem:
+def bent() -> BinnedProblem:
     """Three parameters, of which two make a banana and one is an exponential."""
     parameters = tuple(Parameter(name, -2.0, 2.0, None) for name in "xyz")
     bins = make_bins(4)
@@ -88,7 +87,7 @@ def bent() -> Problem:
     )
     errors = np.array([0.2, 0.4, 0.3, 0.5])
     values = np.array([0.3, 0.2, 1.0, 0.1])
-    return Problem(model, Measured(np.arange(4), bins, values, errors, np.zeros((0, 4)), np.ones(4)))
+    return BinnedProblem(model, Measured(np.arange(4), bins, values, errors, np.zeros((0, 4)), np.ones(4)))
 
 
 def test_profiles_and_contours_of_a_bent_model_are_migrads():
@@ -98,14 +97,13 @@ def test_profiles_and_contours_of_a_bent_model_are_migrads():
         ends = tune.values[tune.names.index(name)] + np.array(tune.minos[name])
         np.testing.assert_allclose(profile(problem, tune, name, ends).delta, 1.0, atol=5e-3)
     (found,) = contour(problem, tune, ("x", "y"), (0.68,), n=8)
-    frame = Frame(problem)
-    with jax.enable_x64(True):
-        objective = Objective(problem, frame)
-        objective.moving = objective.is_likelihood
+    frame = problem.frame()
+    with problem.computing():
+        objective = problem.objective()
         least = migrad(objective, frame.to_unit(tune.values)).fval
         for x, y in found.points:
             start = frame.to_unit(np.array([x, y, tune.values[2]]))
-            height = migrad(objective, start, frozenset({0, 1})).fval
+            height = migrad(objective, start, fixed=frozenset({0, 1})).fval
             assert height - least == pytest.approx(found.delta, rel=2e-3)
 
 
@@ -122,7 +120,7 @@ def test_contours_end_where_the_range_does():
     assert np.all(found.points[:, 0] <= 0.85 + 1e-12)
 
 
-def solve_at(problem: Problem, theta: np.ndarray) -> float:
+def solve_at(problem: BinnedProblem, theta: np.ndarray) -> float:
     best = solve(problem)
     away = theta - best.theta
     return best.chi2 + float(away @ np.linalg.solve(best.covariance, away))
@@ -141,9 +139,9 @@ def test_others_at_the_end_of_their_range_are_flagged():
 def test_a_lower_minimum_is_an_error():
     parameters, bins = (Parameter("x", -2.0, 2.0, None), Parameter("y", -1.0, 1.0, None)), make_bins(3)
     wells = Formula(parameters, bins, lambda t: jnp.stack([3 * (t[0] ** 2 - 1), 0.5 * (t[0] + 1.5), t[1]]))
-    problem = Problem(wells, Measured(np.arange(3), bins, np.zeros(3), np.ones(3), np.zeros((0, 3)), np.ones(3)))
+    problem = BinnedProblem(wells, Measured(np.arange(3), bins, np.zeros(3), np.ones(3), np.zeros((0, 3)), np.ones(3)))
     higher = fit(replace(problem, limits={"x": (0.2, 2.0)}), QUICKLY)
-    with pytest.raises(LowerMinimum, match=r"x = -1, .*raise fit.starts"):
+    with pytest.raises(LowerMinimum, match=r"x = -1, .*raise `starts`"):
         profile(problem, higher, "x", np.array([-1.0]))
 
 

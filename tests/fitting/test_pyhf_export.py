@@ -12,7 +12,7 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.bridges.pyhf_export import make_workspace, write_workspace
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 pyhf = pytest.importorskip("pyhf")
@@ -26,7 +26,7 @@ def numpy_backend():
     pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer())
 
 
-def correlated_problem(weights=None, **kwargs) -> Problem:
+def correlated_problem(weights=None, **kwargs) -> BinnedProblem:
     """20 bins that two sources move together, and a model with correlated errors."""
     rng = np.random.default_rng(11)
     mixed = rng.normal(0, 1, (20, 3))
@@ -36,7 +36,7 @@ def correlated_problem(weights=None, **kwargs) -> Problem:
     shifts, errors = rng.normal(0, 0.1, (2, 20)), rng.uniform(0.1, 0.3, 20)
     with jax.enable_x64(True):
         measured = measure(model, TRUTH, errors, rng.normal(0, 2 * errors), shifts=shifts)
-    return Problem(model, replace(measured, weights=measured.weights if weights is None else weights), **kwargs)
+    return BinnedProblem(model, replace(measured, weights=measured.weights if weights is None else weights), **kwargs)
 
 
 def pyhf_fit(workspace, start=None):
@@ -72,7 +72,7 @@ def test_a_model_that_loses_accuracy_away_from_zero():
     with jax.enable_x64(True):
         errors = np.full(30, 0.2)
         measured = measure(model, np.array([1.3]), errors, np.random.default_rng(2).normal(0, 1.0, 30))
-    problem = Problem(model, measured)
+    problem = BinnedProblem(model, measured)
     tune = fit(problem, FitConfig(starts=2, minos=False))
     workspace = make_workspace(problem, tune, components=0)
     found, _, _ = pyhf_fit(workspace, displaced(tune))

@@ -7,11 +7,12 @@ import pytest
 from toys import linear_model, make_bins
 
 from sbitune.fitting.binned.extra import fit_extra
+from sbitune.fitting.binned.refit import linearise
 from sbitune.fitting.binned.robust import leave_one_out
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.fitting.minimise.refit import linearise
 
 TRUTH = np.array([0.8, 1.5])
 GAUSS, STUDENT = (FitConfig(starts=1, minos=False, loss=loss) for loss in ("gauss", "student"))
@@ -26,7 +27,7 @@ def toy(seed, outliers=0, size=10.0, shifts=None):
     far = rng.choice(N, outliers, replace=False)
     values[far] += size * SIGMA * np.sign(MODEL.slope[far, 0])
     shifts = np.zeros((0, N)) if shifts is None else shifts
-    return Problem(MODEL, Measured(np.arange(N), MODEL.bins, values, np.full(N, SIGMA), shifts, np.ones(N))), far
+    return BinnedProblem(MODEL, Measured(np.arange(N), MODEL.bins, values, np.full(N, SIGMA), shifts, np.ones(N))), far
 
 
 def pulls(outliers, config, n=20):

@@ -11,7 +11,7 @@ from toys import linear_model, measure
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.bridges.sbi_bridge import make_draw, to_sbi
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.sampling.posterior import sample_posterior
 from sbitune.fitting.sampling.sampling import PosteriorConfig
@@ -19,13 +19,13 @@ from sbitune.fitting.sampling.sampling import PosteriorConfig
 TRUTH = np.array([0.8, 1.5])
 
 
-def make_problem(n_bins=20, size=1.0, **kwargs) -> Problem:
+def make_problem(n_bins=20, size=1.0, **kwargs) -> BinnedProblem:
     model = linear_model(n_bins, error=0.3 * size)
     rng = np.random.default_rng(2)
     errors = size * rng.uniform(0.6, 1.2, n_bins)
     with jax.enable_x64(True):
         measured = measure(model, TRUTH, errors, rng.normal(0, errors), shifts=rng.normal(0, 0.3 * size, (1, n_bins)))
-    return Problem(model, measured, **kwargs)
+    return BinnedProblem(model, measured, **kwargs)
 
 
 def test_draws_have_the_mean_and_covariance_of_the_likelihood():
@@ -91,7 +91,7 @@ def test_weights_are_refused(torch):
         measured.indices, measured.bins, measured.values, measured.errors, measured.shifts, np.full(20, 2.0)
     )
     with pytest.raises(InputError, match="weights other than 1"):
-        to_sbi(1, Problem(problem.model, weighted))
+        to_sbi(1, BinnedProblem(problem.model, weighted))
 
 
 @pytest.mark.slow

@@ -7,9 +7,10 @@ import pytest
 from scipy.stats import chi2, kstest
 from toys import linear_model, make_bins
 
-from sbitune.fitting.checks.tension import find_tension
+from sbitune.fitting.binned.tension import find_tension
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 QUICK = FitConfig(starts=1, minos=False)
@@ -26,7 +27,7 @@ def toy(seed, weights=None, off=0.0):
     values = MODEL.offset + MODEL.slope @ TRUTH + np.random.default_rng(seed).multivariate_normal(np.zeros(N), V)
     values[MODEL.bins.of(PATHS[1])] += off
     weights = np.ones(N) if weights is None else weights
-    return Problem(MODEL, Measured(np.arange(N), MODEL.bins, values, ERRORS, SHIFTS, weights))
+    return BinnedProblem(MODEL, Measured(np.arange(N), MODEL.bins, values, ERRORS, SHIFTS, weights))
 
 
 def least_squares(problem, keep):
@@ -140,7 +141,7 @@ def test_the_only_observable_cannot_be_left_out():
     bins = make_bins(N, N)
     problem = toy(6)
     model = replace(MODEL, bins=bins)
-    problem = Problem(model, replace(problem.measured, bins=bins))
+    problem = BinnedProblem(model, replace(problem.measured, bins=bins))
     row = find_tension(problem, fit(problem, QUICK)).observables[0]
     # there is nothing that could predict it
     assert row.ndf_given_rest == 0

@@ -15,7 +15,8 @@ from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Parameter
 from sbitune.fitting.checks.toys import ToyConfig, fit_data, fit_toys, throw
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 KEY = jax.random.key(5)
@@ -40,23 +41,25 @@ def test_toys_of_a_linear_model_are_least_squares():
     toys = fit_toys(KEY, problem, TRUTH, 30, ToyConfig())
     assert toys.failed == ()
     np.testing.assert_array_equal(toys.toys, np.arange(30))
-    for values, error, chi2, rise, d in zip(toys.values, toys.errors, toys.chi2, toys.rise, data, strict=True):
+    for values, error, chi2, rise, d in zip(toys.values, toys.errors, toys.statistic, toys.rise, data, strict=True):
         theta, covariance, expected = solve(problem, d)
         np.testing.assert_allclose(error, np.sqrt(np.diag(covariance)), rtol=1e-6)
         np.testing.assert_allclose(values, theta, atol=1e-3 * error.min())
         assert chi2 == pytest.approx(expected, abs=1e-5)
         assert rise == pytest.approx((TRUTH - theta) @ np.linalg.solve(covariance, TRUTH - theta), abs=1e-5)
-    np.testing.assert_allclose(toys.chi2_of.sum(1), toys.chi2)
-    assert toys.observables == tuple(problem.measured.bins.paths())
+    np.testing.assert_allclose(toys.statistics.sum(1), toys.statistic)
+    assert toys.parts == tuple(problem.measured.bins.paths())
     np.testing.assert_allclose(toys.pulls, (toys.values - TRUTH) / toys.errors)
 
 
-def curved(weights: np.ndarray | None = None) -> Problem:
+def curved(weights: np.ndarray | None = None) -> BinnedProblem:
     """A model whose slopes and errors change with the parameter."""
     n = 10
     model = NoisySlope((Parameter("x", 0.2, 3.0, None),), make_bins(n), np.linspace(0.5, 1.5, n), 0.3)
     errors, weights = np.linspace(0.05, 0.2, n), np.ones(n) if weights is None else weights
-    return Problem(model, Measured(np.arange(n), model.bins, 1.2 * model.slope, errors, np.zeros((0, n)), weights))
+    return BinnedProblem(
+        model, Measured(np.arange(n), model.bins, 1.2 * model.slope, errors, np.zeros((0, n)), weights)
+    )
 
 
 @pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 10)], ids=["likelihood", "weighted chi2"])
@@ -70,7 +73,7 @@ def test_quick_fits_are_migrads(weights):
         # of a weighted chi2 the V that is held is brought up to date to 0.01 errors only
         assert toys.values[i] == pytest.approx(tune.values, abs=(2e-3 if weights is None else 1e-2) * tune.errors[0])
         assert toys.errors[i] == pytest.approx(tune.errors, rel=1e-3 if weights is None else 1e-2)
-        assert toys.chi2[i] == pytest.approx(tune.chi2, rel=1e-3 if weights is None else 1e-2)
+        assert toys.statistic[i] == pytest.approx(tune.chi2, rel=1e-3 if weights is None else 1e-2)
 
 
 def test_parameters_stop_at_their_limits_where_the_others_have_their_minimum():
@@ -100,7 +103,7 @@ def test_coverage_tells_true_errors_from_small_and_large_ones(factor, verdict):
     data = throw(KEY, problem, TRUTH, n)
     m = problem.measured
     model = replace(problem.model, error=factor * problem.model.error)
-    claimed = Problem(model, replace(m, errors=factor * m.errors, shifts=factor * m.shifts))
+    claimed = BinnedProblem(model, replace(m, errors=factor * m.errors, shifts=factor * m.shifts))
     inside = fit_data(claimed, TRUTH, data, QUICKLY).rise < stats.chi2.ppf(0.68, 2)
     z = (inside.mean() - 0.68) / np.sqrt(0.68 * 0.32 / n)
     assert {"true": abs(z) < 3, "too small": z < -8, "too large": z > 5}[verdict]
@@ -112,13 +115,13 @@ def test_toys_that_cannot_be_fitted_are_named_and_the_others_stay():
     model = Formula(parameters, bins, lambda theta: jnp.log(theta[0] - 0.5) * jnp.array([1.0, 2.0]))
     measured = Measured(np.arange(2), bins, np.zeros(2), np.ones(2), np.zeros((0, 2)), np.ones(2))
     data = np.array([[-1.0, -2.0], [-90.0, -180.0], [0.0, 0.0]])
-    toys = fit_data(Problem(model, measured), np.array([1.0]), data, QUICKLY)
+    toys = fit_data(BinnedProblem(model, measured), np.array([1.0]), data, QUICKLY)
     assert [failure.toy for failure in toys.failed] == [1]
     assert toys.failed[0].reason
     np.testing.assert_array_equal(toys.toys, [0, 2])
     np.testing.assert_allclose(toys.values[:, 0], [0.5 + np.exp(-1), 1.5], atol=1e-3)
     with pytest.raises(ComputationError, match="none of 1 toys"):
-        fit_data(Problem(model, measured), np.array([1.0]), data[1:2], QUICKLY)
+        fit_data(BinnedProblem(model, measured), np.array([1.0]), data[1:2], QUICKLY)
 
 
 def test_threads_change_nothing_and_progress_is_told():

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.inverse.checks import calibrate_on_runs
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.training import train_inverse

@@ -7,7 +7,7 @@ import pytest
 from inverse.lineartoy import exact_posterior, full_covariance, make_toy, measure, points, scan_of
 
 from sbitune.data.errors import InputError
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.storage import load_inverse, save_inverse
@@ -106,7 +106,7 @@ def test_data_that_the_scan_cannot_give_are_noted_first(model) -> None:
 
 @pytest.mark.slow
 def test_the_posterior_agrees_with_the_direct_fit(model) -> None:
-    tune = fit(Problem(TOY, MEASURED))
+    tune = fit(BinnedProblem(TOY, MEASURED))
     summary = model.summary(KEY)
     compared = compare(summary, tune)
     assert compared.names == tune.names
@@ -120,7 +120,7 @@ def test_the_posterior_agrees_with_the_direct_fit(model) -> None:
 
 @pytest.mark.slow
 def test_fixed_parameters_are_not_compared(small) -> None:
-    tune = fit(Problem(TOY, MEASURED, fixed={"String:p1": -1.0}))
+    tune = fit(BinnedProblem(TOY, MEASURED, fixed={"String:p1": -1.0}))
     compared = compare(small.summary(KEY, n=400), tune)
     assert compared.names == ("String:p0", "String:p2")
     assert compared.fixed == ("String:p1",)

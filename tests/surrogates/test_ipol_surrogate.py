@@ -11,7 +11,8 @@ from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents, mono
 from sbitune.data.formats.ipol_reader import read_ipol
 from sbitune.data.scan import Parameter, Scan
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.ipol.export import legendre_to_monomials, to_ipol
@@ -151,7 +152,7 @@ def test_a_fit_of_an_ipol_is_the_closed_form_of_a_line() -> None:
     u = np.array([0.4, 0.6])
     data = coefficients @ [1, *u] + 0.05 * random.normal(size=n)
     measured = Measured(np.arange(n), bins_of(n), data, np.full(n, 0.04), np.zeros((0, n)), np.ones(n))
-    tune = fit(Problem(surrogate, measured), FitConfig(starts=2, minos=False))
+    tune = fit(BinnedProblem(surrogate, measured), FitConfig(starts=2, minos=False))
     design = coefficients[:, 1:]
     best = np.linalg.lstsq(design, data - coefficients[:, 0], rcond=None)[0]
     np.testing.assert_allclose(tune.values, LOW + best * (HIGH - LOW), rtol=1e-5)

@@ -20,7 +20,7 @@ from sbitune.data.blocks import (
 )
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.learning.ensembles import fold_groups
 from sbitune.tuning.checks.closure import closure, pseudo_data
 from sbitune.tuning.studies.information_gain import surrogate_share
@@ -220,7 +220,7 @@ def test_next_runs_are_proposed_for_what_is_learnt_of_all_blocks(scan) -> None:
     model = train(KEY, scan, PolynomialConfig(order=2))
     used = np.arange(20)
     measured = pseudo_data(scan.bins, used, scan.values[62], smooth_errors(scan)[62])
-    problem = Problem(model, measured)
+    problem = BinnedProblem(model, measured)
     share = surrogate_share(problem, scan, scan.theta[62])
     part = np.diag(share.teachable) / np.diag(share.quoted)  # the rest is what no polynomial describes
     assert (part > 0.1).all()

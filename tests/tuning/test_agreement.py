@@ -8,7 +8,7 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError
 from sbitune.data.histograms import Histograms
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.checks.validation import agreement, compare, compare_chi2
 
 N = 30

@@ -11,7 +11,8 @@ from sbitune.data import yoda
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
-from sbitune.fitting.likelihood.objective import residual_terms, total_covariance
+from sbitune.fitting.likelihood.gaussian import residual_terms
+from sbitune.fitting.likelihood.problem import total_covariance
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.record.result import read_record

@@ -10,7 +10,8 @@ from toys import Formula
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.likelihood.problem import Measured, Problem
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.tuning.studies.information_gain import find_outputs, make_lever, surrogate_share
 from sbitune.tuning.studies.sequential import posterior_points, propose
 from sbitune.tuning.surrogates.forms.kernel import kernel
@@ -57,10 +58,10 @@ def data(values: np.ndarray, error: float = 0.2) -> Measured:
     return Measured(np.arange(n), bins_of(n), values, np.full(n, error), np.zeros((0, n)), np.ones(n))
 
 
-def linear_problem(theta: np.ndarray, measured: Measured | None = None) -> Problem:
+def linear_problem(theta: np.ndarray, measured: Measured | None = None) -> BinnedProblem:
     """Least squares of straight lines, whose covariance is known in closed form."""
     model = fit_polynomial(scan_at(theta), 1, shrinkage=False)
-    return Problem(model, measured or data(response(TUNE[None])[0]))
+    return BinnedProblem(model, measured or data(response(TUNE[None])[0]))
 
 
 def design_matrix(theta: np.ndarray) -> np.ndarray:
@@ -80,7 +81,7 @@ CONFIGS = {
 def test_covariance_between_points_has_the_predicted_variance_on_its_diagonal(name) -> None:
     scan = scan_at(points(40, 1), seed=2)
     model = train(jax.random.key(1), scan, CONFIGS[name])
-    (outputs, *_) = find_outputs(Problem(model, data(response(TUNE[None])[0])), scan)
+    (outputs, *_) = find_outputs(BinnedProblem(model, data(response(TUNE[None])[0])), scan)
     where = points(7, 3)
     k = outputs.covariance(where, where)
     np.testing.assert_allclose(k, k.transpose(0, 2, 1), atol=1e-9 * np.abs(k).max())
@@ -98,7 +99,7 @@ def test_covariance_between_points_has_the_predicted_variance_on_its_diagonal(na
 def test_gaussian_covariance_after_a_run_is_that_of_a_process_conditioned_on_it() -> None:
     scan = scan_at(points(30, 1), seed=2)
     model = fit_gaussian(scan, GaussianConfig(components=False, groups=1), 1, "log")
-    (outputs,) = find_outputs(Problem(model, data(response(TUNE[None])[0])), scan)
+    (outputs,) = find_outputs(BinnedProblem(model, data(response(TUNE[None])[0])), scan)
     x, where = points(1, 8), points(5, 9)
     k, cross, own = (outputs.covariance(*pair) for pair in ((where, where), (where, x), (x, x)))
     after = k - cross @ cross.transpose(0, 2, 1) / (own + outputs.noise[:, None, None])
@@ -199,7 +200,7 @@ def test_proposed_runs_teach_more_than_as_many_spread_over_the_box(name) -> None
     theta = points(24, 1)
     scan = scan_at(theta, seed=2)
     measured = data(response(TUNE[None])[0])
-    problem = Problem(train(jax.random.key(1), scan, CONFIGS[name]), measured)
+    problem = BinnedProblem(train(jax.random.key(1), scan, CONFIGS[name]), measured)
     where = posterior_points(jax.random.key(1), problem, TUNE, surrogate_share(problem, scan, TUNE).total)
     found = propose(jax.random.key(2), problem, scan, where, 8)
     assert ((found.points >= LOW) & (found.points <= HIGH)).all()
@@ -215,7 +216,7 @@ def test_proposed_runs_teach_more_than_as_many_spread_over_the_box(name) -> None
 
 def test_without_a_known_covariance_runs_go_to_the_posterior_and_to_empty_space() -> None:
     model = Formula(BOX, bins_of(3), lambda theta: theta[0] * np.arange(1.0, 4.0) + theta[1])
-    problem = Problem(model, data(np.array([4.6, 6.2, 7.8])))
+    problem = BinnedProblem(model, data(np.array([4.6, 6.2, 7.8])))
     theta = points(20, 1)
     theta[:, 0] = 1 + 0.4 * (theta[:, 0] - 1)  # nothing beyond a = 1.8
     where = posterior_points(jax.random.key(1), problem, TUNE, np.diag([0.02, 0.3]) ** 2)

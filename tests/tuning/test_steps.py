@@ -13,7 +13,7 @@ from sbitune.data.formats.selection import read_weights
 from sbitune.data.histograms import Histograms
 from sbitune.data.reference import Reference
 from sbitune.data.scan import Parameter, Scan
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.checks import residuals, sensitivities
 from sbitune.tuning.checks.envelopes import find_envelopes, reach_of_observables
 from sbitune.tuning.stages.matching import match

@@ -21,14 +21,14 @@ def command(reporter: TerminalReporter, card: str, toys: int, everywhere: bool, 
 
     import jax
 
+    from sbitune.fitting.checks.coverage import coverage_of_toys
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.checks.closure import coverage
     from sbitune.tuning.stages.pipeline import keep_coverage, read_fitted
 
     fitted = read_fitted(load_card(card), reporter)
     clock = time.process_time()
     theta = None if everywhere else fitted.theta
-    found = coverage(jax.random.key(seed), fitted.problem, theta, toys, reporter)
+    found = coverage_of_toys(jax.random.key(seed), fitted.problem, theta, toys, reporter)
     if not everywhere:
         keep_coverage(fitted, found)
     return {"cpu_seconds": time.process_time() - clock} | found.figures()

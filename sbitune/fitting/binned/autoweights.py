@@ -33,19 +33,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial.distance import cdist
 
-from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.errors import ArgumentError, ComputationError
+from sbitune.fitting.binned.refit import linearise
 from sbitune.fitting.config import FitConfig, OuterObjective
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective, few_threads
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.minimise.minimiser import fit, migrad
-from sbitune.fitting.minimise.refit import linearise
-from sbitune.fitting.results import Tune
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.minimise.migrad import migrad
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.results import BinnedFit
 
 #: shares drawn at random for the choice of the next ones
 _CANDIDATES = 500
@@ -82,15 +80,15 @@ class AutoWeights:
 
     objective: OuterObjective
     weights: dict[str, float]  #: path -> weight, which enters squared; 1 for equal shares
-    tune: Tune  #: with these weights
-    problem: Problem  #: with these weights
-    given: Tune  #: with the weights as they were given
+    tune: BinnedFit  #: with these weights
+    problem: BinnedProblem  #: with these weights
+    given: BinnedFit  #: with the weights as they were given
     automatic_metrics: Metrics
     given_metrics: Metrics
     history: np.ndarray  #: (n_fits,) outer objective of the shares that were tried; infinite where the fit failed
 
 
-def choose_weights(problem: Problem, config: FitConfig) -> AutoWeights:
+def choose_weights(problem: BinnedProblem, config: FitConfig) -> AutoWeights:
     """Choose weights with at most `config.weight_fits` fits, from `config.seed`; then fit with them from all starts.
 
     The outer objective is `config.automatic_weights` (true is "portfolio"). Weights within an observable become equal.
@@ -102,15 +100,15 @@ def choose_weights(problem: Problem, config: FitConfig) -> AutoWeights:
     paths = problem.measured.bins.paths()
     objective: OuterObjective = config.automatic_weights if isinstance(config.automatic_weights, str) else "portfolio"
     if len(paths) < 2:
-        raise InputError("fit.automatic_weights: there is one observable; weights need two or more to choose between")
+        raise ArgumentError("automatic_weights: there is one observable; weights need two or more to choose between")
     if config.weight_fits < len(paths) + 2:
-        raise InputError(
-            f"fit.weight_fits: {config.weight_fits} fits cannot choose the weights of {len(paths)} observables; allow "
+        raise ArgumentError(
+            f"weight_fits: {config.weight_fits} fits cannot choose the weights of {len(paths)} observables; allow "
             f"{20 * len(paths)}, and not fewer than {len(paths) + 2}"
         )
     given = fit(problem, config)
     inner = _Inner(problem, given, objective)
-    with jax.enable_x64(True), few_threads(problem):
+    with problem.computing():
         shares, history = _search(inner, len(paths), config.weight_fits, np.random.default_rng(config.seed))
     chosen = with_weights(problem, dict(zip(paths, np.sqrt(len(paths) * shares), strict=True)))
     tune = fit(chosen, config)
@@ -126,7 +124,7 @@ def choose_weights(problem: Problem, config: FitConfig) -> AutoWeights:
     )
 
 
-def with_weights(problem: Problem, weights: dict[str, float]) -> Problem:
+def with_weights(problem: BinnedProblem, weights: dict[str, float]) -> BinnedProblem:
     """The problem with other weights: path -> weight of all bins of an observable, for every observable."""
     own = np.array([weights[str(path)] for path in problem.measured.bins.path])
     return replace(problem, measured=replace(problem.measured, weights=own))
@@ -135,28 +133,27 @@ def with_weights(problem: Problem, weights: dict[str, float]) -> Problem:
 class _Inner:
     """The inner fit and what the outer objective says of it, with V held at the tune of the weights as given."""
 
-    def __init__(self, problem: Problem, tune: Tune, objective: OuterObjective) -> None:
+    def __init__(self, problem: BinnedProblem, tune: BinnedFit, objective: OuterObjective) -> None:
         self.problem = problem
         self.name: OuterObjective = objective
-        self.frame = Frame(problem)
-        self.u = self.frame.to_unit(tune.values)
-        with jax.enable_x64(True), few_threads(problem):
-            self.objective = Objective(problem, self.frame)
-            self.objective.hold(self.u)
+        with problem.computing():
+            self.objective = problem.objective()
+            self.u = self.objective.frame.to_unit(tune.values)
+            self.held = self.objective.hold(self.u)
         self.paths = problem.measured.bins.paths()
         self.places = [problem.measured.bins.of(path) for path in self.paths]
 
     def __call__(self, shares: np.ndarray) -> float:
         """The outer objective for shares (n_observables,), from the minimum that was found before."""
-        weights = np.sqrt(len(shares) * shares)
-        self.objective.problem = with_weights(self.problem, dict(zip(self.paths, weights, strict=True)))
-        m = migrad(self.objective, self.u)
+        weights = dict(zip(self.paths, np.sqrt(len(shares) * shares), strict=True))
+        weighted = self.objective.with_weights(with_weights(self.problem, weights).measured.weights)
+        m = migrad(weighted, self.u, self.held)
         if not m.valid:
             return np.inf
         self.u = np.array(m.values)
-        r = self.objective.mean(self.u) - self.problem.measured.values
+        r = weighted.point(self.u, self.held).residual
         data = self.problem.measured.total_errors**2
-        return outer_objective(self.name, r, np.diag(self.objective.covariance), data, self.places)
+        return outer_objective(self.name, r, np.diag(self.held.covariance), data, self.places)
 
 
 def outer_objective(
@@ -217,7 +214,7 @@ def _to_unit(x: np.ndarray) -> np.ndarray:
     return (x - x.min()) / spread if spread > 0 else np.zeros_like(x)
 
 
-def find_metrics(problem: Problem, tune: Tune, objective: OuterObjective) -> Metrics:
+def find_metrics(problem: BinnedProblem, tune: BinnedFit, objective: OuterObjective) -> Metrics:
     """The metrics of a tune of the problem, with V at the tune."""
     measured, linear = problem.measured, linearise(problem, tune.values)
     places = {path: measured.bins.of(path) for path in measured.bins.paths()}

@@ -19,10 +19,9 @@ from scipy import stats
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.checks.toys import Failure, ToyConfig, fit_toys, rise
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.surroundings import Minimum, climb, room
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import BinnedFit
 
 
 class Quantile(NamedTuple):
@@ -57,8 +56,8 @@ class EigenTunes:
 
 def find_eigentunes(
     key: jax.Array,
-    problem: Problem,
-    tune: Tune,
+    problem: BinnedProblem,
+    tune: BinnedFit,
     n: int,
     config: ToyConfig,
     coverages: Sequence[float] = (0.68, 0.95),
@@ -74,7 +73,7 @@ def find_eigentunes(
         if not 0 < coverage < 1 or n * min(coverage, 1 - coverage) < 5:
             raise InputError(f"a coverage of {coverage:g} cannot be told from {n} toys: 5 at least on either side")
     toys = fit_toys(key, problem, tune.values, n, msgspec.structs.replace(config, errors=False), reporter)
-    with jax.enable_x64(True), few_threads(problem):
+    with problem.computing():
         minimum = Minimum(problem, tune)
         return tuple(
             _at(minimum, coverage, quantile(toys.rise, coverage), len(toys.toys), toys.failed, _not_described(tune))
@@ -90,7 +89,7 @@ def quantile(sample: np.ndarray, coverage: float) -> Quantile:
     return Quantile(float(np.quantile(ordered, coverage)), float(0.5 * (ordered[high] - ordered[low])))
 
 
-def _not_described(tune: Tune) -> list[str]:
+def _not_described(tune: BinnedFit) -> list[str]:
     """A note if chi2 says that the prediction misses more than the toys know of."""
     if tune.ndf < 1 or stats.chi2.sf(tune.chi2_unit, tune.ndf) > _DESCRIBED:
         return []
@@ -155,7 +154,7 @@ def _move(minimum: Minimum, direction: np.ndarray, delta: float) -> tuple[np.nda
 
     def height(distance: float) -> float:
         u = np.clip(origin + distance * direction, *limits.T)
-        return max(rise(minimum.quick, minimum.data, minimum.point, u), 0.0)
+        return max(rise(minimum.objective, minimum.point, u), 0.0)
 
     found = climb(height, delta, room(origin[moving], direction[moving], limits[moving]))
     return np.clip(origin + found.distance * direction, *limits.T), found.height, found.clipped

@@ -13,14 +13,13 @@ import msgspec
 import numpy as np
 
 from sbitune.data.errors import ComputationError
+from sbitune.fitting.binned.refit import Linear, changed_errors, refit, with_errors
 from sbitune.fitting.binned.robust import Downweighted, downweighted, student_weights
 from sbitune.fitting.binned.theory import Asked, TheoryError, fit_errors, wanted_errors
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.fitting.minimise.refit import Linear, changed_errors, refit, with_errors
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import BinnedFit
 
 #: turns of fit and errors; settled when no bin's variance changes by more than this part of it
 _TURNS, _CLOSE = 100, 1e-3
@@ -34,7 +33,7 @@ _SAME, _AGAIN = 0.1, 3
 class Extra:
     """What was added to the errors of the bins."""
 
-    problem: Problem  #: with the errors added: what the tune is the fit of
+    problem: BinnedProblem  #: with the errors added: what the tune is the fit of
     theory: tuple[TheoryError, ...]  #: one for every observable that has a theory error
     downweighted: tuple[Downweighted, ...]  #: bins that the robust loss weighs less, lowest weight first
     theory_variance: np.ndarray  #: (n_bins,) variance added for the theory
@@ -47,7 +46,7 @@ class Extra:
         return np.sqrt(self.theory_variance + self.outlier_variance)
 
 
-def fit_extra(problem: Problem, config: FitConfig = FitConfig()) -> tuple[Tune, Extra]:
+def fit_extra(problem: BinnedProblem, config: FitConfig = FitConfig()) -> tuple[BinnedFit, Extra]:
     """Fit with the theory errors and the loss of the config; without any this is `fit`.
 
     Raises:
@@ -70,18 +69,18 @@ def fit_extra(problem: Problem, config: FitConfig = FitConfig()) -> tuple[Tune, 
     )
 
 
-def _nothing(problem: Problem) -> Extra:
+def _nothing(problem: BinnedProblem) -> Extra:
     none = np.zeros(len(problem.measured.bins))
     return Extra(problem, (), (), none, none)
 
 
 def _alternate(
-    problem: Problem, config: FitConfig, asked: Asked, theta: np.ndarray, extra: Extra
+    problem: BinnedProblem, config: FitConfig, asked: Asked, theta: np.ndarray, extra: Extra
 ) -> tuple[np.ndarray, Extra]:
     """Fit and find errors in turn until both stay; the parameters (n_parameters,) and the errors."""
     for _ in range(_TURNS):
         linear = refit(extra.problem, theta)
-        with few_threads(problem):
+        with problem.computing():
             new = _update(problem, config, asked, linear, extra)
         change = np.abs(new.added**2 - extra.added**2) / np.diag(linear.covariance)
         theta, extra = linear.theta, new
@@ -89,11 +88,11 @@ def _alternate(
             return theta, extra
     raise ComputationError(
         f"the fit failed: the added errors do not settle in {_TURNS} fits; give theory errors as numbers, or raise "
-        "fit.student_dof"
+        "student_dof"
     )
 
 
-def _update(problem: Problem, config: FitConfig, asked: Asked, linear: Linear, extra: Extra) -> Extra:
+def _update(problem: BinnedProblem, config: FitConfig, asked: Asked, linear: Linear, extra: Extra) -> Extra:
     """The errors that belong to a minimum."""
     theory, variance = _theory(problem, asked, linear, extra)
     linear = changed_errors(problem, linear, variance - extra.theory_variance)
@@ -104,7 +103,9 @@ def _update(problem: Problem, config: FitConfig, asked: Asked, linear: Linear, e
     return Extra(with_errors(problem, variance + outlier), theory, bins, variance, outlier, extra.turns + 1)
 
 
-def _theory(problem: Problem, asked: Asked, linear: Linear, extra: Extra) -> tuple[tuple[TheoryError, ...], np.ndarray]:
+def _theory(
+    problem: BinnedProblem, asked: Asked, linear: Linear, extra: Extra
+) -> tuple[tuple[TheoryError, ...], np.ndarray]:
     bins = problem.measured.bins
     before = {row.path: row.relative for row in extra.theory}
     eps = {path: before.get(path, 0.0) if value == "fitted" else float(value) for path, value in asked.items()}
@@ -117,7 +118,7 @@ def _theory(problem: Problem, asked: Asked, linear: Linear, extra: Extra) -> tup
     return tuple(found[path] for path in asked), variance
 
 
-def _variance(problem: Problem, eps: Mapping[str, float], linear: Linear) -> np.ndarray:
+def _variance(problem: BinnedProblem, eps: Mapping[str, float], linear: Linear) -> np.ndarray:
     """(n_bins,) squares of the theory errors at the prediction of the minimum."""
     relative = np.zeros(len(problem.measured.bins))
     for path, value in eps.items():
@@ -136,7 +137,7 @@ def _notes(extra: Extra) -> list[str]:
     if few:
         notes.append(
             f"theory errors found from few bins ({', '.join(few)}) can take an observable out of the fit; a number in "
-            "fit.theory_error, such as 0.05, keeps it in"
+            "theory_error, such as 0.05, keeps it in"
         )
     low = [row for row in extra.downweighted if row.weight < 0.5]
     if low:

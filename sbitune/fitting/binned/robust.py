@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.fitting.minimise.refit import Linear
+from sbitune.fitting.binned.refit import Linear
 
 
 class Downweighted(NamedTuple):

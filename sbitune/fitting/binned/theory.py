@@ -24,12 +24,12 @@ import numpy as np
 from scipy.optimize import minimize_scalar, root_scalar
 
 from sbitune.data.bins import Bins
-from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.errors import ArgumentError, ComputationError
 from sbitune.data.text.names import list_names
 from sbitune.data.text.numbers import quoted
 from sbitune.data.text.paths import reference_key
 from sbitune.data.text.patterns import compile_pattern
-from sbitune.fitting.minimise.refit import Linear
+from sbitune.fitting.binned.refit import Linear
 
 #: relative errors that are tried first: beside 0, from nothing to ten times the prediction
 _GRID = np.logspace(-5, 1, 121)
@@ -54,7 +54,7 @@ class TheoryError(NamedTuple):
 Asked = Mapping[str, float | Literal["fitted"]]
 
 
-def wanted_errors(asked: Asked, bins: Bins, where: str = "fit.theory_error") -> dict[str, float | Literal["fitted"]]:
+def wanted_errors(asked: Asked, bins: Bins, where: str = "theory_error") -> dict[str, float | Literal["fitted"]]:
     """Path -> relative error, or "fitted", of the observables that a card asks for; the last match wins.
 
     Raises `InputError`, which begins with `where` it is asked for: for a key that is no regular expression or matches
@@ -65,10 +65,10 @@ def wanted_errors(asked: Asked, bins: Bins, where: str = "fit.theory_error") -> 
     for key, value in asked.items():
         pattern = compile_pattern(key, where)
         if value != "fitted" and not (np.isfinite(value) and value >= 0):
-            raise InputError(f"{where}.{key}: {value} is no error; give 0, a positive number or `fitted`")
+            raise ArgumentError(f"{where}.{key}: {value} is no error; give 0, a positive number or `fitted`")
         matching = [path for path in bins.paths() if pattern.match(path) or pattern.match(reference_key(path))]
         if not matching:
-            raise InputError(f"{where}: {quoted(key)} matches no observable of the fit ({list_names(bins.paths())})")
+            raise ArgumentError(f"{where}: {quoted(key)} matches no observable of the fit ({list_names(bins.paths())})")
         for path in matching:
             found.pop(path, None)
             found[path] = value
@@ -81,7 +81,7 @@ def _refuse_few(found: Asked, bins: Bins, where: str) -> None:
     if not few:
         return
     more = f" (nor of {len(few) - 1} others: {', '.join(few[1:])})" if len(few) > 1 else ""
-    raise InputError(
+    raise ArgumentError(
         f"{where}: no error can be fitted to {few[0]}{more}: it has 1 bin in the fit, which does not scatter; give a "
         f"number in a line below, such as `{few[0]}: 0.05`"
     )
@@ -140,7 +140,7 @@ def fit_errors(linear: Linear, bins: Bins, start: Mapping[str, float]) -> dict[s
             break
     else:
         raise ComputationError(
-            f"the fit failed: theory errors do not settle in {_CYCLES} cycles; give some of them in fit.theory_error"
+            f"the fit failed: theory errors do not settle in {_CYCLES} cycles; give some of them in theory_error"
         )
     found = {}
     for path, value in eps.items():

@@ -15,7 +15,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.storage.files import read_text, write_text
 from sbitune.data.text.names import shorten
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.sampling.chains import Posterior
 from sbitune.fitting.sampling.predictive import Predictive
 

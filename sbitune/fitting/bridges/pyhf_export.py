@@ -27,15 +27,13 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.storage.files import write_text
 from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective, few_threads
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.results import Tune
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.results import BinnedFit
 
 #: N: third derivatives are of order 1 / sqrt(N), rounding errors of log likelihoods, of which MINUIT takes differences
 #: that are as small as 1e-6, of order 1e-15 N
@@ -58,7 +56,7 @@ class Linear(NamedTuple):
     losses: np.ndarray  #: (n_losses, n_bins) shifts along the responses
 
 
-def make_workspace(problem: Problem, tune: Tune, components: int = 10) -> dict[str, Any]:
+def make_workspace(problem: BinnedProblem, tune: BinnedFit, components: int = 10) -> dict[str, Any]:
     """The likelihood of `problem` around its fit `tune` as a workspace, with so many eigenvectors of the correlations
     (or one less than there are bins).
 
@@ -73,7 +71,7 @@ def make_workspace(problem: Problem, tune: Tune, components: int = 10) -> dict[s
         raise InputError("the tune and the problem have different parameters or ranges")
     if components < 0:
         raise InputError(f"the number of components is at least 0, not {components}")
-    frame = Frame(problem)
+    frame = problem.frame()
     free = np.flatnonzero((~frame.fixed) & (tune.errors > 0))
     if not len(free):
         raise InputError("no free parameter of the tune has an error")
@@ -92,20 +90,19 @@ def _parameter(name: str, value: float, low: float, high: float) -> dict[str, An
     return {"name": name, "inits": [float(value)], "bounds": [[float(low), float(high)]]}
 
 
-def write_workspace(path: str | Path, problem: Problem, tune: Tune, components: int = 10) -> None:
+def write_workspace(path: str | Path, problem: BinnedProblem, tune: BinnedFit, components: int = 10) -> None:
     """Write `make_workspace` as JSON, whole or not at all."""
     workspace = make_workspace(problem, tune, components)
     write_text(path, json.dumps(workspace, indent=1, allow_nan=False) + "\n")
 
 
-def _linearise(problem: Problem, tune: Tune, frame: Frame, free: np.ndarray, components: int) -> Linear:
-    with jax.enable_x64(True), few_threads(problem):
-        objective = Objective(problem, frame)
+def _linearise(problem: BinnedProblem, tune: BinnedFit, frame: Frame, free: np.ndarray, components: int) -> Linear:
+    with problem.computing():
+        objective = problem.objective()
         u = frame.to_unit(tune.values)
-        objective.hold(u)
-        slopes = objective.slopes(u)[:, free] / frame.half[free]
-        residuals = problem.measured.values - objective.mean(u)
-        errors, shifts = _factorise(objective.covariance, components)
+        slopes = objective.response.slopes(u)[:, free] / frame.half[free]
+        residuals = problem.measured.values - objective.response.mean(u)
+        errors, shifts = _factorise(objective.covariance(u), components)
         inverse = np.linalg.inv(np.diag(errors**2) + shifts.T @ shifts)
         information = slopes.T @ inverse @ slopes
         step = np.linalg.solve(information, slopes.T @ inverse @ residuals)
@@ -133,7 +130,7 @@ def _factorise(v: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray]:
     return scale * np.sqrt(1 - np.sum(shifts**2, axis=0)), scale * shifts
 
 
-def _bounds(tune: Tune, frame: Frame, free: np.ndarray) -> np.ndarray:
+def _bounds(tune: BinnedFit, frame: Frame, free: np.ndarray) -> np.ndarray:
     low, high = (frame.to_theta(end)[free] for end in frame.limits.T)
     reach = _REACH * tune.errors[free]
     return np.stack([np.maximum(low, tune.values[free] - reach), np.minimum(high, tune.values[free] + reach)], axis=1)
@@ -157,7 +154,7 @@ def _stretch(linear: Linear) -> np.ndarray:
 
 
 def _channels(
-    problem: Problem, values: np.ndarray, names: list[str], linear: Linear
+    problem: BinnedProblem, values: np.ndarray, names: list[str], linear: Linear
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     bins, q = problem.measured.bins, _stretch(linear)
     unit = np.sqrt(_COUNTS) / (q * linear.errors)

@@ -15,9 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 
 #: data sets that are simulated at a time, so that one compiled function serves any number
 _BATCH = 256
@@ -32,16 +30,15 @@ class Bridge(NamedTuple):
     names: tuple[str, ...]  #: (n_free,) columns of theta
 
 
-def to_sbi(seed: int, problem: Problem) -> Bridge:
+def to_sbi(seed: int, problem: BinnedProblem) -> Bridge:
     """The problem as sbi sees it; each call of the simulator goes on with the random numbers of `seed`.
 
     Raises:
         InputError: without the package sbi, for weights other than 1, or as `fit` does.
     """
     torch, box_uniform = _import_sbi()
-    if not np.all(problem.measured.weights == 1.0):
-        raise InputError("with weights other than 1 nothing can be simulated: give every observable the weight 1")
-    frame = Frame(problem)
+    problem.need_posterior()
+    frame = problem.frame()
     free = np.flatnonzero(~frame.fixed)
     low, high = (np.asarray(frame.to_theta(end))[free] for end in frame.limits.T)
     prior = box_uniform(torch.tensor(low, dtype=torch.float32), torch.tensor(high, dtype=torch.float32))
@@ -61,12 +58,12 @@ def to_sbi(seed: int, problem: Problem) -> Bridge:
     return Bridge(simulator, prior, observed, frame.free)
 
 
-def make_draw(problem: Problem) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def make_draw(problem: BinnedProblem) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A function of parameters (n, n_parameters) and standard normals (n, n_bins) that gives contents (n, n_bins).
 
     It raises `ComputationError` if contents are not finite, naming the parameters.
     """
-    measured = problem.measured
+    measured, frame = problem.measured, problem.frame()
 
     def one(given: tuple[Any, Any], indices: Any, base: Any) -> Any:
         theta, normal = given
@@ -82,7 +79,7 @@ def make_draw(problem: Problem) -> Callable[[np.ndarray, np.ndarray], np.ndarray
 
     def draw(theta: np.ndarray, normals: np.ndarray) -> np.ndarray:
         parts = []
-        with jax.enable_x64(True), few_threads(problem):
+        with problem.computing():
             data = jnp.asarray(measured.indices), jnp.asarray(measured.covariance(problem.correlation))
             for first in range(0, len(theta), _BATCH):
                 rows = np.arange(first, first + _BATCH) % len(theta)  # the last batch is filled up with the first rows
@@ -91,7 +88,9 @@ def make_draw(problem: Problem) -> Callable[[np.ndarray, np.ndarray], np.ndarray
         values = np.concatenate(parts) if parts else np.empty((0, len(measured.bins)))
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(bad):
-            raise ComputationError(f"the simulated data are not finite for {problem.describe(theta[bad[0]])}")
+            raise ComputationError(
+                f"the simulated data are not finite for {frame.describe(frame.to_unit(theta[bad[0]]))}"
+            )
         return values
 
     return draw

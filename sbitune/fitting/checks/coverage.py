@@ -1,66 +1,35 @@
-"""Do the quoted intervals hold the truth as often as they say? Counted on fits whose truth is known.
+"""Do the quoted intervals hold the truth as often as they say? Counted on fits whose truth is known, see `known_fits`.
 
-For each fit and parameter a root r tells how far the fitted value is from the truth, a standard normal variable if all
-is well: |r| < 1 if the 68.3 % interval holds the truth, |r| < 1.96 for 95 %. Away from limits it is that of MINOS,
-
-    r = sign(fitted - true) sqrt(rise of the objective when the parameter is held at the truth),
-
-(fitted - true) / error where the problem is Gaussian; for a weighted chi2 divided by what MINOS errors are stretched by
-(see `errors`). Where a limit is within reach, intervals that follow from a rise
-of the objective hold the truth too often; there r is the normal quantile of the posterior probability that the
-parameter lies above the truth, with a uniform prior within the limits: right on average over truths that are spread
-evenly within the limits, as the points of a design are. For many fits of one truth near a limit that says nothing; then
-r is from the rank of the signed rise among those of the linear problem within the limits (see `bounded`). How often the
-intervals that are quoted hold the truth, limits or not, is counted beside it.
+For each fit and parameter a root r is a standard normal variable if all is well: |r| < 1 if the 68.3 % interval holds
+the truth, |r| < 1.96 for 95 %. How often the intervals that are quoted hold the truth, limits or not, is counted beside
+it.
 """
 
-import contextlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
 from sbitune.data.blocks import mean_error
 from sbitune.data.errors import ComputationError
-from sbitune.fitting.checks.bounded import Bounded, draw_bounded
-from sbitune.fitting.config import FitConfig
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.fitting.checks.known_fits import KnownFit, fit_known
+from sbitune.fitting.checks.toys import throw
 from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective, few_threads
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.likelihood.quick import Held, Point, Quick
-from sbitune.fitting.likelihood.response import CompiledResponse
-from sbitune.fitting.minimise.minimiser import fit
-from sbitune.fitting.minimise.refit import invert_positive
-from sbitune.fitting.sampling.importance import likelihoods, sample, to_root
+from sbitune.fitting.likelihood.protocols import Problem
 
 #: what intervals claim: one standard deviation, and 95 %
 CLAIM68, CLAIM95 = float(stats.chi2.cdf(1.0, 1)), 0.95
 _RISE95 = float(stats.chi2.ppf(CLAIM95, 1))
 #: a coverage is off if it differs from its claim by more standard errors than this
 _TOLERATED = 3.0
-#: starting points of a thorough fit
-_STARTS = 4
-#: a limit is within reach if it is nearer than so many errors
-_WITHIN_REACH = 3.0
-#: a minimum is another one if it is lower by more
-_LOWER = 1e-2
 #: fewer effective points than this make a root rough
 _FEW = 60
-
-
-class KnownFit(NamedTuple):
-    """A fit whose truth is known."""
-
-    values: np.ndarray  #: (n_parameters,) fitted, in the generator's units
-    roots: np.ndarray  #: (n_parameters,) r; 0 for fixed parameters
-    quoted: np.ndarray  #: (n_parameters,) the signed root of the rise, limits or not
-    effective: float  #: effective number of points behind the roots; infinite away from limits
-    at_limit: np.ndarray  #: (n_parameters,) True within 1 % of the end of the range
-    chi2: float
+#: toys that are fitted between two words about progress
+_AT_ONCE = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +37,13 @@ class Coverage:
     """Fits whose truth is known, and what they amount to. Parameters that were not free do not count."""
 
     names: tuple[str, ...]  #: (p,) free parameters
-    truth: np.ndarray  #: (n, p) in the generator's units
+    truth: np.ndarray  #: (n, p) in the model's units
     values: np.ndarray  #: (n, p) fitted
     roots: np.ndarray  #: (n, p) standard normal if errors are true
     quoted: np.ndarray  #: (n, p) signed roots of the rise: quoted intervals hold the truth below 1, and 1.96
     rough: int  #: fits at a limit whose posterior was found from few points
     at_limit: np.ndarray  #: (n, p)
-    chi2_per_ndf: float  #: mean over the fits
+    statistic: float  #: mean over the fits of what describes them, over degrees of freedom: chi2/ndf for bins
     failed: tuple[tuple[str, str], ...]  #: (which, why) of fits that did not converge
     ranges: np.ndarray  #: (p,) width of the limits
     linked: np.ndarray | None = None  #: (n,) equal numbers for fits that share measurements; None: all independent
@@ -165,7 +134,7 @@ class Coverage:
             "quoted95": float(np.mean(self.quoted**2 < _RISE95)),
             "mean_relative_error": self.mean_relative_error,
             "mean_error_of_range": self.mean_error(self.ranges),
-            "chi2_per_ndf": self.chi2_per_ndf,
+            "chi2_per_ndf": self.statistic,
             "failed": len(self.failed),
             "rough": self.rough,
             "parameters": rows,
@@ -216,145 +185,8 @@ def _size(small: bool) -> str:
     return "small" if small else "large"
 
 
-def fit_known(
-    problem: Problem, truth: np.ndarray, data: Iterable[np.ndarray], thorough: bool, spread: bool = True
-) -> list[KnownFit | str]:
-    """Fit data sets (n_bins,) whose truth (n_parameters,) is known; a fit that fails is the reason why.
-
-    Args:
-        problem: its measured values are not used.
-        truth: in the generator's units, within the limits.
-        data: measured values.
-        thorough: whether to fit as data are fitted, from several starts; else from the middle of the limits and from
-            the truth.
-        spread: whether this is one of many truths that are spread evenly within the limits; else the only one.
-    """
-    frame = Frame(problem)
-    with jax.enable_x64(True), few_threads(problem):
-        quick = Quick(problem, frame, CompiledResponse(problem, frame))
-        true = np.where(frame.fixed, frame.centre, frame.to_unit(truth))
-        reference = None if spread else _reference(quick, true)
-        return [_fit_one(quick, values, true, thorough, spread, reference, i) for i, values in enumerate(data)]
-
-
-def _reference(quick: Quick, true: np.ndarray) -> Bounded | None:
-    """What to expect of fits of this truth, if limits are within reach of it."""
-    frame, free = quick.frame, np.flatnonzero(~quick.frame.fixed)
-    information = _linear(quick, true, quick.hold(true)).information
-    if not _near_limits(frame, true, information):
-        return None
-    return draw_bounded(information, true[free], frame.limits[free], seed=1)
-
-
-def _minimise(quick: Quick, values: np.ndarray, true: np.ndarray, thorough: bool) -> Point:
-    """As data are fitted, or the lower of the minima that are reached from the middle of the limits and the truth."""
-    found = []
-    for start in () if thorough else (quick.frame.centre, true):
-        with contextlib.suppress(ComputationError):  # far away in a narrow valley
-            found.append(quick.minimise(values, start, held=quick.hold_for_toys(true)))
-    if found:
-        return min(found, key=lambda point: point.value)
-    return quick.minimise(values, _thorough_fit(quick.problem, values))
-
-
-def _near_limits(frame: Frame, u: np.ndarray, information: np.ndarray) -> bool:
-    """Whether a free parameter's limit is within reach of u (n_parameters,)."""
-    free = ~frame.fixed
-    room = np.min(np.abs(frame.limits - u[:, None]), axis=1)[free]
-    return bool(np.any(room < _WITHIN_REACH / np.sqrt(np.diag(information) + 1e-12)))
-
-
-def _fit_one(
-    quick: Quick,
-    values: np.ndarray,
-    true: np.ndarray,
-    thorough: bool,
-    spread: bool,
-    reference: Bounded | None,
-    seed: int,
-) -> KnownFit | str:
-    frame = quick.frame
-    try:
-        best = _minimise(quick, values, true, thorough)
-        free = ~frame.fixed
-        best, quoted = _profile_roots(quick, values, best, true)
-        linear, effective = _linear(quick, best.u, best.held), np.inf
-        quoted[free] /= linear.stretch
-        roots = quoted.copy()
-        if spread and quick.is_likelihood and _near_limits(frame, best.u, linear.information):
-            roots, effective = _posterior_roots(quick, values, best, linear.information, true, seed)
-        if reference is not None:
-            roots[free] = reference.roots(roots[free], np.random.default_rng(seed))
-    except ComputationError as error:
-        return str(error)
-    room = np.min(np.abs(frame.limits - best.u[:, None]), axis=1)
-    at_limit = room < 0.01 * np.ptp(frame.limits, axis=1)
-    chi2 = float(best.terms(quick.problem.measured.weights).sum())
-    roots, quoted = np.where(free, roots, 0.0), np.where(free, quoted, 0.0)
-    return KnownFit(frame.to_theta(best.u), roots, quoted, effective, at_limit & free, chi2)
-
-
-class _Linear(NamedTuple):
-    """The problem as linear least squares has it, in the free parameters (p)."""
-
-    information: np.ndarray  #: (p, p) inverse covariance; of a weighted chi2 that of the sandwich, see `errors`
-    stretch: np.ndarray | float  #: (p,) by which its errors are greater than a rise of 1 says; 1 for a likelihood
-
-
-def _linear(quick: Quick, u: np.ndarray, held: Held) -> _Linear:
-    slopes = quick.response.slopes(u)[:, ~quick.frame.fixed]
-    bread = quick.information(slopes, held)
-    if quick.is_likelihood:
-        return _Linear(bread, 1.0)
-    scatter = quick.scatter(u, slopes, held)
-    plain = invert_positive(bread)
-    stretch = np.sqrt(np.diag(plain @ scatter @ plain) / np.diag(plain))
-    return _Linear(bread @ invert_positive(scatter) @ bread, stretch)
-
-
-def _thorough_fit(problem: Problem, values: np.ndarray) -> np.ndarray:
-    """(n_parameters,) scaled coordinates of the fit as data are fitted."""
-    known = replace(problem, measured=replace(problem.measured, values=values))
-    return Frame(problem).to_unit(fit(known, FitConfig(starts=_STARTS, minos=False)).values)
-
-
-def _profile_roots(
-    quick: Quick, values: np.ndarray, best: Point, true: np.ndarray, again: int = 3
-) -> tuple[Point, np.ndarray]:
-    """The roots, and the minimum: a lower one if a parameter that was held led there."""
-    roots = np.zeros(len(true))
-    held = None if quick.is_likelihood else best.held
-    lowest = quick.point(values, best.u, held).value
-    for i in map(int, np.flatnonzero(~quick.frame.fixed)):
-        start = best.u.copy()
-        start[i] = true[i]
-        there = quick.minimise(values, start, frozenset([i]), held)
-        if again and there.value < lowest - _LOWER:
-            return _profile_roots(quick, values, quick.minimise(values, there.u), true, again - 1)
-        roots[i] = np.sign(best.u[i] - true[i]) * np.sqrt(max(0.0, there.value - lowest))
-    return best, roots
-
-
-def _posterior_roots(
-    quick: Quick, values: np.ndarray, best: Point, information: np.ndarray, true: np.ndarray, seed: int
-) -> tuple[np.ndarray, float]:
-    frame, free = quick.frame, np.flatnonzero(~quick.frame.fixed)
-    objective = Objective(quick.problem, frame)
-    numbers = objective.numbers()._replace(values=jnp.asarray(values))
-
-    def target(u: np.ndarray) -> np.ndarray:
-        every = np.tile(best.u, (len(u), 1))
-        every[:, free] = u
-        return likelihoods(quick.problem.model, every, frame.low, frame.half, numbers)
-
-    found = sample(target, best.u[free], information, frame.limits[free], seed)
-    roots = np.zeros(len(true))
-    roots[free] = to_root(found.below(true[free]), found.effective)
-    return roots, found.effective
-
-
 def collect(
-    problem: Problem,
+    problem: Problem[Any],
     labels: Sequence[str],
     truths: np.ndarray,
     fits: Sequence[KnownFit | str],
@@ -364,13 +196,12 @@ def collect(
 
     Raises `ComputationError` if none converged; the reason is that of the first.
     """
-    frame = Frame(problem)
+    frame = problem.frame()
     good = [(truth, fit) for truth, fit in zip(truths, fits, strict=True) if isinstance(fit, KnownFit)]
     failed = tuple((label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, str))
     if not good:
         raise ComputationError(f"none of {len(fits)} fits converged; {failed[0][0]}: {failed[0][1]}")
     free = ~frame.fixed
-    ndf = max(1, len(problem.measured.bins) - int(free.sum()))
     return Coverage(
         names=frame.free,
         truth=np.array([truth for truth, _ in good])[:, free],
@@ -379,8 +210,42 @@ def collect(
         quoted=np.array([fit.quoted for _, fit in good])[:, free],
         rough=sum(fit.effective < _FEW for _, fit in good),
         at_limit=np.array([fit.at_limit for _, fit in good])[:, free],
-        chi2_per_ndf=float(np.mean([fit.chi2 for _, fit in good]) / ndf),
+        statistic=float(np.mean([fit.statistic for _, fit in good]) / problem.ndf),
         failed=failed,
         ranges=(frame.half * np.ptp(frame.limits, axis=1))[free],
         linked=None if linked is None else linked[[isinstance(fit, KnownFit) for fit in fits]],
     )
+
+
+def coverage_of_toys(
+    key: jax.Array, problem: Problem[Any], theta: np.ndarray | None, n: int, reporter: Reporter = QUIET
+) -> Coverage:
+    """Fit n toys thrown from the model: for bins with its own errors, those of the data and their correlations.
+
+    Args:
+        key: throws the toys.
+        problem: as it is fitted.
+        theta: (n_parameters,) where to throw them; None: every toy at a random point of the limits.
+        n: number of toys.
+        reporter: told about progress.
+    """
+    where_key, toy_key = jax.random.split(key)
+    truths = _random_points(where_key, problem.frame(), n) if theta is None else np.tile(theta, (n, 1))
+    fits: list[KnownFit | str] = []
+    if theta is not None:
+        data = throw(toy_key, problem, theta, n)
+        for start in range(0, n, _AT_ONCE):
+            fits += fit_known(problem, theta, data[start : start + _AT_ONCE], thorough=False, spread=False)
+            reporter.progress("coverage", len(fits), n)
+    else:
+        for i, one in enumerate(jax.random.split(toy_key, n)):
+            fits += fit_known(problem, truths[i], throw(one, problem, truths[i], 1), thorough=True)
+            reporter.progress("coverage", i + 1, n)
+    return collect(problem, [f"toy {i}" for i in range(n)], truths, fits)
+
+
+def _random_points(key: jax.Array, frame: Frame, n: int) -> np.ndarray:
+    """(n, n_parameters) spread evenly over the limits, fixed parameters at their values."""
+    low, high = (np.asarray(frame.to_theta(end)) for end in frame.limits.T)
+    points = low + np.asarray(jax.random.uniform(key, (n, len(low)))) * (high - low)
+    return np.where(frame.fixed, frame.to_theta(frame.centre), points)

@@ -19,50 +19,28 @@ With weights w (which enter squared, as in Professor) there is no likelihood; th
 at a point and brought up to date between minimisations, and r^T W V^-1 W r is minimised.
 """
 
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
+import jax.numpy as jnp
 import numpy as np
 
-from sbitune.data.bins import Bins
+from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
+from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.gaussian import GaussianObjective, GaussianPoint
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.fitting.likelihood.protocols import BinnedModel
+from sbitune.fitting.results import BinnedFit, Fit, ObservableChi2
+
+#: for more bins than this V is held: each value of the likelihood costs n_bins^3
+MOST_BINS = 600
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """The measured side of a fit, bin by bin in the order of the model's bins `indices`."""
-
-    indices: np.ndarray  #: (n_bins,) which of the model's bins these are
-    bins: Bins
-    values: np.ndarray  #: (n_bins,)
-    errors: np.ndarray  #: (n_bins,) the independent part of the error
-    shifts: np.ndarray  #: (n_sources, n_bins) correlated shifts
-    weights: np.ndarray  #: (n_bins,) > 0
-    noise: np.ndarray | float = 0.0  #: (n_bins,) Monte Carlo errors of pseudo-data, which fluctuate as the scan's do
-    names: tuple[str, ...] = ()  #: (n_sources,) what shifts them
-
-    @property
-    def total_errors(self) -> np.ndarray:
-        """(n_bins,) all errors in quadrature."""
-        return np.sqrt(self.errors**2 + np.sum(self.shifts**2, axis=0) + self.noise**2)
-
-    def covariance(self, correlation: np.ndarray | None = None) -> np.ndarray:
-        """V_d (n_bins, n_bins), with the correlation R (n_bins, n_bins) of Monte Carlo errors, or None for 1."""
-        noise = np.broadcast_to(self.noise, self.errors.shape)
-        v = noise_covariance(noise, correlation)
-        if len(self.shifts):
-            v += self.shifts.T @ self.shifts
-        v[np.diag_indices_from(v)] += self.errors**2
-        return v
-
-
-def noise_covariance(noise: np.ndarray, correlation: np.ndarray | None) -> np.ndarray:
-    """Covariance (n_bins, n_bins) of Monte Carlo errors (n_bins,) with their correlation; None: independent."""
-    return np.diag(noise**2) if correlation is None else np.outer(noise, noise) * correlation
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
+class BinnedProblem:
     """A fit to be made: model, measurement, limits and fixed values."""
 
     model: BinnedModel
@@ -77,6 +55,79 @@ class Problem:
         """The model's parameters, fixed ones included."""
         return self.model.parameters
 
-    def describe(self, theta: np.ndarray) -> str:
-        """The parameters as `NAME = value, ...`, for messages."""
-        return ", ".join(f"{p.name} = {x:.6g}" for p, x in zip(self.parameters, theta, strict=True))
+    @property
+    def many_bins(self) -> bool:
+        """Whether matrices are so large that they are inverted as rarely as possible."""
+        return len(self.measured.bins) > MOST_BINS
+
+    @property
+    def is_likelihood(self) -> bool:
+        """Whether there is a likelihood to minimise: unit weights, a model with errors, not too many bins."""
+        return bool(np.all(self.measured.weights == 1.0)) and self.model_error and not self.many_bins
+
+    @property
+    def ndf(self) -> int:
+        """Bins less free parameters, 1 at least."""
+        return max(1, len(self.measured.bins) - sum(p.name not in self.fixed for p in self.parameters))
+
+    def frame(self) -> Frame:
+        """Its coordinates. Raises `InputError` as `Frame` does, and for fewer bins than free parameters."""
+        frame, bins = Frame(self.parameters, self.limits, self.fixed), len(self.measured.bins)
+        if bins < len(frame.free):
+            raise InputError(
+                f"{bins} bins cannot determine {len(frame.free)} parameters: select more, or fix parameters"
+            )
+        return frame
+
+    def computing(self) -> AbstractContextManager[None]:
+        """The context in which its objective computes."""
+        return double_precision(small=not self.many_bins)
+
+    def objective(self) -> GaussianObjective:
+        """What is minimised. Use it inside `computing`."""
+        return GaussianObjective(self)
+
+    def need_posterior(self) -> None:
+        """Raise `InputError` for weights other than 1: a weighted chi2 is not the logarithm of any density of the data,
+        whatever factor it is multiplied by.
+        """
+        if not np.all(self.measured.weights == 1.0):
+            raise InputError(
+                "with weights other than 1 there is no likelihood to sample: give every observable the weight 1, or "
+                "use the errors of the fit, which hold for any weights"
+            )
+
+    def with_data(self, data: np.ndarray) -> Self:
+        """The same fit of other measured values (n_bins,)."""
+        return replace(self, measured=replace(self.measured, values=np.asarray(data, float)))
+
+    def data_sets(self, data: Any) -> np.ndarray:
+        """Measured values (n, n_bins) of toys. Raises `InputError` for another shape or what is not finite."""
+        data = np.asarray(data, float)
+        if data.ndim != 2 or data.shape[1] != len(self.measured.bins) or not np.isfinite(data).all():
+            raise InputError(f"toys of shape {data.shape}: they need finite numbers (n, {len(self.measured.bins)})")
+        return data
+
+    def describe_fit(self, fit: Fit, point: GaussianPoint) -> BinnedFit:
+        """The fit with chi2 at its minimum, and of every observable."""
+        terms, bins, weights = point.terms(), self.measured.bins, self.measured.weights
+        rows = []
+        for path in bins.paths():
+            mine = bins.of(path)
+            rows.append(ObservableChi2(path, float(terms[mine].sum()), len(mine), float(weights[mine].mean())))
+        return BinnedFit(
+            **{f.name: getattr(fit, f.name) for f in fields(Fit)},
+            chi2=float(point.terms(weights).sum()),
+            chi2_unit=float(terms.sum()),
+            ndf=len(bins) - len(fit.free),
+            observables=tuple(rows),
+        )
+
+
+def total_covariance(problem: BinnedProblem, theta: np.ndarray) -> np.ndarray:
+    """V (n_bins, n_bins) at theta (n_parameters,) in the generator's units."""
+    v = problem.measured.covariance(problem.correlation)
+    if not problem.model_error:
+        return v
+    with double_precision():
+        return v + np.asarray(problem.model.covariance(jnp.asarray(theta), jnp.asarray(problem.measured.indices)))

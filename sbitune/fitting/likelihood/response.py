@@ -6,15 +6,13 @@ M (n_bins, n_bins) held, which one backward pass gives: q = V^-1 r and M = V^-1 
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import compile_model
-from sbitune.fitting.likelihood.problem import Problem
 from sbitune.fitting.likelihood.protocols import BinnedModel
 
 #: for first differences, in half widths of the box
@@ -41,22 +39,38 @@ class Response(Protocol):
         ...
 
 
-@functools.lru_cache(maxsize=8)
-def _compile_pull(model: BinnedModel) -> Callable[..., Any]:
-    def projected(u: Any, q: Any, m: Any, low: Any, half: Any, indices: Any) -> Any:
-        theta = low + (u + 1) * half
-        return 2 * q @ model.predict(theta).mean[indices] + jnp.sum(m * model.covariance(theta, indices))
+class _Compiled(NamedTuple):
+    """What is asked of a model, as functions of (u, low, half, indices)."""
 
-    return jax.jit(jax.grad(projected))
+    mean: Callable[..., Any]  #: (n_bins,)
+    slopes: Callable[..., Any]  #: (n_bins, n_parameters)
+    covariance: Callable[..., Any]  #: (n_bins, n_bins)
+    pull: Callable[..., Any]  #: (n_parameters,), of (u, q, m, low, half, indices)
+
+
+@functools.lru_cache(maxsize=8)
+def _compile(model: BinnedModel) -> _Compiled:
+    """Compile the predictions of a model and their derivatives once; toys then only change the numbers."""
+
+    def mean(u: Any, low: Any, half: Any, indices: Any) -> Any:
+        return model.predict(low + (u + 1) * half).mean[indices]
+
+    def covariance(u: Any, low: Any, half: Any, indices: Any) -> Any:
+        return model.covariance(low + (u + 1) * half, indices)
+
+    def projected(u: Any, q: Any, m: Any, low: Any, half: Any, indices: Any) -> Any:
+        place = low, half, indices
+        return 2 * q @ mean(u, *place) + jnp.sum(m * covariance(u, *place))
+
+    return _Compiled(*(jax.jit(f) for f in (mean, jax.jacfwd(mean), covariance, jax.grad(projected))))
 
 
 class CompiledResponse:
-    """By JAX, compiled once per model object; exact derivatives. Use it inside `jax.enable_x64`."""
+    """By JAX, compiled once per model object; exact derivatives. Use it inside `double_precision`."""
 
-    def __init__(self, problem: Problem, frame: Frame) -> None:
-        self._compiled = compile_model(problem.model)
-        self._pull = _compile_pull(problem.model)
-        self._place = jnp.asarray(frame.low), jnp.asarray(frame.half), jnp.asarray(problem.measured.indices)
+    def __init__(self, model: BinnedModel, frame: Frame, indices: np.ndarray) -> None:
+        self._compiled = _compile(model)
+        self._place = jnp.asarray(frame.low), jnp.asarray(frame.half), jnp.asarray(indices)
 
     def mean(self, u: np.ndarray) -> np.ndarray:
         """(n_bins,) predicted contents."""
@@ -72,17 +86,17 @@ class CompiledResponse:
 
     def pull(self, u: np.ndarray, q: np.ndarray, m: np.ndarray) -> np.ndarray:
         """(n_parameters,) gradient of 2 q.f + <m, covariance>."""
-        return np.asarray(self._pull(u, q, m, *self._place))
+        return np.asarray(self._compiled.pull(u, q, m, *self._place))
 
 
 class DifferencedResponse:
     """By central differences, for models that are asked too briefly for derivatives to be worth compiling."""
 
-    def __init__(self, problem: Problem, frame: Frame) -> None:
-        model, indices = problem.model, jnp.asarray(problem.measured.indices)
+    def __init__(self, model: BinnedModel, frame: Frame, indices: np.ndarray) -> None:
+        chosen = jnp.asarray(indices)
 
         def answer(theta: Any) -> tuple[Any, Any]:
-            return model.predict(theta).mean[indices], model.covariance(theta, indices)
+            return model.predict(theta).mean[chosen], model.covariance(theta, chosen)
 
         self._answer = jax.jit(answer)
         self._frame = frame

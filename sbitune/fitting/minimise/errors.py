@@ -9,18 +9,20 @@ since the residuals scatter with V whatever the weights are; the scale of the we
 errors are those of an objective raised by 1, stretched by the ratio of the two for a weighted chi2.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from iminuit import Minuit
 
 from sbitune.data.errors import ComputationError
+from sbitune.fitting.likelihood.algebra import UNDETERMINED
+from sbitune.fitting.likelihood.curvature import positive_block
 from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective
+from sbitune.fitting.likelihood.protocols import Objective
 
 
 class Errors(NamedTuple):
-    """Errors in the scaled coordinates; MINOS errors in the generator's units."""
+    """Errors in the scaled coordinates; MINOS errors in the model's units."""
 
     covariance: np.ndarray  #: (n_parameters, n_parameters)
     difference: float  #: largest relative difference between HESSE's errors and those of the exact derivatives
@@ -28,8 +30,8 @@ class Errors(NamedTuple):
     notes: list[str]
 
 
-def find_errors(m: Minuit, objective: Objective, at_limit: tuple[str, ...], minos: bool) -> Errors:
-    """Find the errors at a minimum.
+def find_errors(m: Minuit, objective: Objective[Any], held: Any, at_limit: tuple[str, ...], minos: bool) -> Errors:
+    """Find the errors at a minimum, with V as `held` where there is no likelihood.
 
     Raises `ComputationError` if the second derivatives are not positive, or MINOS finds a lower minimum.
     """
@@ -38,8 +40,9 @@ def find_errors(m: Minuit, objective: Objective, at_limit: tuple[str, ...], mino
     if m.covariance is None:
         raise ComputationError("the fit failed: HESSE gives no covariance")
     notes: list[str] = []
-    free, bread = _bread(objective.hessian(u) / 2, frame, at_limit, notes)
-    core = bread if objective.moving else bread @ objective.scatter(u)[np.ix_(free, free)] @ bread
+    point = objective.point(u, None if objective.is_likelihood else held)
+    free, bread = _bread(objective.hessian(point) / 2, frame, at_limit, notes)
+    core = bread if objective.is_likelihood else bread @ objective.scatter(point)[np.ix_(free, free)] @ bread
     covariance = np.zeros((len(u), len(u)))
     covariance[np.ix_(free, free)] = core
     plain = np.sqrt(np.diag(bread))
@@ -60,32 +63,19 @@ def _bread(
     others with it held there.
     """
     free = np.flatnonzero(~frame.fixed)
-    try:
-        return free, _invert(half_hessian[np.ix_(free, free)])
-    except ComputationError:
-        inside = np.array([i for i in free if frame.names[i] not in at_limit], int)
-        if len(inside) in (0, len(free)):
-            raise
-    bread = _invert(half_hessian[np.ix_(inside, inside)])
-    notes.append(f"errors and correlations of the others are for {', '.join(at_limit)} staying at the limit")
-    return inside, bread
-
-
-def _invert(half_hessian: np.ndarray) -> np.ndarray:
-    try:
-        np.linalg.cholesky(half_hessian)
-    except np.linalg.LinAlgError:
-        raise ComputationError(
-            "the fit failed: the second derivatives at the minimum are not positive, so that the data do not determine "
-            "the parameters; select more bins, narrow the ranges or fix a parameter"
-        ) from None
-    return np.linalg.inv(half_hessian)
+    inside = np.array([i for i in free if frame.names[i] not in at_limit], int)
+    used = positive_block(half_hessian, free, inside)
+    if used is None:
+        raise ComputationError(f"the fit failed: its second derivatives are not positive: {UNDETERMINED}")
+    if len(used) < len(free):
+        notes.append(f"errors and correlations of the others are for {', '.join(at_limit)} staying at the limit")
+    return used, np.linalg.inv(half_hessian[np.ix_(used, used)])
 
 
 def _minos(
     m: Minuit, frame: Frame, at_limit: tuple[str, ...], notes: list[str], stretch: np.ndarray
 ) -> dict[str, tuple[float, float]]:
-    """Intervals in the generator's units; none for parameters at their limit, and where MINUIT finds no end."""
+    """Intervals in the model's units; none for parameters at their limit, and where MINUIT finds no end."""
     found: dict[str, tuple[float, float]] = {}
     before = m.fval
     try:
@@ -94,7 +84,7 @@ def _minos(
         notes.append(f"MINOS failed: {error}")
         return found
     if m.fval is None or before is None or m.fval < before - 0.01:
-        raise ComputationError("the fit failed: MINOS found a lower minimum; raise fit.starts")
+        raise ComputationError("the fit failed: MINOS found a lower minimum; raise `starts`")
     for name in frame.free:
         known = len(notes)
         e, i = m.merrors[name], frame.names.index(name)

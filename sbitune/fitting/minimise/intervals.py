@@ -6,16 +6,14 @@ end there, nor for a parameter that is tied to one at its limit.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from sbitune.data.errors import ComputationError
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.protocols import Problem
 from sbitune.fitting.minimise.surroundings import LowerMinimum, Minimum, climb
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import Fit
 
 #: what is first tried as an error where there is none, in half widths of the box
 _GUESS = 0.1
@@ -24,26 +22,26 @@ _HERE = 1e-6
 
 
 class Intervals(NamedTuple):
-    """Distances from the tune at which the objective has risen by 1, or to the limit where that comes first."""
+    """Distances from the minimum at which the objective has risen by 1, or to the limit where that comes first."""
 
-    found: dict[str, tuple[float, float]]  #: name -> (lower <= 0, upper >= 0), in the generator's units
+    found: dict[str, tuple[float, float]]  #: name -> (lower <= 0, upper >= 0), in the model's units
     notes: tuple[str, ...]
 
 
-def find_intervals(problem: Problem, tune: Tune, names: Iterable[str]) -> Intervals:
+def find_intervals(problem: Problem[Any], fit: Fit, names: Iterable[str]) -> Intervals:
     """Find the intervals of free parameters.
 
     Raises:
-        LowerMinimum: if a minimum lower than the tune's turns up.
-        ComputationError: if the minimum cannot be found again from the tune.
+        LowerMinimum: if a minimum lower than the fit's turns up.
+        ComputationError: if the minimum cannot be found again from the fit.
     """
     found: dict[str, tuple[float, float]] = {}
     notes: list[str] = []
-    with jax.enable_x64(True), few_threads(problem):
-        minimum = Minimum(problem, tune)
+    with problem.computing():
+        minimum = Minimum(problem, fit)
         for name in names:
             try:
-                i = minimum.index(name)
+                i = minimum.frame.index(name)
                 low, high = (_end(minimum, i, side) for side in (-1, 1))
             except LowerMinimum:
                 raise

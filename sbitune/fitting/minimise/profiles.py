@@ -7,20 +7,16 @@ that of the minimum, and Delta is divided by what it is at the quoted error, so 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import jax
 import numpy as np
 from scipy import stats
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.fitting.checks.toys import to_box
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.protocols import Problem
 from sbitune.fitting.minimise.surroundings import Minimum, climb, room
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import Fit
 
-#: parameters nearer to the end of their range than this part of it are at their limit
-_AT_LIMIT = 0.01
 #: an error where there is none, in half widths of the box
 _GUESS = 0.1
 
@@ -30,7 +26,7 @@ class Profile:
     """The profile of one parameter."""
 
     name: str
-    points: np.ndarray  #: (n,) values of the parameter, in the generator's units
+    points: np.ndarray  #: (n,) values of the parameter, in the model's units
     delta: np.ndarray  #: (n,) Delta(-2 log L); NaN where the other parameters have no minimum
     values: np.ndarray  #: (n, n_parameters) where the minimum over the others is; NaN where there is none
     at_limit: np.ndarray  #: (n, n_parameters) True where one of the others is at the end of its range
@@ -44,21 +40,21 @@ class Contour:
     names: tuple[str, str]
     coverage: float
     delta: float  #: of the contour
-    points: np.ndarray  #: (n, 2) around the minimum, in the generator's units; closed: the first follows the last
+    points: np.ndarray  #: (n, 2) around the minimum, in the model's units; closed: the first follows the last
     at_limit: np.ndarray  #: (n,) True where the range ends before Delta is reached, so that the point is on its edge
 
 
-def profile(problem: Problem, tune: Tune, name: str, points: np.ndarray) -> Profile:
-    """The profile of a parameter at points (n,) in the generator's units.
+def profile(problem: Problem[Any], fit: Fit, name: str, points: np.ndarray) -> Profile:
+    """The profile of a parameter at points (n,) in the model's units.
 
     Raises:
         InputError: for a parameter that is not free, or points outside the limits of the fit.
-        LowerMinimum: if a minimum lower than the tune's turns up.
+        LowerMinimum: if a minimum lower than the fit's turns up.
     """
     points = np.asarray(points, float)
-    with jax.enable_x64(True), few_threads(problem):
-        minimum = Minimum(problem, tune)
-        i, frame, best = minimum.index(name), minimum.frame, minimum.point.u
+    with problem.computing():
+        minimum = Minimum(problem, fit)
+        i, frame, best = minimum.frame.index(name), minimum.frame, minimum.point.u
         places = np.array([minimum.place(i, x) for x in points])
         delta, found, notes = np.full(len(points), np.nan), np.full((len(points), len(best)), np.nan), []
         up = places >= best[i]
@@ -72,24 +68,23 @@ def profile(problem: Problem, tune: Tune, name: str, points: np.ndarray) -> Prof
                     continue
                 delta[k] = minimum.rise(point) / minimum.stretch(np.ones(1), [i])
                 start = found[k] = point.u
-    gap = np.min(np.abs(found[:, :, None] - frame.limits), axis=2)
-    at_limit = ~frame.fixed & (gap < _AT_LIMIT * np.ptp(frame.limits, axis=1))
+    at_limit = frame.at_limit(found)
     at_limit[:, i] = False
     return Profile(name, points, delta, frame.to_theta(found), at_limit, tuple(notes))
 
 
-def profile_delta(problem: Problem, tune: Tune, theta: np.ndarray) -> np.ndarray:
+def profile_delta(problem: Problem[Any], fit: Fit, theta: np.ndarray) -> np.ndarray:
     """(n_parameters,) Delta of each parameter held at its value in theta (n_parameters,); NaN for fixed ones.
 
     Raises:
         InputError: for values outside the limits of the fit.
-        LowerMinimum: if a minimum lower than the tune's turns up.
+        LowerMinimum: if a minimum lower than the fit's turns up.
         ComputationError: if one cannot be found.
     """
-    with jax.enable_x64(True), few_threads(problem):
-        minimum = Minimum(problem, tune)
+    with problem.computing():
+        minimum = Minimum(problem, fit)
         frame = minimum.frame
-        places = to_box(frame, np.where(frame.fixed, tune.values, theta))
+        places = frame.place(np.where(frame.fixed, fit.values, theta))
         delta = np.full(len(places), np.nan)
         for i in np.flatnonzero(~frame.fixed):
             point = minimum.below({int(i): float(places[i])}, minimum.point.u)
@@ -98,7 +93,7 @@ def profile_delta(problem: Problem, tune: Tune, theta: np.ndarray) -> np.ndarray
 
 
 def contour(
-    problem: Problem, tune: Tune, names: tuple[str, str], coverages: Sequence[float] = (0.68, 0.95), n: int = 48
+    problem: Problem[Any], fit: Fit, names: tuple[str, str], coverages: Sequence[float] = (0.68, 0.95), n: int = 48
 ) -> tuple[Contour, ...]:
     """Contours of two parameters, the objective minimised over the others.
 
@@ -107,14 +102,14 @@ def contour(
 
     Raises:
         InputError: for parameters that are not free, or coverages that are none.
-        LowerMinimum: if a minimum lower than the tune's turns up.
+        LowerMinimum: if a minimum lower than the fit's turns up.
         ComputationError: if the others have no minimum somewhere on the way.
     """
     if names[0] == names[1] or not all(0 < c < 1 for c in coverages):
         raise InputError("a contour needs two different parameters and coverages between 0 and 1")
-    with jax.enable_x64(True), few_threads(problem):
-        minimum = Minimum(problem, tune)
-        these = [minimum.index(name) for name in names]
+    with problem.computing():
+        minimum = Minimum(problem, fit)
+        these = [minimum.frame.index(name) for name in names]
         contours = []
         for coverage in coverages:
             delta = float(stats.chi2.ppf(coverage, 2))

@@ -5,56 +5,47 @@ quoted errors (see `errors`).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sbitune.data.errors import ComputationError, InputError
-from sbitune.fitting.checks.toys import to_box
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.likelihood.quick import Point, Quick
-from sbitune.fitting.likelihood.response import CompiledResponse
-from sbitune.fitting.results import Tune
+from sbitune.data.errors import ComputationError
+from sbitune.fitting.likelihood.curvature import parabola
+from sbitune.fitting.likelihood.protocols import Point, Problem
+from sbitune.fitting.minimise.descent import minimise
+from sbitune.fitting.results import Fit
 
-#: nothing may be lower than the tune's minimum by more than this
+#: nothing may be lower than the fit's minimum by more than this
 _LOWER = 0.01
 #: distances at which a height is reached are found to this part of them, in so many attempts at most
 _NEAR, _ATTEMPTS = 1e-4, 60
 
 
 class LowerMinimum(ComputationError):
-    """The tune is not the lowest minimum."""
+    """The fit is not the lowest minimum."""
 
     def __init__(self, message: str, theta: np.ndarray) -> None:
         super().__init__(message)
-        self.theta = theta  #: (n_parameters,) of the lower one, in the generator's units
+        self.theta = theta  #: (n_parameters,) of the lower one, in the model's units
 
 
 class Minimum:
-    """The minimum of a tune, for questions about its surroundings. Use it inside `jax.enable_x64` and `few_threads`.
+    """The minimum of a fit, for questions about its surroundings. Use it inside the problem's `computing`.
 
-    Raises `ComputationError` if no minimum is found from the tune, or it has no errors.
+    Raises `ComputationError` if no minimum is found from the fit, or it has no errors.
     """
 
-    def __init__(self, problem: Problem, tune: Tune) -> None:
-        self.frame = Frame(problem)
-        self.data = problem.measured.values
-        self.quick = Quick(problem, self.frame, CompiledResponse(problem, self.frame))
-        self.point = self.quick.minimise(self.data, to_box(self.frame, tune.values))
-        self.parabola = self.quick.parabola(self.data, self.point)
-
-    def index(self, name: str) -> int:
-        """The number of a free parameter. Raises `InputError` if it is fixed, or unknown."""
-        if name not in self.frame.free:
-            raise InputError(f"{name} is no free parameter of the fit ({', '.join(self.frame.free)})")
-        return self.frame.names.index(name)
+    def __init__(self, problem: Problem[Any], fit: Fit) -> None:
+        self.frame = problem.frame()
+        self.objective = problem.objective()
+        self.point: Point = minimise(self.objective, self.frame.place(fit.values))
+        self.parabola = parabola(self.objective, self.point)
 
     def place(self, i: int, value: float) -> float:
         """Scaled coordinate of a value. Raises `InputError` if it is outside the limits of the fit."""
         theta = self.frame.to_theta(self.point.u)
         theta[i] = value
-        return float(to_box(self.frame, theta)[i])
+        return float(self.frame.place(theta)[i])
 
     def below(self, moved: dict[int, float], start: np.ndarray) -> Point:
         """The minimum over all others with parameters held at the given places, sought from where the parabola has it.
@@ -68,15 +59,15 @@ class Minimum:
         u[these] = list(moved.values())
         u = np.clip(u, *self.frame.limits.T)
         if len(these) == len(self.frame.free):
-            return self.quick.point(self.data, u, None if self.quick.is_likelihood else self.point.held)
-        return self.quick.minimise(self.data, u, frozenset(these), self.point.held)
+            return self.objective.point(u, None if self.objective.is_likelihood else self.point.held)
+        return minimise(self.objective, u, frozenset(these), self.point.held)
 
     def rise(self, point: Point) -> float:
         """How much higher the objective is there. Raises `ComputationError` if it is lower."""
         if point.value < self.point.value - _LOWER:
             raise LowerMinimum(
-                f"a minimum lower by {self.point.value - point.value:.3g} than the tune's is at "
-                f"{self.quick.problem.describe(self.frame.to_theta(point.u))}; raise fit.starts",
+                f"a minimum lower by {self.point.value - point.value:.3g} than the fit's is at "
+                f"{self.frame.describe(point.u)}; raise `starts`",
                 self.frame.to_theta(point.u),
             )
         return max(point.value - self.point.value, 0.0)

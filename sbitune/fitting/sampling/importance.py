@@ -6,25 +6,17 @@ covariance, and all turns count as draws from their mixture (adaptive importance
 arXiv:0907.1254).
 """
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 from scipy import stats
-
-from sbitune.fitting.likelihood.objective import minus_two_log_likelihood
-from sbitune.fitting.likelihood.protocols import BinnedModel
 
 #: points of the turns, degrees of freedom of the proposal, and by how much it is wider than the posterior seems
 _POINTS, _DOF, _WIDER = (400, 800, 1600, 3200), 5.0, 1.3
 #: turns after the second are for posteriors of which the points before say too little
 _FEWEST_TURNS, _ENOUGH = 2, 150
-#: points that are evaluated together
-_BATCH = 200
 #: tries to find points inside the limits, in units of the points that are needed
 _TRIES = 200
 
@@ -43,22 +35,6 @@ class Weighted(NamedTuple):
     def below(self, u: np.ndarray) -> np.ndarray:
         """(n_parameters,) posterior probability that each parameter is below u (n_parameters,)."""
         return np.sum(self.weights[:, None] * (self.u < u), axis=0)
-
-
-@functools.lru_cache(maxsize=8)
-def _many(model: BinnedModel) -> Callable[..., Any]:
-    def one(u: Any, low: Any, half: Any, numbers: Any) -> Any:
-        return minus_two_log_likelihood(model, low + (u + 1) * half, numbers)
-
-    return jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
-
-
-def likelihoods(model: BinnedModel, u: np.ndarray, low: np.ndarray, half: np.ndarray, numbers: Any) -> np.ndarray:
-    """-2 log L (n,) at scaled points u (n, n_parameters). Use it inside `jax.enable_x64`."""
-    padded = np.concatenate([u, np.repeat(u[-1:], -len(u) % _BATCH, axis=0)])
-    box = jnp.asarray(low), jnp.asarray(half)
-    parts = [np.asarray(_many(model)(jnp.asarray(p), *box, numbers)) for p in padded.reshape(-1, _BATCH, u.shape[1])]
-    return np.concatenate(parts)[: len(u)]
 
 
 def sample(

@@ -15,8 +15,7 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.sampling.chains import Posterior
 
 #: added to the diagonal of a correlation matrix, which rounding may leave with eigenvalues below 0
@@ -36,7 +35,7 @@ class Predictive(NamedTuple):
     p_value: float  #: of the data
 
 
-def predictive(key: jax.Array, posterior: Posterior, problem: Problem, n: int | None = None) -> Predictive:
+def predictive(key: jax.Array, posterior: Posterior, problem: BinnedProblem, n: int | None = None) -> Predictive:
     """Draw predictions of the measured bins: parameters from their posterior, contents with the model's errors.
 
     The data are one correlated measurement. What each bin adds given all others, by which models are compared without
@@ -61,7 +60,7 @@ def predictive(key: jax.Array, posterior: Posterior, problem: Problem, n: int | 
     kept = length if n is None else min(n, length)
     theta = posterior.samples[:, np.arange(kept) * length // kept]
     chosen = theta.reshape(-1, theta.shape[-1])
-    with jax.enable_x64(True), few_threads(problem):
+    with problem.computing():
         measured = problem.measured
         indices, data = jnp.asarray(measured.indices), jnp.asarray(measured.values)
         base = jnp.asarray(measured.covariance(problem.correlation))

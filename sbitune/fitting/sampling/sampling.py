@@ -16,6 +16,7 @@ import jax.scipy.linalg as jsl
 import msgspec
 import numpy as np
 
+from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.fitting.sampling.target import Target, import_numpyro
 
 
@@ -65,7 +66,7 @@ class Drawn(NamedTuple):
 
 
 def run_chains(key: jax.Array, target: Target, starts: np.ndarray, white: Whitening, config: PosteriorConfig) -> Drawn:
-    """Run a chain from each of `starts` (chains, n_free). Use it inside `jax.enable_x64`."""
+    """Run a chain from each of `starts` (chains, n_free). Use it inside `double_precision`."""
     learn, sample = jax.random.split(key)
     half = config.warmup // 2
     chain = _compile(target, starts, white, config, half)
@@ -111,7 +112,7 @@ def _compile(
 
 def _run(chain: Callable[..., Drawn], key: jax.Array, starts: np.ndarray, white: Whitening, n: int) -> Drawn:
     def one(key: Any, z: Any) -> Any:
-        with jax.enable_x64(True):  # which every thread has for itself
+        with double_precision(small=False):  # which every thread has for itself
             return jax.tree.map(np.asarray, chain(key, jnp.asarray(z), _to_jax(white), jnp.asarray(n)))
 
     with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as pool:

@@ -7,12 +7,6 @@ The prior is uniform between the limits of the fit. Every free parameter has a c
 which is linear in z but for a few w from the limits, with w the error of the fit. (The logistic transform, which
 numpyro has, is bent everywhere; strongly correlated Gaussians then become curved valleys, in which trajectories
 diverge.) The density of z is L(u(z)) |du/dz|; its negative logarithm is the potential of Hamiltonian Monte Carlo.
-
-Derivatives of a Gaussian likelihood need no derivative of a Cholesky decomposition: with P = V^-1 and q = P r,
-
-    d(r^T P r + log det V) = 2 q^T dr + tr[(P - q q^T) dV],
-
-which compiles and runs in about half the time.
 """
 
 import warnings
@@ -22,58 +16,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 import numpy as np
 
-from sbitune.fitting.likelihood.objective import Numbers, Objective
+from sbitune.fitting.likelihood.protocols import Objective
 
 #: w is no smaller and no larger than these parts of the range
 _MOST_WIDTHS, _LEAST_WIDTHS = 200.0, 4.0
-
-
-@jax.custom_vjp
-def gaussian(r: Any, v: Any) -> Any:
-    """r^T V^-1 r + log det V for residuals r (n,) and their covariance V (n, n)."""
-    return _gaussian_forward(r, v)[0]
-
-
-def _gaussian_forward(r: Any, v: Any) -> tuple[Any, tuple[Any, Any]]:
-    triangle = jnp.linalg.cholesky(v)
-    inverse = jsl.solve_triangular(triangle, jnp.eye(len(r), dtype=v.dtype), lower=True)
-    white = inverse @ r
-    value = white @ white + 2 * jnp.sum(jnp.log(jnp.diag(triangle)))
-    return value, (white @ inverse, inverse.T @ inverse)
-
-
-def _gaussian_backward(kept: tuple[Any, Any], change: Any) -> tuple[Any, Any]:
-    q, p = kept
-    return 2 * change * q, change * (p - jnp.outer(q, q))
-
-
-gaussian.defvjp(_gaussian_forward, _gaussian_backward)
-
-
-def minus_two_log_density(objective: Objective, numbers: Numbers) -> Callable[[Any], Any]:
-    """-2 log L as a function of u (n_parameters,), counted from log det V where V is held, which JAX can trace.
-
-    The same number as `minus_two_log_likelihood` where the objective is a likelihood; with V held otherwise.
-    """
-    model, frame = objective.problem.model, objective.frame
-    low, half = jnp.asarray(frame.low), jnp.asarray(frame.half)
-    inverse = jnp.asarray(objective.inverse)
-    constant = 2 * jnp.sum(jnp.log(numbers.scale)) - numbers.log_determinant
-
-    def moving(u: Any) -> Any:
-        theta = low + (u + 1) * half
-        r = (model.predict(theta).mean[numbers.indices] - numbers.values) / numbers.scale
-        v = numbers.base + model.covariance(theta, numbers.indices)
-        return gaussian(r, v / jnp.outer(numbers.scale, numbers.scale)) + constant
-
-    def held(u: Any) -> Any:
-        r = model.predict(low + (u + 1) * half).mean[numbers.indices] - numbers.values
-        return r @ inverse @ r
-
-    return moving if objective.is_likelihood else held
 
 
 class Limits(NamedTuple):
@@ -102,15 +50,15 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A posterior in coordinates z (n_free,) without limits. Use it inside `jax.enable_x64`."""
+    """A posterior in coordinates z (n_free,) without limits. Use it inside `double_precision`."""
 
     potential: Callable[[Any], Any]  #: z -> -log density of z; twice this and the log slopes are -2 log L
     to_unit: Callable[[Any], Any]  #: z -> u (n_parameters,), fixed parameters at their values
     limits: Limits
 
 
-def make_target(objective: Objective, errors: np.ndarray) -> Target:
-    """The posterior of a problem, with V held where the objective holds it, if it is held at all.
+def make_target(objective: Objective[Any], held: Any, errors: np.ndarray) -> Target:
+    """The posterior of a problem, with V as `held` if it is held at all.
 
     `errors` (n_parameters,) are those of the fit in the scaled coordinates; 0 if there is none.
     """
@@ -121,7 +69,7 @@ def make_target(objective: Objective, errors: np.ndarray) -> Target:
     widths = np.clip(widths, (high - low) / _MOST_WIDTHS, (high - low) / _LEAST_WIDTHS)
     limits = Limits(*(jnp.asarray(part) for part in (low, high, widths)))
     centre = jnp.asarray(frame.centre)
-    density = minus_two_log_density(objective, objective.numbers())
+    density = objective.traceable(held)
 
     def to_unit(z: Any) -> Any:
         return centre.at[free].set(limits.to_u(z))

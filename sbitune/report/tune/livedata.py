@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.fitting.likelihood.objective import total_covariance
+from sbitune.fitting.likelihood.problem import total_covariance
 from sbitune.plots.frames import Frame
 from sbitune.plots.observables import Panel
 from sbitune.report.pieces.live import digits, encode

@@ -1,7 +1,7 @@
 """How every number of a report was made, in words."""
 
 from sbitune.data.errors import InputError
-from sbitune.fitting.likelihood.objective import MOST_BINS, is_likelihood
+from sbitune.fitting.likelihood.problem import MOST_BINS
 from sbitune.generators.config import PythiaConfig
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.parts import Items, Paragraph, Section
@@ -74,7 +74,7 @@ def _fit(fitted: Fitted) -> str:
     minima = record.minima
     chi2s = sorted(m["chi2"] for m in minima if m["valid"])
     ended = f"converged to chi2 between {chi2s[0]:.2f} and {chi2s[-1]:.2f}" if chi2s else "converged"
-    likelihood = is_likelihood(fitted.problem)
+    likelihood = fitted.problem.is_likelihood
     return (
         f"Fit: {'-2 log L = chi2 + log det V, ' if likelihood else ''}"
         "chi2 = (surrogate - data) V^-1 (surrogate - data), with V the covariance of the data"

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import BinnedFit
 from sbitune.fitting.sampling.chains import Posterior
 from sbitune.fitting.sampling.predictive import Predictive
 from sbitune.plots.posterior import plot_corner, plot_predictive
@@ -21,7 +21,7 @@ from sbitune.tuning.stages.pipeline import Fitted
 PAGE = "posterior.html"
 
 
-def half_widths(posterior: Posterior, tune: Tune) -> dict[str, float]:
+def half_widths(posterior: Posterior, tune: BinnedFit) -> dict[str, float]:
     """Half the 68 % interval over that of MINOS, else HESSE's error; NaN where the fit has none. Of free parameters."""
     found = {}
     for name, (low, high), error in zip(posterior.names, posterior.intervals(), tune.errors, strict=True):
@@ -31,7 +31,9 @@ def half_widths(posterior: Posterior, tune: Tune) -> dict[str, float]:
     return found
 
 
-def write_posterior_page(path: str | Path, fitted: Fitted, posterior: Posterior, drawn: Predictive, tune: Tune) -> None:
+def write_posterior_page(
+    path: str | Path, fitted: Fitted, posterior: Posterior, drawn: Predictive, tune: BinnedFit
+) -> None:
     """Write the page, whole or not at all."""
     free = [posterior.names.index(name) for name in posterior.free]
     measured = fitted.measured
@@ -84,7 +86,7 @@ def _made_of(fitted: Fitted) -> str:
     return " ".join(made_of(fitted.record).values())
 
 
-def _fitted(tune: Tune, i: int) -> str:
+def _fitted(tune: BinnedFit, i: int) -> str:
     """Value and error; of a parameter at a limit how far its interval goes to either side."""
     name, value = tune.names[i], f"{tune.values[i]:.5g}"
     if name in tune.at_limit and name in tune.minos:
@@ -92,7 +94,7 @@ def _fitted(tune: Tune, i: int) -> str:
     return f"{value} ± {tune.errors[i]:.2g}" if tune.errors[i] > 0 else f"{value} (at its limit)"
 
 
-def _table(posterior: Posterior, tune: Tune) -> Table:
+def _table(posterior: Posterior, tune: BinnedFit) -> Table:
     ratio = half_widths(posterior, tune)
     rows = []
     for i, name in enumerate(posterior.names):

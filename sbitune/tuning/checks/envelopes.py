@@ -11,7 +11,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.scan import Scan
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 
 
 class Envelopes(NamedTuple):

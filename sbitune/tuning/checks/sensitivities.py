@@ -19,7 +19,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError
 from sbitune.data.scan import Parameter
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points along the range of a parameter, its ends included

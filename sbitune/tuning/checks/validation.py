@@ -19,8 +19,9 @@ from sbitune.data.formats.runfiles import RECORD
 from sbitune.data.histograms import Histograms, flatten
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.storage.files import hash_bytes
-from sbitune.fitting.likelihood.objective import invert, residual_terms
-from sbitune.fitting.likelihood.problem import Measured, noise_covariance
+from sbitune.fitting.likelihood.algebra import invert
+from sbitune.fitting.likelihood.gaussian import residual_terms
+from sbitune.fitting.likelihood.measured import Measured, noise_covariance
 from sbitune.generators.campaigns.campaign import Means, run_campaign
 from sbitune.generators.campaigns.runs import HISTOGRAMS, Task, fingerprint
 from sbitune.generators.config import PythiaConfig

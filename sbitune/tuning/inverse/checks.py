@@ -7,7 +7,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan, parameter_box
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.learning.keys import check_key
 from sbitune.tuning.inverse.calibration import Calibration, calibrate
 from sbitune.tuning.inverse.mixture import Mixture

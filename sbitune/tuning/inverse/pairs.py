@@ -7,7 +7,7 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Scan, parameter_box
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points x bins that a surrogate is asked for at a time; inside, it may hold some hundred numbers for each

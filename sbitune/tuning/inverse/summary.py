@@ -7,7 +7,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import BinnedFit
 
 #: probabilities of the quantiles: the median, and the ends of central intervals of 68 and 95 %
 PROBABILITIES = (0.025, 0.16, 0.5, 0.84, 0.975)
@@ -87,7 +87,7 @@ def summarise(parameters: tuple[Parameter, ...], draws: np.ndarray, notes: tuple
     )
 
 
-def compare(summary: InverseSummary, tune: Tune) -> Comparison:
+def compare(summary: InverseSummary, tune: BinnedFit) -> Comparison:
     """Compare the posterior with the direct fit of the same data.
 
     Both use the same data, so differences should be small against the errors; they grow where chi2 is not a parabola

@@ -9,7 +9,7 @@ import numpy as np
 from sbitune.data.blocks import linked_runs, spread_over
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.learning.ensembles import fold_groups, fold_rows, train_ensemble
 from sbitune.learning.flows import fit_linear_gaussian
 from sbitune.learning.keys import check_key

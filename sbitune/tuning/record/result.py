@@ -12,7 +12,7 @@ from sbitune.data.error_sources import Decision
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.data.storage.files import hash_bytes
-from sbitune.fitting.results import Minimum, ObservableChi2, Start, Tune
+from sbitune.fitting.results import BinnedFit, Minimum, ObservableChi2, Start
 from sbitune.tuning.record.checks import check_record
 from sbitune.tuning.record.parts import ExcludedRecord, SurrogateRecord
 from sbitune.tuning.record.types import (
@@ -42,7 +42,7 @@ _OF_THEIR_OWN = ("choice", "worst_observables", "closure")
 
 
 def make_record(
-    tune: Tune,
+    tune: BinnedFit,
     title: str,
     excluded: list[ExcludedRecord],
     surrogate: Mapping[str, Any],
@@ -78,7 +78,7 @@ def make_record(
         observables=[ObservableRecord(o.path, o.bins, o.weight, o.chi2) for o in tune.observables],
         excluded=excluded,
         notes=list(tune.notes),
-        minima=[{"chi2": s.chi2, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
+        minima=[{"chi2": s.value, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
         other_minima=[MinimumRecord(m.theta.tolist(), float(m.above)) for m in tune.others],
         surrogate=cast(SurrogateRecord, {key: x for key, x in surrogate.items() if key not in _OF_THEIR_OWN}),
         hesse_difference=float(tune.hesse_difference) if np.isfinite(tune.hesse_difference) else None,
@@ -110,7 +110,7 @@ def made_of(record: ResultRecord) -> dict[str, str]:
     return {name: str(record.provenance[name]) for name in ("card", "reference", "scan")} | {"parameters": tuned}
 
 
-def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
+def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> BinnedFit:
     """The fit that was written down, of the same parameters; what the minimiser said of its work is not kept.
 
     Raises:
@@ -119,7 +119,7 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
     if [p.name for p in parameters] != list(record.parameters):
         raise InputError("the result and the surrogate have different parameters; fit again")
     rows = record.parameters
-    return Tune(
+    return BinnedFit(
         parameters=parameters,
         values=np.array([p.value for p in rows.values()]),
         covariance=np.array(record.covariance),
@@ -131,6 +131,7 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> Tune:
         at_limit=tuple(name for name, p in rows.items() if p.status == "at limit"),
         observables=tuple(ObservableChi2(o.path, o.chi2, o.bins, o.weight) for o in record.observables),
         starts=tuple(Start(np.array(m["theta"]), m["chi2"], m["valid"]) for m in record.minima),
+        minimum=np.nan,
         edm=np.nan,
         calls=0,
         hesse_difference=np.nan if record.hesse_difference is None else record.hesse_difference,

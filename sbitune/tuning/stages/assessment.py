@@ -14,17 +14,15 @@ import numpy as np
 from sbitune.data.errors import ComputationError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.binned.autoweights import AutoWeights, choose_weights
+from sbitune.fitting.binned.bootstrap import refit_model
 from sbitune.fitting.binned.extra import Extra, fit_extra
-from sbitune.fitting.checks.bootstrap import refit_model
-from sbitune.fitting.checks.coverage import Coverage
+from sbitune.fitting.binned.tension import Tension, find_tension
+from sbitune.fitting.checks.coverage import Coverage, coverage_of_toys
 from sbitune.fitting.checks.goodness import Goodness, find_goodness
-from sbitune.fitting.checks.tension import Tension, find_tension
 from sbitune.fitting.checks.toys import ToyConfig
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.results import Tune
-from sbitune.tuning.checks.closure import coverage
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.record.result import UNJUDGED
 from sbitune.tuning.surrogates.protocols import near_point, takes_point
 from sbitune.tuning.verdict import TELLING
@@ -40,8 +38,8 @@ _SETTLED, _CLOSE, _TURNS = 0.1, 1e-3, 5
 class Answer:
     """A tune with all that says how sure it is."""
 
-    tune: Tune
-    problem: Problem  #: what the tune is the fit of: added errors and chosen weights included
+    tune: BinnedFit
+    problem: BinnedProblem  #: what the tune is the fit of: added errors and chosen weights included
     near: np.ndarray | None  #: (n_parameters,) where the model's errors are taken (see `near_point`); None: everywhere
     extra: Extra
     weights: AutoWeights | None
@@ -62,7 +60,7 @@ _WEIGHTS_HELD = (
 )
 
 
-def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET) -> Answer:
+def find_answer(problem: BinnedProblem, config: FitConfig, reporter: Reporter = QUIET) -> Answer:
     """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do."""
     tune, extra, near = _fit_near(problem, config)
     used, chosen = extra.problem, None
@@ -85,18 +83,18 @@ def find_answer(problem: Problem, config: FitConfig, reporter: Reporter = QUIET)
         keys = jax.random.split(jax.random.key(config.seed), 2)
         try:
             goodness = find_goodness(keys[0], used, tune, config.toys, ToyConfig(errors=False), reporter)
-            covered = coverage(keys[1], used, tune.values, config.toys, reporter)
+            covered = coverage_of_toys(keys[1], used, tune.values, config.toys, reporter)
         except ComputationError as error:
             unjudged = str(error)
             tune = replace(tune, notes=(*tune.notes, f"{UNJUDGED}: {unjudged}"))
     return Answer(tune, used, near, extra, chosen, tension, goodness, covered, unjudged)
 
 
-def _fit_near(problem: Problem, config: FitConfig) -> tuple[Tune, Extra, np.ndarray | None]:
+def _fit_near(problem: BinnedProblem, config: FitConfig) -> tuple[BinnedFit, Extra, np.ndarray | None]:
     """Fit with the model's errors as they are at the tune, and tell where that is."""
     if not (problem.model_error and takes_point(problem.model)):
         return *fit_extra(problem, config), None
-    frame = Frame(problem)
+    frame = problem.frame()
     near = _settle(problem, frame.to_theta(frame.centre))
     for _ in range(_TURNS):
         tune, extra = fit_extra(replace(problem, model=near_point(problem.model, near)), config)
@@ -106,7 +104,7 @@ def _fit_near(problem: Problem, config: FitConfig) -> tuple[Tune, Extra, np.ndar
     return tune, extra, near
 
 
-def _settle(problem: Problem, theta: np.ndarray) -> np.ndarray:
+def _settle(problem: BinnedProblem, theta: np.ndarray) -> np.ndarray:
     """(n_parameters,) where fits end that begin at `theta` and have the model's errors as they are there, as far as
     quick fits tell: a fit of all starts has the last word.
     """
@@ -155,7 +153,7 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
     return about
 
 
-def _values(tune: Tune) -> dict[str, dict[str, float]]:
+def _values(tune: BinnedFit) -> dict[str, dict[str, float]]:
     rows = zip(tune.names, tune.values, tune.quoted_errors, strict=True)
     return {name: {"value": float(value), "error": float(error)} for name, value, error in rows}
 

@@ -2,7 +2,7 @@
 
 from sbitune.data.checks.examination import Finding, examine
 from sbitune.data.scan import Scan
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checks.envelopes import find_envelopes
 from sbitune.workflow.runs.notes import read_scan_note

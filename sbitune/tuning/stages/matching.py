@@ -12,7 +12,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.formats.selection import Rule, extra_errors_of, weights_of
 from sbitune.data.reference import Reference, as_measured
 from sbitune.data.scan import Scan, beyond
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 
 
 class Excluded(NamedTuple):

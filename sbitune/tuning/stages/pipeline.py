@@ -17,8 +17,9 @@ from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.data.scan import Scan
 from sbitune.data.storage.files import hash_bytes, hash_file, write_bytes, write_text
 from sbitune.fitting.checks.coverage import Coverage
-from sbitune.fitting.likelihood.problem import Measured, Problem
-from sbitune.fitting.results import Tune
+from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.checks.validation import (
     POINTS,
@@ -82,7 +83,7 @@ class Fitted:
         return None if any(v is None for v in values) else np.array(values, float)
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> BinnedProblem:
         """The fit as it was made."""
         return make_problem(self.loaded, self.surrogate, self.matched)
 
@@ -159,11 +160,11 @@ def _check_known(loaded: LoadedCard, surrogate: TrainedSurrogate, measured: Meas
         )
 
 
-def make_problem(loaded: LoadedCard, surrogate: TrainedSurrogate, matched: Matched) -> Problem:
+def make_problem(loaded: LoadedCard, surrogate: TrainedSurrogate, matched: Matched) -> BinnedProblem:
     """What a card asks to be fitted."""
     how = loaded.card.fit
     parts = (surrogate, matched.measured, how.limits, how.fixed, how.surrogate_error, matched.correlation)
-    return Problem(*parts)
+    return BinnedProblem(*parts)
 
 
 def _match(loaded: LoadedCard, scan: Scan, reference: Reference, surrogate: TrainedSurrogate) -> Matched:
@@ -200,7 +201,7 @@ def _record(
     about: Mapping[str, Any],
     reference: Reference,
     matched: Matched,
-    tune: Tune,
+    tune: BinnedFit,
     found: Sequence[Finding],
     hashes: dict[str, str],
 ) -> ResultRecord:

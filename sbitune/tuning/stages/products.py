@@ -16,7 +16,7 @@ from sbitune.data.scan import Scan
 from sbitune.data.storage.arrays import read_arrays, write_arrays
 from sbitune.data.storage.files import hash_bytes, hash_files
 from sbitune.data.storage.layout import ArraySpec, check_arrays
-from sbitune.fitting.likelihood.problem import Measured
+from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.record.checks import check_about
 from sbitune.tuning.record.parts import AboutRecord

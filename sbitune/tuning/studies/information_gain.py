@@ -25,13 +25,11 @@ part of K: no single run lowers it.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective, few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.tuning.surrogates.forms.independent import Outputs, Taught
 from sbitune.tuning.surrogates.regression.outputs import slope_to_contents
 
@@ -39,7 +37,7 @@ from sbitune.tuning.surrogates.regression.outputs import slope_to_contents
 _STEP = 0.05
 
 
-def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
+def find_outputs(problem: BinnedProblem, scan: Scan) -> tuple[Outputs, ...]:
     """The outputs of a problem's surrogate; none if a run's effect on it cannot be foretold (networks, `ipol.dat`).
 
     Bins that were learnt one by one are taken to be independent.
@@ -56,7 +54,7 @@ def find_outputs(problem: Problem, scan: Scan) -> tuple[Outputs, ...]:
 class Lever:
     """How errors of the prediction move the minimum; free parameters, in half widths of the box."""
 
-    problem: Problem
+    problem: BinnedProblem
     frame: Frame
     values: np.ndarray  #: (n_free, n_bins) H^-1 J^T P, for errors of the values
     slopes: np.ndarray  #: (n_bins,) P r, for errors of the slopes
@@ -91,21 +89,21 @@ class Lever:
         return found
 
 
-def make_lever(problem: Problem, theta: np.ndarray) -> Lever:
+def make_lever(problem: BinnedProblem, theta: np.ndarray) -> Lever:
     """The lever at the tune theta (n_parameters,). Raises `ComputationError` if the model is not finite there."""
-    frame = Frame(problem)
+    frame = problem.frame()
     free, w = np.flatnonzero(~frame.fixed), problem.measured.weights
-    with jax.enable_x64(True), few_threads(problem):
-        objective = Objective(problem, frame)
+    with problem.computing():
+        objective = problem.objective()
         u = frame.to_unit(np.asarray(theta, float))
-        objective.hold(u)
-        slopes = objective.slopes(u)[:, free]
-        residuals = objective.mean(u) - problem.measured.values
+        held = objective.hold(u)
+        slopes = objective.response.slopes(u)[:, free]
+        residuals = objective.response.mean(u) - problem.measured.values
         own = np.asarray(problem.model.covariance(np.asarray(theta, float), problem.measured.indices))
-        weighted = w[:, None] * objective.inverse * w
+        weighted = w[:, None] * held.inverse * w
         bread = np.linalg.inv(slopes.T @ weighted @ slopes)
         values = bread @ slopes.T @ weighted
-        covariance = values @ objective.covariance @ values.T
+        covariance = values @ held.covariance @ values.T
         return Lever(problem, frame, values, weighted @ residuals, bread, covariance, values @ own @ values.T)
 
 
@@ -123,7 +121,7 @@ class Share(NamedTuple):
         return float(np.trace(np.linalg.solve(self.total[pick], getattr(self, part)[pick])) / len(free))
 
 
-def surrogate_share(problem: Problem, scan: Scan, theta: np.ndarray) -> Share:
+def surrogate_share(problem: BinnedProblem, scan: Scan, theta: np.ndarray) -> Share:
     """How much of the parameters' covariance at the tune theta (n_parameters,) stems from the surrogate."""
     lever = make_lever(problem, theta)
     outputs = find_outputs(problem, scan)

@@ -27,7 +27,7 @@ from sbitune.data.formats.combinations import sample
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.stages.matching import Matched
 from sbitune.tuning.stages.pipeline import make_problem
@@ -107,7 +107,7 @@ def _refit(name: str, loaded: LoadedCard, scan: Scan, matched: Matched, config: 
     return Refit(name, tune.values, tune.errors, tune.chi2_unit, "; ".join(tune.notes))
 
 
-def _fit(loaded: LoadedCard, scan: Scan, matched: Matched, config: SurrogateSection) -> Tune:
+def _fit(loaded: LoadedCard, scan: Scan, matched: Matched, config: SurrogateSection) -> BinnedFit:
     card = loaded.card
     surrogate = train(jax.random.key(card.fit.seed), scan, config)
     how = msgspec.structs.replace(card.fit, starts=min(2, card.fit.starts), minos=False)

@@ -9,7 +9,7 @@ import numpy as np
 from sbitune.data.blocks import linked_groups, repeat_runs
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.checks.bootstrap import (
+from sbitune.fitting.binned.bootstrap import (
     Choices,
     Refits,
     bootstrap_data,

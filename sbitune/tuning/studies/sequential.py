@@ -26,7 +26,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.formats.parameters import write_points
 from sbitune.data.scan import Parameter, Scan
 from sbitune.data.sobol import sobol_points
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.learning.keys import check_key
 from sbitune.tuning.stages.pipeline import Fitted
 from sbitune.tuning.studies.information_gain import Lever, Outputs, find_outputs, make_lever, select_outputs
@@ -52,7 +52,7 @@ class Proposal(NamedTuple):
 
 
 def posterior_points(
-    key: jax.Array, problem: Problem, values: np.ndarray, covariance: np.ndarray, n: int = 32, wider: float = 1.0
+    key: jax.Array, problem: BinnedProblem, values: np.ndarray, covariance: np.ndarray, n: int = 32, wider: float = 1.0
 ) -> np.ndarray:
     """Draw n points from N(values, wider^2 covariance), cut off at the limits of the fit; (n, n_parameters).
 
@@ -69,7 +69,7 @@ def posterior_points(
     return np.where(moving, np.clip(chosen, *limits.T), chosen)
 
 
-def make_candidates(key: jax.Array, problem: Problem, values: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def make_candidates(key: jax.Array, problem: BinnedProblem, values: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """(n, n_parameters) points to choose from: Sobol points of the box, and a cloud around the tune."""
     low, high = _box(problem.parameters)
     over_key, around_key = jax.random.split(key)
@@ -80,7 +80,7 @@ def make_candidates(key: jax.Array, problem: Problem, values: np.ndarray, covari
 
 def propose(
     key: jax.Array,
-    problem: Problem,
+    problem: BinnedProblem,
     scan: Scan,
     points: np.ndarray,
     n: int,
@@ -198,7 +198,7 @@ def _greedy(
     return chosen, sum(group.share for group in groups) / free, np.array(gains)
 
 
-def _space(problem: Problem, scan: Scan, around: np.ndarray, n: int, candidates: np.ndarray) -> list[int]:
+def _space(problem: BinnedProblem, scan: Scan, around: np.ndarray, n: int, candidates: np.ndarray) -> list[int]:
     """In turns the candidate that is nearest to a draw of the posterior, and the one that is farthest from all runs."""
     low, high = _box(problem.parameters)
     unit = (candidates - low) / (high - low)

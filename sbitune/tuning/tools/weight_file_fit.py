@@ -15,8 +15,8 @@ from sbitune.data.formats.recognition import recognise
 from sbitune.data.formats.selection import read_weights
 from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.fitting.config import FitConfig
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.results import Tune
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.record.parts import ExcludedRecord
 from sbitune.tuning.record.result import make_record, with_findings, write_record
 from sbitune.tuning.record.types import ResultRecord
@@ -79,7 +79,7 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
         reporter.say(said)
     config = within_limits(model, ranges, fixed, wanted.config)
     parts = (config.limits, config.fixed, config.surrogate_error, matched.correlation)
-    answer = find_answer(Problem(model, matched.measured, *parts), config, reporter)
+    answer = find_answer(BinnedProblem(model, matched.measured, *parts), config, reporter)
     tune = answer.tune
     reporter.say(str(tune))
     notes = [*tune.notes, *matched.notes]
@@ -91,7 +91,7 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     return with_warnings(with_findings(record, outside))
 
 
-def _record(tune: Tune, matched: Matched, source: str, kind: str, config: FitConfig) -> ResultRecord:
+def _record(tune: BinnedFit, matched: Matched, source: str, kind: str, config: FitConfig) -> ResultRecord:
     """Write down a fit of a surrogate's file."""
     measured = matched.measured
     data = np.concatenate([measured.values, measured.total_errors]).tobytes()

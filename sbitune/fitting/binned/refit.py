@@ -11,21 +11,16 @@ rank and K^T J = 0, P = K (K^T V K)^-1 K^T.
 
 from dataclasses import dataclass, replace
 
-import jax
 import numpy as np
-import scipy.linalg
+from iminuit import Minuit
 
 from sbitune.data.errors import ComputationError
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import Objective, few_threads, invert
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.minimise.minimiser import migrad
+from sbitune.fitting.likelihood.algebra import invert, invert_positive
+from sbitune.fitting.likelihood.gaussian import GaussianObjective, Held
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.minimise.descent import settle
+from sbitune.fitting.minimise.migrad import migrad, migrad_near
 
-#: V is brought up to date until no parameter moves by more than this part of its error
-_SETTLED = 0.01
-_UPDATES = 12
-#: parameters nearer to the end of their range than this part of it are held there
-_AT_LIMIT = 0.01
 #: errors of bins that are left out, in units of their largest
 _FAR = 1e5
 
@@ -60,72 +55,61 @@ def project(inverse: np.ndarray, slopes: np.ndarray) -> np.ndarray:
     return inverse - lever @ invert_positive(slopes.T @ lever) @ lever.T
 
 
-def invert_positive(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of a positive matrix. Raises `ComputationError` if it is not, as data do not determine the parameters."""
-    try:
-        factor = scipy.linalg.cho_factor(matrix)
-    except np.linalg.LinAlgError:
-        raise ComputationError(
-            "the data do not determine the parameters at the minimum; select more bins or fix a parameter"
-        ) from None
-    return scipy.linalg.cho_solve(factor, np.eye(len(matrix)))
-
-
-def linearise(problem: Problem, theta: np.ndarray) -> Linear:
+def linearise(problem: BinnedProblem, theta: np.ndarray) -> Linear:
     """The linear problem at theta (n_parameters,), which is taken to be its minimum."""
-    frame = Frame(problem)
-    with jax.enable_x64(True), few_threads(problem):
-        objective = Objective(problem, frame)
-        objective.hold(frame.to_unit(np.asarray(theta, float)))
-        return _linear(objective, frame.to_unit(np.asarray(theta, float)))
+    with problem.computing():
+        objective = problem.objective()
+        u = objective.frame.to_unit(np.asarray(theta, float))
+        return _linear(objective, u, objective.hold(u))
 
 
-def refit(problem: Problem, theta: np.ndarray) -> Linear:
+def refit(problem: BinnedProblem, theta: np.ndarray) -> Linear:
     """Minimise from theta (n_parameters,) alone: for problems that differ little from one that was minimised there.
 
     Raises `ComputationError` if the minimisation does not converge.
     """
-    frame = Frame(problem)
-    with jax.enable_x64(True), few_threads(problem):
-        objective = Objective(problem, frame)
+    with problem.computing():
+        objective = problem.objective()
+        frame = objective.frame
         start = np.clip(frame.to_unit(np.asarray(theta, float)), *frame.limits.T)
-        return _linear(objective, _follow(objective, np.where(frame.fixed, frame.centre, start)))
+        u = _follow(objective, np.where(frame.fixed, frame.centre, start))
+        return _linear(objective, u, objective.hold(u))
 
 
-def _follow(objective: Objective, u: np.ndarray) -> np.ndarray:
-    objective.hold(u)
-    objective.moving = objective.is_likelihood
-    for _ in range(_UPDATES):
-        m = migrad(objective, u)
-        if not m.valid:
-            raise ComputationError("the fit failed: a minimisation that started from another minimum did not converge")
-        moved = np.abs(np.array(m.values) - u) / np.maximum(np.array(m.errors), 1e-12)
-        u = np.array(m.values)
-        objective.hold(u)
-        if objective.moving or np.all(moved[~objective.frame.fixed] < _SETTLED):
-            return u
-    raise ComputationError("the fit failed: the minimum keeps moving as the surrogate's error is brought up to date")
+def _follow(objective: GaussianObjective, u: np.ndarray) -> np.ndarray:
+    if objective.is_likelihood:
+        return _end(migrad_near(objective, u)[0])
+
+    def with_held(u: np.ndarray, held: Held) -> tuple[np.ndarray, np.ndarray, None]:
+        m = migrad(objective, u, held)
+        return _end(m), np.array(m.errors), None
+
+    return settle(objective, u, with_held)[0]
 
 
-def _linear(objective: Objective, u: np.ndarray) -> Linear:
-    frame, measured = objective.frame, objective.problem.measured
-    room = np.minimum(u - frame.limits[:, 0], frame.limits[:, 1] - u)
-    inside = room >= _AT_LIMIT * (frame.limits[:, 1] - frame.limits[:, 0])
-    used = np.flatnonzero(~frame.fixed & inside)
-    mean = objective.mean(u)
+def _end(m: Minuit) -> np.ndarray:
+    if not m.valid:
+        raise ComputationError("the fit failed: a minimisation that started from another minimum did not converge")
+    return np.array(m.values)
+
+
+def _linear(objective: GaussianObjective, u: np.ndarray, held: Held) -> Linear:
+    frame = objective.frame
+    used = np.flatnonzero(~frame.fixed & ~frame.at_limit(u))
+    point = objective.point(u, held)
     return Linear(
         u,
         frame.to_theta(u),
-        mean,
-        mean - measured.values,
+        point.residual + objective.data,
+        point.residual,
         used,
-        objective.slopes(u)[:, used],
-        objective.covariance,
-        objective.inverse,
+        objective.response.slopes(u)[:, used],
+        held.covariance,
+        held.inverse,
     )
 
 
-def with_errors(problem: Problem, added: np.ndarray) -> Problem:
+def with_errors(problem: BinnedProblem, added: np.ndarray) -> BinnedProblem:
     """The problem with variances `added` (n_bins,) on top of the independent errors."""
     errors = np.sqrt(problem.measured.errors**2 + added)
     return replace(problem, measured=replace(problem.measured, errors=errors))
@@ -138,7 +122,7 @@ def far_variance(linear: Linear, left_out: np.ndarray) -> np.ndarray:
     return added
 
 
-def without(problem: Problem, linear: Linear, left_out: np.ndarray) -> Problem:
+def without(problem: BinnedProblem, linear: Linear, left_out: np.ndarray) -> BinnedProblem:
     """The problem without the bins `left_out`: their errors become so large that they say nothing.
 
     Nothing is compiled anew for that, as it would be for fewer bins.
@@ -146,7 +130,7 @@ def without(problem: Problem, linear: Linear, left_out: np.ndarray) -> Problem:
     return with_errors(problem, far_variance(linear, left_out))
 
 
-def changed_errors(problem: Problem, linear: Linear, change: np.ndarray) -> Linear:
+def changed_errors(problem: BinnedProblem, linear: Linear, change: np.ndarray) -> Linear:
     """The linear problem with the variances of the bins changed by `change` (n_bins,), at the same point."""
     covariance = linear.covariance + np.diag(change)
     return replace(linear, covariance=covariance, inverse=invert(covariance, problem.measured.bins)[0])

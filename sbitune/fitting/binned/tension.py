@@ -20,19 +20,18 @@ import numpy as np
 from scipy.stats import chi2
 
 from sbitune.data.errors import ComputationError
-from sbitune.fitting.binned.robust import leave_one_out
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
-from sbitune.fitting.minimise.refit import (
+from sbitune.fitting.binned.refit import (
     Linear,
     changed_errors,
     far_variance,
-    invert_positive,
     linearise,
     refit,
     without,
 )
-from sbitune.fitting.results import Tune
+from sbitune.fitting.binned.robust import leave_one_out
+from sbitune.fitting.likelihood.algebra import invert_positive
+from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.results import BinnedFit
 
 #: eigenvalues below this part of the largest are those of directions that the parameters absorb
 _RANK = 1e-8
@@ -79,13 +78,13 @@ class Tension:
         return [int(i) for i in np.argsort(-sizes, kind="stable")[:n]]
 
 
-def find_tension(problem: Problem, tune: Tune, jackknife: bool = True) -> Tension:
+def find_tension(problem: BinnedProblem, tune: BinnedFit, jackknife: bool = True) -> Tension:
     """Find what disagrees at a tune of the problem; with `jackknife` one fit is made for every observable.
 
     Raises `ComputationError` if the data do not determine the parameters.
     """
     linear = linearise(problem, tune.values)
-    with few_threads(problem):
+    with problem.computing():
         residual, variance = leave_one_out(linear, np.zeros(len(linear.mean)))
         pulls = np.where(np.isfinite(variance), residual / np.sqrt(variance), np.nan)
         spread = _spread(problem, linear)
@@ -102,7 +101,7 @@ def find_tension(problem: Problem, tune: Tune, jackknife: bool = True) -> Tensio
     return Tension(pulls, tuple(rows))
 
 
-def _spread(problem: Problem, linear: Linear) -> np.ndarray:
+def _spread(problem: BinnedProblem, linear: Linear) -> np.ndarray:
     """Covariance (n_bins, n_bins) of the residuals of the fit, whatever its weights."""
     lever = _lever(linear, problem.measured.weights, len(linear.u))[linear.used]
     left = np.eye(len(linear.mean)) - linear.slopes @ lever
@@ -123,7 +122,7 @@ def _p(value: float, ndf: int) -> float:
     return float(chi2.sf(value, ndf)) if ndf > 0 else np.nan
 
 
-def leave_out(problem: Problem, tune: Tune, linear: Linear, left_out: np.ndarray) -> Without:
+def leave_out(problem: BinnedProblem, tune: BinnedFit, linear: Linear, left_out: np.ndarray) -> Without:
     """Fit without the bins `left_out` (indices), starting from the tune, at which `linear` is."""
     n, w = len(tune.values), problem.measured.weights
     try:

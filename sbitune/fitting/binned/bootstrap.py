@@ -21,15 +21,14 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.checks.toys import Failure, ToyConfig, fit_data, fluctuate, to_box
-from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.objective import few_threads
-from sbitune.fitting.likelihood.problem import Problem
+from sbitune.fitting.checks.toys import Failure, ToyConfig, fit_data
+from sbitune.fitting.likelihood.gaussian import GaussianObjective, fluctuate
+from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.likelihood.protocols import BinnedModel
-from sbitune.fitting.likelihood.quick import Quick
-from sbitune.fitting.likelihood.response import CompiledResponse, DifferencedResponse
+from sbitune.fitting.likelihood.response import DifferencedResponse
+from sbitune.fitting.minimise.descent import minimise
 from sbitune.fitting.minimise.surroundings import Minimum
-from sbitune.fitting.results import Tune
+from sbitune.fitting.results import BinnedFit
 
 Retrain = Callable[[np.ndarray], BinnedModel]
 
@@ -75,26 +74,26 @@ class Choices:
     factor: float  #: of the sample covariance of what is made of them
 
 
-def split_errors(problem: Problem, tune: Tune) -> tuple[np.ndarray, np.ndarray]:
+def split_errors(problem: BinnedProblem, tune: BinnedFit) -> tuple[np.ndarray, np.ndarray]:
     """What the errors of the data and those of the model contribute to the tune's errors: (n_parameters,) each.
 
     Added in quadrature they are the scatter of the fit, which is the quoted error up to the curvature of the model.
     """
-    with jax.enable_x64(True), few_threads(problem):
-        minimum = Minimum(problem, tune)
-        quick, point, half = minimum.quick, minimum.point, minimum.frame.half
+    with problem.computing():
+        minimum, objective = Minimum(problem, tune), problem.objective()
+        point, half = minimum.point, minimum.frame.half
         w = problem.measured.weights[:, None]
-        lever = w * (point.held.inverse @ (w * quick.response.slopes(point.u))) @ minimum.parabola.inverse_curvature
+        lever = w * (point.held.inverse @ (w * objective.response.slopes(point.u))) @ minimum.parabola.inverse_curvature
         base = problem.measured.covariance(problem.correlation)
-        parts = [base, quick.total(point.u) - base]
+        parts = [base, objective.covariance(point.u) - base]
         data, model = (half * np.sqrt(np.maximum(np.diag(lever.T @ v @ lever), 0.0)) for v in parts)
         return data, model
 
 
 def bootstrap_data(
     key: jax.Array,
-    problem: Problem,
-    tune: Tune,
+    problem: BinnedProblem,
+    tune: BinnedFit,
     n: int,
     config: ToyConfig,
     model_error: bool = True,
@@ -118,11 +117,10 @@ def bootstrap_data(
     """
     if n < 2:
         raise InputError(f"{n} data sets have no spread: two at least")
-    frame = Frame(problem)
-    with jax.enable_x64(True), few_threads(problem):
+    with problem.computing():
         v = problem.measured.covariance(problem.correlation)
         if model_error:
-            v = Quick(problem, frame, CompiledResponse(problem, frame)).total(to_box(frame, tune.values))
+            v = problem.objective().covariance(problem.frame().place(tune.values))
         data = problem.measured.values + fluctuate(key, v, n)
     fits = fit_data(problem, tune.values, data, msgspec.structs.replace(config, errors=False), reporter)
     both = split_errors(problem, tune)
@@ -166,7 +164,9 @@ def _check(n_runs: int, n: int) -> None:
         raise InputError(f"{n} choices of {n_runs} runs have no spread: two at least of either")
 
 
-def refit_runs(problem: Problem, tune: Tune, retrain: Retrain, choices: Choices, reporter: Reporter = QUIET) -> Refits:
+def refit_runs(
+    problem: BinnedProblem, tune: BinnedFit, retrain: Retrain, choices: Choices, reporter: Reporter = QUIET
+) -> Refits:
     """Train the model again on every choice of runs and fit the same data, beginning at the tune.
 
     Args:
@@ -191,7 +191,7 @@ def refit_runs(problem: Problem, tune: Tune, retrain: Retrain, choices: Choices,
     return _refits(problem, values, choices.factor, split_errors(problem, tune)[1], tuple(failed))
 
 
-def refit_model(problem: Problem, model: BinnedModel, theta: np.ndarray) -> np.ndarray:
+def refit_model(problem: BinnedProblem, model: BinnedModel, theta: np.ndarray) -> np.ndarray:
     """Fit the problem with another model, beginning at theta (n_parameters,): the fitted values (n_parameters,).
 
     The same objective as `fit` minimises, with derivatives by differences: they are not compiled for one fit alone.
@@ -203,14 +203,14 @@ def refit_model(problem: Problem, model: BinnedModel, theta: np.ndarray) -> np.n
     if model.parameters != problem.parameters or len(model.bins) != len(problem.model.bins):
         raise InputError("a retrained model needs the parameters, their ranges and the bins of the first")
     other = replace(problem, model=model)
-    frame = Frame(other)
-    with jax.enable_x64(True), few_threads(other):
-        quick = Quick(other, frame, DifferencedResponse(other, frame))
-        return frame.to_theta(quick.minimise(other.measured.values, to_box(frame, theta)).u)
+    frame = other.frame()
+    with other.computing():
+        objective = GaussianObjective(other, DifferencedResponse(model, frame, other.measured.indices))
+        return frame.to_theta(minimise(objective, frame.place(theta)).u)
 
 
 def _refits(
-    problem: Problem, values: list[np.ndarray], factor: float, quoted: np.ndarray, failed: tuple[Failure, ...]
+    problem: BinnedProblem, values: list[np.ndarray], factor: float, quoted: np.ndarray, failed: tuple[Failure, ...]
 ) -> Refits:
     if len(values) < 2:
         why = f": {failed[0].reason}" if failed else ""
