@@ -23,12 +23,25 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     limits: Annotated[
         dict[str, tuple[float, float]],
         msgspec.Meta(
-            description="Range of a parameter in the fit; by default that of the scan, outside of which the surrogate "
-            "knows nothing."
+            description="Range of a parameter in the fit; by default that of the model, which knows nothing outside."
         ),
     ] = {}
     fixed: Annotated[dict[str, float], msgspec.Meta(description="Parameters held at a value.")] = {}
     minos: Annotated[bool, msgspec.Meta(description="Whether to find the asymmetric MINOS errors.")] = True
+    toys: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=1_000_000,
+            description="Toys that judge the fit: how often data are described no better, how often errors hold the "
+            "truth; 0 for none.",
+        ),
+    ] = 100
+
+
+class BinnedFitConfig(FitConfig, forbid_unknown_fields=True, frozen=True):
+    """How the parameters are fitted."""
+
     surrogate_error: Annotated[bool, msgspec.Meta(description="Whether the surrogate's own error counts in chi2.")] = (
         True
     )
@@ -60,15 +73,6 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             "`portfolio`."
         ),
     ] = False
-    toys: Annotated[
-        int,
-        msgspec.Meta(
-            ge=0,
-            le=1_000_000,
-            description="Toys that judge the fit: how often data are described no better, how often errors hold the "
-            "truth; 0 for none.",
-        ),
-    ] = 100
     weight_fits: Annotated[
         int, msgspec.Meta(ge=1, le=1_000_000, description="Number of fits that the choice of weights may take.")
     ] = 200

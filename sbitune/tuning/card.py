@@ -10,7 +10,7 @@ import msgspec
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.frame import ROUNDED
 from sbitune.generators.config import EventCount
 from sbitune.tuning.checks.run_requirements import check_enough_runs
@@ -57,7 +57,7 @@ class Card(ScanCard, forbid_unknown_fields=True, frozen=True):
         SurrogateConfig | FileConfig,
         msgspec.Meta(description="How every bin's response is learnt, or a surrogate that exists."),
     ] = AutoConfig()
-    fit: Annotated[FitConfig, msgspec.Meta(description="How the parameters are fitted.")] = FitConfig()
+    fit: Annotated[BinnedFitConfig, msgspec.Meta(description="How the parameters are fitted.")] = BinnedFitConfig()
     validation: Annotated[ValidationConfig, msgspec.Meta(description="Runs at the answer.")] = ValidationConfig()
 
 

@@ -12,14 +12,14 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter
 from sbitune.fitting.binned.autoweights import _search, choose_weights, find_metrics, outer_objective, with_weights
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 
 def config(objective=True, fits=40, **settings):
-    return FitConfig(starts=1, minos=False, automatic_weights=objective, weight_fits=fits, **settings)
+    return BinnedFitConfig(starts=1, minos=False, automatic_weights=objective, weight_fits=fits, **settings)
 
 
 def conflict(many=20, few=2, sigma=0.5):
@@ -152,12 +152,12 @@ def test_one_observable_and_too_few_fits_are_refused():
 )
 def test_a_card_that_asks_for_what_there_is_not_is_refused(card, message):
     with pytest.raises(msgspec.ValidationError, match=message):
-        msgspec.convert(card, FitConfig)
+        msgspec.convert(card, BinnedFitConfig)
 
 
 def test_a_card_can_ask_for_all_of_it():
     card = {"theory_error": {"/A": "fitted", "/B": 0.05}, "loss": "student", "automatic_weights": "medianscore"}
-    read = msgspec.convert(card, FitConfig)
+    read = msgspec.convert(card, BinnedFitConfig)
     assert read.theory_error == card["theory_error"]
     assert (read.loss, read.student_dof, read.automatic_weights) == ("student", 4.0, "medianscore")
-    assert msgspec.convert({"automatic_weights": True}, FitConfig).automatic_weights is True
+    assert msgspec.convert({"automatic_weights": True}, BinnedFitConfig).automatic_weights is True

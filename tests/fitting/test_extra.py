@@ -14,18 +14,18 @@ from sbitune.data.scan import Parameter
 from sbitune.fitting.binned.extra import fit_extra
 from sbitune.fitting.binned.refit import linearise, refit, without
 from sbitune.fitting.binned.theory import fit_errors, wanted_errors
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
-QUICK = FitConfig(starts=1, minos=False)
+QUICK = BinnedFitConfig(starts=1, minos=False)
 TRUTH = np.array([0.8, 1.5])
 PATHS = [f"/TOY/d0{i}-x01-y01" for i in (1, 2, 3)]
 
 
 def asking(theory, **settings):
-    return FitConfig(starts=1, minos=False, theory_error=theory, **settings)
+    return BinnedFitConfig(starts=1, minos=False, theory_error=theory, **settings)
 
 
 def constant(values, sigma, per_histogram=100):

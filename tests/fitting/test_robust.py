@@ -9,13 +9,13 @@ from toys import linear_model, make_bins
 from sbitune.fitting.binned.extra import fit_extra
 from sbitune.fitting.binned.refit import linearise
 from sbitune.fitting.binned.robust import leave_one_out
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 
 TRUTH = np.array([0.8, 1.5])
-GAUSS, STUDENT = (FitConfig(starts=1, minos=False, loss=loss) for loss in ("gauss", "student"))
+GAUSS, STUDENT = (BinnedFitConfig(starts=1, minos=False, loss=loss) for loss in ("gauss", "student"))
 N, SIGMA = 100, 0.3
 MODEL = replace(linear_model(n_bins=N), bins=make_bins(N, 20))
 
@@ -86,7 +86,7 @@ def test_fewer_degrees_of_freedom_weigh_outliers_less():
     label = problem.measured.bins.labels()[far[0]]
     found = {}
     for dof in (2.0, 4.0, 50.0):
-        _, extra = fit_extra(problem, FitConfig(starts=1, minos=False, loss="student", student_dof=dof))
+        _, extra = fit_extra(problem, BinnedFitConfig(starts=1, minos=False, loss="student", student_dof=dof))
         found[dof] = next(row.weight for row in extra.downweighted if row.label == label)
     assert found[2.0] < found[4.0] < found[50.0]
 
@@ -119,6 +119,6 @@ def test_outliers_do_not_feed_the_theory_error():
     problem, _ = toy(3, outliers=5, size=30.0)
     found = {}
     for loss in ("gauss", "student"):
-        config = FitConfig(starts=1, minos=False, loss=loss, theory_error={"/": "fitted"})
+        config = BinnedFitConfig(starts=1, minos=False, loss=loss, theory_error={"/": "fitted"})
         found[loss] = np.mean([row.relative for row in fit_extra(problem, config)[1].theory])
     assert found["student"] < found["gauss"] / 3

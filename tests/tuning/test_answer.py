@@ -7,7 +7,7 @@ import pytest
 from toys import linear_model, make_bins
 
 from sbitune.fitting.binned.autoweights import with_weights
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
@@ -25,7 +25,7 @@ def fitted(**settings):
 
 
 def answer(measured, **settings):
-    return find_answer(BinnedProblem(MODEL, measured), FitConfig(starts=1, minos=False, toys=0, **settings))
+    return find_answer(BinnedProblem(MODEL, measured), BinnedFitConfig(starts=1, minos=False, toys=0, **settings))
 
 
 def test_theory_errors_enter_as_variances_of_the_prediction():
@@ -53,7 +53,7 @@ def test_weights_that_are_chosen_are_told_beside_the_tune_without_them():
     found = answer(MEASURED, automatic_weights=True, weight_fits=12)
     about = describe_answer(found)["automatic_weights"]
     assert list(about["weights"]) == PATHS
-    again = fit(with_weights(BinnedProblem(MODEL, MEASURED), about["weights"]), FitConfig(starts=1, minos=False))
+    again = fit(with_weights(BinnedProblem(MODEL, MEASURED), about["weights"]), BinnedFitConfig(starts=1, minos=False))
     np.testing.assert_allclose(found.tune.values, again.values, atol=1e-3 * again.errors.min())
     assert sum(weight**2 for weight in about["weights"].values()) == pytest.approx(2, rel=1e-6)
     plain = fitted()
@@ -63,5 +63,5 @@ def test_weights_that_are_chosen_are_told_beside_the_tune_without_them():
 
 def test_toys_that_hold_what_the_data_chose_are_noted():
     problem = BinnedProblem(MODEL, MEASURED)
-    config = FitConfig(starts=1, minos=False, toys=2, automatic_weights=True, weight_fits=12)
+    config = BinnedFitConfig(starts=1, minos=False, toys=2, automatic_weights=True, weight_fits=12)
     assert any("toys hold them" in note for note in find_answer(problem, config).tune.notes)

@@ -86,13 +86,13 @@ def _fit_alone(
     from msgspec.structs import replace
 
     from sbitune.cli.shared.figures import of_fit
-    from sbitune.fitting.config import FitConfig
+    from sbitune.fitting.config import BinnedFitConfig
     from sbitune.tuning.output.tables import check_suffix
     from sbitune.tuning.tools.weight_file_fit import Wanted, fit_alone, write_fit
 
     if output:
         check_suffix(output, (".txt", ".yaml"))
-    config = FitConfig() if toys is None else replace(FitConfig(), toys=toys)
+    config = BinnedFitConfig() if toys is None else replace(BinnedFitConfig(), toys=toys)
     record = fit_alone(Wanted(source, reference, weights, limits, config), reporter)
     if output:
         write_fit(output, record)

@@ -39,7 +39,7 @@ from scipy.spatial.distance import cdist
 
 from sbitune.data.errors import ArgumentError, ComputationError
 from sbitune.fitting.binned.refit import linearise
-from sbitune.fitting.config import FitConfig, OuterObjective
+from sbitune.fitting.config import BinnedFitConfig, OuterObjective
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.migrad import migrad
 from sbitune.fitting.minimise.minimiser import fit
@@ -88,7 +88,7 @@ class AutoWeights:
     history: np.ndarray  #: (n_fits,) outer objective of the shares that were tried; infinite where the fit failed
 
 
-def choose_weights(problem: BinnedProblem, config: FitConfig) -> AutoWeights:
+def choose_weights(problem: BinnedProblem, config: BinnedFitConfig) -> AutoWeights:
     """Choose weights with at most `config.weight_fits` fits, from `config.seed`; then fit with them from all starts.
 
     The outer objective is `config.automatic_weights` (true is "portfolio"). Weights within an observable become equal.

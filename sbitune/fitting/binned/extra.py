@@ -16,7 +16,7 @@ from sbitune.data.errors import ComputationError
 from sbitune.fitting.binned.refit import Linear, changed_errors, refit, with_errors
 from sbitune.fitting.binned.robust import Downweighted, downweighted, student_weights
 from sbitune.fitting.binned.theory import Asked, TheoryError, fit_errors, wanted_errors
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.results import BinnedFit
@@ -46,7 +46,7 @@ class Extra:
         return np.sqrt(self.theory_variance + self.outlier_variance)
 
 
-def fit_extra(problem: BinnedProblem, config: FitConfig = FitConfig()) -> tuple[BinnedFit, Extra]:
+def fit_extra(problem: BinnedProblem, config: BinnedFitConfig = BinnedFitConfig()) -> tuple[BinnedFit, Extra]:
     """Fit with the theory errors and the loss of the config; without any this is `fit`.
 
     Raises:
@@ -75,7 +75,7 @@ def _nothing(problem: BinnedProblem) -> Extra:
 
 
 def _alternate(
-    problem: BinnedProblem, config: FitConfig, asked: Asked, theta: np.ndarray, extra: Extra
+    problem: BinnedProblem, config: BinnedFitConfig, asked: Asked, theta: np.ndarray, extra: Extra
 ) -> tuple[np.ndarray, Extra]:
     """Fit and find errors in turn until both stay; the parameters (n_parameters,) and the errors."""
     for _ in range(_TURNS):
@@ -92,7 +92,7 @@ def _alternate(
     )
 
 
-def _update(problem: BinnedProblem, config: FitConfig, asked: Asked, linear: Linear, extra: Extra) -> Extra:
+def _update(problem: BinnedProblem, config: BinnedFitConfig, asked: Asked, linear: Linear, extra: Extra) -> Extra:
     """The errors that belong to a minimum."""
     theory, variance = _theory(problem, asked, linear, extra)
     linear = changed_errors(problem, linear, variance - extra.theory_variance)

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from sbitune.data.errors import ComputationError
+from sbitune.data.errors import ComputationError, from_section
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.fitting.binned.autoweights import AutoWeights, choose_weights
 from sbitune.fitting.binned.bootstrap import refit_model
@@ -20,7 +20,7 @@ from sbitune.fitting.binned.tension import Tension, find_tension
 from sbitune.fitting.checks.coverage import Coverage, coverage_of_toys
 from sbitune.fitting.checks.goodness import Goodness, find_goodness
 from sbitune.fitting.checks.toys import ToyConfig
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.record.result import UNJUDGED
@@ -60,14 +60,17 @@ _WEIGHTS_HELD = (
 )
 
 
-def find_answer(problem: BinnedProblem, config: FitConfig, reporter: Reporter = QUIET) -> Answer:
-    """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do."""
-    tune, extra, near = _fit_near(problem, config)
-    used, chosen = extra.problem, None
-    if config.automatic_weights:
-        reporter.say("choosing the weights of the observables")
-        chosen = choose_weights(used, config)
-        tune, used = chosen.tune, chosen.problem
+def find_answer(problem: BinnedProblem, config: BinnedFitConfig, reporter: Reporter = QUIET) -> Answer:
+    """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do; what is wrong with the
+    config is told by its key in the card.
+    """
+    with from_section("fit"):
+        tune, extra, near = _fit_near(problem, config)
+        used, chosen = extra.problem, None
+        if config.automatic_weights:
+            reporter.say("choosing the weights of the observables")
+            chosen = choose_weights(used, config)
+            tune, used = chosen.tune, chosen.problem
     reporter.say("what disagrees with what")
     tension = None
     try:
@@ -90,7 +93,7 @@ def find_answer(problem: BinnedProblem, config: FitConfig, reporter: Reporter = 
     return Answer(tune, used, near, extra, chosen, tension, goodness, covered, unjudged)
 
 
-def _fit_near(problem: BinnedProblem, config: FitConfig) -> tuple[BinnedFit, Extra, np.ndarray | None]:
+def _fit_near(problem: BinnedProblem, config: BinnedFitConfig) -> tuple[BinnedFit, Extra, np.ndarray | None]:
     """Fit with the model's errors as they are at the tune, and tell where that is."""
     if not (problem.model_error and takes_point(problem.model)):
         return *fit_extra(problem, config), None

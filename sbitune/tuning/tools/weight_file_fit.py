@@ -14,7 +14,7 @@ from sbitune.data.formats.professor_results import write_result
 from sbitune.data.formats.recognition import recognise
 from sbitune.data.formats.selection import read_weights
 from sbitune.data.reporting import QUIET, LeftOut, Reporter
-from sbitune.fitting.config import FitConfig
+from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.record.parts import ExcludedRecord
@@ -31,8 +31,8 @@ from sbitune.workflow.results.provenance import provenance
 
 
 def within_limits(
-    model: Surrogate, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, float], config: FitConfig
-) -> FitConfig:
+    model: Surrogate, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, float], config: BinnedFitConfig
+) -> BinnedFitConfig:
     """A fit within a limits file; names that are no parameters of the surrogate are refused by the fit."""
     known = {p.name: p for p in model.parameters}
     for name, ends in ranges.items():
@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
     reference: Sequence[str] = ()  #: files, or names of measurements
     weights: str | None = None  #: weight file of Professor or Apprentice; None: all that is measured
     limits: str | None = None  #: limits file, `NAME low high` or `NAME value`
-    config: FitConfig = FitConfig()  #: toys, starts, seed; limits and fixed values are those of the file
+    config: BinnedFitConfig = BinnedFitConfig()  #: toys, starts, seed; limits and fixed values are those of the file
 
 
 def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
@@ -91,7 +91,7 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     return with_warnings(with_findings(record, outside))
 
 
-def _record(tune: BinnedFit, matched: Matched, source: str, kind: str, config: FitConfig) -> ResultRecord:
+def _record(tune: BinnedFit, matched: Matched, source: str, kind: str, config: BinnedFitConfig) -> ResultRecord:
     """Write down a fit of a surrogate's file."""
     measured = matched.measured
     data = np.concatenate([measured.values, measured.total_errors]).tobytes()
