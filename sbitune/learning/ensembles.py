@@ -1,6 +1,5 @@
 """Ensembles: many models trained side by side, under `vmap`, by the loop of `training.py`."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,38 +8,10 @@ import numpy as np
 import optax
 
 from sbitune.data.errors import InputError
-from sbitune.learning.keys import check_key
-from sbitune.learning.padding import cut_first, pad_first, pad_members, pad_rows
-from sbitune.learning.shuffles import Keys, permute
+from sbitune.learning.keys import Keys, check_key
+from sbitune.learning.padding import pad_first, pad_members, pad_rows
+from sbitune.learning.shuffles import permute
 from sbitune.learning.training import Loss, Progress, Rows, Trained, TrainingConfig, run_epochs
-
-
-def stack_models(keys: jax.Array, build: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-    """Build one model per key (n_members,): the same pytree with a first axis of members on every array.
-
-    Args:
-        keys: typed keys.
-        build: `(key, *arrays, **options) -> model`. A function of a module is compiled once for options, shapes and,
-            see `padding`, some number of members; one that is made anew is compiled anew.
-        arrays: pytrees of arrays that all members share.
-        options: hashable, such as the widths of layers.
-    """
-    given = Keys.of(check_key(keys, ndim=1))
-    words = pad_first(given.words, pad_members(len(given)))
-    stack = _build(words, arrays, build=build, options=tuple(sorted(options.items())), kind=given.kind)
-    return stack if len(words) == len(given) else jax.tree.map(lambda leaf: cut_first(leaf, len(given)), stack)
-
-
-def stack_shapes(n_members: int, build: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-    """Return the shapes of what `stack_models` builds, such as for reading weights from a file."""
-    keys = jax.random.split(jax.random.key(0), n_members)  # no number is drawn
-    return jax.eval_shape(jax.vmap(lambda key: build(key, *arrays, **options)), keys)
-
-
-@partial(jax.jit, static_argnames=("build", "options", "kind"))
-def _build(words: Any, arrays: tuple, *, build: Callable[..., Any], options: tuple, kind: Any) -> Any:
-    keys = jax.random.wrap_key_data(words, impl=kind)
-    return jax.vmap(lambda key: build(key, *arrays, **dict(options)))(keys)
 
 
 def train_ensemble(
@@ -59,7 +30,7 @@ def train_ensemble(
 
     Args:
         keys: (n_members,) typed keys.
-        models: a stack from `stack_models`.
+        models: a stack, such as `build_mlp` gives for `keys`.
         loss, data, config, weights, optimizer, progress: see `train`; all members share them.
         rows: which events train and validate each member, such as from `bootstrap_rows`; by default every member
             draws its own split with its key.
@@ -76,12 +47,14 @@ def bootstrap_rows(keys: jax.Array, rows: Rows) -> Rows:
     The spread of members trained on these estimates the statistical error of one of them.
     """
     given = Keys.of(check_key(keys, ndim=1))
-    if len(rows.train) != len(given):
-        raise InputError(f"{len(given)} keys for the rows of {len(rows.train)} members")
+    if len(rows.train) != len(given.words):
+        raise InputError(f"{len(given.words)} keys for the rows of {len(rows.train)} members")
     n_train = rows.train.shape[1]
     size = pad_rows(n_train)
-    drawn = np.asarray(_draw(pad_first(given.words, pad_members(len(given))), n_train, size=size, kind=given.kind))
-    drawn = drawn[: len(given), :n_train]
+    drawn = np.asarray(
+        _draw(pad_first(given.words, pad_members(len(given.words))), n_train, size=size, kind=given.kind)
+    )
+    drawn = drawn[: len(given.words), :n_train]
     return Rows(np.take_along_axis(np.asarray(rows.train), drawn, axis=1), rows.validation)
 
 
@@ -93,7 +66,7 @@ def fold_rows(key: jax.Array, n_events: int, n_members: int) -> Rows:
     size = n_events // n_members
     if n_members < 2 or size == 0:
         raise InputError(f"{n_events} events cannot be dealt to {n_members} members: need 2 to {n_events} members")
-    order = permute(Keys.of(check_key(key)), n_events)[0]
+    order = permute(Keys.of(check_key(key)), n_events)
     held = [np.arange(i * size, (i + 1) * size) for i in range(n_members)]
     return Rows(
         np.stack([order[np.delete(np.arange(n_events), part)] for part in held]),
@@ -109,7 +82,7 @@ def fold_groups(key: jax.Array, groups: np.ndarray, n_members: int) -> Rows:
     numbers, place = np.unique(groups, return_inverse=True)
     if not 2 <= n_members <= len(numbers):
         raise InputError(f"{len(numbers)} groups cannot be dealt to {n_members} members: need 2 to as many members")
-    order = permute(Keys.of(check_key(key)), len(numbers))[0]
+    order = permute(Keys.of(check_key(key)), len(numbers))
     part = (order % n_members)[place.reshape(-1)]
     held = [np.flatnonzero(part == i) for i in range(n_members)]
     others = [np.flatnonzero(part != i) for i in range(n_members)]

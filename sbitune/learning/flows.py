@@ -30,7 +30,8 @@ from flax import nnx
 from jax.scipy.special import ndtr, ndtri
 
 from sbitune.data.errors import ComputationError
-from sbitune.learning.keys import check_key
+from sbitune.learning.initial import WeightKeys, host_keys, kernel_init, repeat_constant, zeros_init
+from sbitune.learning.keys import Keys
 from sbitune.learning.networks import ACTIVATIONS, Fixed, Network, build_mlp, wrap_module
 from sbitune.learning.splines import apply_spline, count_numbers, invert_spline
 
@@ -89,7 +90,7 @@ class Flow:
 
 
 def build_flow(
-    key: jax.Array,
+    key: jax.Array | Keys,
     linear: LinearGaussian,
     *,
     layers: int = 3,
@@ -101,7 +102,7 @@ def build_flow(
     """Build a flow that starts as `linear`, whatever the key.
 
     Args:
-        key: draws the initial weights; `jax.vmap` over keys gives a stack of flows.
+        key: draws the initial weights. A row of keys (n_members,) gives a stack of flows.
         linear: the linear model, whose arrays give n_in and n_out.
         layers: autoregressive layers.
         hidden: widths of the network of x that all layers share.
@@ -109,13 +110,13 @@ def build_flow(
         knots: intervals of the splines.
         activation: a name in `ACTIVATIONS`.
     """
-    context_key, layer_key = jax.random.split(check_key(key))
+    keys = host_keys(key)
+    context_keys, layer_keys = (keys.split(2).take(i) for i in range(2))
     n_in, n_out = linear.slope.shape
-    linear = LinearGaussian(*(jnp.asarray(part, jnp.float32) for part in linear))
-    context = build_mlp(context_key, n_in, width, hidden, activation)
-    n_numbers = 2 + count_numbers(knots)
-    stack = jax.vmap(lambda key: wrap_module(Conditioner(key, n_out, width, n_numbers, activation)))
-    return Flow(Fixed(linear), context, stack(jax.random.split(layer_key, layers)))
+    linear = LinearGaussian(*(repeat_constant(keys, np.asarray(part, np.float32)) for part in linear))
+    context = build_mlp(context_keys, n_in, width, hidden, activation)
+    conditioner = Conditioner(layer_keys.split(layers), n_out, width, 2 + count_numbers(knots), activation)
+    return Flow(Fixed(linear), context, wrap_module(conditioner))
 
 
 class Constant(nnx.Variable):
@@ -128,18 +129,20 @@ class Conditioner(nnx.Module):
     Its last weights start at zero, so that the layer starts as the identity.
     """
 
-    def __init__(self, key: jax.Array, n_out: int, width: int, n_numbers: int, activation: str) -> None:
-        rngs = nnx.Rngs(params=key)
+    def __init__(self, keys: Keys, n_out: int, width: int, n_numbers: int, activation: str) -> None:
+        rngs: Any = WeightKeys(keys)
         # hidden unit h sees components up to degree[h] (counted from 1) and feeds those after it
         degree = np.arange(width) % max(n_out - 1, 1) + (n_out > 1)
         row = np.arange(1, n_out + 1)
-        self.first_mask = Constant(jnp.asarray(row[:, None] <= degree, jnp.float32))
-        self.last_mask = Constant(jnp.asarray(np.repeat(degree[:, None] < row, n_numbers, axis=1), jnp.float32))
-        self.first = nnx.Linear(n_out, width, use_bias=False, rngs=rngs)
-        self.given = nnx.Linear(width, width, rngs=rngs)
-        zeros = nnx.initializers.zeros_init()
-        self.last = nnx.Linear(width, n_out * n_numbers, use_bias=False, kernel_init=zeros, rngs=rngs)
-        self.direct = nnx.Linear(width, n_out * n_numbers, kernel_init=zeros, rngs=rngs)
+        first_mask = row[:, None] <= degree
+        last_mask = np.repeat(degree[:, None] < row, n_numbers, axis=1)
+        self.first_mask = Constant(repeat_constant(keys, first_mask.astype(np.float32)))
+        self.last_mask = Constant(repeat_constant(keys, last_mask.astype(np.float32)))
+        linear = partial(nnx.Linear, kernel_init=kernel_init, bias_init=zeros_init, rngs=rngs)
+        self.first = linear(n_out, width, use_bias=False)
+        self.given = linear(width, width)
+        self.last = linear(width, n_out * n_numbers, use_bias=False, kernel_init=zeros_init)
+        self.direct = linear(width, n_out * n_numbers, kernel_init=zeros_init)
         self.activation = ACTIVATIONS[activation]
         self.shape = (n_out, n_numbers)
 

@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from sbitune.learning.keys import check_key
+from sbitune.learning.initial import WeightKeys, host_keys, kernel_init, zeros_init
+from sbitune.learning.keys import Keys
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "gelu": jax.nn.gelu,
@@ -52,23 +53,25 @@ def wrap_module(module: nnx.Module) -> Network:
 
 
 def build_mlp(
-    key: jax.Array, n_in: int, n_out: int, hidden: Sequence[int] = (64, 64), activation: str = "silu"
+    key: jax.Array | Keys, n_in: int, n_out: int, hidden: Sequence[int] = (64, 64), activation: str = "silu"
 ) -> Network:
     """Build a fully connected network x (..., n_in) -> (..., n_out) in float32.
 
     Args:
-        key: draws the initial weights (LeCun normal); `jax.vmap` over keys gives a stack of networks.
+        key: draws the initial weights (LeCun normal). A row of keys (n_members,) gives a stack of networks: the same
+            pytree with a first axis of members on every array.
         n_in: number of inputs.
         n_out: number of outputs; the last layer is linear.
         hidden: width of every hidden layer.
         activation: a name in `ACTIVATIONS`.
     """
-    rngs = nnx.Rngs(params=check_key(key))
+    keys: Any = WeightKeys(host_keys(key))
+    linear = partial(nnx.Linear, kernel_init=kernel_init, bias_init=zeros_init, rngs=keys)
     layers: list[Callable[..., Any]] = []
     for width in hidden:
-        layers += [nnx.Linear(n_in, width, rngs=rngs), ACTIVATIONS[activation]]
+        layers += [linear(n_in, width), ACTIVATIONS[activation]]
         n_in = width
-    return wrap_module(nnx.Sequential(*layers, nnx.Linear(n_in, n_out, rngs=rngs)))
+    return wrap_module(nnx.Sequential(*layers, linear(n_in, n_out)))
 
 
 def split_trained(model: Any) -> tuple[list[jax.Array], Callable[[list[Any]], Any]]:

@@ -7,7 +7,6 @@ at most.
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from sbitune.learning.keys import is_key
@@ -43,8 +42,3 @@ def pad_first(array: Any, size: int) -> Any:
         return array
     places = np.minimum(np.arange(size), len(array) - 1)
     return array[places] if is_key(array) else np.asarray(array)[places]
-
-
-def cut_first(array: Any, size: int) -> jax.Array:
-    """Undo that."""
-    return array[:size] if is_key(array) else jax.device_put(np.asarray(array)[:size])

@@ -26,10 +26,10 @@ import optax
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.learning import epochs
 from sbitune.learning.epochs import Loss
-from sbitune.learning.keys import check_key, is_key
+from sbitune.learning.keys import Keys, check_key, is_key
 from sbitune.learning.networks import split_trained
 from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
-from sbitune.learning.shuffles import Keys, permute, shuffle_epochs
+from sbitune.learning.shuffles import permute, shuffle_epochs
 
 #: called after every epoch with the epoch (from 0) and the losses (n_members,) of training and validation
 Progress = Callable[[int, np.ndarray, np.ndarray], None]
@@ -118,7 +118,10 @@ def train(
         ComputationError: a loss is not finite; the message names the epoch.
     """
     stacked = jax.tree.map(_stack_one, model)
-    trained = run_epochs(Keys.of(check_key(key)), stacked, loss, data, config, weights, rows, optimizer, progress)
+    given = Keys.of(check_key(key))
+    trained = run_epochs(
+        Keys(given.words[None], given.kind), stacked, loss, data, config, weights, rows, optimizer, progress
+    )
     losses = Losses(trained.losses.train[:, 0], trained.losses.validation[:, 0])
     return Trained(jax.tree.map(_unstack_one, trained.model), losses, int(trained.best_epoch[0]))
 
@@ -135,7 +138,7 @@ def run_epochs(
     progress: Progress | None,
 ) -> Trained:
     """Train a stack of models, with one key and one row of events each. See `train`."""
-    n_events, n_members = _count_events(data), len(keys)
+    n_events, n_members = _count_events(data), len(keys.words)
     split_keys, loop_keys, validation_keys = (keys.fold(number) for number in range(3))
     rows = _check_rows(rows or _split(split_keys, n_events, config.validation_fraction), n_members, n_events)
     numbers = _numbers(config, rows, adam=optimizer is None)

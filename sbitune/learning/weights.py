@@ -19,7 +19,7 @@ def unpack_weights(where: str, template: Any, arrays: Mapping[str, np.ndarray]) 
 
     Args:
         where: begins a message: the file.
-        template: what `stack_shapes` gives for the networks.
+        template: the networks as they are built with `Keys.for_shapes`.
         arrays: those of the file.
 
     Raises:

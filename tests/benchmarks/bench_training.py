@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from sbitune.learning import epochs
-from sbitune.learning.ensembles import fold_rows, stack_models, train_ensemble
+from sbitune.learning.ensembles import fold_rows, train_ensemble
 from sbitune.learning.flows import build_flow, fit_linear_gaussian
 from sbitune.learning.losses import chi2_loss, negative_log_likelihood
 from sbitune.learning.networks import build_mlp
@@ -63,7 +63,7 @@ def events(n: int) -> dict[str, np.ndarray]:
 def train_networks(setup: dict[str, Any], hidden: tuple[int, ...] = (64, 64)) -> None:
     """Train networks."""
     keys, config = _keys(setup), _config(setup)
-    models = stack_models(keys, build_mlp, n_in=3, n_out=5, hidden=hidden)
+    models = build_mlp(keys, 3, 5, hidden)
     rows = fold_rows(keys[0], setup["n"], setup["members"]) if setup["folds"] else None
     train_ensemble(keys, models, chi2_loss, events(setup["n"]), config, rows=rows)
 
@@ -72,7 +72,7 @@ def train_flows(setup: dict[str, Any]) -> None:
     """Train flows of five numbers given three."""
     keys, data = _keys(setup), events(setup["n"])
     data["y"] = data["y"] + np.random.default_rng(2).normal(size=data["y"].shape).astype(np.float32)
-    models = stack_models(keys, build_flow, fit_linear_gaussian(data["y"], data["x"]))
+    models = build_flow(keys, fit_linear_gaussian(data["y"], data["x"]))
     train_ensemble(keys, models, negative_log_likelihood, {"x": data["x"], "y": data["y"]}, _config(setup))
 
 

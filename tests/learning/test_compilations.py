@@ -10,11 +10,12 @@ import numpy as np
 import optax
 import pytest
 
-from sbitune.learning.ensembles import bootstrap_rows, fold_rows, stack_models, train_ensemble
+from sbitune.learning.ensembles import bootstrap_rows, fold_rows, train_ensemble
+from sbitune.learning.keys import Keys
 from sbitune.learning.losses import chi2_loss
 from sbitune.learning.networks import build_mlp
 from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
-from sbitune.learning.shuffles import Keys, permute, shuffle_epochs
+from sbitune.learning.shuffles import permute, shuffle_epochs
 from sbitune.learning.training import Rows, TrainingConfig, train
 
 BASE = {"n": 400, "members": 18, "seed": 0, "epochs": 2, "batch_size": 32}
@@ -50,7 +51,7 @@ def events(n: int) -> dict[str, np.ndarray]:
 
 def fit(n: int, members: int, seed: int, folds: bool = False, bootstrap: bool = False, **config) -> np.ndarray:
     keys = jax.random.split(jax.random.key(seed), members)
-    models = stack_models(keys, build_mlp, n_in=3, n_out=2, hidden=(8,))
+    models = build_mlp(keys, 3, 2, (8,))
     rows = fold_rows(keys[0], n, members) if folds else None
     if bootstrap:
         rows = bootstrap_rows(keys, Rows(*(np.tile(np.arange(*ends), (members, 1)) for ends in ((0, 320), (320, 400)))))

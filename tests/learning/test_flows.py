@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sbitune.data.errors import ComputationError
-from sbitune.learning.ensembles import stack_models, train_ensemble
+from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.flows import (
     Flow,
     LinearGaussian,
@@ -30,7 +30,7 @@ def unit_linear(n_in: int, n_out: int) -> LinearGaussian:
 
 
 def make_flow(linear: LinearGaussian, **settings) -> Flow:
-    return jax.jit(lambda key: build_flow(key, linear, **settings))(KEY)
+    return build_flow(KEY, linear, **settings)
 
 
 def shaken(flow: Flow, size: float = 0.3) -> Flow:
@@ -178,7 +178,7 @@ def test_a_stack_of_flows_trains_together_and_keeps_what_is_fixed() -> None:
     data = bent(np.random.default_rng(4), 400)
     linear = fit_linear_gaussian(data["y"], data["x"])
     keys = jax.random.split(KEY, 2)
-    stack = stack_models(keys, build_flow, linear, layers=1, hidden=(8,), width=8, knots=2)
+    stack = build_flow(keys, linear, layers=1, hidden=(8,), width=8, knots=2)
     config = TrainingConfig(epochs=3, batch_size=100)
     trained = train_ensemble(keys, stack, negative_log_likelihood, data, config).model
     assert isinstance(trained.linear, Fixed)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from sbitune.learning.ensembles import stack_models
-from sbitune.learning.keys import check_key
+from sbitune.learning.keys import Keys, check_key
 from sbitune.learning.networks import ACTIVATIONS, Fixed, build_mlp, split_trained, wrap_module
 
 
@@ -38,11 +37,39 @@ def test_weights_are_float32_of_unit_variance_over_inputs() -> None:
 
 def test_a_stack_holds_the_networks_of_its_keys() -> None:
     keys = jax.random.split(jax.random.key(1), 3)
-    stack = stack_models(keys, lambda key: build_mlp(key, 2, 1, (4,)))
+    stack = build_mlp(keys, 2, 1, (4,))
     x = jnp.ones((5, 2))
     together = jax.vmap(lambda network: network(x))(stack)
     for i in range(3):
         np.testing.assert_allclose(together[i], build_mlp(keys[i], 2, 1, (4,))(x), rtol=1e-6)
+
+
+def test_initial_weights_are_those_of_flax() -> None:
+    keys = jax.random.split(jax.random.key(1), 2)
+    layers = build_mlp(keys, 3, 2, (5, 4)).weights["layers"]
+    rngs = nnx.Rngs(params=keys[1])
+    for i, sizes in zip((0, 2, 4), ((3, 5), (5, 4), (4, 2)), strict=True):
+        linear = nnx.Linear(*sizes, rngs=rngs)
+        np.testing.assert_allclose(layers[i]["kernel"][1], linear.kernel[...], atol=1e-6)
+        np.testing.assert_array_equal(layers[i]["bias"][1], linear.bias[...])
+
+
+def test_a_network_for_shapes_takes_no_memory() -> None:
+    widths = (100_000, 100_000)
+    stack = build_mlp(Keys.for_shapes(1000), 3, 2, widths)
+    kernel = stack.weights["layers"][2]["kernel"]
+    assert kernel.shape == (1000, *widths)
+    assert kernel.dtype == np.float32
+    assert kernel.strides == (0, 0, 0)
+    small = build_mlp(jax.random.split(jax.random.key(1), 3), 3, 2, (4,))
+    shapes = build_mlp(Keys.for_shapes(3), 3, 2, (4,))
+    assert jax.tree.structure(small) == jax.tree.structure(shapes)
+    assert jax.tree.map(np.shape, small.weights) == jax.tree.map(np.shape, shapes.weights)
+
+
+def test_networks_are_not_built_inside_a_compiled_function() -> None:
+    with pytest.raises(TypeError, match="give a row of keys to build a stack"):
+        jax.vmap(lambda key: build_mlp(key, 2, 1))(jax.random.split(jax.random.key(1), 2))
 
 
 def test_arrays_that_are_no_parameters_are_fixed() -> None:

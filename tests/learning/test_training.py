@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.learning.ensembles import bootstrap_rows, fold_rows, stack_models, train_ensemble
+from sbitune.learning.ensembles import bootstrap_rows, fold_rows, train_ensemble
 from sbitune.learning.losses import binary_cross_entropy, chi2_loss
 from sbitune.learning.networks import Fixed, build_mlp
 from sbitune.learning.training import Rows, TrainingConfig, train
@@ -72,7 +72,7 @@ def test_a_member_of_an_ensemble_is_what_it_would_be_alone(data: dict) -> None:
     def loss(model: object, batch: dict, key: jax.Array) -> jax.Array:
         return chi2_loss(lambda x: model(x)[:, 0], batch, key)  # type: ignore[operator]
 
-    together = train_ensemble(keys, stack_models(keys, build), loss, data, config)
+    together = train_ensemble(keys, build(keys), loss, data, config)
     assert len(set(together.best_epoch.tolist())) > 1  # members stop at different epochs
     for i in range(3):
         alone = train(keys[i], build(keys[i]), loss, data, config)

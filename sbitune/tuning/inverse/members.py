@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sbitune.learning.ensembles import stack_models, stack_shapes
 from sbitune.learning.flows import Flow, LinearGaussian, box_to_real, build_flow
+from sbitune.learning.initial import host_keys, repeat_constant
+from sbitune.learning.keys import Keys
 from sbitune.learning.losses import negative_log_likelihood
 from sbitune.learning.networks import Fixed
 from sbitune.tuning.inverse.config import InverseConfig
@@ -78,22 +79,18 @@ def _products(x: Any, pairs: Any, xp: Any) -> Any:
     return xp.concatenate([x, x[..., pairs[0]] * x[..., pairs[1]]], axis=-1)
 
 
-def build_members(keys: jax.Array, config: InverseConfig, reading: Reading, linear: LinearGaussian) -> Member:
+def build_members(keys: jax.Array | Keys, config: InverseConfig, reading: Reading, linear: LinearGaussian) -> Member:
     """Build a stack of untrained members, one per key."""
-    return stack_models(keys, _build_member, reading, linear, **_options(config))
-
-
-def shapes_of_members(config: InverseConfig, reading: Reading, linear: LinearGaussian) -> Member:
-    """Return the shapes of that, for reading the weights of a file."""
-    return stack_shapes(config.members, _build_member, reading, linear, **_options(config))
-
-
-def _build_member(key: jax.Array, reading: Reading, linear: LinearGaussian, **options: Any) -> Member:
-    return Member(build_flow(key, linear, **options), Fixed(reading))
-
-
-def _options(config: InverseConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in ("layers", "hidden", "width", "knots", "activation")}
+    flow = build_flow(
+        keys,
+        linear,
+        layers=config.layers,
+        hidden=config.hidden,
+        width=config.width,
+        knots=config.knots,
+        activation=config.activation,
+    )
+    return Member(flow, Fixed(jax.tree.map(partial(repeat_constant, host_keys(keys)), reading)))
 
 
 def jittered_loss(member: Member, batch: dict[str, jax.Array], key: jax.Array) -> jax.Array:

@@ -16,12 +16,13 @@ from sbitune.data.storage.layout import ArraySpec, check_arrays
 from sbitune.data.storage.store import read_stored, write_stored
 from sbitune.data.text.names import shorten
 from sbitune.learning.flows import LinearGaussian
+from sbitune.learning.keys import Keys
 from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.tuning.inverse.calibration import Calibration
 from sbitune.tuning.inverse.compression import Compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import Cloud, look_inside
-from sbitune.tuning.inverse.members import Member, Reading, shapes_of_members
+from sbitune.tuning.inverse.members import Member, Reading, build_members
 from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.model import InverseModel
 
@@ -124,4 +125,4 @@ def _template(config: InverseConfig, n_parameters: int, compression: Compression
     reading = Reading(*(np.zeros(shape, np.float32) for shape in shapes))
     reading = reading._replace(products=np.zeros(shapes.products, np.int32))
     linear = LinearGaussian(np.zeros((k + n_parameters, n_parameters)), np.zeros(n_parameters), np.eye(n_parameters))
-    return shapes_of_members(config, reading, linear)
+    return build_members(Keys.for_shapes(config.members), config, reading, linear)

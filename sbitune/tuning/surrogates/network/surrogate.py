@@ -21,7 +21,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.scan import Parameter
 from sbitune.data.storage.layout import ArraySpec, Layout
 from sbitune.fitting.likelihood.protocols import Prediction
-from sbitune.learning.ensembles import stack_models, stack_shapes
+from sbitune.learning.keys import Keys
 from sbitune.learning.networks import Network, build_mlp
 from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.tuning.surrogates.base import BaseSurrogate
@@ -180,9 +180,8 @@ class NeuralSurrogate(BaseSurrogate):
         config = msgspec.convert(stored.meta["config"], NetworkConfig)
         arrays, n_bins = stored.arrays, len(stored.bins)
         scaling = Scaling(*(arrays[name] for name in Scaling._fields))
-        template = stack_shapes(
-            count_networks(config, n_bins), build_mlp, **_options(config, len(scaling.input_shift), n_bins)
-        )
+        keys = Keys.for_shapes(count_networks(config, n_bins))
+        template = build_networks(keys, config, len(scaling.input_shift), n_bins)
         return cls(
             parameters=stored.parameters,
             bins=stored.bins,
@@ -194,14 +193,10 @@ class NeuralSurrogate(BaseSurrogate):
         )
 
 
-def build_networks(keys: jax.Array, config: NetworkConfig, n_features: int, n_bins: int) -> Network:
+def build_networks(keys: jax.Array | Keys, config: NetworkConfig, n_features: int, n_bins: int) -> Network:
     """Build the untrained networks: one per key, with an output per bin or, if `per_bin`, a single one."""
-    return stack_models(keys, build_mlp, **_options(config, n_features, n_bins))
-
-
-def _options(config: NetworkConfig, n_features: int, n_bins: int) -> dict[str, Any]:
     n_out = n_bins if config.sharing == "shared" else 1
-    return {"n_in": n_features, "n_out": n_out, "hidden": config.hidden, "activation": config.activation}
+    return build_mlp(keys, n_features, n_out, config.hidden, config.activation)
 
 
 def count_networks(config: NetworkConfig, n_bins: int) -> int:
