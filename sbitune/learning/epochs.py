@@ -31,22 +31,21 @@ class State(NamedTuple):
 
     trained: list[Any]  #: joined arrays, see `join`
     optimizer: Any
-    best: list[Any]
-    best_loss: Any
-    best_epoch: Any
-    active: Any  #: False for a member that is finished, or only fills the stack
+    best: list[Any]  #: of `trained`, before the last epoch
 
 
 class Numbers(NamedTuple):
-    """What differs between trainings and is not compiled in."""
+    """What differs between trainings or epochs and is not compiled in. The host computes what it can."""
 
+    epoch: Any  #: from 0
     batch_size: Any
     steps: Any  #: of an epoch
+    steps_before: Any  #: the epoch
     all_steps: Any  #: of all epochs
     validation: Any  #: events that validate
+    slices: Any  #: of these
     step_size: Any  #: factor of what the optimizer says at the start
-    falls: Any  #: whether it falls to 0 at the last step, as a cosine
-    patience: Any
+    falls: Any  #: 1 if it falls to 0 at the last step, as a cosine; 0 if it stays
 
 
 class Program(NamedTuple):
@@ -61,19 +60,20 @@ class Program(NamedTuple):
 
 
 @partial(jax.jit, static_argnames=("optimizer", "joined"))
-def start(models: Any, active: Any, *, optimizer: optax.GradientTransformation, joined: bool) -> State:
-    """Return the state before the first epoch of a stack of models, of which those with `active` are real."""
+def start(models: Any, *, optimizer: optax.GradientTransformation, joined: bool) -> State:
+    """Return the state of a stack of models before the first epoch."""
 
-    def start_member(model: Any, active: Any) -> State:
+    def start_member(model: Any) -> State:
         trained = join(split_trained(model)[0], joined)
-        return State(trained, optimizer.init(trained), trained, jnp.float32(jnp.inf), jnp.int32(0), active)
+        return State(trained, optimizer.init(trained), trained)
 
-    return jax.vmap(start_member)(models, active)
+    return jax.vmap(start_member)(models)
 
 
 @partial(jax.jit, static_argnames="program")
 def run_epoch(
     state: State,
+    better: Any,
     models: Any,
     data: Any,
     weights: Any,
@@ -81,7 +81,6 @@ def run_epoch(
     validation: Any,
     keys: Any,
     numbers: Numbers,
-    epoch: Any,
     *,
     program: Program,
 ) -> tuple[State, jax.Array]:
@@ -89,6 +88,7 @@ def run_epoch(
 
     Args:
         state: from `start`, or from the epoch before.
+        better: (n_members,) whether the state is the best so far.
         models: a stack of them. Of their arrays those that are not trained are used.
         data: a pytree of arrays of all events.
         weights: (n_events,) of events.
@@ -96,28 +96,30 @@ def run_epoch(
         validation: (n_members, whole slices) events that validate.
         keys: words (2, n_members, n_words) of the keys of steps and of the validation.
         numbers: see there.
-        epoch: from 0.
         program: see there.
 
     Returns:
-        The state, and losses (2, n_members) of training and validation.
+        The state, and sums (2, n_members) of the mean losses of steps, and of the losses of events that validate.
     """
 
-    def run_member(state: State, model: Any, order: Any, validation: Any, words: Any) -> tuple[State, jax.Array]:
-        step_key, validation_key = jax.random.wrap_key_data(words, impl=program.key_kind)
+    def run_member(
+        state: State, better: Any, model: Any, order: Any, validation: Any, words: Any
+    ) -> tuple[State, jax.Array]:
+        best = [jnp.where(better, new, old) for new, old in zip(state.trained, state.best, strict=True)]
         arrays, merge = split_trained(model)
-        mean = partial(_mean_loss, program.loss, data, weights)
-        step_key = jax.random.fold_in(step_key, epoch)
+        step_key, validation_key = jax.random.wrap_key_data(words, impl=program.key_kind)
+        step_key = jax.random.fold_in(step_key, numbers.epoch)
+        add_losses = partial(_add_losses, program.loss, data, weights)
 
         def step(i: Any, carry: tuple) -> tuple:
             trained, memory, total = carry
             rows = jax.lax.dynamic_slice_in_dim(order, i * numbers.batch_size, program.batch)
             key = jax.random.fold_in(step_key, i + 2)  # 0 has shuffled
             value, gradient = jax.value_and_grad(
-                lambda arrays: mean(merge(arrays), rows, numbers.batch_size, numbers.batch_size, key)
+                lambda arrays: add_losses(merge(arrays), rows, numbers.batch_size, key) / numbers.batch_size
             )(separate(trained, arrays, program.joined))
             updates, memory = program.optimizer.update(join(gradient, program.joined), memory, trained)
-            size = _step_size(numbers, epoch * numbers.steps + i)
+            size = _step_size(numbers, i)
             updates = jax.tree.map(lambda update: (size * update).astype(update.dtype), updates)
             return optax.apply_updates(trained, updates), memory, total + value
 
@@ -128,20 +130,17 @@ def run_epoch(
         def validate(i: Any, total: jax.Array) -> jax.Array:
             rows = jax.lax.dynamic_slice_in_dim(validation, i * program.slice, program.slice)
             left = numbers.validation - i * program.slice
-            return total + mean(moved, rows, left, numbers.validation, jax.random.fold_in(validation_key, i))
+            return total + add_losses(moved, rows, left, jax.random.fold_in(validation_key, i))
 
-        n_slices = (numbers.validation + program.slice - 1) // program.slice
-        validated = jax.lax.fori_loop(0, n_slices, validate, jnp.float32(0))
-        state = _keep_best(state, trained, memory, validated, epoch, numbers.patience)
-        return state, jnp.stack([total / numbers.steps, validated])
+        validated = jax.lax.fori_loop(0, numbers.slices, validate, jnp.float32(0))
+        return State(trained, memory, best), jnp.stack([total, validated])
 
-    return jax.vmap(run_member, out_axes=(0, 1), in_axes=(0, 0, 0, 0, 1))(state, models, orders, validation, keys)
+    axes = (0, 0, 0, 0, 0, 1)
+    return jax.vmap(run_member, in_axes=axes, out_axes=(0, 1))(state, better, models, orders, validation, keys)
 
 
-def _mean_loss(
-    loss: Loss, data: Any, weights: Any, model: Any, rows: Any, count: Any, divisor: Any, key: Any
-) -> jax.Array:
-    """Sum of weight times loss over the first `count` of the rows, over `divisor`."""
+def _add_losses(loss: Loss, data: Any, weights: Any, model: Any, rows: Any, count: Any, key: Any) -> jax.Array:
+    """Sum of weight times loss over the first `count` of the rows."""
     batch, weight = jax.tree.map(lambda array: array.at[rows].get(mode="promise_in_bounds"), (data, weights))
     value = loss(model, batch, key)
     if value.shape != rows.shape:
@@ -150,25 +149,12 @@ def _mean_loss(
             "take no mean over the events"
         )
     weight = jnp.where(jnp.arange(len(rows)) < count, weight, 0)
-    return (jnp.sum(weight * value) / divisor).astype(jnp.float32)
+    return jnp.sum(weight * value).astype(jnp.float32)
 
 
-def _step_size(numbers: Numbers, step: Any) -> Any:
-    fallen = 0.5 * (1 + jnp.cos(jnp.pi * step / numbers.all_steps))
-    return numbers.step_size * jnp.where(numbers.falls, fallen, 1.0)
-
-
-def _keep_best(state: State, trained: list, memory: Any, validated: Any, epoch: Any, patience: Any) -> State:
-    better = state.active & (validated < state.best_loss)
-    best_epoch = jnp.where(better, epoch, state.best_epoch)
-    return State(
-        trained=trained,
-        optimizer=memory,
-        best=[jnp.where(better, new, old) for new, old in zip(trained, state.best, strict=True)],
-        best_loss=jnp.where(better, validated, state.best_loss),
-        best_epoch=best_epoch,
-        active=state.active & (epoch - best_epoch < patience),
-    )
+def _step_size(numbers: Numbers, i: Any) -> Any:
+    fallen = 0.5 * (1 - jnp.cos(jnp.pi * (numbers.steps_before + i) / numbers.all_steps))
+    return numbers.step_size * (1 - numbers.falls * fallen)
 
 
 def join(arrays: Sequence[Any], joined: bool) -> list[Any]:

@@ -141,8 +141,8 @@ def run_epochs(
     n_events, n_members = _count_events(data), len(keys.words)
     split_keys, loop_keys, validation_keys = (keys.fold(number) for number in range(3))
     rows = _check_rows(rows or _split(split_keys, n_events, config.validation_fraction), n_members, n_events)
-    numbers = _numbers(config, rows, adam=optimizer is None)
-    program = _program(loss, optimizer, numbers, keys.kind)
+    program = _program(loss, optimizer, config, rows, keys.kind)
+    numbers = _numbers(config, rows, program)
 
     size, n_rows = pad_members(n_members), pad_rows(max(n_events, *(index.shape[1] for index in rows)))
     filled = jax.tree.map(lambda leaf: jax.device_put(pad_first(leaf, size)), models)
@@ -150,47 +150,78 @@ def run_epochs(
     events = jax.tree.map(lambda array: jax.device_put(pad_first(array, pad_rows(n_events))), weighted)
     validation = jax.device_put(_fill(rows.validation, size, n_rows + program.slice))
     words = jax.device_put(np.stack([pad_first(part.words, size) for part in (loop_keys, validation_keys)]))
-    state = epochs.start(filled, np.arange(size) < n_members, optimizer=program.optimizer, joined=program.joined)
+    state = epochs.start(filled, optimizer=program.optimizer, joined=program.joined)
+    best = _Best.of(n_members)
     history: list[np.ndarray] = []
     for epoch, order in enumerate(shuffle_epochs(loop_keys, rows.train, config.epochs)):
         orders = _fill(order, size, n_rows + program.batch)
-        state, losses = epochs.run_epoch(
-            state, filled, *events, orders, validation, words, numbers, np.int32(epoch), program=program
+        numbers = numbers._replace(epoch=np.int32(epoch), steps_before=np.float32(epoch * numbers.steps))
+        better = pad_first(best.here, size)
+        state, sums = epochs.run_epoch(
+            state, better, filled, *events, orders, validation, words, numbers, program=program
         )
-        history.append(np.asarray(losses)[:, :n_members])
+        losses = np.asarray(sums)[:, :n_members] / [[numbers.steps], [numbers.validation]]
+        history.append(losses.astype(np.float32))
         _check_finite(history[-1], epoch)
+        best = best.compare(history[-1][1], epoch, config.patience)
         if progress is not None:
             progress(epoch, history[-1][0], history[-1][1])
-        if not np.asarray(state.active).any():
+        if not best.active.any():
             break
     losses = Losses(*np.stack(history, axis=1))
-    return Trained(_best_models(state, models, program), losses, np.asarray(state.best_epoch)[:n_members])
+    return Trained(_best_models(state, best.here, models, program), losses, best.epoch)
 
 
-def _numbers(config: TrainingConfig, rows: Rows, adam: bool) -> epochs.Numbers:
-    n_train, n_validation = (index.shape[1] for index in rows)
-    batch_size = min(config.batch_size, n_train)
-    return epochs.Numbers(
-        batch_size=np.int32(batch_size),
-        steps=np.int32(n_train // batch_size),
-        all_steps=np.float32(config.epochs * (n_train // batch_size)),
-        validation=np.int32(n_validation),
-        step_size=np.float32(-config.learning_rate if adam else 1),
-        falls=np.bool_(adam and config.schedule == "cosine"),
-        patience=np.int32(min(config.patience, np.iinfo(np.int32).max)),
-    )
+class _Best(NamedTuple):
+    """The best epochs so far, per member."""
+
+    loss: np.ndarray
+    epoch: np.ndarray
+    active: np.ndarray  #: whether the member is not finished
+    here: np.ndarray  #: whether the last epoch is the best
+
+    @classmethod
+    def of(cls, n_members: int) -> "_Best":
+        """Before the first epoch."""
+        none = np.zeros(n_members, bool)
+        return cls(np.full(n_members, np.inf, np.float32), np.zeros(n_members, np.int32), ~none, none)
+
+    def compare(self, validation: np.ndarray, epoch: int, patience: int) -> "_Best":
+        """After an epoch with these losses."""
+        here = self.active & (validation < self.loss)
+        best_epoch = np.where(here, epoch, self.epoch)
+        active = self.active & (epoch - best_epoch < patience)
+        return _Best(np.where(here, validation, self.loss), best_epoch, active, here)
 
 
 def _program(
-    loss: Loss, optimizer: optax.GradientTransformation | None, numbers: epochs.Numbers, key_kind: Any
+    loss: Loss, optimizer: optax.GradientTransformation | None, config: TrainingConfig, rows: Rows, key_kind: Any
 ) -> epochs.Program:
+    n_train, n_validation = (index.shape[1] for index in rows)
     return epochs.Program(
         loss=loss,
         optimizer=optimizer or epochs.ADAM,
         joined=optimizer is None,
-        batch=padded_size(int(numbers.batch_size), parts=4, least=8),
-        slice=min(VALIDATION_SLICE, padded_size(int(numbers.validation), parts=2, least=8)),
+        batch=padded_size(min(config.batch_size, n_train), parts=4, least=8),
+        slice=min(VALIDATION_SLICE, padded_size(n_validation, parts=2, least=8)),
         key_kind=key_kind,
+    )
+
+
+def _numbers(config: TrainingConfig, rows: Rows, program: epochs.Program) -> epochs.Numbers:
+    n_train, n_validation = (index.shape[1] for index in rows)
+    batch_size = min(config.batch_size, n_train)
+    adam = program.optimizer is epochs.ADAM  # others have a step size of their own
+    return epochs.Numbers(
+        epoch=np.int32(0),
+        batch_size=np.int32(batch_size),
+        steps=np.int32(n_train // batch_size),
+        steps_before=np.float32(0),
+        all_steps=np.float32(config.epochs * (n_train // batch_size)),
+        validation=np.int32(n_validation),
+        slices=np.int32(-(-n_validation // program.slice)),
+        step_size=np.float32(-config.learning_rate if adam else 1),
+        falls=np.float32(adam and config.schedule == "cosine"),
     )
 
 
@@ -199,12 +230,15 @@ def _fill(rows: np.ndarray, n_members: int, size: int) -> np.ndarray:
     return pad_first(np.take(rows, np.arange(size), axis=1, mode="wrap"), n_members)
 
 
-def _best_models(state: epochs.State, models: Any, program: epochs.Program) -> Any:
-    """Return the models with the parameters of their best epochs."""
+def _best_models(state: epochs.State, here: np.ndarray, models: Any, program: epochs.Program) -> Any:
+    """Return the models with the parameters of their best epochs; `here` (n_members,): whether that was the last."""
     arrays, merge = split_trained(models)
     shapes = [jax.ShapeDtypeStruct(array.shape[1:], array.dtype) for array in arrays]
-    best = epochs.separate([np.asarray(array) for array in state.best], shapes, program.joined)
-    return merge([jax.device_put(array[: len(like)]) for array, like in zip(best, arrays, strict=True)])
+    best = []
+    for last, before in zip(state.trained, state.best, strict=True):
+        best.append(np.array(before)[: len(here)])
+        best[-1][here] = np.asarray(last)[: len(here)][here]
+    return merge([jax.device_put(array) for array in epochs.separate(best, shapes, program.joined)])
 
 
 def _split(keys: Keys, n_events: int, validation_fraction: float) -> Rows:

@@ -107,16 +107,23 @@ def test_the_loop_does_what_a_plain_loop_would():
     order = jax.random.permutation(split_key, 77)
     held, used = order[:15], order[15:]
     optimizer = optax.adam(optax.cosine_decay_schedule(1e-2, 6 * 4))
-    value = jax.jit(lambda model, rows, key: noisy_loss(model, jax.tree.map(lambda a: a[rows], data), key).mean())
-    step = jax.jit(jax.value_and_grad(value))
-    plain, memory, losses = model, optimizer.init(model), []
-    for epoch in range(6):
+
+    def value(model, rows, key):
+        return noisy_loss(model, jax.tree.map(lambda array: array[rows], data), key).mean()
+
+    @jax.jit
+    def run_epoch(model, memory, epoch):
         keys = jax.random.split(jax.random.fold_in(loop_key, epoch), 6)
         batches = jax.random.permutation(keys[0], used)[: 4 * 13].reshape(4, 13)
         for rows, one in zip(batches, keys[2:], strict=True):
-            updates, memory = optimizer.update(step(plain, rows, one)[1], memory)
-            plain = optax.apply_updates(plain, updates)
-        losses.append(float(value(plain, held, jax.random.fold_in(validation_key, 0))))
+            updates, memory = optimizer.update(jax.grad(value)(model, rows, one), memory)
+            model = optax.apply_updates(model, updates)
+        return model, memory, value(model, held, jax.random.fold_in(validation_key, 0))
+
+    plain, memory, losses = model, optimizer.init(model), []
+    for epoch in range(6):
+        plain, memory, loss = run_epoch(plain, memory, epoch)
+        losses.append(float(loss))
     trained = train(key, model, noisy_loss, data, config)
     assert trained.losses.validation.tolist() == pytest.approx(losses, rel=1e-5)
     assert trained.best_epoch == 5
