@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401  (hooks)
 
 # one run is like another; `--hypothesis-profile=default` draws other examples every time
 settings.register_profile("repeatable", derandomize=True)

@@ -36,9 +36,7 @@ def test_two_lhc_analyses(data, compare, record_property):
 def test_two_thousand_events(lep_names, compare, record_property):
     events = BIG / "lep91_2k.npz"
     if not events.exists():
-        pytest.skip(
-            "the fixture of 2000 events, shared/physics/lep91_2k.npz, lies beside the checkout of developers only"
-        )
+        pytest.skip("the folder shared/physics is not beside this checkout")
     names = [name for name in lep_names if name != "PDG_HADRON_MULTIPLICITIES_RATIOS"]
     assert check(events, BIG / "lep91_2k.rivet317.yoda", names, compare, record_property) == 456
 

@@ -133,7 +133,7 @@ def test_the_range_that_runs_were_drawn_from_and_narrower_ones_are_taken(toy, tm
         assert scan.runs == made.runs  # runs outside are kept: they teach, too
 
 
-@pytest.mark.skipif(not FLAVOUR.is_dir(), reason="the flavour scan lies beside the checkout, in shared/scans/flavour")
+@pytest.mark.skipif(not FLAVOUR.is_dir(), reason="the folder shared/scans/flavour is not beside this checkout")
 @pytest.mark.parametrize(
     ("kind", "strange"),
     [

@@ -169,7 +169,7 @@ def test_written_file_is_the_librarys_own_byte_for_byte(samples, name):
 def test_rivet_output(samples):
     path = samples.parents[1] / "physics" / "lep91_2k.rivet317.yoda"
     if not path.exists():
-        pytest.skip("the Rivet output is not beside the samples")
+        pytest.skip("the folder shared/physics is not beside this checkout")
     objects = yoda.read(path)
     assert objects["/RAW/_EVTCOUNT"].entries == 2000
     thrust = objects["/ALEPH_1996_S3486095/d03-x01-y01"]
