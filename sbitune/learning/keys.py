@@ -57,11 +57,11 @@ class Keys(NamedTuple):
         numbers = np.broadcast_to(np.asarray(numbers, np.uint32), shape).reshape(-1)
         folded = np.empty_like(words)
         for start in range(0, len(words), _BLOCK):
-            block, counts = words[start : start + _BLOCK], numbers[start : start + _BLOCK]
-            n = len(block)
-            if n < _BLOCK:
-                block, counts = np.resize(block, (_BLOCK, n_words)), np.resize(counts, _BLOCK)
-            folded[start : start + n] = np.asarray(_fold(block, counts, kind=self.kind))[:n]
+            part = slice(start, min(start + _BLOCK, len(words)))
+            n = part.stop - start
+            block, counts = np.zeros((_BLOCK, n_words), np.uint32), np.zeros(_BLOCK, np.uint32)
+            block[:n], counts[:n] = words[part], numbers[part]
+            folded[part] = np.asarray(_fold(block, counts, kind=self.kind))[:n]
         return Keys(folded.reshape(*shape, n_words), self.kind)
 
     def split(self, n: int) -> "Keys":
