@@ -13,6 +13,7 @@ from sbitune.learning.ensembles import bootstrap_rows, fold_rows, train_ensemble
 from sbitune.learning.keys import check_key
 from sbitune.learning.losses import chi2_loss
 from sbitune.learning.networks import Fixed, Network
+from sbitune.learning.padding import pad_first, pad_rows
 from sbitune.learning.training import Progress, Rows, TrainingConfig
 from sbitune.tuning.surrogates.heldout.trials import Groups
 from sbitune.tuning.surrogates.network.calibration import Calibration, calibrate
@@ -118,6 +119,16 @@ def _chi2_of_bin(model: tuple[Network, Fixed], batch: dict[str, jax.Array], key:
     return chi2_loss(network, {"x": batch["x"], **chosen}, key)
 
 
+def _evaluate(networks: Network, x: np.ndarray) -> np.ndarray:
+    """Return the outputs (n_events, n_networks, n_out) at x (n_events, n_features), in float64."""
+    return np.asarray(_ask(networks, pad_first(x, pad_rows(len(x)))))[: len(x)].astype(np.float64)
+
+
+@jax.jit
+def _ask(networks: Network, x: jax.Array) -> jax.Array:
+    return jax.vmap(lambda network: network(x), out_axes=1)(networks)
+
+
 def _calibrated(
     surrogate: NeuralSurrogate, scan: Scan, data: dict[str, np.ndarray], targets: Targets, folds: Rows
 ) -> tuple[NeuralSurrogate, Groups]:
@@ -125,8 +136,8 @@ def _calibrated(
     held-out runs; and that.
     """
     config, scale = surrogate.config, surrogate.scaling.output_scale
-    evaluate = jax.jit(jax.vmap(surrogate.members, in_axes=(None, 0)))
-    outputs = np.asarray(evaluate(surrogate.networks, data["x"]), dtype=np.float64)
+    shape = (-1, config.folds, config.members_per_fold, len(scan.bins))
+    outputs = _evaluate(surrogate.networks, data["x"]).reshape(shape)
     groups = np.concatenate([outputs[runs, fold] for fold, runs in enumerate(folds.validation)])
     held = folds.validation.ravel()
     residuals = groups.mean(axis=1) - data["y"][held]
