@@ -29,7 +29,8 @@ from sbitune.learning.epochs import Loss
 from sbitune.learning.keys import Keys, check_key, is_key
 from sbitune.learning.networks import split_trained
 from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
-from sbitune.learning.shuffles import permute, shuffle_epochs
+from sbitune.learning.rows import Rows, check_rows, split_rows
+from sbitune.learning.shuffles import shuffle_epochs
 
 #: called after every epoch with the epoch (from 0) and the losses (n_members,) of training and validation
 Progress = Callable[[int, np.ndarray, np.ndarray], None]
@@ -77,13 +78,6 @@ class Trained(NamedTuple):
     model: Any  #: with the parameters of the best epoch
     losses: Losses  #: of every epoch that was run
     best_epoch: Any  #: int, or (n_members,), counted from 0
-
-
-class Rows(NamedTuple):
-    """Which events train and which validate, for every member of a stack."""
-
-    train: Any  #: (n_members, n_train) indices; repeated ones weigh more (bootstrap)
-    validation: Any  #: (n_members, n_validation) indices
 
 
 def train(
@@ -140,7 +134,7 @@ def run_epochs(
     """Train a stack of models, with one key and one row of events each. See `train`."""
     n_events, n_members = _count_events(data), len(keys.words)
     split_keys, loop_keys, validation_keys = (keys.fold(number) for number in range(3))
-    rows = _check_rows(rows or _split(split_keys, n_events, config.validation_fraction), n_members, n_events)
+    rows = check_rows(rows or split_rows(split_keys, n_events, config.validation_fraction), n_members, n_events)
     program = _program(loss, optimizer, config, rows, keys.kind)
     numbers = _numbers(config, rows, program)
 
@@ -241,15 +235,6 @@ def _best_models(state: epochs.State, here: np.ndarray, models: Any, program: ep
     return merge([jax.device_put(array) for array in epochs.separate(best, shapes, program.joined)])
 
 
-def _split(keys: Keys, n_events: int, validation_fraction: float) -> Rows:
-    """Split the events at random, anew for every key (n_members,). At least one event is on either side."""
-    if n_events < 2:
-        raise InputError(f"{n_events} events cannot be split into training and validation")
-    n_validation = min(max(1, round(validation_fraction * n_events)), n_events - 1)
-    order = permute(keys, n_events)
-    return Rows(order[:, n_validation:], order[:, :n_validation])
-
-
 def _count_events(data: Any) -> int:
     lengths = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in jax.tree.leaves(data)}
     if len(lengths) != 1:
@@ -263,15 +248,6 @@ def _check_weights(weights: Any, n_events: int) -> np.ndarray:
     if np.shape(weights) != (n_events,):
         raise InputError(f"weights have shape {np.shape(weights)}, expected ({n_events},): one for every event")
     return np.asarray(weights, np.float32)
-
-
-def _check_rows(rows: Rows, n_members: int, n_events: int) -> Rows:
-    for name, index in zip(Rows._fields, rows, strict=True):
-        if index.ndim != 2 or index.shape[0] != n_members or index.shape[1] == 0:
-            raise InputError(f"{name} rows have shape {index.shape}, expected ({n_members}, at least 1)")
-        if index.min() < 0 or index.max() >= n_events:
-            raise InputError(f"{name} rows point outside the {n_events} events")
-    return Rows(*(np.asarray(index, np.int32) for index in rows))
 
 
 def _stack_one(leaf: Any) -> Any:

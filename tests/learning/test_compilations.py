@@ -10,13 +10,14 @@ import numpy as np
 import optax
 import pytest
 
-from sbitune.learning.ensembles import bootstrap_rows, fold_rows, train_ensemble
+from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import Keys
 from sbitune.learning.losses import chi2_loss
 from sbitune.learning.networks import build_mlp
 from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
+from sbitune.learning.rows import Rows, bootstrap_rows, fold_rows
 from sbitune.learning.shuffles import permute, shuffle_epochs
-from sbitune.learning.training import Rows, TrainingConfig, train
+from sbitune.learning.training import TrainingConfig, train
 
 BASE = {"n": 400, "members": 18, "seed": 0, "epochs": 2, "batch_size": 32}
 

@@ -7,10 +7,11 @@ import optax
 import pytest
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.learning.ensembles import bootstrap_rows, fold_rows, train_ensemble
+from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.losses import binary_cross_entropy, chi2_loss
 from sbitune.learning.networks import Fixed, build_mlp
-from sbitune.learning.training import Rows, TrainingConfig, train
+from sbitune.learning.rows import Rows, bootstrap_rows, fold_rows
+from sbitune.learning.training import TrainingConfig, train
 
 KEY = jax.random.key(7)
 QUICK = TrainingConfig(epochs=20, batch_size=32, learning_rate=1e-2, patience=20)

@@ -21,7 +21,7 @@ from sbitune.data.blocks import (
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.problem import BinnedProblem
-from sbitune.learning.ensembles import fold_groups
+from sbitune.learning.rows import fold_groups
 from sbitune.tuning.checks.closure import closure, pseudo_data
 from sbitune.tuning.studies.information_gain import surrogate_share
 from sbitune.tuning.studies.jackknife import Refit, draw_combinations, independent_sizes, stability

@@ -10,10 +10,11 @@ from sbitune.data.blocks import linked_runs, spread_over
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.measured import Measured
-from sbitune.learning.ensembles import fold_groups, fold_rows, train_ensemble
+from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.flows import fit_linear_gaussian
 from sbitune.learning.keys import check_key
-from sbitune.learning.training import Progress, Rows, TrainingConfig
+from sbitune.learning.rows import Rows, fold_groups, fold_rows
+from sbitune.learning.training import Progress, TrainingConfig
 from sbitune.tuning.inverse.checks import rank_truths
 from sbitune.tuning.inverse.compression import Compression, make_compression
 from sbitune.tuning.inverse.config import InverseConfig

@@ -9,12 +9,13 @@ import numpy as np
 from sbitune.data.correlation import MOST_BINS, shrink_correlation
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
-from sbitune.learning.ensembles import bootstrap_rows, fold_rows, train_ensemble
+from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import check_key
 from sbitune.learning.losses import chi2_loss
 from sbitune.learning.networks import Fixed, Network
 from sbitune.learning.padding import pad_first, pad_rows
-from sbitune.learning.training import Progress, Rows, TrainingConfig
+from sbitune.learning.rows import Rows, bootstrap_rows, fold_rows
+from sbitune.learning.training import Progress, TrainingConfig
 from sbitune.tuning.surrogates.heldout.trials import Groups
 from sbitune.tuning.surrogates.network.calibration import Calibration, calibrate
 from sbitune.tuning.surrogates.network.config import NetworkConfig
