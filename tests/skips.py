@@ -1,4 +1,4 @@
-"""Tests that may be skipped where CI runs them, and why; with SBITUNE_ONLY_EXPECTED_SKIPS=1 any other skip is a failure.
+"""Tests that CI may skip, and why; with SBITUNE_ONLY_EXPECTED_SKIPS=1 any other skip is a failure.
 
 A test that is skipped since a package of the extra `test` does not import, or a folder was renamed, looks like one that
 passes. What CI cannot have is listed here, once; users who run the tests may skip what they like.

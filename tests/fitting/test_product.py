@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compilations import compiled
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
@@ -94,6 +95,11 @@ def test_nuts_draws_the_posterior_of_the_closed_form(best):
     error = exact.std() / np.sqrt(found.diagnoses["tau"].ess_mean)
     assert found.mean[0] == pytest.approx(exact.mean(), abs=4 * error)
     assert found.intervals()[0] == pytest.approx(exact.interval(0.6827), abs=0.15 * exact.std())
+    other = PROBLEM.with_data((PROBLEM.data[0], np.array([C + 20.0]), PROBLEM.data[2]))
+    with compiled() as names:
+        again = sample_posterior(jax.random.key(2), other, PosteriorConfig(), fit(other))
+    assert "jit(chain)" not in names
+    assert again.mean[2] == pytest.approx(found.mean[2] + 20, abs=2)
 
 
 def test_toys_and_goodness(best):

@@ -1,14 +1,11 @@
 """What the loop compiles: once for a network and some sizes, and nothing again; and that filling up changes nothing."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from compilations import compiled
 
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import Keys
@@ -20,28 +17,6 @@ from sbitune.learning.shuffles import permute, shuffle_epochs
 from sbitune.learning.training import TrainingConfig, train
 
 BASE = {"n": 400, "members": 18, "seed": 0, "epochs": 2, "batch_size": 32}
-
-
-@contextmanager
-def compiled() -> Iterator[list[str]]:
-    """The names of what JAX compiles."""
-    names: list[str] = []
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            words = record.getMessage().split()
-            if words[0] == "Compiling":
-                names.append(words[1])
-
-    logger, handler = logging.getLogger("jax"), Handler()
-    logger.addHandler(handler)
-    propagate, logger.propagate = logger.propagate, False
-    try:
-        with jax.log_compiles():
-            yield names
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
 
 
 def events(n: int) -> dict[str, np.ndarray]:

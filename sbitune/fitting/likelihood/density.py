@@ -60,10 +60,27 @@ def minus_two_log_likelihood(model: BinnedModel, theta: Any, numbers: Numbers) -
 
 
 @functools.lru_cache(maxsize=8)
-def many_points(model: BinnedModel) -> Callable[..., Any]:
-    """(n,) -2 log L at scaled points (n, n_parameters), compiled once for a model."""
+def at_unit(model: BinnedModel) -> Callable[..., Any]:
+    """-2 log L of a model at scaled coordinates, data and box before: one function for all its data sets."""
 
-    def one(u: Any, low: Any, half: Any, numbers: Numbers) -> Any:
+    def moving(low: Any, half: Any, numbers: Numbers, u: Any) -> Any:
         return minus_two_log_likelihood(model, low + (u + 1) * half, numbers)
 
-    return jax.jit(jax.vmap(one, in_axes=(0, None, None, None)))
+    return moving
+
+
+@functools.lru_cache(maxsize=8)
+def chi2_at_unit(model: BinnedModel) -> Callable[..., Any]:
+    """The same for the chi2 of unit weights with V^-1 (n_bins, n_bins) held."""
+
+    def standing(low: Any, half: Any, numbers: Numbers, inverse: Any, u: Any) -> Any:
+        r = model.predict(low + (u + 1) * half).mean[numbers.indices] - numbers.values
+        return r @ inverse @ r
+
+    return standing
+
+
+@functools.lru_cache(maxsize=8)
+def many_points(model: BinnedModel) -> Callable[..., Any]:
+    """(n,) -2 log L at scaled points (n, n_parameters), after box and data, compiled once for a model."""
+    return jax.jit(jax.vmap(at_unit(model), in_axes=(None, None, None, 0)))

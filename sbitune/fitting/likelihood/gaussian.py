@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, Protocol, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.likelihood.algebra import invert, invert_positive, root_of_covariance
 from sbitune.fitting.likelihood.batches import in_batches
 from sbitune.fitting.likelihood.curvature import difference_hessian
-from sbitune.fitting.likelihood.density import Numbers, many_points, minus_two_log_likelihood
+from sbitune.fitting.likelihood.density import Numbers, at_unit, chi2_at_unit, many_points
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.precision import require_double_precision
@@ -250,23 +251,19 @@ class GaussianObjective:
 
     def traceable(self, held: Held) -> Callable[[Any], Any]:
         """-2 log L, counted from log det V where it is held; without a likelihood the chi2 of unit weights, V held."""
-        model, low, half = self.problem.model, jnp.asarray(self.frame.low), jnp.asarray(self.frame.half)
-        numbers, inverse = self.numbers(held), jnp.asarray(held.inverse)
+        model, numbers = self.problem.model, self.numbers(held)
+        if self.is_likelihood:
+            return Partial(at_unit(model), *self._box(), numbers)
+        return Partial(chi2_at_unit(model), *self._box(), numbers, jnp.asarray(held.inverse))
 
-        def moving(u: Any) -> Any:
-            return minus_two_log_likelihood(model, low + (u + 1) * half, numbers)
-
-        def standing(u: Any) -> Any:
-            r = model.predict(low + (u + 1) * half).mean[numbers.indices] - numbers.values
-            return r @ inverse @ r
-
-        return moving if self.is_likelihood else standing
+    def _box(self) -> tuple[Any, Any]:
+        return jnp.asarray(self.frame.low), jnp.asarray(self.frame.half)
 
     def values(self, u: np.ndarray) -> np.ndarray:
         """(n,) -2 log L at points u (n, n_parameters), counted from log det V at the middle of the limits."""
         numbers = self.numbers(self.hold(self.frame.centre))
-        compiled, box = many_points(self.problem.model), (jnp.asarray(self.frame.low), jnp.asarray(self.frame.half))
-        return in_batches(lambda points: compiled(points, *box, numbers), u)
+        compiled, box = many_points(self.problem.model), self._box()
+        return in_batches(lambda points: compiled(*box, numbers, points), u)
 
     def draw(self, key: jax.Array, u: np.ndarray, n: int) -> np.ndarray:
         """(n, n_bins) data sets d ~ N(f(u), V(u)): what the model does not know of its own answer varies from toy to

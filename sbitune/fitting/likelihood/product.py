@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.scan import Parameter
@@ -140,8 +141,11 @@ class Compiled:
         def total(u: Any, data: Any) -> Any:
             return jnp.sum(each(u, data))
 
+        def total_of(data: Any, u: Any) -> Any:
+            return total(u, data)
+
         self.each: Callable[..., Any] = jax.jit(each)
-        self.total: Callable[..., Any] = total
+        self.total_of: Callable[..., Any] = total_of
         self.gradient: Callable[..., Any] = jax.jit(jax.grad(total))
         self.hessian: Callable[..., Any] = jax.jit(jax.hessian(total))
         self.many: Callable[..., Any] = jax.jit(jax.vmap(total, in_axes=(0, None)))
@@ -214,8 +218,8 @@ class ProductObjective:
         """Not known."""
 
     def traceable(self, held: None) -> Callable[[Any], Any]:
-        """-2 log L."""
-        return lambda u: self._compiled.total(u, self._data)
+        """-2 log L; what is compiled with it serves all data of these shapes."""
+        return Partial(self._compiled.total_of, self._data)
 
     def values(self, u: np.ndarray) -> np.ndarray:
         """(n,) -2 log L at points u (n, n_parameters)."""

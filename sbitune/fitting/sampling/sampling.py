@@ -8,6 +8,8 @@ means. (numpyro's own adaptation, by each chain from its own few draws, left tra
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 import jax
@@ -69,24 +71,43 @@ def run_chains(key: jax.Array, target: Target, starts: np.ndarray, white: Whiten
     """Run a chain from each of `starts` (chains, n_free). Use it inside `double_precision`."""
     learn, sample = jax.random.split(key)
     half = config.warmup // 2
-    chain = _compile(target, starts, white, config, half)
-    first = _run(chain, learn, starts, white, half)
+    chain = _compiled(target, starts, white, config, half)
+    first = _run(chain, learn, target, starts, white, half)
     settled = first.z[:, half // 3 : half]
     apart = (settled - settled.mean(axis=1, keepdims=True)).reshape(-1, starts.shape[1])  # each from its own minimum
     scatter = np.atleast_2d(np.cov(apart, rowvar=False))
     if np.linalg.eigvalsh(scatter)[0] > 0:
         white = Whitening(white.centre, np.linalg.cholesky(scatter))
-    drawn = _run(chain, sample, settled[:, -1], white, half + config.samples)
+    drawn = _run(chain, sample, target, settled[:, -1], white, half + config.samples)
     return Drawn(*(part[:, half:] for part in drawn))
 
 
-def _compile(
+@dataclass(frozen=True)
+class _Program:
+    """What is compiled: equal ones are compiled once. Posteriors of one likelihood and other data share it."""
+
+    structure: Any  #: of the arguments; holds the function that computes the density
+    shapes: tuple[tuple[tuple[int, ...], str], ...]  #: of their arrays, and their types
+    config: PosteriorConfig
+    warmup: int  #: step sizes are adapted in so many draws
+    arguments: tuple[Any, ...] = field(compare=False)  #: of one call
+
+
+def _compiled(
     target: Target, starts: np.ndarray, white: Whitening, config: PosteriorConfig, warmup: int
 ) -> Callable[..., Drawn]:
-    """A function (key, start, whitening, n) that makes n draws; step sizes are adapted in the first `warmup`."""
-    nuts = import_numpyro().infer.NUTS
+    """A function (key, target, start, whitening, n) that makes n draws."""
+    arguments = (jax.random.key(0), target, jnp.asarray(starts[0]), _to_jax(white), jnp.asarray(1))
+    arrays, structure = jax.tree.flatten(arguments)
+    shapes = tuple((np.shape(array), str(jnp.result_type(array))) for array in arrays)
+    return _compile(_Program(structure, shapes, config, warmup, arguments))
 
-    def chain(key: Any, z: Any, white: Whitening, n: Any) -> Drawn:
+
+@lru_cache(maxsize=4)
+def _compile(program: _Program) -> Callable[..., Drawn]:
+    nuts, config, warmup = import_numpyro().infer.NUTS, program.config, program.warmup
+
+    def chain(key: Any, target: Target, z: Any, white: Whitening, n: Any) -> Drawn:
         kernel = nuts(
             potential_fn=lambda w: target.potential(white.centre + white.root @ w),
             adapt_mass_matrix=False,
@@ -107,13 +128,15 @@ def _compile(
         empty = jax.tree.map(lambda one: jnp.zeros((most, *one.shape), one.dtype), read(state))
         return jax.lax.fori_loop(0, n, step, (state, empty))[1]
 
-    return jax.jit(chain).lower(jax.random.key(0), jnp.asarray(starts[0]), _to_jax(white), jnp.asarray(1)).compile()
+    return jax.jit(chain).lower(*program.arguments).compile()
 
 
-def _run(chain: Callable[..., Drawn], key: jax.Array, starts: np.ndarray, white: Whitening, n: int) -> Drawn:
+def _run(
+    chain: Callable[..., Drawn], key: jax.Array, target: Target, starts: np.ndarray, white: Whitening, n: int
+) -> Drawn:
     def one(key: Any, z: Any) -> Any:
         with double_precision(small=False):  # which every thread has for itself
-            return jax.tree.map(np.asarray, chain(key, jnp.asarray(z), _to_jax(white), jnp.asarray(n)))
+            return jax.tree.map(np.asarray, chain(key, target, jnp.asarray(z), _to_jax(white), jnp.asarray(n)))
 
     with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as pool:
         chains = list(pool.map(one, jax.random.split(key, len(starts)), starts))

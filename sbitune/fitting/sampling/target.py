@@ -10,13 +10,12 @@ diverge.) The density of z is L(u(z)) |du/dz|; its negative logarithm is the pot
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 
 from sbitune.fitting.likelihood.protocols import Objective
 
@@ -48,13 +47,21 @@ class Limits(NamedTuple):
         return ends + jnp.log(-self.width * jnp.expm1(-span))
 
 
-@dataclass(frozen=True, eq=False)
-class Target:
+class Target(NamedTuple):
     """A posterior in coordinates z (n_free,) without limits. Use it inside `double_precision`."""
 
-    potential: Callable[[Any], Any]  #: z -> -log density of z; twice this and the log slopes are -2 log L
-    to_unit: Callable[[Any], Any]  #: z -> u (n_parameters,), fixed parameters at their values
+    density: Partial  #: u (n_parameters,) -> -2 log L; its data are arguments of what is compiled
     limits: Limits
+    centre: Any  #: (n_parameters,) u, of which those of fixed parameters are used
+    free: Any  #: (n_free,) numbers of the free parameters
+
+    def to_unit(self, z: Any) -> Any:
+        """From z (n_free,) to u (n_parameters,), fixed parameters at their values."""
+        return jnp.asarray(self.centre).at[self.free].set(self.limits.to_u(z))
+
+    def potential(self, z: Any) -> Any:
+        """-log density of z; twice this and the log slopes are -2 log L."""
+        return 0.5 * self.density(self.to_unit(z)) - jnp.sum(self.limits.log_slopes(z))
 
 
 def make_target(objective: Objective[Any], held: Any, errors: np.ndarray) -> Target:
@@ -68,16 +75,9 @@ def make_target(objective: Objective[Any], held: Any, errors: np.ndarray) -> Tar
     widths = np.where(errors[free] > 0, errors[free], high - low)
     widths = np.clip(widths, (high - low) / _MOST_WIDTHS, (high - low) / _LEAST_WIDTHS)
     limits = Limits(*(jnp.asarray(part) for part in (low, high, widths)))
-    centre = jnp.asarray(frame.centre)
     density = objective.traceable(held)
-
-    def to_unit(z: Any) -> Any:
-        return centre.at[free].set(limits.to_u(z))
-
-    def potential(z: Any) -> Any:
-        return 0.5 * density(to_unit(z)) - jnp.sum(limits.log_slopes(z))
-
-    return Target(potential, to_unit, limits)
+    density = density if isinstance(density, Partial) else Partial(density)
+    return Target(density, limits, jnp.asarray(frame.centre), jnp.asarray(free))
 
 
 def import_numpyro() -> Any:

@@ -7,9 +7,9 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan, parameter_box
+from sbitune.fitting.checks.calibration import Calibration, calibrate
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.learning.keys import check_key
-from sbitune.tuning.inverse.calibration import Calibration, calibrate
 from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.model import InverseModel
 from sbitune.tuning.inverse.pairs import from_runs, make_noise

@@ -23,8 +23,8 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Parameter, parameter_box
+from sbitune.fitting.checks.calibration import Calibration
 from sbitune.learning.keys import check_key
-from sbitune.tuning.inverse.calibration import Calibration
 from sbitune.tuning.inverse.compression import Compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import Cloud, Inside, look_inside

@@ -10,7 +10,7 @@ import numpy as np
 from sbitune.data.blocks import linked_groups
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.tuning.inverse.calibration import Calibration
+from sbitune.fitting.checks.calibration import Calibration
 from sbitune.tuning.inverse.checks import as_noisy, calibrate_on_runs
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.model import InverseModel

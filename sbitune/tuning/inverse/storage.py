@@ -15,10 +15,10 @@ from sbitune.data.storage.arrays import reading_stored
 from sbitune.data.storage.layout import ArraySpec, check_arrays
 from sbitune.data.storage.store import read_stored, write_stored
 from sbitune.data.text.names import shorten
+from sbitune.fitting.checks.calibration import Calibration
 from sbitune.learning.flows import LinearGaussian
 from sbitune.learning.keys import Keys
 from sbitune.learning.weights import pack_weights, unpack_weights
-from sbitune.tuning.inverse.calibration import Calibration
 from sbitune.tuning.inverse.compression import Compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import Cloud, look_inside

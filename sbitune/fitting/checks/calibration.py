@@ -18,8 +18,6 @@ import jax
 import numpy as np
 from scipy import stats
 
-from sbitune.learning.keys import check_key
-
 #: deviations from uniform ranks are told if they exceed so many standard deviations
 SIGNIFICANT = 3.5
 LEVELS = (0.68, 0.95)
@@ -71,7 +69,7 @@ def calibrate(
         density_truth: (n_pairs,) log density of the posterior at the truth.
         density_draws: (n_pairs, n_draws) and at the draws.
     """
-    single, joint = jax.random.split(check_key(key))
+    single, joint = jax.random.split(key)
     ranks = _uniform(single, (draws < truth[:, None]).sum(axis=1), draws.shape[1])
     order = _uniform(joint, (density_draws > density_truth[:, None]).sum(axis=1), draws.shape[1])
     n = len(truth)

@@ -1,10 +1,19 @@
 """Calibration tells an exact posterior from one that is too narrow, too wide, shifted, or wrongly correlated."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sbitune.tuning.inverse.calibration import calibrate
+from sbitune.data.scan import Parameter
+from sbitune.fitting.checks.calibration import calibrate
+from sbitune.fitting.checks.toys import throw
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.likelihood.product import Product
+from sbitune.fitting.likelihood.terms import Constraint, CountedBins
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.sampling.posterior import sample_posterior
+from sbitune.fitting.sampling.sampling import PosteriorConfig
 
 N_PAIRS, N_DRAWS = 600, 100
 CORRELATION = np.array([[1.0, 0.8], [0.8, 1.0]])
@@ -60,3 +69,37 @@ def test_a_wrong_correlation_is_seen_by_the_density_only() -> None:
     opposite = ranks_of(correlation=np.array([[1.0, -0.8], [-0.8, 1.0]]))
     assert set(opposite.verdicts().values()) == {"consistent"}
     assert "together" in opposite.notes()[0]
+
+
+RANGES = [Parameter("background", 2400.0, 7200.0), Parameter("efficiency", 0.7, 1.3)]
+
+
+def counting(error: float) -> Product:
+    """A control region whose efficiency is known to so much, by far the larger error of 4800 counts."""
+    control = CountedBins("control", np.array([4800.0]), lambda p: jnp.stack([p["background"] * p["efficiency"]]))
+    return Product([control, Constraint("efficiency", 1.0, error)], RANGES)
+
+
+BELIEVED = counting(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("true", "verdict"), [(0.05, "consistent"), (0.1, "too narrow"), (0.025, "too wide")])
+def test_posteriors_of_nuts_are_told_exact_narrow_and_wide(true: float, verdict: str) -> None:
+    """The prior is that of the posterior, uniform in the box; measurements of the efficiency scatter by `true`."""
+    thrower, n_pairs, config = counting(true), 100, PosteriorConfig(warmup=60, samples=100, chains=2)
+    low, high = np.array([(p.low, p.high) for p in RANGES]).T
+    truth = np.random.default_rng(3).uniform(low, high, (n_pairs, 2))
+    draws, at_truth, at_draws = [], [], []
+    for theta, key in zip(truth, jax.random.split(jax.random.key(2), n_pairs), strict=True):
+        (data,) = throw(key, thrower, theta, 1)
+        problem = BELIEVED.with_data(data)
+        found = sample_posterior(key, problem, config, fit(problem, FitConfig(starts=1, minos=False)))
+        draws.append(found.samples[:, ::4].reshape(-1, 2))  # which depend on each other hardly
+        at_draws.append(found.minus_two_log[:, ::4].reshape(-1))
+        with problem.computing():
+            at_truth.append(problem.objective().values(problem.frame().to_unit(theta)[None])[0])
+    density = -0.5 * np.array(at_truth), -0.5 * np.array(at_draws)
+    found = calibrate(jax.random.key(1), ("background", "efficiency"), truth, np.array(draws), *density)
+    assert found.verdicts() == {"background": verdict, "efficiency": verdict}
+    assert (found.p_value > 0.01) == (verdict == "consistent")
