@@ -1,14 +1,39 @@
-"""The two ways in which sbitune fails. The command line turns them into exit codes 2 and 1."""
+"""The two ways in which sbitune fails. The command line turns them into exit codes 2 and 1.
+
+A fault that has a kind of its own has a code, `card-all-fixed` say, by which it is found in documentation, in threads
+and by tests, whatever its words are. Each package lists its codes in its module `codes`.
+"""
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 class SbituneError(Exception):
-    """Base of every error that sbitune raises on purpose; `exit_code` is what the command line returns."""
+    """Base of every error that sbitune raises on purpose; `exit_code` is what the command line returns.
+
+    Args:
+        message: what is wrong, where, and what to do.
+        code: what kind of fault it is; without one, it is that of the error from which this one is raised.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+        super().__init__(message)
+        self._code = code
+
+    @property
+    def code(self) -> str | None:
+        """The stable name of the fault; None for one without."""
+        if self._code is None and isinstance(self.__cause__, SbituneError):
+            return self.__cause__.code
+        return self._code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the code on the way from a process of a worker, on which the cause is lost."""
+        return type(self), self.args, self.__dict__ | {"_code": self.code}
 
 
 class InputError(SbituneError):

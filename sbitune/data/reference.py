@@ -213,7 +213,8 @@ def _objects(
         return measured.load(str(source))
     raise InputError(
         f"reference {source}: {path} is neither a file nor a directory, and there is no embedded measurement of this "
-        f"name{nearest(str(source), measured.names())}"
+        f"name{nearest(str(source), measured.names())}",
+        code="reference-absent",
     )
 
 

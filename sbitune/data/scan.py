@@ -60,18 +60,20 @@ class Parameter:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if not is_name(self.unit):
-            raise InputError(f"parameter {self.name}: the unit {quoted(self.unit)} has a character that is not seen")
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise InputError(f"parameter {self.name}: need finite low < high, got {self.low} and {self.high}")
         size = max(abs(self.low), abs(self.high))
-        if size > _WIDEST or self.high - self.low < max(_NARROWEST * size, 1 / _WIDEST):
-            raise InputError(
-                f"parameter {self.name}: no fit can be made in the range from {self.low!r} to {self.high!r}: it must "
-                f"span a part of {_NARROWEST:g} of its ends, which may be up to {_WIDEST:g}; take another unit"
-            )
-        if self.default is not None and not math.isfinite(self.default):
-            raise InputError(f"parameter {self.name}: default {self.default} is not finite")
+        if not is_name(self.unit):
+            code, words = "name-odd-character", f"the unit {quoted(self.unit)} has a character that is not seen"
+        elif not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            code, words = "parameter-empty-range", f"need finite low < high, got {self.low} and {self.high}"
+        elif size > _WIDEST or self.high - self.low < max(_NARROWEST * size, 1 / _WIDEST):
+            code = "parameter-narrow-range"
+            words = f"no fit can be made in the range from {self.low!r} to {self.high!r}: it must span a part of "
+            words += f"{_NARROWEST:g} of its ends, which may be up to {_WIDEST:g}; take another unit"
+        elif self.default is not None and not math.isfinite(self.default):
+            code, words = "parameter-not-finite", f"default {self.default} is not finite"
+        else:
+            return
+        raise InputError(f"parameter {self.name}: {words}", code=code)
 
 
 def parameter_box(parameters: Iterable[Parameter]) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,8 @@ def check_directory(card: str, where: str) -> None:
     if odd:
         raise InputError(
             f"{where}: {{CARD}} stands for a directory with {odd[0]!r} in its name, which a shell would take for its "
-            "own; rename the directory, or use the variable CARD of the environment"
+            "own; rename the directory, or use the variable CARD of the environment",
+            code="command-card-directory",
         )
 
 
@@ -76,7 +77,10 @@ def read_templates(
         found.append(read_template(card / name, names, config.template_rule, where, remedy))
         other = copied.setdefault(Path(name).name, name)
         if other != name:
-            raise InputError(f"{where}: {name} would overwrite {other} in the run's directory; rename one of them")
+            raise InputError(
+                f"{where}: {name} would overwrite {other} in the run's directory; rename one of them",
+                code="command-overwritten-file",
+            )
     return found
 
 
@@ -91,13 +95,15 @@ def check_command(
     if Path(config.output).name != config.output:
         raise InputError(
             f"{place('generator', 'output')}: {quoted(config.output)} must be the name of a file in the run's own "
-            "directory, without a folder: runs are made side by side"
+            "directory, without a folder: runs are made side by side",
+            code="command-output",
         )
     names = list(parameters)
     for name in names:
         if name in BUILT_IN:
             raise InputError(
-                f"{place('parameters', name)}: {{{name}}} stands for something else; give the parameter another name"
+                f"{place('parameters', name)}: {{{name}}} stands for something else; give the parameter another name",
+                code="command-reserved-name",
             )
     where = place("generator", "command")
     _command_text(config.command, names, str(card), where)
@@ -110,7 +116,8 @@ def check_command(
     for name in names:
         if name not in used:
             raise InputError(
-                f"{place('parameters', name)}: {{{name}}} stands neither in generator.command nor in a template"
+                f"{place('parameters', name)}: {{{name}}} stands neither in generator.command nor in a template",
+                code="command-unused-parameter",
             )
     return templates
 
@@ -135,7 +142,10 @@ def _command_text(
     known = [*names, *BUILT_IN]
     doubled = re.search(r"\{\{([^{}]*)\}\}", command)
     if doubled and doubled[1] in known:
-        raise InputError(f"{where}: {doubled[0]} stands in double braces; write {{{doubled[1]}}} in a command")
+        raise InputError(
+            f"{where}: {doubled[0]} stands in double braces; write {{{doubled[1]}}} in a command",
+            code="template-bad-place",
+        )
     text = ""
     for piece in split(command, known, "plain", where):
         if piece.name == "CARD":
@@ -153,7 +163,8 @@ def _directory(before: str, card: str, where: str) -> str:
     if quote == "'":
         raise InputError(
             f"{where}: {{CARD}} stands in single quotes, and the directory has characters in its name that mean "
-            'something to a shell; take the quotes away, or write "$CARD"'
+            'something to a shell; take the quotes away, or write "$CARD"',
+            code="command-card-directory",
         )
     return "${CARD}" if quote else '"$CARD"'
 

@@ -37,7 +37,8 @@ def _grid(runs: int, dimensions: int) -> np.ndarray:
     if side**dimensions != runs or side < 2:
         fitting = max(side, 2) ** dimensions
         raise InputError(
-            f"scan.runs: a grid in {dimensions} parameters needs n^{dimensions} runs; {runs} is none, {fitting} is"
+            f"scan.runs: a grid in {dimensions} parameters needs n^{dimensions} runs; {runs} is none, {fitting} is",
+            code="design-grid-runs",
         )
     return np.array(list(itertools.product(np.linspace(0, 1, side), repeat=dimensions)))
 
@@ -56,7 +57,9 @@ def stretch(u: np.ndarray, low: float, high: float, bias: str | None = None, whe
         f = formula(x)
     steps = np.diff(f)
     if not (np.isfinite(f).all() and (np.all(steps > 0) or np.all(steps < 0))):
-        raise InputError(f"{where}: {quoted(bias)} is not finite and monotonic between {low:g} and {high:g}")
+        raise InputError(
+            f"{where}: {quoted(bias)} is not finite and monotonic between {low:g} and {high:g}", code="design-bad-bias"
+        )
     wanted = f[0] + u * (f[-1] - f[0])
     order = slice(None) if f[-1] > f[0] else slice(None, None, -1)
     return np.clip(np.interp(wanted, f[order], x[order]), low, high)

@@ -78,13 +78,16 @@ def rule_of(text: str, names: Iterable[str], where: str, remedy: str) -> Rule:
     if double and single:
         raise InputError(
             f"{where}: {{{{{double[0]}}}}} is a place for MCNNTunes, {{{single[0]}}} for Professor and Apprentice; "
-            f"write one of both, or say whose template this is {remedy}"
+            f"write one of both, or say whose template this is {remedy}",
+            code="template-mixed-rules",
         )
     if double:
         return "mcnntunes"
     for word in words:
         if difflib.get_close_matches(word, known - {*BUILT_IN, RUN_NUMBER}, n=1, cutoff=_MUCH_ALIKE):
-            raise InputError(f"{_no_name(where, word, known)}; or say whose template this is {remedy}")
+            raise InputError(
+                f"{_no_name(where, word, known)}; or say whose template this is {remedy}", code="template-unknown-name"
+            )
     if "{{" not in text and "}}" not in text and not _formatted(text, known):
         return "plain"
     try:
@@ -115,7 +118,8 @@ def split(text: str, known: Iterable[str], rule: Rule, where: str) -> list[Piece
         except _NotThisRuleError as error:
             raise InputError(
                 f"{where}: {shorten(error)}: Professor and Apprentice could not fill this; write {{{{ and }}}} for "
-                "braces that are no places"
+                "braces that are no places",
+                code="template-bad-place",
             ) from error
     pieces, end = [], 0
     for match in (_JINJA if rule == "mcnntunes" else _SINGLE).finditer(text):
@@ -126,7 +130,8 @@ def split(text: str, known: Iterable[str], rule: Rule, where: str) -> list[Piece
         elif rule == "mcnntunes":
             raise InputError(
                 f"{where}: {shorten(match[0])}: of Jinja places {{{{NAME}}}} alone are understood; "
-                f"{_nearby(name, names)}"
+                f"{_nearby(name, names)}",
+                code="template-bad-place",
             )
         elif _misspelt(name, names):
             raise _no_name(where, name, names)
@@ -171,7 +176,9 @@ def _misspelt(word: str, names: set[str]) -> bool:
 
 
 def _no_name(where: str, word: str, names: set[str]) -> InputError:
-    return InputError(f"{where}: {{{shorten(word)}}} names no parameter; {_nearby(word, names)}")
+    return InputError(
+        f"{where}: {{{shorten(word)}}} names no parameter; {_nearby(word, names)}", code="template-unknown-name"
+    )
 
 
 def _nearby(word: str, names: set[str]) -> str:

@@ -82,7 +82,8 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
         if isinstance(surrogate, FileConfig):
             raise InputError(
                 f"{self.place('surrogate', 'path')}: this needs the runs of a scan, of which a surrogate that is read "
-                "from a file knows nothing; name the scan and the kind of surrogate instead"
+                "from a file knows nothing; name the scan and the kind of surrogate instead",
+                code="card-without-scan",
             )
         return surrogate
 
@@ -97,7 +98,8 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
         if self.stored is not None:
             raise InputError(
                 f"{self.place('surrogate', 'path')}: the surrogate is that of a file; this card has no scan, which is "
-                "needed here: name it, and a kind of surrogate to be trained"
+                "needed here: name it, and a kind of surrogate to be trained",
+                code="card-without-scan",
             )
 
     def check_runs(self, runs: int, dimensions: int, where: str, more: str = "raise scan.runs") -> None:
@@ -118,11 +120,13 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
             where = self.place("fit", "limits", name)
             _check_inside(where, name, ends, ranges)
             if not ends[0] < ends[1]:
-                raise InputError(f"{where}: {ends[0]:g} is not below {ends[1]:g}")
+                raise InputError(f"{where}: {ends[0]:g} is not below {ends[1]:g}", code="card-empty-range")
         for name, value in fit.fixed.items():
             _check_inside(self.place("fit", "fixed", name), name, (value,), ranges)
         if ranges and set(ranges) <= set(fit.fixed):
-            raise InputError(f"{self.place('fit', 'fixed')}: every parameter is fixed; nothing is left to fit")
+            raise InputError(
+                f"{self.place('fit', 'fixed')}: every parameter is fixed; nothing is left to fit", code="card-all-fixed"
+            )
 
     def check_measured(self, selected: Bins) -> None:
         """Refuse theory errors that cannot be fitted. What depends on analyses' options, which measurements have not,
@@ -154,19 +158,10 @@ def load_card(place: str | Path | Parsed) -> LoadedCard:
     if loaded.stored is not None:
         _check_stored(loaded)
     check_scan_card(loaded)
-    _check_fit(loaded)
-    return loaded
-
-
-def _check_fit(loaded: LoadedCard) -> None:
-    card = loaded.card
     # a scan that exists may have more parameters than the card names
-    loaded.check_ranges({name: (p.low, p.high) for name, p in card.parameters.items()} if card.scan.runs else {})
-    if not math.isfinite(card.fit.student_dof):
-        raise InputError(f"{loaded.place('fit', 'student_dof')}: it is not finite; `loss: gauss` is its limit")
-    for name, error in card.fit.theory_error.items():
-        if error != "fitted" and not math.isfinite(error):
-            raise InputError(f"{loaded.place('fit', 'theory_error', name)}: {error} is no error; it must be finite")
+    ranges = {name: (p.low, p.high) for name, p in loaded.card.parameters.items()} if loaded.card.scan.runs else {}
+    loaded.check_ranges(ranges)
+    return loaded
 
 
 def _check_inside(where: str, name: str, values: tuple[float, ...], ranges: Mapping[str, tuple[float, float]]) -> None:
@@ -174,15 +169,17 @@ def _check_inside(where: str, name: str, values: tuple[float, ...], ranges: Mapp
     if ranges and name not in ranges:
         near = difflib.get_close_matches(name, ranges, n=1)
         hint = f"did you mean {near[0]}? There" if near else "there"
-        raise InputError(f"{where}: no such parameter; {hint} are {', '.join(ranges)}")
+        raise InputError(f"{where}: no such parameter; {hint} are {', '.join(ranges)}", code="card-parameter-unknown")
     words = ", ".join(f"{value:g}" for value in values)
     words = f"[{words}]" if len(values) > 1 else words
     if not all(math.isfinite(value) for value in values):
-        raise InputError(f"{where}: {words} is not finite")
+        raise InputError(f"{where}: {words} is not finite", code="card-not-finite")
     low, high = ranges.get(name, (-math.inf, math.inf))
     slack = ROUNDED * (high - low)  # ends are printed with six digits
     if not low - slack <= min(values) <= max(values) <= high + slack:
-        raise InputError(f"{where}: {words} is not inside the parameter's range [{low:g}, {high:g}]")
+        raise InputError(
+            f"{where}: {words} is not inside the parameter's range [{low:g}, {high:g}]", code="card-outside-range"
+        )
 
 
 def _check_stored(loaded: LoadedCard) -> None:
@@ -192,10 +189,12 @@ def _check_stored(loaded: LoadedCard) -> None:
         if getattr(card.scan, key):
             raise InputError(
                 f"{place('scan', key)}: nothing is run or read where the surrogate is that of a file; take scan.{key} "
-                "away, or name another kind of surrogate"
+                "away, or name another kind of surrogate",
+                code="card-surrogate-stored",
             )
     if card.parameters:
         raise InputError(
             f"{place('parameters')}: a surrogate's file has its parameters and ranges; take them away, and narrow the "
-            "ranges with fit.limits"
+            "ranges with fit.limits",
+            code="card-surrogate-stored",
         )

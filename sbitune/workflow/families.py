@@ -52,7 +52,7 @@ def family_named(name: str) -> Family:
         from sbitune.data.text.names import nearest
         from sbitune.data.text.numbers import quoted
 
-        raise InputError(f"{quoted(name)}: no such family{nearest(name, FAMILIES)}")
+        raise InputError(f"{quoted(name)}: no such family{nearest(name, FAMILIES)}", code="card-family-unknown")
     return FAMILIES[name]
 
 

@@ -24,5 +24,7 @@ def open_scan_card(place: str | Path) -> ScanCardFile[Any]:
     parsed = parse_card(place)
     loaded = open_card(parsed)
     if not isinstance(loaded, ScanCardFile):
-        raise InputError(f"{loaded.path}: a card of the family {family_of(parsed)} has no scan")
+        raise InputError(
+            f"{loaded.path}: a card of the family {family_of(parsed)} has no scan", code="card-without-scan"
+        )
     return loaded

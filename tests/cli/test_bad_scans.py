@@ -4,6 +4,7 @@ The scan is that of `toyline`: two parameters, 17 bins in three observables, as 
 """
 
 import json
+import re
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -59,10 +60,13 @@ def changed(**parts) -> Scan:
     return replace(SCAN, **arrays)
 
 
-def refused(*words) -> str:
-    """What a command says that ends with exit code 2: one message, no traceback, no figures."""
+def refused(*words, fault: str | None = None) -> str:
+    """What a command says that ends with exit code 2: one message, no traceback, no figures; the code of the fault, if
+    it has one, stands at the end.
+    """
     result = call(*words, code=2)
     assert result.stdout == ""
+    assert result.stderr.endswith(f" [{fault}]\n" if fault else "\n")
     return result.stderr
 
 
@@ -154,7 +158,7 @@ def test_collinear_parameters_are_refused_whatever_is_to_be_learnt(tmp_path, kin
     place = tmp_path / "scan.npz"
     bad = changed(theta=(np.s_[:, 1], 2 * SCAN.theta[:, 0] - 1))
     bad.save(place)
-    said = refused("train", place, "--kind", *kind)
+    said = refused("train", place, "--kind", *kind, fault="scan-collinear-parameters")
     assert f"scan {place}: parameters are collinear over the 24 runs: b = 2*a - 1; their effects cannot be told" in said
     assert "take b out of the scan" in said
     assert "b = 2*a - 1" in call("ls", place).stdout
@@ -164,8 +168,9 @@ def test_collinear_parameters_are_refused_whatever_is_to_be_learnt(tmp_path, kin
 
 def test_collinear_parameters_are_refused_by_a_card_with_its_line(tmp_path):
     changed(theta=(np.s_[:, 1], 2 * SCAN.theta[:, 0] - 1)).save(tmp_path / "scan.npz")
-    said = refused("tune", card(tmp_path / "card", tmp_path / "scan.npz"))
-    assert "card.yaml:3: scan.directory: parameters are collinear over the 24 runs: b = 2*a - 1" in said
+    said = refused("tune", card(tmp_path / "card", tmp_path / "scan.npz"), fault="scan-collinear-parameters")
+    assert "card.yaml:3: scan.directory: " in said
+    assert "24 runs: b = 2*a - 1" in said
     assert not (tmp_path / "card/work").exists()
 
 
@@ -174,7 +179,7 @@ def test_a_parameter_of_the_card_must_vary(tmp_path):
     place = card(tmp_path / "card", tmp_path / "scan.npz")
     with (place / "card.yaml").open("a") as file:
         file.write("parameters:\n  a: {low: 0.6, high: 1.9}\n  b: {low: 0.2, high: 0.3}\n")
-    assert "card.yaml:11: parameters.b: it has one value in all runs of the scan" in refused("tune", place)
+    assert "card.yaml:11: parameters.b: " in refused("tune", place, fault="card-parameter-constant")
 
 
 def far_data(directory: Path) -> Path:
@@ -259,39 +264,41 @@ def test_data_that_a_surrogate_cannot_reach_are_named_without_a_scan(tmp_path):
 
 
 KINDS = {
-    "order": (("polynomial", "--order", "3"), 10, "a polynomial of order 3 in 2 parameters needs at least 11 runs"),
-    "per bin": (("polynomial", "--order", "3", "--per-bin"), 10, "in 2 parameters needs at least 11 runs, not 10"),
-    "auto order": (("polynomial", "--order", "auto"), 4, "with 5 folds at least 5 runs are needed, not 4"),
-    "rational": (("rational", "--order", "2/1"), 8, "orders 2/1 in 2 parameters needs at least 9 runs, not 8"),
-    "auto orders": (("rational", "--order", "auto"), 8, "with 3 folds needs at least 9 runs, not 8; add runs or lower"),
-    "gaussian": (("gaussian",), 13, "13 runs are too few to learn 2 parameters from, at least 14 runs are needed"),
-    "network": (("network",), 9, "a network with 5 folds needs at least 10 runs, not 9"),
-    "auto": (("auto",), 13, "13 runs are too few to learn 2 parameters from, at least 14 runs are needed"),
-    "one run": (("auto",), 1, "1 runs are too few to learn 2 parameters from"),
+    "order": (("polynomial", "--order", "3"), 10, 11),
+    "per bin": (("polynomial", "--order", "3", "--per-bin"), 10, 11),
+    "auto order": (("polynomial", "--order", "auto"), 4, 5),
+    "rational": (("rational", "--order", "2/1"), 8, 9),
+    "auto orders": (("rational", "--order", "auto"), 8, 9),
+    "gaussian": (("gaussian",), 13, 14),
+    "network": (("network",), 9, 10),
+    "auto": (("auto",), 13, 14),
+    "one run": (("auto",), 1, 14),
 }
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_too_few_runs_for_every_kind(tmp_path, name):
-    kind, runs, words = KINDS[name]
+    kind, runs, needed = KINDS[name]
     SCAN.take_runs(SCAN.runs[:runs]).save(tmp_path / "few.npz")
-    said = refused("train", tmp_path / "few.npz", "--kind", *kind)
+    said = refused("train", tmp_path / "few.npz", "--kind", *kind, fault="surrogate-too-few-runs")
     assert "few.npz: " in said
-    assert words in said
+    assert f"at least {needed} runs" in said
+    assert re.search(rf"\b{runs}\b", said)
     # held-out runs do not count
     SCAN.take_runs(SCAN.runs[: runs + 2]).save(tmp_path / "held.npz")
     (tmp_path / "held.txt").write_text("0000\n0001\n")
     for command in ("train", "closure"):
-        said = refused(command, tmp_path / "held.npz", "--holdout", tmp_path / "held.txt", "--kind", *kind)
+        options = ("--holdout", tmp_path / "held.txt", "--kind", *kind)
+        said = refused(command, tmp_path / "held.npz", *options, fault="surrogate-too-few-runs")
         assert "held.npz without the 2 runs held out: " in said
-        assert words in said
+        assert f"at least {needed} runs" in said
 
 
 def test_too_few_runs_for_the_card_of_an_existing_scan(tmp_path):
     # one of seven is there twice
     doubled = changed(theta=(6, SCAN.theta[0]), values=(6, SCAN.values[0])).take_runs(SCAN.runs[:7])
     doubled.save(tmp_path / "scan.npz")
-    said = refused("tune", card(tmp_path / "card", tmp_path / "scan.npz"))
+    said = refused("tune", card(tmp_path / "card", tmp_path / "scan.npz"), fault="surrogate-too-few-runs")
     assert "0000 = 0006; only the first of each is kept" in said
     assert "card.yaml:3: scan.directory: a polynomial of order 2 in 2 parameters needs at least 7 runs, not 6" in said
 
@@ -456,64 +463,74 @@ def test_bad_numbers_in_apprentices_data(tmp_path):
 
 
 CARDS = [
-    ("/TOY: 1", "/TOY: .nan", r"card.yaml:6: observables./TOY: the weight of '/TOY' is nan"),
-    ("/TOY: 1", "/TOY: .inf", r"card.yaml:6: observables./TOY: the weight of '/TOY' is inf"),
-    ("starts: 1", "starts: 1, theory_error: {/TOY: .nan}", "card.yaml:8: fit.theory_error./TOY: "),
+    ("/TOY: 1", "/TOY: .nan", "selector-bad-weight", "card.yaml:6: observables./TOY: the weight of '/TOY' is nan"),
+    ("/TOY: 1", "/TOY: .inf", "selector-bad-weight", "card.yaml:6: observables./TOY: the weight of '/TOY' is inf"),
+    (
+        "starts: 1",
+        "starts: 1, theory_error: {/TOY: .nan}",
+        "yaml-outside-range",
+        "card.yaml:8: fit.theory_error./TOY: ",
+    ),
     (
         "starts: 1",
         "starts: 1, theory_error: {/TOY: .inf}",
-        "card.yaml:8: fit.theory_error./TOY: Expected `number` <= 1000.0",
+        "yaml-outside-range",
+        "card.yaml:8: fit.theory_error./TOY: ",
     ),
-    ("starts: 1", "starts: 1, fixed: {a: .nan}", "card.yaml:8: fit.fixed.a: nan is not finite"),
-    ("starts: 1", "starts: 1, limits: {a: [0.6, .nan]}", "card.yaml:8: fit.limits.a: [0.6, nan] is not finite"),
-    ("starts: 1", "starts: 1, limits: {a: [0.6, .inf]}", "card.yaml:8: fit.limits.a: [0.6, inf] is not finite"),
-    ("starts: 1", "starts: 1, student_dof: .inf", "card.yaml:8: fit.student_dof: Expected `number` <= 1000000.0"),
-    ("starts: 1", "starts: 1, student_dof: .nan", "card.yaml:8: fit.student_dof: "),
+    ("starts: 1", "starts: 1, fixed: {a: .nan}", "card-not-finite", "card.yaml:8: fit.fixed.a: nan "),
+    ("starts: 1", "starts: 1, limits: {a: [0.6, .nan]}", "card-not-finite", "card.yaml:8: fit.limits.a: [0.6, nan] "),
+    ("starts: 1", "starts: 1, limits: {a: [0.6, .inf]}", "card-not-finite", "card.yaml:8: fit.limits.a: [0.6, inf] "),
+    ("starts: 1", "starts: 1, student_dof: .inf", "yaml-outside-range", "card.yaml:8: fit.student_dof: "),
+    ("starts: 1", "starts: 1, student_dof: .nan", "yaml-outside-range", "card.yaml:8: fit.student_dof: "),
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), CARDS)
-def test_bad_numbers_in_the_card(tmp_path, old, new, said):
+@pytest.mark.parametrize(("old", "new", "fault", "said"), CARDS)
+def test_bad_numbers_in_the_card(tmp_path, old, new, fault, said):
     SCAN.save(tmp_path / "scan.npz")
-    assert said in refused("tune", card(tmp_path / "card", tmp_path / "scan.npz", **{old: new}))
+    place = card(tmp_path / "card", tmp_path / "scan.npz", **{old: new})
+    assert said in refused("tune", place, fault=fault)
 
 
 LIMITS = [
-    ("fixed: {aa: 1}", "card.yaml:8: fit.fixed.aa: no such parameter; did you mean a? There are a, b"),
-    ("limits: {c: [0, 1]}", "card.yaml:8: fit.limits.c: no such parameter; there are a, b"),
-    ("limits: {b: [-0.5, 1.5]}", "card.yaml:8: fit.limits.b: [-0.5, 1.5] is not inside the parameter's range [-1, 1]"),
-    ("fixed: {a: 0.2}", "card.yaml:8: fit.fixed.a: 0.2 is not inside the parameter's range [0.5, 2]"),
-    ("fixed: {a: 1, b: 0}", "card.yaml:8: fit.fixed: every parameter is fixed"),
+    ("fixed: {aa: 1}", "card-parameter-unknown", "card.yaml:8: fit.fixed.aa: "),
+    ("limits: {c: [0, 1]}", "card-parameter-unknown", "card.yaml:8: fit.limits.c: "),
+    ("limits: {b: [-0.5, 1.5]}", "card-outside-range", "card.yaml:8: fit.limits.b: [-0.5, 1.5] "),
+    ("fixed: {a: 0.2}", "card-outside-range", "card.yaml:8: fit.fixed.a: 0.2 "),
+    ("fixed: {a: 1, b: 0}", "card-all-fixed", "card.yaml:8: fit.fixed: "),
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), LIMITS)
-def test_limits_and_fixed_values_are_compared_with_an_existing_scan_before_anything_is_learnt(tmp_path, given, said):
+@pytest.mark.parametrize(("given", "fault", "said"), LIMITS)
+def test_limits_and_fixed_values_are_compared_with_an_existing_scan_before_anything_is_learnt(
+    tmp_path, given, fault, said
+):
     SCAN.save(tmp_path / "scan.npz")
     place = card(tmp_path / "card", tmp_path / "scan.npz", **{"starts: 1": f"starts: 1, {given}"})
-    assert said in refused("tune", place)
+    assert said in refused("tune", place, fault=fault)
     assert not (place / "work").exists()
     # changed after the scan was read, the fit's own stage finds it before it trains
     toyline.edit(place, f", {given}", "")
     call("scan", place)
     toyline.edit(place, "starts: 1", f"starts: 1, {given}")
-    assert said in refused("fit", place)
+    assert said in refused("fit", place, fault=fault)
     assert not (place / "work/surrogate.npz").exists()
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "fault", "said"),
     [
-        ("/TOY nan", "weights.dat:1: the weight 'nan' is not finite"),
-        ("/TOY -1", "weights.dat:1: the weight of '/TOY' is -1"),
-        ("/TOY/d01 1 extraerr=nan", "weights.dat:1: extraerr=nan is not 0 or a positive number"),
-        ("/TOY/d01@nan:1 1", "weights.dat:1: cannot read the bins 'nan:1'"),
+        ("/TOY nan", "selector-bad-weight", "weights.dat:1: the weight 'nan' "),
+        ("/TOY -1", "selector-bad-weight", "weights.dat:1: the weight of '/TOY' is -1"),
+        ("/TOY/d01 1 extraerr=nan", "weights-bad-error", "weights.dat:1: extraerr=nan "),
+        ("/TOY/d01@nan:1 1", "selector-bad-interval", "weights.dat:1: cannot read the bins 'nan:1'"),
     ],
 )
-def test_bad_numbers_in_weight_files(tmp_path, line, said):
+def test_bad_numbers_in_weight_files(tmp_path, line, fault, said):
     SCAN.save(tmp_path / "scan.npz")
     (tmp_path / "weights.dat").write_text(line + "\n")
-    assert said in refused("train", tmp_path / "scan.npz", *QUICK, "--weights", tmp_path / "weights.dat")
+    options = (*QUICK, "--weights", tmp_path / "weights.dat")
+    assert said in refused("train", tmp_path / "scan.npz", *options, fault=fault)
 
 
 def test_odd_lists_of_runs_are_refused_with_a_reason(tmp_path):
@@ -529,8 +546,8 @@ def test_odd_lists_of_runs_are_refused_with_a_reason(tmp_path):
 def test_a_scan_in_which_nothing_changes_is_refused(tmp_path, kind, error):
     flat = replace(SCAN, values=np.full(SCAN.values.shape, 0.7), errors=np.full(SCAN.errors.shape, error))
     flat.save(tmp_path / "scan.npz")
-    said = refused("train", tmp_path / "scan.npz", "--kind", kind)
-    assert "all 17 bins have the same content in every run; nothing can be learnt" in said
+    said = refused("train", tmp_path / "scan.npz", "--kind", kind, fault="scan-nothing-changes")
+    assert "all 17 bins " in said
 
 
 def test_a_denominator_of_order_0_is_a_polynomial(tmp_path):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.faults import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -118,8 +119,10 @@ def test_parts_that_do_not_fit_are_refused(scan: Scan, change: dict, said: str) 
 
 @pytest.mark.parametrize("box", [(1.0, 1.0), (2.0, 1.0), (0.0, np.inf), (np.nan, 1.0)])
 def test_a_box_that_is_none_is_refused(box: tuple[float, float]) -> None:
-    with pytest.raises(InputError, match="parameter a"):
+    with refused("parameter-empty-range", "parameter a: "):
         Parameter("a", *box)
+    with refused("parameter-not-finite", "parameter a: ", "inf"):
+        Parameter("a", 0.0, 1.0, np.inf)
 
 
 def test_bad_bins_or_runs_are_dropped_only_on_demand_and_named(scan: Scan) -> None:

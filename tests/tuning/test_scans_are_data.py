@@ -9,6 +9,7 @@ import pytest
 import toyline
 from calling import call
 from conftest import ROOT
+from helpers.faults import refused
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
@@ -112,16 +113,16 @@ def test_the_card_of_a_scan_directory_imports_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scan", "more", "message"),
+    ("scan", "more", "part"),
     [
-        ("../outside.h5", "", r"scan\.directory: '\.\./outside\.h5' is no file inside the directory of this card"),
-        (".", "", r"scan\.directory: '\.' is no file inside"),
-        ("link.h5", "", r"scan\.directory: 'link\.h5' is no file inside"),
-        ("scan.h5", "weights: pipe", r"weights: 'pipe' is no file inside"),
-        ("scan.h5", "weights: ../../weights.dat", r"weights: '\.\./\.\./weights\.dat' is no file inside"),
+        ("../outside.h5", "", "scan.directory: '../outside.h5'"),
+        (".", "", "scan.directory: '.'"),
+        ("link.h5", "", "scan.directory: 'link.h5'"),
+        ("scan.h5", "weights: pipe", "weights: 'pipe'"),
+        ("scan.h5", "weights: ../../weights.dat", "weights: '../../weights.dat'"),
     ],
 )
-def test_the_card_of_a_scan_directory_leads_nowhere_else(tmp_path, scan, more, message):
+def test_the_card_of_a_scan_directory_leads_nowhere_else(tmp_path, scan, more, part):
     theirs = make(tmp_path / "theirs")
     (theirs / "scan.h5").rename(tmp_path / "outside.h5")
     (theirs / "link.h5").symlink_to(tmp_path / "outside.h5")
@@ -131,7 +132,7 @@ def test_the_card_of_a_scan_directory_leads_nowhere_else(tmp_path, scan, more, m
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "card.yaml").write_text("title: t\nscan: {directory: ../theirs}\n")
-    with pytest.raises(InputError, match=r"mine/card\.yaml:2: scan\.directory: .*theirs/card\.yaml: " + message):
+    with refused("card-leads-outside", "mine/card.yaml:2: scan.directory: ", f"theirs/card.yaml: {part} "):
         make_scan(load_card(mine))
 
 

@@ -122,7 +122,7 @@ def reports(function: Callable[..., Figures]) -> Callable[..., None]:
     """Make a function into the body of a command.
 
     It gets `reporter` as its first argument and returns its figures. `--json` prints them as one object on standard
-    output. A `SbituneError` becomes one message and its exit code.
+    output. A `SbituneError` becomes one message, with the code of the fault at its end, and its exit code.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on standard output.")
@@ -134,7 +134,8 @@ def reports(function: Callable[..., Figures]) -> Callable[..., None]:
                 figures = function(reporter, *args, **kwargs)
         except SbituneError as error:
             reporter.close()
-            click.echo(f"sbitune: {visible(str(error))}", err=True)
+            code = f" [{error.code}]" if error.code else ""
+            click.echo(f"sbitune: {visible(str(error))}{code}", err=True)
             sys.exit(error.exit_code)
         except OSError as error:  # a full disk, a place that cannot be written to
             reporter.close()

@@ -14,6 +14,7 @@ from sbitune.data.checks.collinearity import Relation, constant_parameters, find
 from sbitune.data.checks.outlying import compare_runs
 from sbitune.data.checks.repeats import repeated_points, same_content
 from sbitune.data.checks.solitary import find_solitary
+from sbitune.data.codes import code_of
 from sbitune.data.errors import InputError
 from sbitune.data.scan import EDGE, Scan
 
@@ -26,7 +27,7 @@ _SHOWN = 5
 class Finding(NamedTuple):
     """One thing that was found in the input."""
 
-    kind: str  #: what it is, in few words
+    kind: str  #: what it is, in few words: one of `sbitune.data.codes.FINDINGS`
     what: str  #: the same in a sentence, with how many
     where: tuple[str, ...]  #: parameters, runs or bins, all of them
     done: str  #: what sbitune does about it, and what the user can do
@@ -58,9 +59,9 @@ def settle(
         InputError: for collinear parameters, or errors whose correlation matrix is none.
     """
     found = examine(scan)
-    fatal = [str(finding) for finding in found if finding.fatal]
+    fatal = [finding for finding in found if finding.fatal]
     if fatal:
-        raise InputError("\n".join(f"{where}: {words}" for words in fatal))
+        raise InputError("\n".join(f"{where}: {finding}" for finding in fatal), code=code_of(fatal[0].kind))
     for finding in found:
         tell(str(finding))
     varied = ~constant_parameters(scan)

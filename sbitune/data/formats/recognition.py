@@ -44,7 +44,7 @@ def recognise(place: str | Path) -> Kind:
     if path.is_dir():
         return "scan"
     if not path.is_file():
-        raise InputError(f"{path}: no such file or directory")
+        raise InputError(f"{path}: no such file or directory", code="file-absent")
     if path.name.endswith(YODA):
         return "yoda"
     if path.name.endswith(TABLES):
@@ -85,11 +85,14 @@ def layout_of(directory: str | Path) -> Literal["card", "runs", "mcnntunes"] | P
     scans = [item for item in inside if _is_scan(item)]
     if len(scans) > 1:
         names = ", ".join(item.name for item in scans)
-        raise InputError(f"scan {folder}: several files are scans, {names}; name one of them, {scans[0]} say")
+        raise InputError(
+            f"scan {folder}: several files are scans, {names}; name one of them, {scans[0]} say", code="scan-several"
+        )
     if not scans:
         raise InputError(
             f"scan {folder}: no run directory with a {' or '.join(PARAMETER_FILES)} ({folder}/0000/params.dat), no "
-            f"YODA files with annotations {TAG}NAME (MCNNTunes), no Apprentice .h5 file and no scan.npz"
+            f"YODA files with annotations {TAG}NAME (MCNNTunes), no Apprentice .h5 file and no scan.npz",
+            code="scan-unreadable",
         )
     return scans[0]
 
@@ -115,7 +118,10 @@ def _is_scan(path: Path) -> bool:
 def _stored(path: Path) -> Kind:
     kind = kind_of(path)
     if kind not in _STORED:
-        raise InputError(f"{path}: neither a scan nor a surrogate written by sbitune, it holds a {shorten(kind)}")
+        raise InputError(
+            f"{path}: neither a scan nor a surrogate written by sbitune, it holds a {shorten(kind)}",
+            code="file-unknown-format",
+        )
     return _STORED[kind]
 
 
@@ -133,5 +139,6 @@ def _text(path: Path) -> Kind:
         return "limits" if any(len(words) == 3 for words in rows) else "parameters"
     raise InputError(
         f"{path}: like no file that sbitune knows: ipol.dat, results.txt, a weight file (PATH WEIGHT), limits "
-        "(NAME low high), parameters (NAME value), YODA, scan, surrogate.npz, result.yaml"
+        "(NAME low high), parameters (NAME value), YODA, scan, surrogate.npz, result.yaml",
+        code="file-unknown-format",
     )

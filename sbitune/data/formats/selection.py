@@ -85,7 +85,10 @@ def parse_rule(selector: str, weight: float, where: str) -> Rule:
     """Read one selector in Professor 2's grammar. Raises `InputError` that names `where`."""
     match = _RULE.match(selector)
     if match is None:
-        raise InputError(f"{where}: cannot read the selector {quoted(selector)}; write PATH, PATH#a:b or PATH@lo:hi")
+        raise InputError(
+            f"{where}: cannot read the selector {quoted(selector)}; write PATH, PATH#a:b or PATH@lo:hi",
+            code="selector-unreadable",
+        )
     compile_pattern(match["path"], where)
     _check_weight(selector, weight, where)
     by_index = match["bins"] is not None
@@ -95,7 +98,10 @@ def parse_rule(selector: str, weight: float, where: str) -> Rule:
 
 def _check_weight(selector: str, weight: float, where: str) -> None:
     if not np.isfinite(weight) or weight < 0:
-        raise InputError(f"{where}: the weight of {quoted(selector)} is {weight}; it must be 0 or a positive number")
+        raise InputError(
+            f"{where}: the weight of {quoted(selector)} is {weight}; it must be 0 or a positive number",
+            code="selector-bad-weight",
+        )
 
 
 def _interval(text: str | None, by_index: bool, where: str) -> tuple[float | None, float | None]:
@@ -108,11 +114,15 @@ def _interval(text: str | None, by_index: bool, where: str) -> tuple[float | Non
         ends = [None if part == "" else float(natural(part)) if by_index else finite(part) for part in parts]
     except ValueError:
         raise InputError(
-            f"{where}: cannot read the bins {quoted(text)}; write one number or two with a colon"
+            f"{where}: cannot read the bins {quoted(text)}; write one number or two with a colon",
+            code="selector-bad-interval",
         ) from None
     if len(ends) == 2:
         if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
-            raise InputError(f"{where}: the bins {quoted(text)} are the wrong way round; write the lower end first")
+            raise InputError(
+                f"{where}: the bins {quoted(text)} are the wrong way round; write the lower end first",
+                code="selector-bad-interval",
+            )
         return ends[0], ends[1]
     return ends[0], (ends[0] + 1 if by_index and ends[0] is not None else ends[0])
 
@@ -130,13 +140,18 @@ def read_weights(path: str | Path) -> tuple[Rule, ...]:
     rules = []
     for number, line in read_lines(path, "weight file"):
         if len(line) > _LONGEST_LINE:
-            raise InputError(f"{path}:{number}: a line of {len(line)} letters; expected 'SELECTOR WEIGHT'")
+            raise InputError(
+                f"{path}:{number}: a line of {len(line)} letters; expected 'SELECTOR WEIGHT'", code="weights-bad-line"
+            )
         with naming_file(f"{path}:{number}"):
             words = split_words(re.split(r"(?:^|\s)#", line, maxsplit=1)[0])
         if words:
             rules.append(_rule_of_line(words, f"{path}:{number}"))
     if not rules:
-        raise InputError(f"{path}: no rule in this weight file; write lines such as '/ANALYSIS/d01-x01-y01 1.0'")
+        raise InputError(
+            f"{path}: no rule in this weight file; write lines such as '/ANALYSIS/d01-x01-y01 1.0'",
+            code="weights-empty",
+        )
     return tuple(rules)
 
 
@@ -150,12 +165,13 @@ def _rule_of_line(words: list[str], where: str) -> Rule:
         raise InputError(
             f"{where}: neither a line of Professor 2 (PATH#a:b WEIGHT, PATH@lo:hi WEIGHT) nor of Professor 1 "
             f"(PATH:lo:hi WEIGHT extraerr=10%): {quoted(selector)} is of the former, "
-            f"{quoted(named[0] if named else selector)} of the latter"
+            f"{quoted(named[0] if named else selector)} of the latter",
+            code="weights-bad-line",
         )
     if old or named:
         return _old_rule(old["path"] if old else selector, old["range"] if old else "", arguments, where)
     if len(arguments) > 1:
-        raise InputError(f"{where}: expected 'SELECTOR WEIGHT', found {len(words)} words")
+        raise InputError(f"{where}: expected 'SELECTOR WEIGHT', found {len(words)} words", code="weights-bad-line")
     return parse_rule(selector, _weight(arguments[0], where) if arguments else 1.0, where)
 
 
@@ -166,17 +182,22 @@ def _old_rule(path: str, interval: str, arguments: list[str], where: str) -> Rul
         key, equals, text = word.partition("=")
         key, text = (key, text) if equals else ("weight", word)
         if key not in _OLD_KEYS or (not equals and place):
-            raise InputError(f"{where}: cannot read {quoted(word)}; Professor 1 knows a weight, then extraerr=10%")
+            raise InputError(
+                f"{where}: cannot read {quoted(word)}; Professor 1 knows a weight, then extraerr=10%",
+                code="weights-bad-line",
+            )
         if key in given:
-            raise InputError(f"{where}: {key} is given twice")
+            raise InputError(f"{where}: {key} is given twice", code="weights-bad-line")
         given[key] = text
     first, last = _interval(interval[1:] or None, False, where)
     if interval.count(":") == 1:
         last = None  # one number is the lower end
     if first is not None and last is not None and not first < last:
-        raise InputError(f"{where}: the interval {quoted(interval[1:])} is empty")
+        raise InputError(f"{where}: the interval {quoted(interval[1:])} is empty", code="selector-bad-interval")
     if not path or re.search(r":(?!\w+=)", path):
-        raise InputError(f"{where}: cannot read {quoted(path + interval)}; Professor 1 writes PATH:lo:hi")
+        raise InputError(
+            f"{where}: cannot read {quoted(path + interval)}; Professor 1 writes PATH:lo:hi", code="weights-bad-line"
+        )
     size, relative = _extra_error(given.get("extraerr", "0"), where)
     weight = _weight(given.get("weight", "1"), where)
     _check_weight(path, weight, where)
@@ -187,7 +208,7 @@ def _weight(text: str, where: str) -> float:
     try:
         return finite(text)
     except ValueError as error:
-        raise InputError(f"{where}: the weight {error}") from None
+        raise InputError(f"{where}: the weight {error}", code="selector-bad-weight") from None
 
 
 def _extra_error(text: str, where: str) -> tuple[float, bool]:
@@ -199,7 +220,8 @@ def _extra_error(text: str, where: str) -> tuple[float, bool]:
         size = np.nan
     if not np.isfinite(size) or size < 0:
         raise InputError(
-            f"{where}: extraerr={shorten(text)} is not 0 or a positive number, or one with '%' or 'x' behind it"
+            f"{where}: extraerr={shorten(text)} is not 0 or a positive number, or one with '%' or 'x' behind it",
+            code="weights-bad-error",
         )
     return size, scale is not None
 
@@ -237,6 +259,7 @@ def weights_of(bins: Bins, rules: Iterable[Rule], strict: bool = True) -> np.nda
         if strict and not found and rule.weight > 0:
             raise EmptySelectionError(
                 f"{rule.where}: no bin matches {rule.path!r}; the observables at hand begin with "
-                + ", ".join(list(paths)[:3])
+                + ", ".join(list(paths)[:3]),
+                code="selector-no-bin",
             )
     return weights

@@ -78,9 +78,9 @@ def read_text(path: str | Path, what: str = "file") -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputError(f"{what} {path}: {error.strerror or error}") from error
+        raise InputError(f"{what} {path}: {error.strerror or error}", code="file-unreadable") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{what} {path}: not a text file (byte {error.start})") from error
+        raise InputError(f"{what} {path}: not a text file (byte {error.start})", code="file-not-text") from error
 
 
 def read_lines(path: str | Path, what: str = "file") -> list[tuple[int, str]]:

@@ -78,7 +78,9 @@ def check_seen(word: str, what: str) -> None:
     odd = next((c for c in word if is_unseen(c) or (unicodedata.category(c) == "Zs" and c != " ")), None)
     if odd is not None:
         raise InputError(
-            f"{what} {quoted(word)}: a line break, or another character that is not seen, in a name: {odd!a}; rename it"
+            f"{what} {quoted(word)}: a line break, or another character that is not seen, in a name: {odd!a}; rename "
+            "it",
+            code="name-odd-character",
         )
 
 
@@ -88,10 +90,12 @@ def check_name(name: str, what: str = "parameter") -> None:
     Raises `InputError` with the name.
     """
     if not name:
-        raise InputError(f"a {what} needs a name")
+        raise InputError(f"a {what} needs a name", code="name-empty")
     check_seen(name, what)
     if is_not_finite(name):
-        raise InputError(f"expected the name of a {what}, found the number {quoted(name)}; rename it")
+        raise InputError(
+            f"expected the name of a {what}, found the number {quoted(name)}; rename it", code="name-number"
+        )
 
 
 def check_word(name: str, what: str = "parameter") -> None:
@@ -100,9 +104,13 @@ def check_word(name: str, what: str = "parameter") -> None:
     """
     check_name(name, what)
     if "#" in name or any(c.isspace() for c in name):
-        raise InputError(f"{what} {quoted(name)} cannot be written: a blank or `#` in a name; rename it")
+        raise InputError(
+            f"{what} {quoted(name)} cannot be written: a blank or `#` in a name; rename it", code="name-blank"
+        )
     if reads_as_number(name):
-        raise InputError(f"expected the name of a {what}, found the number {quoted(name)}; rename it")
+        raise InputError(
+            f"expected the name of a {what}, found the number {quoted(name)}; rename it", code="name-number"
+        )
 
 
 def split_words(line: str) -> list[str]:

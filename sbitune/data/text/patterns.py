@@ -31,17 +31,19 @@ def compile_pattern(text: str, where: str) -> re.Pattern[str]:
     """
     try:
         if len(text) > _LONGEST:
-            raise InputError(f"{where}: {quoted(text)} has more than {_LONGEST} letters")
+            raise InputError(f"{where}: {quoted(text)} has more than {_LONGEST} letters", code="pattern-too-long")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sets that may mean something else in future
             compiled = re.compile(text)
             ways = _ways(parser.parse(text), last=True)
     except (re.error, OverflowError, RecursionError) as error:
-        raise InputError(f"{where}: {quoted(text)} is not a regular expression: {error}") from error
+        words = f"{where}: {quoted(text)} is not a regular expression: {error}"
+        raise InputError(words, code="pattern-unreadable") from error
     if ways > _MOST_WAYS:
         raise InputError(
             f"{where}: the regular expression {quoted(text)} can take too long: repeat no group that is itself "
-            "ambiguous, and write fewer than five of `.*`"
+            "ambiguous, and write fewer than five of `.*`",
+            code="pattern-costly",
         )
     return compiled
 

@@ -41,7 +41,7 @@ def read(
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"YODA file {path}: {error.strerror or error}") from error
+        raise InputError(f"YODA file {path}: {error.strerror or error}", code="yoda-unreadable") from error
     return loads(_decoded(_decompressed(content, path)), select, str(path), wants, tell)
 
 
@@ -68,7 +68,10 @@ def loads(
             if block.path in places:
                 objects.pop(block.path, None)
                 first = blocks.line_number(text, places[block.path])
-                block.fail(f"the path occurs twice, first in line {first}; keep one of the two (or merge them)")
+                block.fail(
+                    f"the path occurs twice, first in line {first}; keep one of the two (or merge them)",
+                    code="yoda-repeated-path",
+                )
             places[block.path] = block.begin
             objects[block.path] = _object(block)
         except blocks.FaultyObjectError as error:
@@ -81,7 +84,7 @@ def _object(block: blocks.Block) -> Object:
         return read_yoda2.read_block(block)
     reader = read_yoda1.READERS.get(block.kind)
     if reader is None:
-        block.fail(f"the type {shorten(block.kind)} is not known; leave it out with `select`")
+        block.fail(f"the type {shorten(block.kind)} is not known; leave it out with `select`", code="yoda-unknown-type")
     return reader(block)
 
 
@@ -96,13 +99,17 @@ def _decompressed(content: bytes, path: str | Path) -> bytes:
             member = zlib.decompressobj(wbits=31)
             parts.append(member.decompress(content, most + 1 - sum(map(len, parts))))
             if sum(map(len, parts)) > most:
-                raise InputError(f"YODA file {path}: its content is more than {most >> 20} MB; is this a YODA file?")
+                raise InputError(
+                    f"YODA file {path}: its content is more than {most >> 20} MB; is this a YODA file?",
+                    code="yoda-too-large",
+                )
             if not member.eof:
                 raise zlib.error("it has no end")
             content = member.unused_data.lstrip(b"\0")
     except zlib.error as error:
         raise InputError(
-            f"YODA file {path}: the compressed file is cut short or damaged ({error}); write it anew"
+            f"YODA file {path}: the compressed file is cut short or damaged ({error}); write it anew",
+            code="yoda-compression",
         ) from error
     return b"".join(parts)
 

@@ -65,10 +65,15 @@ def wanted_errors(asked: Asked, bins: Bins, where: str = "theory_error") -> dict
     for key, value in asked.items():
         pattern = compile_pattern(key, where)
         if value != "fitted" and not (np.isfinite(value) and value >= 0):
-            raise ArgumentError(f"{where}.{key}: {value} is no error; give 0, a positive number or `fitted`")
+            raise ArgumentError(
+                f"{where}.{key}: {value} is no error; give 0, a positive number or `fitted`", code="fit-theory-error"
+            )
         matching = [path for path in bins.paths() if pattern.match(path) or pattern.match(reference_key(path))]
         if not matching:
-            raise ArgumentError(f"{where}: {quoted(key)} matches no observable of the fit ({list_names(bins.paths())})")
+            raise ArgumentError(
+                f"{where}: {quoted(key)} matches no observable of the fit ({list_names(bins.paths())})",
+                code="fit-theory-error",
+            )
         for path in matching:
             found.pop(path, None)
             found[path] = value
@@ -83,7 +88,8 @@ def _refuse_few(found: Asked, bins: Bins, where: str) -> None:
     more = f" (nor of {len(few) - 1} others: {', '.join(few[1:])})" if len(few) > 1 else ""
     raise ArgumentError(
         f"{where}: no error can be fitted to {few[0]}{more}: it has 1 bin in the fit, which does not scatter; give a "
-        f"number in a line below, such as `{few[0]}: 0.05`"
+        f"number in a line below, such as `{few[0]}: 0.05`",
+        code="fit-theory-error",
     )
 
 

@@ -68,9 +68,11 @@ class Catalogue:
         with caught_output() as printed:
             # a value that a tune does not have is taken, and Pythia does not start
             if not self._pythia.readString(line) or self._settings.readingFailed():
-                raise InputError(f"{where}: Pythia refuses {quoted(line)}: {refusal_in(printed)}")
+                raise InputError(
+                    f"{where}: Pythia refuses {quoted(line)}: {refusal_in(printed)}", code="pythia-refused-line"
+                )
         if self._settings.unfinishedInput():
-            raise InputError(f"{where}: {quoted(line)} leaves a brace open")
+            raise InputError(f"{where}: {quoted(line)} leaves a brace open", code="pythia-refused-line")
 
     def values(self) -> dict[str, Any]:
         """All flags, modes and real numbers as they are now, by their names in small letters."""
@@ -94,7 +96,9 @@ class Catalogue:
             low = entry.valMin if getattr(entry, "hasMin", False) else None
             high = entry.valMax if getattr(entry, "hasMax", False) else None
             return Setting(entry.name, kind, default, low, high, now)
-        raise InputError(f"{where}: Pythia has no setting {quoted(name)}{self._nearest(key)}")
+        raise InputError(
+            f"{where}: Pythia has no setting {quoted(name)}{self._nearest(key)}", code="pythia-unknown-setting"
+        )
 
     def property_of(self, code: int, channel: int | None, key: str) -> Any:
         """A property of a particle or of one of its decays, in any case; None if Pythia cannot be asked for it."""
@@ -156,7 +160,10 @@ def check_range(setting: Setting, number: float, where: str) -> None:
     if below or above or not np.isfinite(number):
         low = "-inf" if setting.low is None else f"{setting.low:g}"
         high = "inf" if setting.high is None else f"{setting.high:g}"
-        raise InputError(f"{where}: {setting.name} = {number:g} is outside Pythia's range [{low}, {high}]")
+        raise InputError(
+            f"{where}: {setting.name} = {number:g} is outside Pythia's range [{low}, {high}]",
+            code="pythia-outside-range",
+        )
 
 
 def check_ranges(
@@ -179,9 +186,14 @@ def check_ranges(
         where = place("parameters", name)
         setting = catalogue.find(name, where)
         if setting.kind != "parm":
-            raise InputError(f"{where}: {setting.name} is a {setting.kind}, not a real number; it cannot be varied")
+            raise InputError(
+                f"{where}: {setting.name} is a {setting.kind}, not a real number; it cannot be varied",
+                code="pythia-not-varied",
+            )
         if setting.name in seen:
-            raise InputError(f"{where}: the same setting as {seen[setting.name]}; keep one of them")
+            raise InputError(
+                f"{where}: the same setting as {seen[setting.name]}; keep one of them", code="pythia-repeated-setting"
+            )
         seen[setting.name] = name
         check_range(setting, low, place("parameters", name, "low"))
         check_range(setting, high, place("parameters", name, "high"))

@@ -124,7 +124,7 @@ def _split(line: str, where: str) -> tuple[str, str]:
     name, sign, value = line.partition("=")
     name, value = name.strip(), _REMARK.sub("", f" {value.strip()}").strip()
     if not sign or not name or not value:
-        raise InputError(f"{where}: expected 'NAME = VALUE', found {quoted(line)}")
+        raise InputError(f"{where}: expected 'NAME = VALUE', found {quoted(line)}", code="pythia-bad-line")
     return name, value
 
 
@@ -133,16 +133,21 @@ def _check_name(name: str, line: str, where: str) -> None:
     if not name[0].isalnum() or not name.isascii():
         plain = name.lstrip("-")
         remedy = f"; write {plain}, which is the antiparticle's, too" if _PARTICLE.fullmatch(plain) else ""
-        raise InputError(f"{where}: Pythia takes {quoted(line)} for a remark, as it begins with no letter{remedy}")
+        raise InputError(
+            f"{where}: Pythia takes {quoted(line)} for a remark, as it begins with no letter{remedy}",
+            code="pythia-bad-line",
+        )
     if name.lower() in _OF_RUNS:
         raise InputError(
             f"{where}: every run has a seed of its own, which would take the place of {quoted(line)}; take this line "
-            "away, and set `scan.seed` for other random numbers"
+            "away, and set `scan.seed` for other random numbers",
+            code="pythia-refused-line",
         )
     if name.lower() in _OF_ANOTHER_RUN:
         raise InputError(
             f"{where}: {name} takes what was initialised with other values of the parameters, without a word; take "
-            "this line away"
+            "this line away",
+            code="pythia-refused-line",
         )
 
 
@@ -152,7 +157,9 @@ def _read_setting(catalogue: Catalogue, name: str, value: str, line: str, where:
     try:
         meant = VALUES[setting.kind](value)
     except ValueError as error:
-        raise InputError(f"{where}: {setting.name} {error}{_part_read(catalogue, setting, line)}") from error
+        raise InputError(
+            f"{where}: {setting.name} {error}{_part_read(catalogue, setting, line)}", code="pythia-bad-value"
+        ) from error
     if setting.kind in ("mode", "parm"):
         check_range(setting, meant, where)
     catalogue.read(line, where)
@@ -180,7 +187,7 @@ def _read_property(catalogue: Catalogue, particle: "re.Match[str]", value: str, 
     try:
         meant = None if reader is None else reader(value)  # a name that Pythia does not know it refuses itself
     except ValueError as error:
-        raise InputError(f"{where}: {particle[0]} {error}") from error
+        raise InputError(f"{where}: {particle[0]} {error}", code="pythia-bad-value") from error
     catalogue.read(line, where)
     held = catalogue.property_of(code, None if channel is None else int(channel), key)
     if held is not None:
@@ -191,5 +198,6 @@ def _compare(name: str, value: str, meant: Any, held: Any, where: str) -> None:
     """Refuse what Pythia has not read as it is meant."""
     if held != meant:
         raise InputError(
-            f"{where}: Pythia reads {name} = {quoted(value)} as {quoted(str(held))}; write it in the plainest way"
+            f"{where}: Pythia reads {name} = {quoted(value)} as {quoted(str(held))}; write it in the plainest way",
+            code="pythia-bad-value",
         )

@@ -25,4 +25,6 @@ def check_enough_runs(
         raise InputError(f"{where}: {error}") from error
     for one in required:
         if runs < one.runs:
-            raise InputError(f"{where}: {one.what.format(runs=runs)}; {more}{one.remedy}")
+            raise InputError(
+                f"{where}: {one.what.format(runs=runs)}; {more}{one.remedy}", code="surrogate-too-few-runs"
+            )

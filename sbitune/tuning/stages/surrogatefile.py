@@ -27,4 +27,6 @@ def read_surrogate(place: str | Path) -> Stored:
         if kind == "ipol":
             interpolation = read_ipol(place)
             return Stored(IpolSurrogate(interpolation), interpolation.runs)
-    raise InputError(f"{place}: expected a surrogate.npz, an ipol.dat or a card; this is of the kind `{kind}`")
+    raise InputError(
+        f"{place}: expected a surrogate.npz, an ipol.dat or a card; this is of the kind `{kind}`", code="surrogate-file"
+    )

@@ -52,7 +52,7 @@ def card_path(place: str | Path) -> Path:
     if path.is_dir():
         path = path / CARD
     if not path.is_file():
-        raise InputError(f"{path}: no such card; give a card or a directory with a {CARD}")
+        raise InputError(f"{path}: no such card; give a card or a directory with a {CARD}", code="card-absent")
     return path.resolve()
 
 
@@ -61,7 +61,10 @@ def family_of(parsed: Parsed) -> str:
     content = parsed.content if isinstance(parsed.content, dict) else {}
     named = content.get(_FAMILY, _FIRST)
     if not isinstance(named, str):
-        raise InputError(f"{parsed.places(_FAMILY)}: expected the name of a family, found {quoted(str(named))}")
+        raise InputError(
+            f"{parsed.places(_FAMILY)}: expected the name of a family, found {quoted(str(named))}",
+            code="card-family-unknown",
+        )
     return named
 
 
@@ -90,7 +93,10 @@ def read_card_file(place: str | Path | Parsed, card: type[C], file: type[File], 
         said = isinstance(parsed.content, dict) and _FAMILY in parsed.content
         where = parsed.places(_FAMILY) if said else str(parsed.places.path)
         wanted = "a tune, which needs not name it" if family == _FIRST else f"`family: {family}`"
-        raise InputError(f"{where}: a card of the family {quoted(named)}; this command takes one of {wanted}")
+        raise InputError(
+            f"{where}: a card of the family {quoted(named)}; this command takes one of {wanted}",
+            code="card-family-other",
+        )
     if family == _FIRST and isinstance(parsed.content, dict):
         parsed.content.pop(_FAMILY, None)
     return file(parsed.convert(card), parsed.places.path, dict(parsed.places.lines))

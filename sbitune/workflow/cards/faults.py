@@ -9,6 +9,7 @@ import msgspec
 import yaml
 from msgspec import inspect as types
 
+from sbitune.data.errors import InputError
 from sbitune.data.text.names import shorten
 from sbitune.data.text.numbers import quoted
 from sbitune.workflow.cards.keytypes import plain
@@ -29,8 +30,8 @@ _MOST_PLACES = 4
 _DOT = "\N{ONE DOT LEADER}"
 
 
-def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path: str, kind: type) -> str:
-    """Put what msgspec found wrong with `content`, the value of `root`, into one line with its place."""
+def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path: str, kind: type) -> InputError:
+    """The error that says in one line, with its place, what msgspec found wrong with `content`, the value of `root`."""
     message = _name_entries(str(error), content, kind)
     place = re.search(r" - at `(?P<key>key` in `)?(?:key in )?\$(?P<path>[^`]*)`", message)
     words = message[: place.start()] if place else message
@@ -38,15 +39,25 @@ def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path:
     key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     unknown = re.search(r"unknown field `(.*)`", words)
     if unknown:
-        return _explain_unknown(unknown[1], node, path, key, kind, steps)
+        return InputError(_explain_unknown(unknown[1], node, path, key, kind, steps), code="yaml-unknown-key")
+    code = _code(words)
     words = _in_words(words, kind, steps)
     if isinstance(node, yaml.ScalarNode) and words.startswith("Expected"):
         words += f": {quoted(node.value)}"
         if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", node.value):
             words += f"; write {node.value.replace(',', '.')}, with a point"
     if place and place["key"]:
-        words = f"a key in this section: {words}; put it into quotes"
-    return f"{path}:{node.start_mark.line + 1}: {shorten(key) or 'card'}: {words}"
+        words, code = f"a key in this section: {words}; put it into quotes", "yaml-bad-key"
+    return InputError(f"{path}:{node.start_mark.line + 1}: {shorten(key) or 'card'}: {words}", code=code)
+
+
+def _code(words: str) -> str:
+    """What kind of fault msgspec speaks of."""
+    if words.startswith("Object missing required field"):
+        return "yaml-missing-key"
+    if re.match(r"Invalid (?:enum )?value", words):
+        return "yaml-unknown-value"
+    return "yaml-wrong-type" if ", got `" in words else "yaml-outside-range"
 
 
 def _follow(root: yaml.Node, place: str) -> tuple[yaml.Node, list[str | int]]:

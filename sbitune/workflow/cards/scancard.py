@@ -142,15 +142,23 @@ def check_scan_card(loaded: ScanCardFile) -> None:
     for name, parameter in card.parameters.items():
         _check_parameter(loaded, name, parameter)
     if card.observables and card.weights is not None:
-        raise InputError(f"{place('weights')}: give either observables or weights, not both")
+        raise InputError(
+            f"{place('weights')}: give either observables or weights, not both", code="card-selection-twice"
+        )
     if not card.observables and card.weights is None and card.reference:
-        raise InputError(f"{loaded.path}: give either observables or weights: an empty selection leaves nothing to fit")
+        raise InputError(
+            f"{loaded.path}: give either observables or weights: an empty selection leaves nothing to fit",
+            code="card-selection-missing",
+        )
     if card.observables:
         loaded.rules()
     if isinstance(card.generator, PythiaConfig):
         _check_lines(loaded, card.generator.settings)
     if isinstance(card.generator, PythiaConfig) and not card.generator.analyses:
-        raise InputError(f"{place('generator', 'analyses')}: name at least one analysis (`sbitune ls analyses`)")
+        raise InputError(
+            f"{place('generator', 'analyses')}: name at least one analysis (`sbitune ls analyses`)",
+            code="card-analyses-missing",
+        )
 
 
 def _check_scan(loaded: ScanCardFile) -> None:
@@ -158,16 +166,24 @@ def _check_scan(loaded: ScanCardFile) -> None:
     if card.scan.directory is not None:
         if card.scan.runs or card.scan.events:
             raise InputError(
-                f"{place('scan')}: runs and events belong to a scan that is made; take them away or scan.directory"
+                f"{place('scan')}: runs and events belong to a scan that is made; take them away or scan.directory",
+                code="card-scan-made-and-read",
             )
         return
     if card.generator is None:
-        raise InputError(f"{loaded.path}: give a generator, or an existing scan as scan.directory")
+        raise InputError(
+            f"{loaded.path}: give a generator, or an existing scan as scan.directory", code="card-generator-missing"
+        )
     if not card.parameters:
-        raise InputError(f"{place('parameters')}: give at least one parameter with low and high")
+        raise InputError(
+            f"{place('parameters')}: give at least one parameter with low and high", code="card-parameters-missing"
+        )
     for key in ("runs", "events"):
         if not getattr(card.scan, key):
-            raise InputError(f"{place('scan', key)}: give the number of {key}, or an existing scan as scan.directory")
+            raise InputError(
+                f"{place('scan', key)}: give the number of {key}, or an existing scan as scan.directory",
+                code="card-scan-size-missing",
+            )
 
 
 def _check_lines(loaded: ScanCardFile, settings: Sequence[str]) -> None:
@@ -176,7 +192,8 @@ def _check_lines(loaded: ScanCardFile, settings: Sequence[str]) -> None:
         if not is_name(line.strip()):
             raise InputError(
                 f"{loaded.place('generator', 'settings', number)}: {quoted(line)}: a line break, or another "
-                "character that is not seen, in a setting; write one line for each"
+                "character that is not seen, in a setting; write one line for each",
+                code="card-setting-lines",
             )
 
 
@@ -184,13 +201,15 @@ def _check_parameter(loaded: ScanCardFile, name: str, parameter: ParameterConfig
     low, high = parameter.low, parameter.high
     where = loaded.place("parameters", name)
     if not name:
-        raise InputError(f"{loaded.place('parameters')}: a parameter needs a name")
+        raise InputError(f"{loaded.place('parameters')}: a parameter needs a name", code="card-parameter-unnamed")
     if not low < high:
-        raise InputError(f"{where}: low {low:g} is not below high {high:g}")
+        raise InputError(f"{where}: low {low:g} is not below high {high:g}", code="card-empty-range")
     for key in ("low", "high", "default"):
         value = getattr(parameter, key)
         if value is not None and not math.isfinite(value):
-            raise InputError(f"{loaded.place('parameters', name, key)}: {value} is not a finite number")
+            raise InputError(
+                f"{loaded.place('parameters', name, key)}: {value} is not a finite number", code="card-not-finite"
+            )
     with naming_file(where):
         Parameter(name, low, high, parameter.default, parameter.unit)
 

@@ -22,10 +22,18 @@ _ODD = "tag:sbitune,2026:odd"
 _NUMBER_STARTS = list("-+.0123456789")
 
 
+class RefusedError(yaml.MarkedYAMLError):
+    """What YAML has, and the files here may not have; `code` is what kind of fault it is."""
+
+    def __init__(self, problem: str, mark: yaml.Mark, *, code: str) -> None:
+        super().__init__(None, None, problem, mark)
+        self.code = code
+
+
 class StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the rules above.
 
-    Raises `yaml.MarkedYAMLError` for a tag, a number that readers read differently, half of a pair of surrogates,
+    Raises `RefusedError` for a tag, a number that readers read differently, half of a pair of surrogates,
     sections that are nested too deeply, and for files that people write, whose entries are counted, for more than
     `most` of them and for control characters.
     """
@@ -42,13 +50,13 @@ class StrictLoader(yaml.SafeLoader):
         event: Any = self.peek_event()
         self._seen += 1
         if self._most is not None and self._seen > self._most:
-            raise yaml.MarkedYAMLError(None, None, f"it has more than {self._most} entries", event.start_mark)
+            raise RefusedError(f"it has more than {self._most} entries", event.start_mark, code="yaml-too-large")
         if self._deep >= _DEEPEST:
             problem = f"sections inside sections, more than {_DEEPEST}: is a bracket not closed?"
-            raise yaml.MarkedYAMLError(None, None, problem, event.start_mark)
+            raise RefusedError(problem, event.start_mark, code="yaml-too-deep")
         if getattr(event, "tag", None) is not None:
             problem = f"the tag {shorten(event.tag)}; write text, numbers, lists and sections as they are"
-            raise yaml.MarkedYAMLError(None, None, problem, event.start_mark)
+            raise RefusedError(problem, event.start_mark, code="yaml-tag")
         self._deep += 1
         try:
             return super().compose_node(parent, index)
@@ -61,7 +69,7 @@ def _construct_odd(loader: StrictLoader, node: yaml.ScalarNode) -> None:
         f"{shorten(node.value)} is not the same number to every reader; write it in plain decimal digits, without "
         "leading zeros, underscores, colons or another base, or as text in quotes"
     )
-    raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+    raise RefusedError(problem, node.start_mark, code="yaml-ambiguous-number")
 
 
 def _construct_text(loader: StrictLoader, node: yaml.ScalarNode) -> str:
@@ -69,14 +77,14 @@ def _construct_text(loader: StrictLoader, node: yaml.ScalarNode) -> str:
     odd = next((c for c in node.value if unicodedata.category(c) in kinds and c not in "\n\t"), None)
     if odd is not None:
         problem = f"the character {odd!r} in a text; take it out"
-        raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+        raise RefusedError(problem, node.start_mark, code="yaml-odd-character")
     return node.value
 
 
 def _construct_whole(loader: StrictLoader, node: yaml.ScalarNode) -> int:
     if len(node.value.lstrip("-+")) > _DIGITS:
         problem = f"a number of {len(node.value)} digits: {shorten(node.value)}"
-        raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+        raise RefusedError(problem, node.start_mark, code="yaml-long-number")
     return int(node.value)
 
 

@@ -13,7 +13,7 @@ from sbitune.data.text.names import check_seen
 from sbitune.data.text.numbers import quoted
 from sbitune.generators.config import spell_key
 from sbitune.workflow.cards.faults import explain
-from sbitune.workflow.cards.strictyaml import StrictLoader
+from sbitune.workflow.cards.strictyaml import RefusedError, StrictLoader
 
 T = TypeVar("T")
 #: of a file whose entries are counted, bytes for each: a line of a card has some 40
@@ -54,7 +54,7 @@ class Parsed(NamedTuple):
         try:
             return msgspec.convert(self.content, kind)
         except msgspec.ValidationError as error:
-            raise InputError(explain(error, self.content, self.root, str(self.places.path), kind)) from error
+            raise explain(error, self.content, self.root, str(self.places.path), kind) from error
 
 
 def read_with_places(path: str | Path, kind: type[T], what: str = "card", most: int | None = None) -> tuple[T, Places]:
@@ -77,7 +77,8 @@ def parse(path: str | Path, what: str = "card", most: int | None = None) -> Pars
     if most is not None and Path(path).stat().st_size > most * _BYTES_OF_AN_ENTRY:
         raise InputError(
             f"{path}: {Path(path).stat().st_size / 1e6:.3g} MB are too much for a {what} that a person writes; at most "
-            f"{most * _BYTES_OF_AN_ENTRY / 1e6:g} MB are read"
+            f"{most * _BYTES_OF_AN_ENTRY / 1e6:g} MB are read",
+            code="yaml-too-large",
         )
     text = read_text(path, what)
     loader = None
@@ -85,14 +86,15 @@ def parse(path: str | Path, what: str = "card", most: int | None = None) -> Pars
         loader = StrictLoader(text, most)
         root = loader.get_single_node()
         if root is None:
-            raise InputError(f"{path}: the {what} is empty")
+            raise InputError(f"{path}: the {what} is empty", code="yaml-empty")
         _refuse_faulty_keys(root, str(path), _Counted(most))
         content = loader.construct_document(root)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0)) + 1
         words = getattr(error, "problem", None) or getattr(error, "reason", error)
-        raise InputError(f"{path}:{line}: not valid YAML: {words}") from error
+        code = error.code if isinstance(error, RefusedError) else "yaml-syntax"
+        raise InputError(f"{path}:{line}: not valid YAML: {words}", code=code) from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -121,7 +123,10 @@ class _Counted:
         """Count one. Raises `InputError` if these are more than a file may have."""
         self._seen += 1
         if self._most is not None and self._seen > self._most:
-            raise InputError(f"{path}:{line}: more than {self._most} entries, with what its aliases (*) stand for")
+            raise InputError(
+                f"{path}:{line}: more than {self._most} entries, with what its aliases (*) stand for",
+                code="yaml-too-large",
+            )
 
 
 def _refuse_faulty_keys(node: yaml.Node, path: str, counted: _Counted, above: tuple[yaml.Node, ...] = ()) -> None:
@@ -129,17 +134,25 @@ def _refuse_faulty_keys(node: yaml.Node, path: str, counted: _Counted, above: tu
     line = node.start_mark.line + 1
     counted.add(path, line)
     if any(node is other for other in above):
-        raise InputError(f"{path}:{line}: an alias (*) refers to the section that it stands in")
+        raise InputError(
+            f"{path}:{line}: an alias (*) refers to the section that it stands in", code="yaml-recursive-alias"
+        )
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise InputError(f"{path}:{line}: a key must be a word; put text with braces or brackets into quotes")
+                raise InputError(
+                    f"{path}:{line}: a key must be a word; put text with braces or brackets into quotes",
+                    code="yaml-bad-key",
+                )
             with naming_file(f"{path}:{line}"):
                 check_seen(key.value, "key")
             if key.value in seen:
-                raise InputError(f"{path}:{line}: {quoted(key.value)} is given twice, first in line {seen[key.value]}")
+                raise InputError(
+                    f"{path}:{line}: {quoted(key.value)} is given twice, first in line {seen[key.value]}",
+                    code="yaml-repeated-key",
+                )
             seen[key.value] = line
             _refuse_faulty_keys(value, path, counted, (*above, node))
     elif isinstance(node, yaml.SequenceNode):

@@ -27,10 +27,13 @@ def check_rules(loaded: ScanCardFile, measured: Bins, booked: Booked | None) -> 
     rules = loaded.rules()
     for rule in rules:
         if not _selects_any(rule, measured):
-            raise InputError(f"{rule.where}: no measured bin matches {quoted(rule.path)}{_why(rule, measured, booked)}")
+            raise InputError(
+                f"{rule.where}: no measured bin matches {quoted(rule.path)}{_why(rule, measured, booked)}",
+                code="selector-no-bin",
+            )
     if not np.any(weights_of(measured, rules) > 0):
         where = loaded.place("weights" if loaded.card.weights is not None else "observables")
-        raise InputError(f"{where}: every weight is 0; nothing is left to fit")
+        raise InputError(f"{where}: every weight is 0; nothing is left to fit", code="selector-all-zero")
 
 
 def check_rules_of_scan(loaded: ScanCardFile, booked: Booked) -> None:
@@ -42,7 +45,8 @@ def check_rules_of_scan(loaded: ScanCardFile, booked: Booked) -> None:
     for rule in loaded.rules():
         if not _selects_any(rule, booked.bins) and not any(map(rule.selects, booked.later)):
             raise InputError(
-                f"{rule.where}: no bin of the analyses matches {quoted(rule.path)}{_why(rule, booked.bins, booked)}"
+                f"{rule.where}: no bin of the analyses matches {quoted(rule.path)}{_why(rule, booked.bins, booked)}",
+                code="selector-no-bin",
             )
 
 
@@ -99,11 +103,13 @@ def check_coverage(loaded: ScanCardFile, measured: Bins, booked: Booked) -> None
     wanted &= ~np.isin(measured.path, sorted(booked.later))
     wanted[found[found >= 0]] = False
     if wanted.any():
-        raise InputError(_not_booked(loaded, measured.take(np.flatnonzero(wanted)), rules, booked))
+        raise InputError(
+            _not_booked(loaded, measured.take(np.flatnonzero(wanted)), rules, booked), code="selector-not-filled"
+        )
     filled = weights_of(booked.bins, rules, strict=False) > 0
     unmeasured = booked.bins.take(np.flatnonzero(filled & (found < 0)))
     if len(unmeasured):
-        raise InputError(_not_measured(unmeasured, measured, rules))
+        raise InputError(_not_measured(unmeasured, measured, rules), code="selector-not-measured")
 
 
 def check_measured(loaded: ScanCardFile, bins: Bins, measured: Bins) -> None:
@@ -116,7 +122,7 @@ def check_measured(loaded: ScanCardFile, bins: Bins, measured: Bins) -> None:
     keyed = as_measured(bins)
     lost = np.flatnonzero((weights_of(keyed, rules, strict=False) > 0) & (measured.locate(keyed) < 0))
     if len(lost):
-        raise InputError(_not_measured(keyed.take(lost), measured, rules, "the scan has"))
+        raise InputError(_not_measured(keyed.take(lost), measured, rules, "the scan has"), code="selector-not-measured")
 
 
 def _not_booked(loaded: ScanCardFile, missing: Bins, rules: Sequence[Rule], booked: Booked) -> str:

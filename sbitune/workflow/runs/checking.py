@@ -47,7 +47,8 @@ def need_reference(loaded: ScanCardFile) -> None:
     if not loaded.card.reference:
         raise InputError(
             f"{loaded.place('reference')}: give the measured data to fit to (YODA files, or names of `sbitune ls "
-            "measurements`); without them there is no more than `sbitune scan` and `sbitune train`"
+            "measurements`); without them there is no more than `sbitune scan` and `sbitune train`",
+            code="card-reference-missing",
         )
 
 
@@ -176,7 +177,7 @@ def _known_analyses(loaded: ScanCardFile, own_analyses: bool) -> dict[int, str]:
             if own_analyses:
                 register_file(loaded.directory / name)
             elif not (loaded.directory / name).is_file():
-                raise InputError(f"analysis file {loaded.directory / name}: no such Python file")
+                raise InputError(f"analysis file {loaded.directory / name}: no such Python file", code="analysis-file")
     of_files = bool(generator.analysis_files) and not own_analyses
     names = {i: name for i, name in enumerate(generator.analyses) if not (of_files and name not in available())}
     for number, name in names.items():
@@ -231,10 +232,16 @@ def extra_points(loaded: ScanCardFile) -> np.ndarray:
     with naming(loaded.place("scan", "extra")):
         table = read_points(path)
         if sorted(table.names) != sorted(parameters):
-            raise InputError(f"{path}: points of {', '.join(table.names)}; the card has {', '.join(parameters)}")
+            raise InputError(
+                f"{path}: points of {', '.join(table.names)}; the card has {', '.join(parameters)}",
+                code="card-extra-points",
+            )
         points = table.points[:, [table.names.index(name) for name in parameters]]
         for line, point in zip(table.lines, points, strict=True):
             for (name, p), value in zip(parameters.items(), point, strict=True):
                 if not p.low <= value <= p.high:
-                    raise InputError(f"{path}:{line}: {name} = {value:g} is not inside [{p.low:g}, {p.high:g}]")
+                    raise InputError(
+                        f"{path}:{line}: {name} = {value:g} is not inside [{p.low:g}, {p.high:g}]",
+                        code="card-extra-points",
+                    )
     return points

@@ -57,7 +57,9 @@ def make_scan(loaded: ScanCardFile, reporter: Reporter = QUIET, own_analyses: bo
     reporter.note(undone_settings(loaded))
     if card.scan.directory is not None:
         if card.scan.extra is not None:
-            raise InputError(f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made")
+            raise InputError(
+                f"{loaded.place('scan', 'extra')}: extra runs belong to a scan that is made", code="card-extra-points"
+            )
         with naming(loaded.place("scan", "directory")):
             read_from = hash_scan_files(loaded)  # before it is read: what changes meanwhile is read again
         return _settled(loaded, _existing(loaded, parameters, reporter), reference, reporter, read_from)
@@ -114,7 +116,8 @@ def _existing(loaded: ScanCardFile, parameters: tuple[Parameter, ...], reporter:
     for name in named:
         if name not in names:
             raise InputError(
-                f"{loaded.place('parameters', name)}: the scan has no such parameter{nearest(name, names)}"
+                f"{loaded.place('parameters', name)}: the scan has no such parameter{nearest(name, names)}",
+                code="card-parameter-unknown",
             )
         _check_range(loaded, named[name], found, names.index(name))
     # in the order of the card, if that has all of them
@@ -133,7 +136,9 @@ def _scan_of_data(loaded: ScanCardFile, asked_by: Path) -> Scan:
         InputError: if the card is the one that asks, or names files outside its directory.
     """
     if loaded.path.samefile(asked_by):
-        raise InputError(f"{loaded.directory} is the card's own directory; name one that holds a scan")
+        raise InputError(
+            f"{loaded.directory} is the card's own directory; name one that holds a scan", code="card-own-directory"
+        )
     if not loaded.unread:
         return stored_scan(loaded)
     card = loaded.card
@@ -141,7 +146,8 @@ def _scan_of_data(loaded: ScanCardFile, asked_by: Path) -> Scan:
         if name is not None and not is_inside(loaded.directory, name):
             raise InputError(
                 f"{loaded.path}: {key}: {quoted(name)} is no file inside the directory of this card, which is read "
-                "here as a scan: name the files themselves, or read them first with `sbitune scan` of that card"
+                "here as a scan: name the files themselves, or read them first with `sbitune scan` of that card",
+                code="card-leads-outside",
             )
     if isinstance(card.generator, CommandConfig):  # its files are none of the scan
         loaded = msgspec.structs.replace(loaded, card=msgspec.structs.replace(card, generator=None))
@@ -161,7 +167,8 @@ def _check_range(loaded: ScanCardFile, parameter: Parameter, found: Scan, column
         raise InputError(
             f"{loaded.place('parameters', parameter.name)}: [{parameter.low:g}, {parameter.high:g}] is wider than the "
             f"scan, whose runs span [{span.min():.6g}, {span.max():.6g}]; take a range inside, or leave the "
-            "parameter out to take the scan's"
+            "parameter out to take the scan's",
+            code="card-outside-range",
         )
 
 
@@ -257,7 +264,7 @@ def load_scan(place: str | Path, reading: Reading = Reading(), asked_by: Path | 
     if path.is_dir():
         return _load_directory(path, reading, asked_by)
     if not path.is_file():
-        raise InputError(f"scan {path}: no such file or directory")
+        raise InputError(f"scan {path}: no such file or directory", code="scan-absent")
     with naming_file(path):
         if path.suffix == ".npz":
             _tell_of_nothing_to_drop(path, reading)
@@ -270,7 +277,8 @@ def load_scan(place: str | Path, reading: Reading = Reading(), asked_by: Path | 
             drop = "bins" if reading.bad_bins == "drop" else "runs" if reading.bad_runs == "drop" else None
             return _selected(read_apprentice(path, drop_bad=drop, tell=reading.tell), reading)
     raise InputError(
-        f"scan {path}: expected a scan.npz, an Apprentice .h5 file, or a directory of runs or of MCNNTunes' YODA files"
+        f"scan {path}: expected a scan.npz, an Apprentice .h5 file, or a directory of runs or of MCNNTunes' YODA files",
+        code="scan-unknown-format",
     )
 
 

@@ -29,7 +29,8 @@ def settle_scan(loaded: ScanCardFile[Any], scan: Scan, reporter: Noting) -> tupl
     if left and loaded.card.parameters:
         raise InputError(
             f"{loaded.place('parameters', left[0])}: it has one value in all runs of the scan; take a scan in which it "
-            "varies, or one without it"
+            "varies, or one without it",
+            code="card-parameter-constant",
         )
     more = "add runs" if existing else "raise scan.runs"
     if loaded.card.reference:  # else nothing is fitted, and perhaps nothing learnt

@@ -36,16 +36,17 @@ class Raw(str):
     __slots__ = ()
 
 
-def _refuse(message: str, offset: int) -> NoReturn:
-    raise InputError(f"annotations: {message}")
+def _refuse(message: str, offset: int, code: str) -> NoReturn:
+    raise InputError(f"annotations: {message}", code=code)
 
 
-def parse(text: str, fail: Callable[[str, int], NoReturn] = _refuse) -> dict[str, str]:
+def parse(text: str, fail: Callable[[str, int, str], NoReturn] = _refuse) -> dict[str, str]:
     r"""Read the annotation lines of a block (version 2 or 3). Values are text; empty for YAML's null.
 
     Args:
         text: The lines.
-        fail: Raises the error for a line that is no annotation, or one that is given twice, and its place in the text.
+        fail: Raises the error for a line that is no annotation, or one that is given twice, its place in
+            the text, and the code of the fault.
 
     >>> parse('Title: "a: b" # note\nIsRef: 1\nStar: *x')
     {'Title': 'a: b', 'IsRef': '1', 'Star': '*x'}
@@ -59,12 +60,20 @@ def parse(text: str, fail: Callable[[str, int], NoReturn] = _refuse) -> dict[str
             pair = None if line[0].isspace() else _split(line.rstrip())
             if pair is None:  # a value that goes on in the next line
                 if lines is None or line[0] not in " \t" or _is_row(line) or _is_pair(line, lines[0]):
-                    fail(f"'{line.strip()[:60]}' is no annotation KEY: VALUE; is a line out of its place?", offset)
+                    fail(
+                        f"'{line.strip()[:60]}' is no annotation KEY: VALUE; is a line out of its place?",
+                        offset,
+                        "yoda-no-annotation",
+                    )
                 lines.append(line.strip())
             else:
                 key = scalar(pair[0])
                 if key in found:
-                    fail(f"the annotation {key[:60]} is given twice; keep one of the two", offset)
+                    fail(
+                        f"the annotation {key[:60]} is given twice; keep one of the two",
+                        offset,
+                        "yoda-repeated-annotation",
+                    )
                 lines = found[key] = [pair[1]]
         offset += len(line) + 1
     return {key: scalar(" ".join(lines)) for key, lines in found.items()}

@@ -33,8 +33,8 @@ _LONGEST_PATH = 1000
 class FaultyObjectError(InputError):
     """One object of a file cannot be read; `paths` are those that it may have: as in its first line, as annotated."""
 
-    def __init__(self, message: str, paths: Sequence[str] = ()):
-        super().__init__(message)
+    def __init__(self, message: str, paths: Sequence[str] = (), *, code: str | None = None):
+        super().__init__(message, code=code)
         self.paths = tuple(paths)
 
 
@@ -52,11 +52,11 @@ class Block:
     end: int  #: position of the END line
     path: str
 
-    def fail(self, message: str, position: int | None = None) -> NoReturn:
-        """Raise `FaultyObjectError` with file and line."""
+    def fail(self, message: str, position: int | None = None, *, code: str) -> NoReturn:
+        """Raise `FaultyObjectError` with file and line, and the kind of fault."""
         line = line_number(self.text, self.begin if position is None else position)
         raise FaultyObjectError(
-            f"{self.source}:{line}: {shorten(self.kind)} {shorten(self.path)}: {message}", (self.path,)
+            f"{self.source}:{line}: {shorten(self.kind)} {shorten(self.path)}: {message}", (self.path,), code=code
         )
 
     @cached_property
@@ -65,12 +65,17 @@ class Block:
         if self.version > 1:
             parsed = annotations.parse(self.text[self.start : self.rule], self._fail_at)
             if parsed.get("Path", self.path) not in ("", self.path):
-                self.fail(f"the annotation says Path: {shorten(parsed['Path'])}", self.place("Path"))
+                self.fail(
+                    f"the annotation says Path: {shorten(parsed['Path'])}", self.place("Path"), code="yoda-other-path"
+                )
             return parsed
         found: dict[str, str] = {}
         for key, value in map(annotations.parse_old, filter(_is_old_annotation, self._old_lines())):
             if key in found or not key:
-                self.fail(f"the annotation {shorten(key)!r} is given twice, or has no name; keep one of the two")
+                self.fail(
+                    f"the annotation {shorten(key)!r} is given twice, or has no name; keep one of the two",
+                    code="yoda-repeated-annotation",
+                )
             found[key] = value
         return found
 
@@ -79,8 +84,8 @@ class Block:
         found = re.compile(rf"^{re.escape(key)}[ \t]*:", re.MULTILINE).search(self.text, self.start, self.end)
         return found.start() if found else self.begin
 
-    def _fail_at(self, message: str, offset: int) -> NoReturn:
-        self.fail(message, self.start + offset)
+    def _fail_at(self, message: str, offset: int, code: str) -> NoReturn:
+        self.fail(message, self.start + offset, code=code)
 
     def _old_lines(self) -> Iterator[str]:
         lines = self.text[self.start : self.end].split("\n")
@@ -100,7 +105,11 @@ class Block:
             if not match:
                 rows.append(words)
             elif match[1] in header or rows:
-                self.fail(f"{match[1]} is given twice, or behind rows", self.text.rfind(line, self.rule, self.end))
+                self.fail(
+                    f"{match[1]} is given twice, or behind rows",
+                    self.text.rfind(line, self.rule, self.end),
+                    code="yoda-repeated-line",
+                )
             else:
                 header[match[1]] = match[2]
         return header, rows
@@ -113,7 +122,9 @@ class Block:
             line = self.text[start : stop if stop >= 0 else self.end]
             named = _is_old_annotation(line) if self.version == 1 else self.version == 3 and _HEADER.fullmatch(line)
             if not named and line.lstrip()[:1] != "#":
-                self.fail(f"a row has the character {odd[0]!r}; correct the row", odd.start())
+                self.fail(
+                    f"a row has the character {odd[0]!r}; correct the row", odd.start(), code="yoda-odd-character"
+                )
             at = start + len(line) + 1
 
     @property
@@ -134,7 +145,11 @@ class Block:
         """
         for row in rows:
             if len(row) != columns:
-                self.fail(f"a row has {len(row)} columns instead of {columns}; is it whole?", self.position(row))
+                self.fail(
+                    f"a row has {len(row)} columns instead of {columns}; is it whole?",
+                    self.position(row),
+                    code="yoda-row-length",
+                )
         words = list(chain.from_iterable(rows))
         try:
             return numbers(words).reshape(len(rows), columns)
@@ -147,7 +162,7 @@ class Block:
                 try:
                     number(word)
                 except ValueError as error:
-                    self.fail(f"{error}; correct the row", self.position(row, word))
+                    self.fail(f"{error}; correct the row", self.position(row, word), code="yoda-bad-number")
         raise AssertionError("every word is a number")
 
     def position(self, row: list[str], word: str | None = None) -> int:
@@ -207,7 +222,8 @@ def find(
         elif begin is None:
             at = line_number(text, fence.start())
             raise InputError(
-                f"{source}:{at}: END YODA_{shorten(fence[2])} has no BEGIN; is the start of the file missing?"
+                f"{source}:{at}: END YODA_{shorten(fence[2])} has no BEGIN; is the start of the file missing?",
+                code="yoda-begin-missing",
             )
         else:
             try:
@@ -242,14 +258,18 @@ def _block(text: str, source: str, begin: re.Match[str], end: re.Match[str]) -> 
     if len(paths) == 2 and paths[0] not in (paths[1], paths[1].split()[0]):
         at = line_number(text, begin.start())
         told = f"{match[1]} {shorten(paths[0])}: the annotation says Path: {shorten(paths[1])}"
-        raise FaultyObjectError(f"{source}:{at}: {told}; which of the two is it?", paths)
+        raise FaultyObjectError(f"{source}:{at}: {told}; which of the two is it?", paths, code="yoda-other-path")
     if version > 3:
-        block.fail(f"version {version} of the format is not known; known are 1, 2 and 3")
+        block.fail(f"version {version} of the format is not known; known are 1, 2 and 3", code="yoda-unknown-version")
     if end[2] != begin[2] or end[3].strip():
         ending = shorten(f"{end[2]} {end[3]}".strip())
-        block.fail(f"it ends as YODA_{ending}, which is no end of YODA_{shorten(begin[2])}", end.start())
+        block.fail(
+            f"it ends as YODA_{ending}, which is no end of YODA_{shorten(begin[2])}", end.start(), code="yoda-other-end"
+        )
     if version > 1 and not rule:
-        block.fail("the line '---' between annotations and rows is missing; is the file damaged?")
+        block.fail(
+            "the line '---' between annotations and rows is missing; is the file damaged?", code="yoda-rule-missing"
+        )
     return block
 
 
@@ -260,7 +280,7 @@ def _paths(text: str, source: str, begin: re.Match[str], head: int) -> list[str]
     if not paths or max(map(len, paths)) > _LONGEST_PATH:
         found = f"{quoted(max(paths, key=len))} is too long for a path" if paths else "this block has no path"
         at = line_number(text, begin.start())
-        raise InputError(f"{source}:{at}: {found}; expected BEGIN YODA_{shorten(begin[2])} /PATH")
+        raise InputError(f"{source}:{at}: {found}; expected BEGIN YODA_{shorten(begin[2])} /PATH", code="yoda-bad-path")
     return paths
 
 
@@ -268,7 +288,9 @@ def _unfinished(text: str, source: str, begin: re.Match[str], end: int) -> Fault
     at = line_number(text, begin.start())
     paths = _paths(text, source, begin, end)
     told = shorten(f"YODA_{begin[2]} {paths[0]}")
-    return FaultyObjectError(f"{source}:{at}: the block of {told} has no END; the file is cut short", paths)
+    return FaultyObjectError(
+        f"{source}:{at}: the block of {told} has no END; the file is cut short", paths, code="yoda-cut-short"
+    )
 
 
 def _check_between(text: str, source: str, start: int, end: int) -> None:
@@ -278,6 +300,7 @@ def _check_between(text: str, source: str, start: int, end: int) -> None:
         if line.strip() and line.strip()[0] != "#":
             at = line_number(text, start)
             raise InputError(
-                f"{source}:{at}: '{line.strip()[:60]}' stands outside of any YODA block; is this a YODA file?"
+                f"{source}:{at}: '{line.strip()[:60]}' stands outside of any YODA block; is this a YODA file?",
+                code="yoda-outside-blocks",
             )
         start += len(line) + 1

@@ -29,7 +29,7 @@ def user_annotations(block: Block) -> dict[str, Any]:
         try:
             kept["ScaledBy"] = finite(kept["ScaledBy"])
         except ValueError as error:
-            block.fail(f"ScaledBy: {error}; correct or remove it", block.place("ScaledBy"))
+            block.fail(f"ScaledBy: {error}; correct or remove it", block.place("ScaledBy"), code="yoda-bad-number")
     return kept
 
 
@@ -37,13 +37,17 @@ def _check_type(block: Block) -> None:
     """Refuse an object that is annotated as another; a scatter may say what it was made of, and old files nothing."""
     told = block.annotations.get("Type", "")
     if told and told.upper() != block.kind.upper() and not block.kind.startswith("SCATTER"):
-        block.fail(f"the annotation says Type: {shorten(told)}; which of the two is it?", block.place("Type"))
+        block.fail(
+            f"the annotation says Type: {shorten(told)}; which of the two is it?",
+            block.place("Type"),
+            code="yoda-other-type",
+        )
 
 
 def counter(block: Block) -> Counter:
     """A counter; versions 2 and 3 are the same."""
     if len(block.rows) != 1:
-        block.fail(f"a counter has one row, not {len(block.rows)}")
+        block.fail(f"a counter has one row, not {len(block.rows)}", code="yoda-row-count")
     sumw, sumw2, entries = block.numbers(block.rows, 3)[0].tolist()
     return Counter(block.path, sumw, sumw2, entries, user_annotations(block))
 
@@ -54,11 +58,15 @@ def _special_rows(block: Block, columns: int, names: tuple[str, ...]) -> tuple[l
     for row in block.rows:
         if row[0] in SPECIAL:
             if row[0] in found or row[1:2] != row[:1] or row[0] not in names:
-                block.fail(f"the row {row[0]} is given twice, or does not belong here", block.position(row))
+                block.fail(
+                    f"the row {row[0]} is given twice, or does not belong here",
+                    block.position(row),
+                    code="yoda-repeated-row",
+                )
             found[row[0]] = row
     missing = [name for name in names if name not in found]
     if missing:
-        block.fail(f"the row {missing[0]} is missing; is the file whole?")
+        block.fail(f"the row {missing[0]} is missing; is the file whole?", code="yoda-row-missing")
     sums = [block.numbers([found[name][2:]], columns)[0] for name in names]
     return sums, [row for row in block.rows if row[0] not in SPECIAL]
 
@@ -70,7 +78,11 @@ def _check_edges(block: Block, rows: list[list[str]], low: np.ndarray, high: np.
         index = np.argwhere(~right)[0]
         edges = f"[{low[tuple(index)]:g}, {high[tuple(index)]:g})"
         what = f"bin {index[0]} (counted from 0) has the edges {edges}"
-        block.fail(f"{what}; both must be finite, the high edge above the low one", block.position(rows[index[0]]))
+        block.fail(
+            f"{what}; both must be finite, the high edge above the low one",
+            block.position(rows[index[0]]),
+            code="yoda-bad-edges",
+        )
 
 
 def _check_order(block: Block, rows: list[list[str]], low: np.ndarray, high: np.ndarray) -> None:
@@ -82,6 +94,7 @@ def _check_order(block: Block, rows: list[list[str]], low: np.ndarray, high: np.
         block.fail(
             f"bin {at} (counted from 0), {edges}, overlaps the one before it, or stands behind a later one",
             block.position(rows[at]),
+            code="yoda-overlap",
         )
 
 
@@ -102,7 +115,7 @@ def _binned2d(block: Block, kind: type[Histo2D] | type[Profile2D], columns: int)
     _check_edges(block, rows, low, high)
     both = first_overlap(low, high)
     if both is not None:
-        block.fail(f"bin {both} (counted from 0) overlaps another", block.position(rows[both]))
+        block.fail(f"bin {both} (counted from 0) overlaps another", block.position(rows[both]), code="yoda-overlap")
     return kind(block.path, low, high, sums, total, np.zeros((0, columns)), user_annotations(block))
 
 
@@ -119,12 +132,16 @@ def scatter(block: Block) -> Scatter:
     values, minus, plus = (table[:, offset::3].copy() for offset in range(3))
     fault = faulty_point(values, minus, plus)
     if fault:
-        block.fail(f"point {fault[0]} (counted from 0) {fault[1]}; correct it", block.position(block.rows[fault[0]]))
+        block.fail(
+            f"point {fault[0]} (counted from 0) {fault[1]}; correct it",
+            block.position(block.rows[fault[0]]),
+            code="yoda-bad-point",
+        )
     text = kept.pop("ErrorBreakdown", "")
     try:
         sources, beyond = breakdown.parse(text, len(table)) if text else ({}, False)
     except ValueError as error:
-        block.fail(f"ErrorBreakdown {error}", block.place("ErrorBreakdown"))
+        block.fail(f"ErrorBreakdown {error}", block.place("ErrorBreakdown"), code="yoda-bad-breakdown")
     if beyond and not breakdown.fits(sources, minus[:, -1], plus[:, -1]):
         sources, kept["ErrorBreakdown"] = {}, text
     return Scatter(block.path, values, minus, plus, sources, kept)

@@ -37,7 +37,7 @@ def read_block(block: Block) -> Any:
         return scatter(block)
     match = _KIND.fullmatch(block.kind)
     if not match:
-        block.fail(f"the type {shorten(block.kind)} is not known; leave it out with `select`")
+        block.fail(f"the type {shorten(block.kind)} is not known; leave it out with `select`", code="yoda-unknown-type")
     kinds = ["d"] * int(match[2]) if match[1] else match[4].lower().split(",")
     axes = tuple(_axis(block, index + 1, kind) for index, kind in enumerate(kinds))
     family = (match[1] or match[3]).upper()
@@ -56,12 +56,14 @@ def _axis(block: Block, number: int, kind: str) -> Axis:
             edges = np.array([finite(word) if kind == "d" else _integer(word) for word in words], _KINDS[kind])
         except ValueError as error:
             block.fail(
-                f"{name} {block.header[name][:60]} is not a list of {_EDGE_WORDS[kind]}: {error}", block.place(name)
+                f"{name} {block.header[name][:60]} is not a list of {_EDGE_WORDS[kind]}: {error}",
+                block.place(name),
+                code="yoda-bad-edges",
             )
     if kind == "d" and not np.all(edges[1:] > edges[:-1]):
-        block.fail(f"{name} {block.header[name][:60]} must increase", block.place(name))
+        block.fail(f"{name} {block.header[name][:60]} must increase", block.place(name), code="yoda-bad-edges")
     if kind != "d" and len(set(words)) < len(words):
-        block.fail(f"{name} {block.header[name][:60]} has a value twice", block.place(name))
+        block.fail(f"{name} {block.header[name][:60]} has a value twice", block.place(name), code="yoda-bad-edges")
     return Axis(kind, edges)
 
 
@@ -74,7 +76,7 @@ def _listed(block: Block, name: str, strings: bool) -> list[str]:
     text = block.header.get(name, "[]")
     inside = text.strip()[1:-1].strip()
     if strings and not _STRINGS.fullmatch(text.strip()):
-        block.fail(f"{name} {text[:60]} is not a list of {_EDGE_WORDS['s']}", block.place(name))
+        block.fail(f"{name} {text[:60]} is not a list of {_EDGE_WORDS['s']}", block.place(name), code="yoda-bad-list")
     if strings:
         return [_string(word) for word in _STRING.findall(text)]
     return [word.strip() for word in inside.split(",")] if inside else []
@@ -93,10 +95,14 @@ def _masked(block: Block, n_rows: int) -> tuple[int, ...]:
     try:
         masked = tuple(natural(word) for word in _listed(block, "MaskedBins", strings=False))
     except ValueError as error:
-        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]} is not a list of integers: {error}", place)
+        block.fail(
+            f"MaskedBins {block.header['MaskedBins'][:60]} is not a list of integers: {error}",
+            place,
+            code="yoda-bad-mask",
+        )
     if len(set(masked)) < len(masked) or max(masked, default=-1) >= n_rows:
         told = "a number is given twice, or there is no such row"
-        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]}: {told}", place)
+        block.fail(f"MaskedBins {block.header['MaskedBins'][:60]}: {told}", place, code="yoda-bad-mask")
     return masked
 
 
@@ -108,21 +114,31 @@ def _check_rows(block: Block, axes: tuple[Axis, ...], labelled: bool) -> None:
         block.fail(
             f"the line {unknown[0]}: [...] is not known here; known are {', '.join(known)}, behind '---'",
             block.place(unknown[0]),
+            code="yoda-unknown-line",
         )
     wanted = math.prod(axis.rows for axis in axes)
     if len(block.rows) != wanted and not any(len(axis.edges) for axis in axes) and axes:
-        block.fail(f"{len(block.rows)} rows and no line Edges(A1): [...]; are the edges missing?")
+        block.fail(
+            f"{len(block.rows)} rows and no line Edges(A1): [...]; are the edges missing?", code="yoda-edges-missing"
+        )
     if len(block.rows) != wanted and axes:
-        block.fail(f"{len(block.rows)} rows do not fit the edges, which make {wanted} with outflows; is a row missing?")
+        block.fail(
+            f"{len(block.rows)} rows do not fit the edges, which make {wanted} with outflows; is a row missing?",
+            code="yoda-row-count",
+        )
     if not axes and len(block.rows) != 1:
-        block.fail(f"a value without axes has one row, not {len(block.rows)}")
+        block.fail(f"a value without axes has one row, not {len(block.rows)}", code="yoda-row-count")
 
 
 def _estimate(block: Block, axes: tuple[Axis, ...]) -> Estimate:
     _check_rows(block, axes, labelled=True)
     labels = _listed(block, "ErrorLabels", strings=True)
     if len(set(labels)) < len(labels):
-        block.fail(f"ErrorLabels {block.header['ErrorLabels'][:60]} has a label twice", block.place("ErrorLabels"))
+        block.fail(
+            f"ErrorLabels {block.header['ErrorLabels'][:60]} has a label twice",
+            block.place("ErrorLabels"),
+            code="yoda-repeated-label",
+        )
     rows = [["nan" if word == "---" else word for word in row] for row in block.rows]
     table = block.numbers(rows, 1 + 2 * len(labels))
     sources = {label: table[:, 1 + 2 * k : 3 + 2 * k].copy() for k, label in enumerate(labels)}

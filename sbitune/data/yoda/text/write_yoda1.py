@@ -28,7 +28,9 @@ def block(obj: Object, numbers: Numbers) -> str:
     """The block of one object, from BEGIN to END."""
     obj = simplest(obj) if isinstance(obj, BinnedFillable) else obj
     if isinstance(obj, BinnedFillable) and len(obj.axes) != 1:
-        raise InputError(f"{obj.path}: YODA 1 has no histogram with these axes; write it with version=2")
+        raise InputError(
+            f"{obj.path}: YODA 1 has no histogram with these axes; write it with version=2", code="yoda-axes"
+        )
     if isinstance(obj, Estimate | BinnedFillable):
         obj = to_scatter(obj)
     kind = f"Scatter{obj.dimension}D" if isinstance(obj, Scatter) else type(obj).__name__
@@ -95,5 +97,7 @@ def scatter_table(obj: Scatter) -> np.ndarray:
     """Columns value, minus, plus of every coordinate (n_points, 3 d). Raises `InputError` for what is not read back."""
     fault = faulty_point(obj.values, obj.minus, obj.plus)
     if fault:
-        raise InputError(f"{obj.path}: point {fault[0]} (counted from 0) {fault[1]}; it cannot be written")
+        raise InputError(
+            f"{obj.path}: point {fault[0]} (counted from 0) {fault[1]}; it cannot be written", code="yoda-bad-point"
+        )
     return np.stack([obj.values, obj.minus, obj.plus], axis=2).reshape(len(obj.values), 3 * obj.dimension)

@@ -131,12 +131,17 @@ class Analysis:
     def window(self, beams: tuple[int, int], energy: float) -> Energy:
         """Return the energy window of a run, or raise `InputError` if the analysis does not apply to it."""
         if sorted(beams) != sorted(self.beams):
-            raise InputError(f"analysis {self.name} needs beams {_names(self.beams)}, the events have {_names(beams)}")
+            raise InputError(
+                f"analysis {self.name} needs beams {_names(self.beams)}, the events have {_names(beams)}",
+                code="analysis-other-beams",
+            )
         for window in self.energies:
             if window.low <= energy <= window.high:
                 return window
         known = ", ".join(str(window) for window in self.energies)
-        raise InputError(f"analysis {self.name} exists at {known} GeV, the events have {energy:g} GeV")
+        raise InputError(
+            f"analysis {self.name} exists at {known} GeV, the events have {energy:g} GeV", code="analysis-other-beams"
+        )
 
 
 def _names(beams: tuple[int, int]) -> str:

@@ -47,17 +47,19 @@ def register(path: str | Path) -> Analysis:
     path = Path(path)
     specification = spec_from_file_location(f"sbitune_analysis_{path.stem}", path)
     if not path.is_file() or specification is None or specification.loader is None:
-        raise InputError(f"analysis file {path}: no such Python file")
+        raise InputError(f"analysis file {path}: no such Python file", code="analysis-file")
     module = module_from_spec(specification)
     try:
         specification.loader.exec_module(module)
     except Exception as error:  # whatever is wrong with somebody's file, its name belongs into the message
-        raise InputError(f"analysis file {path}: {type(error).__name__}: {error}") from error
+        raise InputError(f"analysis file {path}: {type(error).__name__}: {error}", code="analysis-file") from error
     analysis = getattr(module, "ANALYSIS", None)
     if not isinstance(analysis, Analysis):
-        raise InputError(f"analysis file {path}: it must define ANALYSIS = Analysis(...)")
+        raise InputError(f"analysis file {path}: it must define ANALYSIS = Analysis(...)", code="analysis-file")
     if analysis.name in _own():
-        raise InputError(f"analysis file {path}: the name {analysis.name} is taken; choose another")
+        raise InputError(
+            f"analysis file {path}: the name {analysis.name} is taken; choose another", code="analysis-file"
+        )
     _registered[analysis.name] = analysis
     return analysis
 
@@ -71,6 +73,7 @@ def load(name: str) -> Analysis:
         hint = f"did you mean {close[0]}? Available" if close else "available"
         raise InputError(
             f"there is no analysis {quoted(name)}; {hint}: {', '.join(available())}; "
-            "one of your own needs its file (--analysis-file, or analysis_files in a card)"
+            "one of your own needs its file (--analysis-file, or analysis_files in a card)",
+            code="analysis-unknown",
         )
     return import_module(_own()[name]).ANALYSIS

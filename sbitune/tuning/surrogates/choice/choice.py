@@ -54,7 +54,9 @@ def choose(key: jax.Array, scan: Scan, config: AutoConfig, reporter: Reporter = 
         for kind in kinds():
             try_out(_of_kind(kind, config, "last", judge.best_scale(kind.config) or first[0]))
     if not judge.tried:
-        raise InputError(f"{len(scan.runs)} runs are too few for any surrogate; add runs")
+        raise InputError(
+            f"{len(scan.runs)} runs are too few for any surrogate; add runs", code="surrogate-too-few-runs"
+        )
     return judge.choice()
 
 

@@ -70,7 +70,9 @@ def make_judge(key: jax.Array, scan: Scan, holdout: float) -> "Judge":
     inside = np.flatnonzero(scan.inside)  # of runs outside a narrowed range nothing is claimed
     held = draw_held_out(scan, inside[np.asarray(jax.random.permutation(key, len(inside)))], holdout)
     if held.sum() < 2:
-        raise InputError(f"{len(inside)} runs in the ranges are too few to hold some out; add runs")
+        raise InputError(
+            f"{len(inside)} runs in the ranges are too few to hold some out; add runs", code="surrogate-too-few-runs"
+        )
     noise = smooth_errors(scan)[held]
     voting = noise.max(axis=0) > 0
     if not voting.any():

@@ -107,7 +107,7 @@ def make_components(scan: Scan, scale: Scale, correlation: np.ndarray | None, ev
         InputError: for fewer than two runs, or a correlation that cannot be one.
     """
     if len(scan.runs) < 2:
-        raise InputError(f"too few runs to learn from: {len(scan.runs)}; add runs")
+        raise InputError(f"too few runs to learn from: {len(scan.runs)}; add runs", code="surrogate-too-few-runs")
     targets = make_targets(scan, scale)
     centre, sigma, profile = _separate(targets)
     noisy = np.flatnonzero(sigma > 0)

@@ -45,7 +45,10 @@ def fit_gaussian(
     log_inputs = begin_near_zero(scan.parameters) & config.log_inputs
     x = make_features(scan.theta, scan.parameters, log_inputs, np)
     if len(scan.runs) < x.shape[1] + 2:
-        raise InputError(f"{len(scan.runs)} runs are too few for Gaussian processes of {x.shape[1]} inputs: add runs")
+        raise InputError(
+            f"{len(scan.runs)} runs are too few for Gaussian processes of {x.shape[1]} inputs: add runs",
+            code="surrogate-too-few-runs",
+        )
     targets = make_targets(scan, scale)
     loud = loudness(targets.errors)
     weight = (1 / loud**2) / np.sum(1 / loud**2)

@@ -46,7 +46,8 @@ def fit_network(
     if len(scan.runs) < 2 * config.folds:
         raise InputError(
             f"a network with {config.folds} folds needs at least {2 * config.folds} runs, the scan has "
-            f"{len(scan.runs)}: add runs or lower folds"
+            f"{len(scan.runs)}: add runs or lower folds",
+            code="surrogate-too-few-runs",
         )
     check_key(key)
     fold_key, start_key, boot_key = jax.random.split(key, 3)

@@ -70,14 +70,16 @@ def _make_design(scan: Scan, order: int) -> np.ndarray:
     if n_runs < needed:
         raise InputError(
             f"a polynomial of order {order} in {n_parameters} parameters needs at least {needed} runs, "
-            f"the scan has {n_runs}: add runs or lower the order"
+            f"the scan has {n_runs}: add runs or lower the order",
+            code="surrogate-too-few-runs",
         )
     design = evaluate_basis(scan.unit(), list_exponents(n_parameters, order))
     singular = np.linalg.svd(design, compute_uv=False)
     if singular[-1] < 1e-10 * singular[0]:
         raise InputError(
             f"the {n_runs} runs do not determine a polynomial of order {order}: too few different values of a "
-            "parameter, or runs on a line; spread the runs over the box or lower the order"
+            "parameter, or runs on a line; spread the runs over the box or lower the order",
+            code="surrogate-undetermined",
         )
     return design
 

@@ -65,7 +65,10 @@ def choose_order(
     most = max(_FULLEST * dealt.smallest, 2)
     tried = [order for order, n in terms.items() if n < most and has_room(size, n) and (order < 2 or has_time(size, n))]
     if not tried:
-        raise InputError(f"{len(scan.runs)} runs in {folds} folds are too few for any polynomial; add runs")
+        raise InputError(
+            f"{len(scan.runs)} runs in {folds} folds are too few for any polynomial; add runs",
+            code="surrogate-too-few-runs",
+        )
     noise = dealt.noise("choose the order yourself")
     scores: list[OrderScore] = []
     for order in tried:

@@ -65,7 +65,8 @@ class RationalConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="r
         if not is_provable(dimensions, below):
             raise InputError(
                 f"that a denominator of order {below} in {dimensions} parameters has no zero in the box cannot be "
-                "shown; lower the order of the denominator, or take another kind of surrogate"
+                "shown; lower the order of the denominator, or take another kind of surrogate",
+                code="surrogate-denominator",
             )
         # the constant of the denominator is 1
         terms = count_terms(dimensions, above) + count_terms(dimensions, below) - 1

@@ -98,7 +98,8 @@ def _make_basis(x: np.ndarray, numerator: int, denominator: int) -> Basis:
     if n_runs <= terms:
         raise InputError(
             f"a rational function of orders {numerator} and {denominator} in {n} parameters needs at least "
-            f"{terms + 1} runs, the scan has {n_runs}: add runs or lower the orders"
+            f"{terms + 1} runs, the scan has {n_runs}: add runs or lower the orders",
+            code="surrogate-too-few-runs",
         )
     above, below = list_exponents(n, numerator), list_exponents(n, denominator)[1:]
     phi, psi = evaluate_basis(x, above), evaluate_basis(x, list_exponents(n, denominator))[:, 1:]
@@ -106,7 +107,8 @@ def _make_basis(x: np.ndarray, numerator: int, denominator: int) -> Basis:
     if singular[-1] < 1e-10 * singular[0]:
         raise InputError(
             f"the {n_runs} runs do not determine a numerator of order {numerator}: too few different values of a "
-            "parameter, or runs on a line; spread the runs over the box or lower the order"
+            "parameter, or runs on a line; spread the runs over the box or lower the order",
+            code="surrogate-undetermined",
         )
     outside = (np.abs(x) > 1).any(axis=1)
     rows = np.concatenate([bernstein_rows(n, denominator), psi[outside]])

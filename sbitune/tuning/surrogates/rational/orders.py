@@ -65,7 +65,8 @@ def choose_orders(
     tried = sorted((pair for pair in tried if is_provable(n, pair[1])), key=lambda pair: _terms(n, pair))
     if not tried:
         raise InputError(
-            f"{len(scan.runs)} runs in {folds} folds are too few for any rational function of {n} parameters; add runs"
+            f"{len(scan.runs)} runs in {folds} folds are too few for any rational function of {n} parameters; add runs",
+            code="surrogate-too-few-runs",
         )
     noise = dealt.noise("choose the orders yourself")
     scores = tuple(

@@ -42,7 +42,8 @@ def bernstein_rows(n_parameters: int, order: int) -> np.ndarray:
     if not is_provable(n_parameters, order):
         raise InputError(
             f"a denominator of order {order} in {n_parameters} parameters: that it has no zero in the box cannot be "
-            f"shown with {MOST_COEFFICIENTS} coefficients; lower the order of the denominator"
+            f"shown with {MOST_COEFFICIENTS} coefficients; lower the order of the denominator",
+            code="surrogate-denominator",
         )
     return _rows(n_parameters, order)
 

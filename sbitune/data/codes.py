@@ -1,0 +1,96 @@
+"""Codes of the faults of input that `data` finds, and kinds of what is found in a scan: stable, whatever the words."""
+
+#: code -> what is wrong
+CODES = {
+    "file-unreadable": "a file is not there, or cannot be opened",
+    "file-absent": "there is no such file or directory",
+    "file-not-text": "a file is not text",
+    "file-unknown-format": "a file in no known format",
+    "name-blank": "a name with a blank or a `#`",
+    "name-empty": "a name without letters",
+    "name-number": "a name that some program reads as a number",
+    "name-odd-character": "a character in a name that is not seen",
+    "parameter-empty-range": "the range of a parameter is none",
+    "parameter-narrow-range": "the range of a parameter is too narrow or too wide for numbers of a machine",
+    "parameter-not-finite": "the default of a parameter is not finite",
+    "pattern-costly": "a regular expression that can take too long",
+    "pattern-too-long": "a regular expression of too many letters",
+    "pattern-unreadable": "what is no regular expression",
+    "reference-absent": "a source of measured data is no file, directory or embedded measurement",
+    "scan-several": "a directory with several scans",
+    "scan-unreadable": "a directory without anything that is a scan",
+    "selector-unreadable": "a selector of bins is not of a known form",
+    "selector-bad-interval": "the bins or the interval of a selector cannot be read, or are the wrong way round",
+    "selector-bad-weight": "the weight of a selector is no number from 0 on",
+    "selector-no-bin": "a selector matches no bin",
+    "weights-bad-line": "a line of a weight file is of neither generation of Professor",
+    "weights-bad-error": "an additional error of a weight file is no number from 0 on",
+    "weights-empty": "a weight file has no rule",
+    "yoda-axes": "an object has axes that the version of the format cannot hold",
+    "yoda-bad-breakdown": "the annotation ErrorBreakdown is none",
+    "yoda-bad-edges": "edges of bins are no rising numbers, or names that are there twice",
+    "yoda-bad-list": "a line before the rows holds no list of words in quotes",
+    "yoda-bad-mask": "MaskedBins is no list of rows that there are",
+    "yoda-bad-number": "a word is not a number",
+    "yoda-bad-path": "a block has no path, or one that is too long",
+    "yoda-bad-point": "a point has an error below 0 or no finite place, or is there twice",
+    "yoda-begin-missing": "an END without a BEGIN",
+    "yoda-compression": "a compressed file is cut short or damaged",
+    "yoda-cut-short": "a block without an END",
+    "yoda-edges-missing": "rows of bins without a line of edges",
+    "yoda-no-annotation": "a line among annotations is none",
+    "yoda-odd-character": "a row has a character that no number has",
+    "yoda-other-end": "a block ends as one of another type",
+    "yoda-other-path": "the path of a block and that of its annotation differ",
+    "yoda-other-type": "the type of a block and that of its annotation differ",
+    "yoda-outside-blocks": "text outside of any block",
+    "yoda-overlap": "bins overlap, or are out of order",
+    "yoda-repeated-annotation": "an annotation is given twice, or has no name",
+    "yoda-repeated-label": "a label of an error source is given twice",
+    "yoda-repeated-line": "a line before the rows is given twice, or stands behind rows",
+    "yoda-repeated-path": "two objects of one path",
+    "yoda-repeated-row": "a row of a total or an outflow is given twice, or does not belong there",
+    "yoda-row-count": "more or fewer rows than the object has",
+    "yoda-row-length": "a row has more or fewer columns than the object",
+    "yoda-row-missing": "the row of a total or an outflow is missing",
+    "yoda-rule-missing": "the line between annotations and rows is missing",
+    "yoda-too-large": "a compressed file swells beyond what text comes near",
+    "yoda-unknown-line": "a line before the rows is not known",
+    "yoda-unknown-type": "a type of objects that is not known",
+    "yoda-unknown-version": "a version of the format that is not known",
+    "yoda-unreadable": "a YODA file cannot be opened",
+}
+
+#: kind of a finding -> what it is; one that stops has the code `scan-`, its kind with hyphens, see `code_of`
+FINDINGS = {
+    "constant parameters": "parameters that have one value in all runs",
+    "collinear parameters": "parameters whose effects cannot be told apart",
+    "nearly collinear parameters": "parameters that only small deviations tell apart",
+    "runs outside the box": "runs beyond the ranges of the parameters",
+    "copied bins": "bins that several runs have from one measurement",
+    "the same run twice": "runs that are the same in parameters and bins",
+    "the same contents elsewhere": "runs at different points with the same contents",
+    "runs that stand alone": "runs far from all others in a parameter",
+    "runs not compared": "runs could not be compared with their neighbours",
+    "outlying runs": "runs that are unlike a fit to the others",
+    "runs at one point": "several measurements of one point",
+    "runs at one point that differ": "measurements of one point that differ by far more than their errors",
+    "nothing changes": "the same contents in every run",
+    "empty bins": "bins that are empty in every run",
+    "constant bins": "bins with the same content in every run",
+    "bins without errors": "bins that have an error in no run",
+    "bins without errors in some runs": "bins that have an error of 0 in some runs",
+    "correlation matrix": "a correlation matrix that is none",
+    "left out of the scan": "runs, bins or parameters that a reader left out",
+    "settings undone by later ones": "lines of settings that later ones undo",
+    "data outside the scan's envelope": "data beyond what the runs span",
+}
+
+
+def code_of(kind: str) -> str:
+    """The code of a fault that is a finding of a kind.
+
+    >>> code_of("collinear parameters")
+    'scan-collinear-parameters'
+    """
+    return "scan-" + kind.replace("'", "").replace(" ", "-")
