@@ -70,7 +70,8 @@ class Keys(NamedTuple):
 
     def bits(self, n: int) -> np.ndarray:
         """Return `jax.random.bits(key, (n,))` of every key: (..., n) uint32."""
-        return np.bitwise_xor.reduce(self.split(n).words, axis=-1)
+        words = self.split(n).words  # of which keys of other kinds than JAX's usual have more, the same once more
+        return words[..., 0] ^ words[..., 1]
 
 
 @partial(jax.jit, static_argnames="kind")

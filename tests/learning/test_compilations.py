@@ -1,5 +1,7 @@
 """What the loop compiles: once for a network and some sizes, and nothing again; and that filling up changes nothing."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -74,6 +76,26 @@ def test_other_folds_and_bootstraps_compile_nothing():
     assert names == []
 
 
+@dataclass(frozen=True)
+class Power:
+    """A loss with a setting."""
+
+    power: int
+
+    def __call__(self, model: jax.Array, batch: jax.Array, key: jax.Array) -> jax.Array:
+        return jnp.abs(batch - model) ** self.power
+
+
+def test_a_loss_is_found_again_by_what_it_is_equal_to():
+    y = np.arange(20, dtype=np.float32)
+    compilations = []
+    for power in (2, 2, 4):
+        with compiled() as names:
+            train(jax.random.key(0), jnp.zeros(()), Power(power), y, TrainingConfig(epochs=1))
+        compilations.append(names.count("jit(run_epoch)"))
+    assert compilations == [1, 0, 1]
+
+
 def test_the_loop_does_what_a_plain_loop_would():
     """77 events, 62 of them in 4 steps of 13 and 15 to validate, are filled up to 128, to steps of 14, and to 16."""
     key, data = jax.random.key(3), jax.tree.map(jnp.asarray, events(77))
@@ -117,6 +139,15 @@ def test_orders_are_those_of_jax(n):
     keys = jax.random.split(jax.random.key(5), 3)
     given = Keys.of(keys)
     np.testing.assert_array_equal(permute(given, n), [jax.random.permutation(key, n) for key in keys])
+
+
+@pytest.mark.parametrize("kind", ["threefry2x32", "rbg"])
+def test_numbers_are_spread_evenly_whatever_the_kind_of_keys(kind):
+    bits = Keys.of(jax.random.split(jax.random.key(5, impl=kind), 2)).bits(20000)
+    counts = np.bincount((bits >> np.uint32(29)).ravel(), minlength=8)
+    # each of 8 parts holds 5000 of 40,000 numbers, with standard deviation sqrt(40000 7) / 8 = 66
+    assert np.abs(counts - 5000).max() < 4 * 66
+    assert len(np.unique(bits)) > 39990
 
 
 def test_every_epoch_has_an_order_of_its_own_whatever_their_number(monkeypatch):
