@@ -154,6 +154,32 @@ def test_toys_find_the_error_and_pull_to_unit_width():
     assert np.sqrt(np.mean(np.square(plain))) > 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("claimed", [1.0, 0.5, 2.0])
+def test_fitted_errors_make_good_what_is_missing_and_cannot_take_away_what_is_too_much(claimed):
+    """Predictions near 10 are right, and data scatter about them by 0.2, which is 2 %."""
+    n, rows, pulls = 20, [], []
+    for seed in range(n):
+        problem = three_observables([0, 0, 0], seed=300 + seed)
+        problem = replace(problem, measured=replace(problem.measured, errors=claimed * problem.measured.errors))
+        tune, extra = fit_extra(problem, asking({"/TOY": "fitted"}))
+        rows += extra.theory
+        pulls.append((tune.values - TRUTH) / tune.errors)
+    found, seen = np.mean([row.relative for row in rows]), np.mean([row.low > 0 for row in rows])
+    width, error = np.sqrt(np.mean(np.square(pulls))), 1 / np.sqrt(4 * n)
+    if claimed == 1:  # what chance adds: 0.02 (2 / 20)^(1/4) sqrt(max(z, 0)) of a normal z; significant in one of six
+        assert found == pytest.approx(0.02 * 0.1**0.25 * 0.411, abs=3.5 * 0.006 / np.sqrt(3 * n))
+        assert seen < 1 / 6
+        assert width == pytest.approx(1, abs=3.5 * error)
+    elif claimed < 1:  # three quarters of the variance are missing; 20 bins know them to 1/sqrt(40) of all
+        assert found == pytest.approx(0.02 * np.sqrt(0.75), rel=3.5 / np.sqrt(40 * 3 * n) / 0.75)
+        assert seen == 1
+        assert width == pytest.approx(1, abs=3.5 * error)
+    else:
+        assert found == seen == 0
+        assert width == pytest.approx(0.5, abs=3.5 * 0.5 * error)
+
+
 def test_a_single_bin_has_no_scatter_and_needs_a_number():
     values = np.append(np.full(5, 10.0), 12.0)
     problem = constant(values, 0.1, per_histogram=5)

@@ -105,21 +105,29 @@ def test_an_observable_that_is_off_is_found():
 
 
 @pytest.mark.slow
-def test_without_tension_probabilities_are_uniform_and_pulls_of_unit_width():
+@pytest.mark.parametrize("claimed", [1.0, 0.5, 2.0])
+def test_probabilities_are_uniform_and_pulls_of_unit_width_if_errors_are_true(claimed):
+    """And tell errors that are believed to be half, or twice, of what they are."""
     p, own, pulls, moves = [], [], [], []
     for seed in range(60):
         problem = toy(200 + seed)
+        m = problem.measured
+        problem = replace(problem, measured=replace(m, errors=claimed * m.errors, shifts=claimed * m.shifts))
         tension = find_tension(problem, fit(problem, QUICK))
         # one observable, as those of a toy share its fluctuations
         p.append(tension.observables[1].p_given_rest)
         own.append(tension.observables[1].p)
         moves += [row.jackknife.significance for row in tension.observables]
         pulls.append(tension.pulls)
-    assert kstest(p, "uniform").pvalue > 1e-3
-    assert kstest(own, "uniform").pvalue > 1e-3
     # of the 24 pulls and 6 moves of a toy at least 8 and 2 are independent
-    assert np.std(pulls) == pytest.approx(1.0, abs=3.5 / np.sqrt(2 * 8 * 60))
-    assert np.std(moves) == pytest.approx(1.0, abs=3.5 / np.sqrt(2 * 2 * 60))
+    assert np.std(pulls) == pytest.approx(1 / claimed, rel=3.5 / np.sqrt(2 * 8 * 60))
+    assert np.std(moves) == pytest.approx(1 / claimed, rel=3.5 / np.sqrt(2 * 2 * 60))
+    for found in (p, own):
+        assert (kstest(found, "uniform").pvalue > 1e-3) == (claimed == 1)
+        # uniform: 0.05 of 60, at most 9; a chi2 of 8 degrees of freedom is beyond its limit / 4 in 90 %, / 0.25 in none
+        low = np.mean(np.array(found) < 0.05)
+        assert low <= 9 / 60 if claimed == 1 else low > 0.8 if claimed < 1 else low == 0
+    assert claimed != 2 or np.median(p) > 0.95
 
 
 def test_parameters_that_only_one_observable_determines_are_said_to_be_lost():

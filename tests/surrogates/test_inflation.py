@@ -113,6 +113,17 @@ def test_errors_that_are_too_large_stay_and_few_runs_tell_nothing() -> None:
     assert find_inflation([]) == 1.0
 
 
+@pytest.mark.parametrize(("wider", "fall"), [(1.0, 2.0), (2.0, 2.0), (0.5, 2 * (0.25 * 4 + NOISE**2) / (4 + NOISE**2))])
+def test_parameters_come_out_within_errors_that_were_true_or_too_small(wider: float, fall: float) -> None:
+    """Two parameters, so that chi2 of the truth is above its minimum by 2; errors that are too large stay so."""
+    (group,) = held(along=wider, everywhere=wider)
+    factor = find_inflation([group])
+    white = np.linalg.inv(np.linalg.cholesky(factor**2 * group.learnt + group.others))
+    found = Refits(group.surrogate, group.theta, EVERY).falls(group.residuals, white)
+    # a chi2 of 2 degrees of freedom has a mean with an error of 2 / sqrt(200), in units of what it is scaled by
+    assert found.mean() == pytest.approx(fall, rel=3.5 / np.sqrt(N_RUNS))
+
+
 def test_a_dead_parameter_does_no_harm() -> None:
     assert find_inflation(held(1.0, 1.0, Straight(SLOPES * [1.0, 0.0]))) < 1.2
 
