@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 #: what a computer has the square of

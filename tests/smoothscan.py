@@ -4,7 +4,8 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 PARAMETERS = (
     Parameter("Shower:alphaS", 0.10, 0.16),

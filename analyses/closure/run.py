@@ -19,7 +19,7 @@ from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checks.closure import pseudo_data
 from sbitune.tuning.checks.validation import noise_of, read_on, run_points
 from sbitune.tuning.stages.matching import match
-from sbitune.tuning.stages.pipeline import train_stage
+from sbitune.tuning.stages.training import train_stage
 from sbitune.workflow.runs.checking import check
 from sbitune.workflow.runs.scanning import make_scan
 

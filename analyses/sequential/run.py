@@ -19,8 +19,9 @@ from scipy.optimize import least_squares
 
 from sbitune.data.formats.professor import Reading, collect
 from sbitune.data.histograms import Histograms
+from sbitune.data.parameter import parameter_box
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.scan import Scan
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit

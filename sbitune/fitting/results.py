@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 
 
 @dataclass(frozen=True, eq=False)

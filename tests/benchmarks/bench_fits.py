@@ -22,8 +22,9 @@ import numpy as np
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
-from sbitune.data.formats.scatters import scatters_of
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
+from sbitune.data.scatters import scatters_of
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem

@@ -16,7 +16,8 @@ import jax
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem

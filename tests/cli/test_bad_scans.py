@@ -22,7 +22,8 @@ from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.formats.apprentice import write_data, write_scan
 from sbitune.data.formats.professor_writer import write_runs
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 QUICK = ("--kind", "polynomial", "--order", "1", "--per-bin")
 CARD = """

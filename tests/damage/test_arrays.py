@@ -20,7 +20,8 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats import apprentice
 from sbitune.data.formats.professor import PARTS_LAYOUT, _read_parts
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.data.storage.arrays import read_arrays, write_arrays
 from sbitune.fitting.sampling.chains import Diagnosis, Posterior, load_posterior
 from sbitune.generators.eventfiles import EventFile

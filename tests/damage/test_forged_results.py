@@ -21,7 +21,8 @@ from sbitune.report.tune.reliability import reliability_section
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.record.result import read_record
-from sbitune.tuning.stages.pipeline import read_fitted, tune
+from sbitune.tuning.stages.fitted import read_fitted
+from sbitune.tuning.stages.pipeline import tune
 from sbitune.tuning.stages.products import surrogate_product
 from sbitune.tuning.verdict import with_warnings
 from sbitune.workflow.results.records import write_sealed_yaml

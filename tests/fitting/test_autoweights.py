@@ -10,7 +10,7 @@ from toys import Formula, linear_model, make_bins
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.binned.autoweights import _search, choose_weights, find_metrics, outer_objective, with_weights
 from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.measured import Measured

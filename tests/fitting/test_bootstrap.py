@@ -9,7 +9,7 @@ from linearfits import linear_problem, model, solve, variance
 from toys import NoisySlope, linear_model, make_bins
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.binned.bootstrap import (
     bootstrap_data,
     draw_bootstrap,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.checks.calibration import calibrate
 from sbitune.fitting.checks.toys import throw
 from sbitune.fitting.config import FitConfig

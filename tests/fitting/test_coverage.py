@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from toys import Formula, linear_model, make_bins, measure
 
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.checks.bounded import draw_bounded
 from sbitune.fitting.checks.coverage import collect, coverage_of_toys, fit_known
 from sbitune.fitting.likelihood.problem import BinnedProblem

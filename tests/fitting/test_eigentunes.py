@@ -10,7 +10,7 @@ from scipy import stats
 from toys import NoisySlope, make_bins
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.binned.eigentunes import find_eigentunes, quantile
 from sbitune.fitting.checks.toys import ToyConfig, fit_toys
 from sbitune.fitting.config import FitConfig

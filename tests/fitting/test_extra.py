@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from toys import Formula, linear_model, make_bins
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.binned.extra import fit_extra
 from sbitune.fitting.binned.refit import linearise, refit, without
 from sbitune.fitting.binned.theory import fit_errors, wanted_errors

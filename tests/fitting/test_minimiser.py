@@ -9,7 +9,7 @@ import pytest
 from toys import Formula, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.density import minus_two_log_likelihood
 from sbitune.fitting.likelihood.measured import Measured

@@ -14,7 +14,7 @@ from scipy import stats
 from toys import Formula, Linear, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.bridges.arviz_groups import arviz_groups, read_arviz, to_arviz, write_arviz
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.density import minus_two_log_likelihood

@@ -18,7 +18,7 @@ from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.checks.coverage import collect, coverage_of_toys
 from sbitune.fitting.checks.goodness import find_goodness
 from sbitune.fitting.checks.known_fits import fit_known

@@ -10,7 +10,7 @@ from scipy import stats
 from toys import Formula, make_bins
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem

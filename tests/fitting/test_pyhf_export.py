@@ -9,7 +9,7 @@ import pytest
 from toys import NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.bridges.pyhf_export import make_workspace, write_workspace
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.problem import BinnedProblem

@@ -11,8 +11,8 @@ from scipy import stats
 from toys import Formula, NoisySlope, make_bins
 
 from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.parameter import Parameter
 from sbitune.data.reporting import Reporter
-from sbitune.data.scan import Parameter
 from sbitune.fitting.checks.toys import ToyConfig, fit_data, fit_toys, throw
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.measured import Measured

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.protocols import Prediction
 

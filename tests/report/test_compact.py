@@ -8,7 +8,8 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.polynomial.fit import fit_polynomial

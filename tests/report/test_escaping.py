@@ -10,7 +10,8 @@ from calling import call
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.formats.apprentice import write_scan
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 #: ends attributes, elements, scripts, comments and styles
 EVIL = "'\"--></script></style></title></svg><img src=x onerror=alert(1)><script>alert(2)</script>&amp;"

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import toyline
 
-from sbitune.data.scan import Parameter, parameter_box
+from sbitune.data.parameter import Parameter, parameter_box
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.report.tune import live
 from sbitune.report.tune.write import write_report
-from sbitune.tuning.stages.pipeline import Fitted, tune
+from sbitune.tuning.stages.fitted import Fitted
+from sbitune.tuning.stages.pipeline import tune
 from sbitune.tuning.surrogates.base import BaseSurrogate
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig

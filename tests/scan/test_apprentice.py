@@ -9,7 +9,8 @@ import pytest
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats.apprentice import read_data, read_scan, write_scan
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 h5py = pytest.importorskip("h5py")
 

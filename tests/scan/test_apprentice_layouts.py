@@ -11,7 +11,8 @@ from scan_strategies import same, scans
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats.apprentice import read_data, read_scan, write_data, write_scan
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 h5py = pytest.importorskip("h5py")
 

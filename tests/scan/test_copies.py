@@ -10,7 +10,8 @@ from smoothscan import smooth_scan
 from sbitune.data.bins import Bins
 from sbitune.data.checks.examination import examine, settle
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan, join_scans
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan, join_scans
 
 
 def copied_bins(scan: Scan) -> list[str]:

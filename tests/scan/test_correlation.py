@@ -6,7 +6,8 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.correlation import PRIOR_FREEDOM, Parts, measure_errors, pool_correlation
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 #: bins 0 and 1 move together, 2 against them, 3 alone
 TRUE = np.array([[1, 0.8, -0.5, 0], [0.8, 1, -0.3, 0], [-0.5, -0.3, 1, 0], [0, 0, 0, 1.0]])

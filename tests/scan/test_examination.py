@@ -16,10 +16,11 @@ from sbitune.data.checks.outlying import compare_runs
 from sbitune.data.checks.repeats import repeated_points, same_content
 from sbitune.data.checks.variances import negative_variances
 from sbitune.data.errors import InputError
-from sbitune.data.formats.scatters import NEGATIVE, histograms_of
 from sbitune.data.histograms import flatten
+from sbitune.data.parameter import Parameter
 from sbitune.data.reference import from_objects
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scan import Scan
+from sbitune.data.scatters import NEGATIVE, histograms_of
 
 PARAMETERS = (Parameter("a", 0.0, 2.0), Parameter("b", -1.0, 1.0), Parameter("c", 100.0, 300.0))
 LABELS = [f"/x#{i}" for i in range(12)]

@@ -10,7 +10,7 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents, write_ipol
 from sbitune.data.formats.ipol_reader import read_ipol
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 
 #: as prof2-ipol prints it: two parameters, values of order 2, errors of order 1 and 0
 SAMPLE = """\

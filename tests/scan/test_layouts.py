@@ -14,9 +14,9 @@ from sbitune.data.formats import apprentice, mcnntunes
 from sbitune.data.formats.professor import Reading
 from sbitune.data.formats.professor_writer import write_runs
 from sbitune.data.formats.recognition import layout_of
-from sbitune.data.formats.scatters import scatters_of
 from sbitune.data.formats.selection import rules_from_mapping
 from sbitune.data.scan import Scan
+from sbitune.data.scatters import scatters_of
 from sbitune.data.storage.arrays import write_arrays
 from sbitune.tuning.tools.models import run_names_at
 from sbitune.workflow.runs.scanning import load_scan

@@ -12,7 +12,8 @@ from sbitune.data.errors import InputError
 from sbitune.data.formats.mcnntunes import read_scan, write_scan
 from sbitune.data.formats.professor import Reading
 from sbitune.data.formats.selection import rules_from_mapping
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 #: as mcnntunes-buildruns leaves it: every object of a Rivet run turned into a scatter and annotated
 RUN = """\

@@ -24,7 +24,8 @@ from sbitune.data.formats.parameters import (
     write_values,
 )
 from sbitune.data.formats.selection import read_weights
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
 
 IPOL = """DataFormat: binned 2

@@ -9,7 +9,8 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.data.storage.arrays import read_arrays, read_hdf5, write_arrays
 from sbitune.data.storage.layout import ArraySpec, check_arrays, check_correlation
 from sbitune.data.storage.store import read_stored, write_stored

@@ -8,7 +8,8 @@ import pytest
 from sbitune.data.bins import Bins
 from sbitune.data.checks.examination import examine
 from sbitune.data.checks.outlying import compare_runs
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 N_BINS = 30
 

@@ -11,10 +11,10 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats.apprentice import read_scan
 from sbitune.data.formats.recognition import is_data, recognise
-from sbitune.data.formats.scatters import scatters_of
 from sbitune.data.formats.selection import rules_from_mapping
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.scan import Scan
+from sbitune.data.scatters import scatters_of
 from sbitune.tuning.stages.matching import match
 
 #: numbers out of order, a histogram in two pieces, one with /REF and one with an analysis' option

@@ -11,7 +11,8 @@ from scan_strategies import contents, sizes
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan, build_scan, join_scans
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan, build_scan, join_scans
 from sbitune.data.text.names import is_unseen
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -7,7 +7,8 @@ from scipy.stats import qmc
 from sbitune.data.bins import Bins
 from sbitune.data.checks.examination import examine
 from sbitune.data.checks.solitary import find_solitary
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 
 def at(points: np.ndarray) -> Scan:

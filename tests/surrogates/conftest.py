@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 MakeScan = Callable[..., Scan]
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan, parameter_box
+from sbitune.data.parameter import Parameter, parameter_box
+from sbitune.data.scan import Scan
 from sbitune.data.storage.layout import ArraySpec, Layout
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates import registry

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 
 PARAMETERS = (Parameter("alphaS", 0.10, 0.16), Parameter("bLund", 0.2, 1.2), Parameter("pT0", 1.5, 3.0))
 #: (n, n_parameters) where surrogates are compared; a scan without the third parameter has the first two columns

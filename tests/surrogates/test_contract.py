@@ -10,7 +10,8 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.config import CONFIGS as KINDS
 from sbitune.tuning.surrogates.config import SurrogateConfig
 from sbitune.tuning.surrogates.description import describe, in_words

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.heldout.evaluation import evaluate
 

@@ -7,7 +7,8 @@ from scipy import optimize
 from scipy.stats import qmc
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.training import train
 

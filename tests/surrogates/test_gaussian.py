@@ -6,7 +6,8 @@ import pytest
 from smoothscan import probabilities, smooth_scan
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.components.components import make_components
 from sbitune.tuning.surrogates.forms.kernel import Form, kernel
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig

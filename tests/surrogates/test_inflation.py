@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from surrogates.test_contract import CONFIGS, scans  # noqa: F401  (a fixture)
 
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.heldout.inflation import HeldOut, find_inflation, inflate
 from sbitune.tuning.surrogates.heldout.refits import Refits, find_slopes

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sbitune.data.bins import Bins
 from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents, monomials, write_ipol
 from sbitune.data.formats.ipol_reader import read_ipol
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem

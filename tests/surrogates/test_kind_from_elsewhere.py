@@ -11,12 +11,14 @@ from surrogates.linekind import LineConfig, LineKind, LineSurrogate, registered
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checks.closure import closure
 from sbitune.tuning.checks.run_requirements import check_enough_runs
-from sbitune.tuning.stages.pipeline import fit_stage, train_stage
+from sbitune.tuning.stages.fitstage import fit_stage
+from sbitune.tuning.stages.training import train_stage
 from sbitune.tuning.studies.sequential import propose_next
 from sbitune.tuning.surrogates import registry
 from sbitune.tuning.surrogates.choice.choice import choose, retraining

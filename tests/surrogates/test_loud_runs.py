@@ -8,7 +8,8 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.checks.outlying import compare_runs
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.network.config import NetworkConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig

@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import qmc
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.choice.choice import choose
 from sbitune.tuning.surrogates.choice.config import AutoConfig
 from sbitune.tuning.surrogates.components.components import make_components

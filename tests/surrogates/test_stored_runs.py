@@ -6,7 +6,8 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.storage import load_surrogate, load_with_runs, save_surrogate
 from sbitune.tuning.surrogates.training import train

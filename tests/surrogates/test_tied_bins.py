@@ -6,7 +6,8 @@ import pytest
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.surrogates.gaussian.config import GaussianConfig
 from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 from sbitune.tuning.surrogates.rational.config import RationalConfig

@@ -11,7 +11,8 @@ from calling import call
 from sbitune.data import yoda
 from sbitune.data.bins import Bins
 from sbitune.data.formats.professor_writer import write_runs
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
 from sbitune.tuning.stages.matching import match
 from sbitune.workflow.runs.checking import reference_of

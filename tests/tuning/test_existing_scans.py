@@ -15,7 +15,8 @@ from sbitune.data.reference import read_reference
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.checks.envelopes import find_envelopes
-from sbitune.tuning.stages.pipeline import read_fitted, tune
+from sbitune.tuning.stages.fitted import read_fitted
+from sbitune.tuning.stages.pipeline import tune
 from sbitune.tuning.stages.scans import stored_scan
 from sbitune.workflow.runs.scanning import make_scan
 

@@ -16,7 +16,10 @@ from sbitune.fitting.likelihood.problem import total_covariance
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.record.result import read_record
-from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, train_stage, tune
+from sbitune.tuning.stages.fitstage import fit_stage
+from sbitune.tuning.stages.fitted import read_fitted
+from sbitune.tuning.stages.pipeline import tune
+from sbitune.tuning.stages.training import train_stage
 from sbitune.tuning.tools.models import matched_with
 from sbitune.workflow.runs.scanning import load_scan, make_scan
 

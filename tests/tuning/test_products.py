@@ -17,9 +17,13 @@ from sbitune.data.errors import InputError
 from sbitune.data.storage.sealed import read_sealed, write_sealed
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
-from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, train_stage, tune, validate_stage
+from sbitune.tuning.stages.comparison import validate_stage
+from sbitune.tuning.stages.fitstage import fit_stage
+from sbitune.tuning.stages.fitted import read_fitted
+from sbitune.tuning.stages.pipeline import tune
 from sbitune.tuning.stages.products import training_key
 from sbitune.tuning.stages.scans import stored_scan
+from sbitune.tuning.stages.training import train_stage
 from sbitune.workflow.runs.scanning import make_scan, scan_at_hand
 
 #: as few runs and as little work as a tune can do with

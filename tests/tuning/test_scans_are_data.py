@@ -16,7 +16,8 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats.apprentice import write_scan
 from sbitune.data.formats.parameters import write_points, write_values
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.tuning.card import load_card
 from sbitune.tuning.output.settings import settings_file
 from sbitune.workflow.runs.scanning import make_scan

@@ -9,7 +9,8 @@ from toys import Formula
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.tuning.studies.information_gain import find_outputs, make_lever, surrogate_share

@@ -11,8 +11,9 @@ from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents
 from sbitune.data.formats.parameters import read_values
 from sbitune.data.formats.selection import read_weights
 from sbitune.data.histograms import Histograms
+from sbitune.data.parameter import Parameter
 from sbitune.data.reference import Reference
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.tuning.checks import residuals, sensitivities
 from sbitune.tuning.checks.envelopes import find_envelopes, reach_of_observables

@@ -13,8 +13,11 @@ from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.stage import invert
-from sbitune.tuning.stages.pipeline import fit_stage, read_fitted, surrogate_stage, tune
+from sbitune.tuning.stages.fitstage import fit_stage
+from sbitune.tuning.stages.fitted import read_fitted
+from sbitune.tuning.stages.pipeline import tune
 from sbitune.tuning.stages.scans import stored_scan
+from sbitune.tuning.stages.training import surrogate_stage
 from sbitune.tuning.studies.refitting import bootstrap
 from sbitune.tuning.studies.sequential import propose_next
 from sbitune.tuning.tools.models import open_model, run_names_at

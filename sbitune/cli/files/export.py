@@ -29,7 +29,7 @@ def command(reporter: TerminalReporter, card: str, to: str, output: str, compone
     from sbitune.tuning.card import load_card
     from sbitune.tuning.output.tables import check_suffix
     from sbitune.tuning.record.result import tune_of
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
 
     check_suffix(output, (".json",))
     fitted = read_fitted(load_card(card), reporter)

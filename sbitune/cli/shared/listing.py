@@ -9,7 +9,7 @@ from sbitune.cli.shared.common import Said
 
 if TYPE_CHECKING:
     from sbitune.data.bins import Bins
-    from sbitune.data.scan import Parameter
+    from sbitune.data.parameter import Parameter
     from sbitune.workflow.cards.documentation import Key
 
 T = TypeVar("T")

@@ -43,8 +43,9 @@ def command(
     from sbitune.cli.shared.figures import of_fit
     from sbitune.tuning.card import load_card
     from sbitune.tuning.stages.findings import scan_findings
-    from sbitune.tuning.stages.pipeline import fit_stage, surrogate_stage
+    from sbitune.tuning.stages.fitstage import fit_stage
     from sbitune.tuning.stages.scans import scan_at_hand
+    from sbitune.tuning.stages.training import surrogate_stage
 
     if _is_surrogate(card):
         return _fit_alone(reporter, card, reference, weights, limits, output, toys)

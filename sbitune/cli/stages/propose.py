@@ -29,7 +29,7 @@ def command(reporter: TerminalReporter, card: str, runs: int, output: str, seed:
     Example: sbitune propose tunes/lep -n 32 -o tunes/lep/extra.txt
     """
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
     from sbitune.tuning.studies.sequential import describes, propose_next, write_extra
 
     loaded = load_card(card)

@@ -15,7 +15,7 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     """
     from sbitune.report.tune.write import write_report
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
 
     page = write_report(read_fitted(load_card(card), reporter))
     return {"report": str(page), "bytes": page.stat().st_size}

@@ -49,7 +49,7 @@ def command(
     import jax
 
     from sbitune.tuning.output.tables import check_suffix
-    from sbitune.tuning.stages.pipeline import train_stage
+    from sbitune.tuning.stages.training import train_stage
     from sbitune.tuning.surrogates.choice.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.heldout.evaluation import evaluate

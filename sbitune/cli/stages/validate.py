@@ -15,6 +15,7 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     """
     from sbitune.cli.shared.figures import of_fit
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.pipeline import read_fitted, validate_stage
+    from sbitune.tuning.stages.comparison import validate_stage
+    from sbitune.tuning.stages.fitted import read_fitted
 
     return of_fit(validate_stage(read_fitted(load_card(card), reporter), reporter).record)

@@ -27,7 +27,7 @@ def command(
     Example: sbitune bootstrap tunes/lep --of combinations -n 20 --leave-out 40
     """
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
     from sbitune.tuning.studies.refitting import bootstrap
 
     fitted = read_fitted(load_card(card), reporter)

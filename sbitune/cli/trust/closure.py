@@ -41,7 +41,7 @@ def command(
     import jax
 
     from sbitune.tuning.checks.closure import closure
-    from sbitune.tuning.stages.pipeline import keep_closure, read_fitted
+    from sbitune.tuning.stages.fitted import keep_closure, read_fitted
     from sbitune.tuning.surrogates.choice.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.regression.noise import smooth_errors

@@ -23,7 +23,7 @@ def command(reporter: TerminalReporter, card: str, toys: int, everywhere: bool, 
 
     from sbitune.fitting.checks.coverage import coverage_of_toys
     from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.pipeline import keep_coverage, read_fitted
+    from sbitune.tuning.stages.fitted import keep_coverage, read_fitted
 
     fitted = read_fitted(load_card(card), reporter)
     clock = time.process_time()

@@ -38,7 +38,7 @@ def command(
     from sbitune.fitting.checks.toys import ToyConfig
     from sbitune.tuning.card import load_card
     from sbitune.tuning.record.result import tune_of
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
     from sbitune.tuning.studies.eigenfiles import describe, write_eigentunes
 
     fitted = read_fitted(load_card(card), reporter)

@@ -40,7 +40,7 @@ def command(
     from sbitune.tuning.card import load_card
     from sbitune.tuning.inverse.config import InverseConfig
     from sbitune.tuning.inverse.stage import invert
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
 
     given = {"points": points, "steps": steps, "members": members, "layers": layers}
     config = msgspec.structs.replace(InverseConfig(), **{name: n for name, n in given.items() if n is not None})

@@ -62,7 +62,7 @@ def command(
     from sbitune.tuning.card import load_card
     from sbitune.tuning.output.tables import check_suffix
     from sbitune.tuning.record.result import tune_of
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
 
     if output:
         check_suffix(output, (".npz", ".json"))

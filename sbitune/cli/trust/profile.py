@@ -45,7 +45,7 @@ def command(
     from sbitune.tuning.card import load_card
     from sbitune.tuning.output.tables import check_suffix
     from sbitune.tuning.record.result import tune_of
-    from sbitune.tuning.stages.pipeline import read_fitted
+    from sbitune.tuning.stages.fitted import read_fitted
 
     for place in output:
         check_suffix(place, (".csv", ".svg"))

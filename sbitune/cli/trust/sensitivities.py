@@ -83,7 +83,7 @@ def _point(opened, words, reporter):
     """The point that is asked for, and errors of the tune if it is one."""
     import numpy as np
 
-    from sbitune.data.scan import parameter_box
+    from sbitune.data.parameter import parameter_box
     from sbitune.tuning.tools.models import point_of, record_of, values_of_record, values_of_words
 
     parameters = opened.model.parameters
@@ -109,7 +109,7 @@ def _write_yoda(output, found) -> None:
 
     from sbitune.data import yoda
     from sbitune.data.bins import Bins
-    from sbitune.data.formats.scatters import scatters_of
+    from sbitune.data.scatters import scatters_of
 
     objects = []
     for i, p in enumerate(found.parameters):

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.parameter import parameter_box
+from sbitune.data.scan import Scan
 
 #: rms of a combination, in spreads of a parameter, below which it is constant: files print six digits of a value
 EXACT = 1e-5

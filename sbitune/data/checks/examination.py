@@ -16,7 +16,8 @@ from sbitune.data.checks.repeats import repeated_points, same_content
 from sbitune.data.checks.solitary import find_solitary
 from sbitune.data.codes import code_of
 from sbitune.data.errors import InputError
-from sbitune.data.scan import EDGE, Scan
+from sbitune.data.parameter import EDGE
+from sbitune.data.scan import Scan
 
 #: kind of the finding that says that runs could not be compared with their neighbours
 NOT_COMPARED = "runs not compared"

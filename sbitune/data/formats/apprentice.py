@@ -18,8 +18,9 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
+from sbitune.data.parameter import Parameter, read_words
 from sbitune.data.reporting import LeftOut
-from sbitune.data.scan import Parameter, Scan, build_scan, read_words
+from sbitune.data.scan import Scan, build_scan
 from sbitune.data.storage.arrays import import_h5py, read_hdf5, reading_stored
 from sbitune.data.storage.files import read_text, replacing, write_text
 from sbitune.data.storage.layout import ArraySpec, check_arrays

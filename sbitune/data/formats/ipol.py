@@ -28,7 +28,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.data.storage.files import write_text
 from sbitune.data.text.numbers import quoted
 

@@ -10,7 +10,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.formats.ipol import OWN_KEYS, Interpolation, Polynomial
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.data.storage.files import read_lines, read_text
 from sbitune.data.text.names import check_name, misspelt, repeated, shorten, split_words
 from sbitune.data.text.numbers import finite, natural, quoted

@@ -16,19 +16,12 @@ from typing import Any, Literal
 from sbitune.data import yoda
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.formats.finals import read_final
-from sbitune.data.formats.professor import (
-    Reading,
-    Row,
-    assemble,
-    by_name,
-    check_like,
-    make_row,
-    settle_faults,
-    tell_left,
-)
+from sbitune.data.formats.professor import Reading, assemble, make_row, settle_faults, tell_left
 from sbitune.data.formats.professor_writer import DIGITS
-from sbitune.data.formats.scatters import histograms_of, scatters_of
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.formats.runrows import Row, by_name, check_like
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
+from sbitune.data.scatters import histograms_of, scatters_of
 from sbitune.data.storage.directories import check_names, whole_directory
 from sbitune.data.storage.files import plain_file
 from sbitune.data.text.names import shorten

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from sbitune.data.errors import EmptySelectionError, InputError, naming_file
 from sbitune.data.formats.finals import read_final
 from sbitune.data.formats.parameters import read_values
 from sbitune.data.formats.runfiles import PARAMETERS, PARTS, RECORD, DamagedRunError, check_run_files, read_run_record
-from sbitune.data.formats.scatters import NEGATIVE, histograms_of
+from sbitune.data.formats.runrows import Row, by_name, check_like
 from sbitune.data.formats.selection import Rule, wanted_by, weights_of
 from sbitune.data.histograms import Histograms
+from sbitune.data.parameter import Parameter
 from sbitune.data.reporting import LeftOut
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scan import Scan
+from sbitune.data.scatters import NEGATIVE, histograms_of
 from sbitune.data.storage.arrays import read_arrays
 from sbitune.data.storage.files import plain_file
 from sbitune.data.storage.layout import ArraySpec, check_arrays
@@ -37,17 +39,6 @@ MOST_FAULTS = 8
 _LEAVE_OUT = "To leave such runs out, set `bad_runs: drop` (`--bad-runs drop`)."
 #: a quoted error that is off by this factor is told
 _WORTH_TELLING = 1.2
-
-
-class Row(NamedTuple):
-    """One run of a scan."""
-
-    name: str
-    names: tuple[str, ...]  #: of the parameters
-    theta: np.ndarray  #: (n_parameters,)
-    histograms: Histograms
-    parts: Parts | None = None  #: contents made from parts of the run, if it keeps them
-    others: tuple[str, ...] = ()  #: parameters that the run has beside `names`
 
 
 def read_run(
@@ -344,56 +335,3 @@ def _refuse_non_finite(run: Path, histograms: Histograms) -> None:
             f"run {run}: {bad.sum()} bins {what}, the first {labels[0]}; take them out of the selection "
             "or leave them out of all runs with `bad_bins: drop`"
         )
-
-
-def by_name(row: Row, rows: Sequence[Row]) -> Row:
-    """Put the values of discrete axes into the order of the first of `rows`, by their names.
-
-    Raises `InputError` for a name that the first has not.
-    """
-    mine = row.histograms.bins
-    if not rows or not np.any(mine.name != ""):
-        return row
-    first = rows[0].histograms.bins
-    places = first.locate(mine)
-    for path in dict.fromkeys(mine.path[(places < 0) & (mine.name != "")].tolist()):
-        raise InputError(
-            f"run {row.name}: {path} has values on its axis that run {rows[0].name} has not: "
-            f"{', '.join(mine.name[(places < 0) & (mine.path == path)])[:60]}"
-        )
-    if len(set(mine.paths())) != len(set(first.paths())) or (places < 0).any() or len(mine) != len(first):
-        return row
-    order = np.argsort(places, kind="stable")
-    ordered = row.histograms.take(order)
-    numbered = Bins(ordered.bins.path, first.index, ordered.bins.low, ordered.bins.high, ordered.bins.name)
-    parts = None if row.parts is None else row.parts.take(order)
-    return row._replace(histograms=replace(ordered, bins=numbered), parts=parts)
-
-
-def check_like(run: Path, row: Row, rows: Sequence[Row], named: bool) -> None:
-    """Raise `InputError` naming the run and what it has that the first of `rows` has not, or the other way round:
-    histograms, bins and, unless they were `named`, parameters.
-    """
-    if rows:
-        _check_same_bins(run, row.histograms.bins, rows[0])
-    if row.others and not named:
-        raise InputError(
-            f"run {run}: it has the parameter {row.others[0]}, which the first run has not; add it to all runs, or "
-            "take it out of all"
-        )
-
-
-def _check_same_bins(run: Path, bins: Bins, first: Row) -> None:
-    """Raise `InputError` naming the run and a histogram if its bins are not those of the first run."""
-    theirs = first.histograms.bins
-    if set(bins.paths()) != set(theirs.paths()):
-        other = sorted(set(bins.paths()) ^ set(theirs.paths()))
-        raise InputError(f"run {run}: {other[0]} is not in both this run and run {first.name}")
-    for path in theirs.paths():
-        if not _match(bins, theirs, path):
-            raise InputError(f"run {run}: {path} has other bins than in run {first.name}")
-
-
-def _match(bins: Bins, first: Bins, path: str) -> bool:
-    mine, other = bins.take(bins.of(path)), first.take(first.of(path))
-    return len(mine) == len(other) and bool(mine.matches(other).all())

@@ -7,8 +7,8 @@ from typing import Literal
 from sbitune.data import yoda
 from sbitune.data.formats.parameters import write_values
 from sbitune.data.formats.professor import PARAMETER_FILES
-from sbitune.data.formats.scatters import scatters_of
 from sbitune.data.scan import Scan
+from sbitune.data.scatters import scatters_of
 from sbitune.data.storage.directories import check_names, whole_directory
 
 OUTPUT = "out.yoda"

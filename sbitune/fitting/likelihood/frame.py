@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sbitune.data.errors import ArgumentError, InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 
 #: ends of ranges are printed with six digits: what is outside by no more, in parts of the range, is the end
 ROUNDED = 1e-5

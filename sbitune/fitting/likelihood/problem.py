@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.gaussian import GaussianObjective, GaussianPoint
 from sbitune.fitting.likelihood.measured import Measured

@@ -15,7 +15,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.batches import in_batches
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.precision import double_precision, require_double_precision

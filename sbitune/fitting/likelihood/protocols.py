@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.results import Fit
 

@@ -13,7 +13,7 @@ import numpy as np
 from iminuit import Minuit
 
 from sbitune.data.errors import ComputationError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.data.sobol import sobol_points
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.frame import Frame

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, read_parameters, read_words
+from sbitune.data.parameter import Parameter, read_parameters, read_words
 from sbitune.data.storage.arrays import read_arrays, reading_stored, write_arrays
 from sbitune.data.storage.layout import ArraySpec, check_arrays
 from sbitune.data.text.names import shorten

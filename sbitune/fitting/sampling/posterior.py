@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import ComputationError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.protocols import Problem

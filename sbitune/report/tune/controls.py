@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.plots.observables import Panel
 from sbitune.plots.parameters import short
 from sbitune.plots.style import plain
 from sbitune.report.pieces.live import Button, Mark, Row, Slider, Step
 from sbitune.tuning.record.types import ParameterRecord
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 
 
 def buttons(fitted: Fitted) -> list[Button]:

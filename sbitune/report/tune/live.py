@@ -16,7 +16,7 @@ from sbitune.report.pieces.live import Key, LiveFigure, LiveView
 from sbitune.report.pieces.parts import Paragraph, Section
 from sbitune.report.tune.controls import buttons, rows_of, sliders
 from sbitune.report.tune.livedata import drawn, numbers
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.tuning.surrogates.forms.compact import MAX_NUMBERS, Compact, compact
 from sbitune.tuning.surrogates.regression.basis import count_terms
 

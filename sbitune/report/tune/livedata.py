@@ -10,7 +10,7 @@ from sbitune.plots.frames import Frame
 from sbitune.plots.observables import Panel
 from sbitune.report.pieces.live import digits, encode
 from sbitune.report.pieces.observables import bins_of
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.tuning.surrogates.forms.compact import Compact
 from sbitune.tuning.surrogates.forms.kernelform import KernelForm
 from sbitune.tuning.surrogates.regression.inputs import LOG_OFFSET

@@ -6,7 +6,7 @@ from sbitune.generators.config import PythiaConfig
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.parts import Items, Paragraph, Section
 from sbitune.report.pieces.templates import Part
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.tuning.surrogates.choice.choice import NAMED, is_chosen
 from sbitune.tuning.surrogates.description import in_words
 from sbitune.workflow.runs.tasks import timing

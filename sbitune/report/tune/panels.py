@@ -8,7 +8,8 @@ from sbitune.data.text.paths import analysis_of, reference_key
 from sbitune.plots.observables import Curve, Panel
 from sbitune.report.pieces.observables import bins_of
 from sbitune.tuning.checks.validation import read_on
-from sbitune.tuning.stages.pipeline import Fitted, validation_files
+from sbitune.tuning.stages.comparison import validation_files
+from sbitune.tuning.stages.fitted import Fitted
 
 
 def panels(fitted: Fitted) -> Iterator[tuple[str, Panel]]:

@@ -15,7 +15,7 @@ from sbitune.report.pieces.page import is_made_of, write_page
 from sbitune.report.pieces.parts import Figure, Paragraph, Table, table
 from sbitune.report.pieces.templates import Part
 from sbitune.tuning.record.result import made_of
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 
 #: stands beside the card
 PAGE = "posterior.html"

@@ -8,7 +8,7 @@ from sbitune.report.pieces.verdicts import judged
 from sbitune.tuning.inverse.inside import ALARMING
 from sbitune.tuning.inverse.stage import InverseRecord
 from sbitune.tuning.record.types import ResultRecord, ValidationRecord
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.tuning.verdict import find_checks, verdict_from
 
 #: a difference of chi2 is one if it is larger than so many of its errors

@@ -11,7 +11,7 @@ from sbitune.report.pieces.observables import histograms, single_bins
 from sbitune.report.pieces.parts import Figure, Figures, Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
 from sbitune.tuning.record.types import ParameterRecord, ResultRecord
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 
 
 def parameters(record: ResultRecord) -> Section:

@@ -17,7 +17,7 @@ from sbitune.report.tune.summary import summary
 from sbitune.report.tune.tables import correlations, figures, left_out, observables, parameters
 from sbitune.tuning.inverse.stage import FILE, read_inverse
 from sbitune.tuning.output.settings import command_file
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 
 
 def write_report(fitted: Fitted, path: Path | None = None) -> Path:

@@ -11,8 +11,9 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.blocks import linked_runs
 from sbitune.data.errors import InputError
+from sbitune.data.parameter import EDGE, parameter_box
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.data.scan import EDGE, Scan, parameter_box
+from sbitune.data.scan import Scan
 from sbitune.fitting.checks.coverage import Coverage, collect
 from sbitune.fitting.checks.known_fits import KnownFit, fit_known
 from sbitune.fitting.likelihood.measured import Measured

@@ -18,8 +18,9 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points along the range of a parameter, its ends included
@@ -72,7 +73,7 @@ def find_sensitivities(
         ComputationError: if a derivative is not finite, with the bin and the parameter.
     """
     theta = np.asarray(theta, np.float64)
-    with jax.enable_x64(True):
+    with double_precision(small=False):
         slope = np.asarray(jax.jit(jax.jacfwd(lambda at: model.predict(at).mean))(jnp.asarray(theta)))
     bad = np.argwhere(~np.isfinite(slope))
     if len(bad):

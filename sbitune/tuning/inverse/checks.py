@@ -6,7 +6,8 @@ import jax
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.parameter import parameter_box
+from sbitune.data.scan import Scan
 from sbitune.fitting.checks.calibration import Calibration, calibrate
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.learning.keys import check_key

@@ -22,7 +22,7 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, parameter_box
+from sbitune.data.parameter import Parameter, parameter_box
 from sbitune.fitting.checks.calibration import Calibration
 from sbitune.learning.keys import check_key
 from sbitune.tuning.inverse.compression import Compression

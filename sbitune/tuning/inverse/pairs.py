@@ -6,8 +6,10 @@ import jax
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Scan, parameter_box
+from sbitune.data.parameter import parameter_box
+from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.measured import Measured
+from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.tuning.surrogates.protocols import Surrogate
 
 #: points x bins that a surrogate is asked for at a time; inside, it may hold some hundred numbers for each
@@ -66,7 +68,7 @@ def surrogate_correlation(surrogate: Surrogate, measured: Measured) -> np.ndarra
     at every point would cost more than everything else together.
     """
     centre = parameter_box(surrogate.parameters)[0]
-    with jax.enable_x64(True):
+    with double_precision(small=False):
         covariance = np.asarray(surrogate.covariance(centre, measured.indices), np.float64)
     scale = np.sqrt(np.diag(covariance))
     scale = np.where(scale > 0, scale, 1.0)

@@ -18,7 +18,7 @@ from sbitune.tuning.inverse.storage import save_inverse
 from sbitune.tuning.inverse.summary import Comparison, InverseSummary, compare
 from sbitune.tuning.inverse.training import train_inverse
 from sbitune.tuning.record.result import made_of, tune_of
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.tuning.surrogates.choice.choice import train_chosen
 from sbitune.workflow.cards.yamlfile import read_card
 from sbitune.workflow.results.records import is_sealed, write_sealed_yaml

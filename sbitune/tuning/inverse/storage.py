@@ -10,7 +10,7 @@ import numpy as np
 
 from sbitune.data.bins import BINS, Bins
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import read_parameters, read_words
+from sbitune.data.parameter import read_parameters, read_words
 from sbitune.data.storage.arrays import reading_stored
 from sbitune.data.storage.layout import ArraySpec, check_arrays
 from sbitune.data.storage.store import read_stored, write_stored

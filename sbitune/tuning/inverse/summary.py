@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.fitting.results import BinnedFit
 
 #: probabilities of the quantiles: the median, and the ends of central intervals of 68 and 95 %

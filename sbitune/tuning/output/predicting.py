@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.formats.scatters import scatters_of
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
+from sbitune.data.scatters import scatters_of
 from sbitune.data.yoda import Scatter
 from sbitune.tuning.surrogates.protocols import Surrogate
 

@@ -10,7 +10,7 @@ import numpy as np
 from sbitune.data.checks.examination import Finding
 from sbitune.data.error_sources import Decision
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.data.storage.files import hash_bytes
 from sbitune.fitting.results import BinnedFit, Minimum, ObservableChi2, Start
 from sbitune.tuning.record.checks import check_record

@@ -12,7 +12,7 @@ from sbitune.data.storage.files import write_text
 from sbitune.fitting.binned.eigentunes import EigenTunes
 from sbitune.tuning.output.predicting import as_scatters, predict_histograms
 from sbitune.tuning.output.settings import settings_file
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.workflow.runs.tasks import version_of_runs
 
 SUMMARY = "eigentunes.yaml"

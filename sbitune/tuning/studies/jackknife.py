@@ -29,8 +29,8 @@ from sbitune.data.scan import Scan
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.card import LoadedCard
+from sbitune.tuning.stages.fitted import make_problem
 from sbitune.tuning.stages.matching import Matched
-from sbitune.tuning.stages.pipeline import make_problem
 from sbitune.tuning.surrogates.choice.choice import chosen_config
 from sbitune.tuning.surrogates.kindconfig import SurrogateSection
 from sbitune.tuning.surrogates.polynomial.config import polynomial_of

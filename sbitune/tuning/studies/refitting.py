@@ -21,7 +21,7 @@ from sbitune.fitting.binned.bootstrap import (
 from sbitune.fitting.checks.toys import ToyConfig
 from sbitune.fitting.likelihood.protocols import BinnedModel
 from sbitune.tuning.record.result import tune_of
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.tuning.surrogates.choice.choice import retraining
 from sbitune.tuning.surrogates.training import train
 

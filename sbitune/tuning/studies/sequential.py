@@ -24,11 +24,12 @@ from threadpoolctl import threadpool_limits
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats.parameters import write_points
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.data.sobol import sobol_points
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.learning.keys import check_key
-from sbitune.tuning.stages.pipeline import Fitted
+from sbitune.tuning.stages.fitted import Fitted
 from sbitune.tuning.studies.information_gain import Lever, Outputs, find_outputs, make_lever, select_outputs
 from sbitune.workflow.runs.checking import extra_points
 

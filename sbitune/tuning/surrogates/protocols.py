@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_c
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.data.storage.layout import Layout
 from sbitune.fitting.likelihood.protocols import BinnedModel, Prediction
 from sbitune.tuning.surrogates.kindconfig import KindConfig, Scale

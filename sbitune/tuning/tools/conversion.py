@@ -27,12 +27,13 @@ from sbitune.data.formats.parameters import write_limits, write_values
 from sbitune.data.formats.professor import Reading
 from sbitune.data.formats.professor_results import ProfessorResult, read_result, write_result
 from sbitune.data.formats.recognition import HDF5, YODA, Kind, recognise
-from sbitune.data.formats.scatters import scatters_of
 from sbitune.data.formats.selection import read_weights
 from sbitune.data.formats.weight_writer import write_weights
+from sbitune.data.parameter import Parameter
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, LeftOut, Reporter
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scan import Scan
+from sbitune.data.scatters import scatters_of
 from sbitune.data.text.names import nearest
 from sbitune.data.text.numbers import quoted
 from sbitune.data.text.paths import analysis_of

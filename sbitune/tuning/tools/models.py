@@ -13,9 +13,10 @@ from sbitune.data.formats.parameters import read_values
 from sbitune.data.formats.professor import runs_in
 from sbitune.data.formats.recognition import layout_of
 from sbitune.data.formats.selection import Rule, read_weights, wanted_by
+from sbitune.data.parameter import Parameter
 from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scan import Scan
 from sbitune.data.text.names import shorten
 from sbitune.data.text.numbers import finite
 from sbitune.data.text.paths import reference_key
@@ -23,11 +24,11 @@ from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.record.result import read_record
 from sbitune.tuning.record.types import ResultRecord
 from sbitune.tuning.stages.matching import Excluded, Matched, match
-from sbitune.tuning.stages.pipeline import train_stage
 from sbitune.tuning.stages.scans import scan_with_runs, stored_scan
 from sbitune.tuning.stages.surrogate_of_card import as_scan as as_scan  # for those who open models
 from sbitune.tuning.stages.surrogate_of_card import surrogate_of
 from sbitune.tuning.stages.surrogatefile import read_surrogate
+from sbitune.tuning.stages.training import train_stage
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
 from sbitune.workflow.runs.checking import reference_of
 from sbitune.workflow.runs.scanning import load_scan

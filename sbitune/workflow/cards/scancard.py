@@ -9,7 +9,7 @@ import msgspec
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
 from sbitune.data.formats.selection import Rule, parse_rule, read_weights
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.data.text.names import is_name
 from sbitune.data.text.numbers import quoted
 from sbitune.generators.config import GeneratorConfig, ParameterConfig, PythiaConfig, ScanConfig

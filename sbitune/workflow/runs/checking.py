@@ -11,8 +11,8 @@ from sbitune.data.error_sources import Opinion
 from sbitune.data.errors import InputError, naming
 from sbitune.data.formats.parameters import read_points
 from sbitune.data.formats.selection import wanted_by, weights_of
+from sbitune.data.parameter import Parameter
 from sbitune.data.reference import Reference, Source, read_reference
-from sbitune.data.scan import Parameter
 from sbitune.generators.command import check_command
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.pythia8.catalogue import Beams, Catalogue, check_ranges

@@ -13,9 +13,10 @@ from sbitune.data.formats.apprentice import read_scan as read_apprentice
 from sbitune.data.formats.professor import Reading, collect, read_runs
 from sbitune.data.formats.recognition import HDF5, layout_of
 from sbitune.data.formats.selection import weights_of
+from sbitune.data.parameter import Parameter
 from sbitune.data.reference import Reference
 from sbitune.data.reporting import QUIET, LeftOut, Reporter, Telling
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.scan import Scan
 from sbitune.data.storage.files import plain_file
 from sbitune.data.text.names import list_names, nearest
 from sbitune.data.text.numbers import quoted

@@ -9,7 +9,8 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.data.storage.layout import ArraySpec, Layout
 from sbitune.data.text.numbers import quoted
 from sbitune.fitting.likelihood.protocols import Prediction

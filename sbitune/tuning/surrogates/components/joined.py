@@ -27,7 +27,8 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.blocks import split_blocks
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.data.storage.layout import ArraySpec, Layout, check_arrays, whole_number
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate

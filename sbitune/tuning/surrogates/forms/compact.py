@@ -17,7 +17,7 @@ import numpy as np
 import scipy.linalg
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.scan import Parameter, parameter_box
+from sbitune.data.parameter import Parameter, parameter_box
 from sbitune.data.sobol import sobol_points
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.regression.basis import count_terms, evaluate_basis, list_exponents

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.tuning.surrogates.forms.kernel import Form, kernel
 from sbitune.tuning.surrogates.regression.inputs import make_features
 

@@ -21,7 +21,8 @@ import numpy as np
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
-from sbitune.data.scan import Parameter, Scan
+from sbitune.data.parameter import Parameter
+from sbitune.data.scan import Scan
 from sbitune.data.storage.layout import ArraySpec, Layout
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.forms.independent import Outputs, every_bin

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.data.scan import parameter_box
+from sbitune.data.parameter import parameter_box
 
 #: half of the step of differences, in widths of the box
 _STEP = 0.02

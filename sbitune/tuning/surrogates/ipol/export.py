@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents, is_word, monomials
-from sbitune.data.scan import parameter_box
+from sbitune.data.parameter import parameter_box
 from sbitune.data.sobol import sobol_points
 from sbitune.tuning.surrogates.forms.compact import compact
 from sbitune.tuning.surrogates.ipol.surrogate import WRITTEN, IpolSurrogate

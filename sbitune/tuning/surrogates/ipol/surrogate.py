@@ -15,7 +15,7 @@ import numpy as np
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.formats.ipol import Interpolation, Polynomial, exponents
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.data.storage.layout import Layout
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.base import BaseSurrogate

@@ -18,8 +18,9 @@ import msgspec
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter
+from sbitune.data.parameter import Parameter
 from sbitune.data.storage.layout import ArraySpec, Layout
+from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.learning.keys import Keys
 from sbitune.learning.networks import Network, build_mlp
@@ -113,7 +114,9 @@ class NeuralSurrogate(BaseSurrogate):
         """Covariance (k, k) of the errors of the bins `indices` (k,) at every `theta` (n, n_parameters), in float64."""
         one = jax.jit(self.covariance)
         for point in np.asarray(theta, dtype=np.float64):
-            with jax.enable_x64(True):  # and off again before others go on: they may never ask for the next one
+            with double_precision(
+                small=False
+            ):  # and off again before others go on: they may never ask for the next one
                 found = np.asarray(one(point, indices))
             yield found
 
@@ -129,7 +132,7 @@ class NeuralSurrogate(BaseSurrogate):
     def predict_many(self, theta: Any) -> Prediction:
         """Predict every bin at `theta` (n, n_parameters) in float64: NumPy arrays (n, n_bins)."""
         theta = np.asarray(theta, dtype=np.float64)
-        with jax.enable_x64(True):
+        with double_precision(small=False):
             parts = [
                 jax.tree.map(np.asarray, self._compiled(theta[start : start + POINTS_AT_ONCE]))
                 for start in range(0, len(theta), POINTS_AT_ONCE)

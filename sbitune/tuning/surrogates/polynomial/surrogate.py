@@ -24,7 +24,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.scan import Parameter, Scan, parameter_box
+from sbitune.data.parameter import Parameter, parameter_box
+from sbitune.data.scan import Scan
 from sbitune.data.storage.layout import ArraySpec, Layout, whole_number
 from sbitune.fitting.likelihood.protocols import Prediction
 from sbitune.tuning.surrogates.forms.independent import Outputs, every_bin

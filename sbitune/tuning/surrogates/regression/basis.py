@@ -46,7 +46,11 @@ def evaluate_basis(unit: Any, exponents: np.ndarray, xp: Any = np) -> Any:
 
 
 def _legendre_table(unit: Any, order: int, xp: Any) -> Any:
-    """Return P_k(unit) (..., n_parameters, order + 1) by (k+1) P_k+1 = (2k+1) x P_k - k P_k-1."""
+    """Return P_k(unit) (..., n_parameters, order + 1): NumPy's, and where JAX traces it, which has none, by
+    (k+1) P_k+1 = (2k+1) x P_k - k P_k-1.
+    """
+    if xp is np:
+        return np.polynomial.legendre.legvander(unit, order)
     rows = [xp.ones_like(unit), unit]
     for k in range(1, order):
         rows.append(((2 * k + 1) * unit * rows[k] - k * rows[k - 1]) / (k + 1))

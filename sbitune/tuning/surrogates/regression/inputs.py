@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.data.scan import Parameter, parameter_box
+from sbitune.data.parameter import Parameter, parameter_box
 
 #: a box begins close to zero if 0 <= low < this fraction of high
 LOG_BELOW = 0.05
