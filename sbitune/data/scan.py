@@ -1,4 +1,4 @@
-"""`Scan`: what a generator gave at many parameter points, the input of every surrogate."""
+"""`Scan`: what a generator gave at many parameter points, what everything is learnt from."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace

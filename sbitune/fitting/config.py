@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-#: what a choice of weights minimises at the tune, by the names of arXiv:2103.05751, see `autoweights`
+#: what a choice of weights minimises at the fit, by the names of arXiv:2103.05751, see `autoweights`
 OuterObjective = Literal["portfolio", "meanscore", "medianscore"]
 
 
@@ -42,9 +42,9 @@ class FitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class BinnedFitConfig(FitConfig, forbid_unknown_fields=True, frozen=True):
     """How the parameters are fitted."""
 
-    surrogate_error: Annotated[bool, msgspec.Meta(description="Whether the surrogate's own error counts in chi2.")] = (
-        True
-    )
+    surrogate_error: Annotated[
+        bool, msgspec.Meta(description="Whether the model's own error, that of a surrogate say, counts in chi2.")
+    ] = True
     correlations: Annotated[
         bool, msgspec.Meta(description="Whether named error sources of the reference move its bins together.")
     ] = True

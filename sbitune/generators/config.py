@@ -103,7 +103,7 @@ class ParameterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     default: Annotated[
         float | None,
         msgspec.Meta(
-            description="Value before tuning; for Pythia the value of the card's settings is used if this is not given."
+            description="The generator's own value; for Pythia that of the card's settings if this is not given."
         ),
     ] = None
     unit: Annotated[str, msgspec.Meta(description="Unit for plots and tables.")] = ""

@@ -10,6 +10,7 @@ import msgspec
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError, naming_file
+from sbitune.data.scan import Parameter
 from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.frame import ROUNDED
 from sbitune.generators.config import EventCount
@@ -138,14 +139,16 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
 
             wanted_errors(asked, selected, self.place("fit", "theory_error"))
 
-    def known_ranges(self) -> dict[str, tuple[float, float]]:
-        """Ranges (low, high) of the parameters: of the card, or of the surrogate's file."""
+    def known_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters that are known before a scan is read: of the card, or of the surrogate's file."""
         if self.stored is None:
-            return super().known_ranges()
+            return super().known_parameters()
         from sbitune.tuning.stages.surrogatefile import read_surrogate  # brings JAX, without which a scan starts faster
 
         with naming_file(self.place("surrogate", "path")):
-            return {p.name: (p.low, p.high) for p in read_surrogate(self.stored).model.parameters}
+            found = read_surrogate(self.stored).model.parameters
+        self.check_ranges({p.name: (p.low, p.high) for p in found})
+        return found
 
 
 def load_card(place: str | Path | Parsed) -> LoadedCard:

@@ -19,6 +19,7 @@ class Family(NamedTuple):
     card: str  #: the msgspec Struct of its cards
     load: str  #: reads a card: (file, directory or what was parsed of it) -> `CardFile`
     command: str | None = None  #: its own click command or group, `sbitune NAME`; None: its commands are of the top
+    summary: str | None = None  #: what `sbitune ls` says of one of its cards: `CardFile` -> figures
 
     @property
     def card_type(self) -> "type[msgspec.Struct]":
@@ -28,6 +29,10 @@ class Family(NamedTuple):
     def load_card(self, place: "str | Path | Parsed") -> "CardFile[Any]":
         """Read one of its cards. Raises `InputError` naming file, line and key of whatever is wrong with it."""
         return resolve(self.load)(place)
+
+    def summarise(self, loaded: "CardFile[Any]") -> dict[str, Any]:
+        """Figures of one of its cards, by their names; none if the family has nothing to say."""
+        return {} if self.summary is None else resolve(self.summary)(loaded)
 
 
 #: name -> family; `tune` is that of cards which name none

@@ -49,7 +49,7 @@ class Product(NamedTuple):
 
     path: Path
     note: Path  #: the JSON file that tells what made it
-    what: str  #: `surrogate`
+    what: str  #: what is in it, in messages: `scan`
     #: part of the key -> what that is called in messages: {"scan": "the scan"}
     words: Mapping[str, str]
     about: Any = dict[str, Any]  #: type of what is noted of it

@@ -52,7 +52,7 @@ def test_ls_says_where_rivet_fills_something_else_than_was_measured():
 
 def test_ls_card_describes_every_key_of_a_card():
     sections, text = json.loads(call("ls", "card", "--json").stdout), call("ls", "card").stdout
-    assert "\n  title: text, required. What is tuned to what, in one line.\n" in text
+    assert "\n  title: text, required. What is done with which data, in one line.\n" in text
     assert "\n  runs: whole number >= 1, " in text
     assert "\n  bad_runs: `drop` or `stop`, default stop. What to do with a run that failed" in text
     assert "\n  kind: `pythia`, required. Pythia 8 " in text

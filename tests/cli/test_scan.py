@@ -86,7 +86,7 @@ def test_a_parameter_that_changes_no_event_is_refused_before_the_first_run(tmp_p
             f"card.yaml:{line}: parameters.MultipartonInteractions:pT0Ref: MultipartonInteractions:pT0Ref changes "
             "nothing: 500 events of one seed are equal at 2, in the middle and at 3; no hadrons collide"
         ) in said
-        assert said.endswith("Take it away, or tune it all the same with `check_effect: false`\n")
+        assert said.endswith("Take it away, or scan it all the same with `check_effect: false`\n")
     assert not (tmp_path / "work/scan").exists()
     card.write_text(card.read_text().replace("high: 3}", "high: 3, check_effect: false}"))
     (tmp_path / "work/effects.json").write_text('{"key": "')

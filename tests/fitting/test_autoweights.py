@@ -36,10 +36,10 @@ def test_the_portfolio_weighs_two_observables_until_both_are_described_alike():
     chosen = choose_weights(conflict(), config("portfolio"))
     # e = x^2 / sigma^2 and (1 - x)^2 / sigma^2: mean and variance are smallest at 1/2, where few bins count tenfold
     assert chosen.given.values[0] == pytest.approx(2 / 22, abs=1e-3)
-    assert chosen.tune.values[0] == pytest.approx(0.5, abs=0.05)
+    assert chosen.fitted.values[0] == pytest.approx(0.5, abs=0.05)
     assert (chosen.weights["/TOY/few"] / chosen.weights["/TOY/many"]) ** 2 == pytest.approx(10, rel=0.3)
     assert sum(w**2 for w in chosen.weights.values()) == pytest.approx(2)
-    x = chosen.tune.values[0]
+    x = chosen.fitted.values[0]
     e = np.array([x**2, (1 - x) ** 2]) / 0.25
     assert chosen.automatic_metrics.outer == pytest.approx(e.mean() + e.var(), rel=1e-6)
     assert chosen.automatic_metrics.outer < chosen.given_metrics.outer

@@ -68,6 +68,12 @@ def centred(loaded: CardFile[Card], reporter: TerminalReporter) -> np.ndarray:
     return read_arrays(product.path, "numbers")["centred"]
 
 
+def summary(loaded: CardFile[Card]) -> dict[str, Any]:
+    made = loaded.output("mean.yaml").is_file()
+    found = {"mean": read_record(loaded.output("mean.yaml"), Record, FORM).mean} if made else {}
+    return {"numbers": len(loaded.card.values)} | found
+
+
 @click.command("mean")
 @click.argument("card")
 @reports
@@ -85,7 +91,8 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
 
 @pytest.fixture(scope="module", autouse=True)
 def family():
-    register(Family("mean", "the mean", f"{__name__}:Card", f"{__name__}:load_card", f"{__name__}:command"))
+    names = (f"{__name__}:{name}" for name in ("Card", "load_card", "command", "summary"))
+    register(Family("mean", "the mean", *names))
     yield FAMILIES["mean"]
     del FAMILIES["mean"]
 
@@ -110,6 +117,36 @@ def test_a_family_has_a_command_that_leaves_a_record_and_a_page(tmp_path):
     (tmp_path / "mean.yaml").write_text(text.replace("mean: 4.0", "mean: 5.0"))
     with pytest.raises(InputError, match=r"changed or damaged; run `sbitune mean .*` again"):
         read_record(tmp_path / "mean.yaml", Record, FORM)
+
+
+def test_generic_commands_take_its_card_for_what_it_is(tmp_path):
+    path = tmp_path / "card.yaml"
+    path.write_text("family: mean\nvalues: [1, 2, 3]\n")
+    asked = {"family": "mean", "what": "the mean", "numbers": 3}
+    for place in (tmp_path, path):
+        assert json.loads(call("ls", place, "--json").stdout) == asked
+    call("mean", tmp_path)
+    assert json.loads(call("ls", tmp_path, "--json").stdout) == asked | {"mean": 2.0}
+    for words in (
+        ("scan", tmp_path),
+        ("train", tmp_path),
+        ("convert", tmp_path, tmp_path / "out.h5"),
+        ("runcombs", tmp_path, "-n", "1", "--leave-out", "1", "-o", tmp_path / "runcombs.dat"),
+    ):
+        said = call(*words, code=2).stderr
+        assert said.endswith(" [card-without-scan]\n")
+        assert f"{path}: " in said
+    path.write_text("family: mean\nvalue: [1]\n")
+    assert "[yaml-unknown-key]" in call("ls", tmp_path, code=2).stderr
+
+
+def test_a_family_without_a_summary_is_listed_by_what_stands_in_its_card(tmp_path, family, monkeypatch):
+    monkeypatch.setitem(FAMILIES, "mean", family._replace(summary=None))
+    (tmp_path / "my.yaml").write_text("family: mean\nvalues: [1, 2]\n")
+    card = {"family": "mean", "values": [1.0, 2.0], "error": 1.0}
+    assert json.loads(call("ls", tmp_path / "my.yaml", "--json").stdout)["card"] == card
+    found = json.loads(call("ls", tmp_path / "my.yaml", "err", "--json").stdout)
+    assert found == {"family": "mean", "what": "the mean", "card": {"error": 1.0}}
 
 
 def test_its_card_is_documented_and_told_from_others(tmp_path):

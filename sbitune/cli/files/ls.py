@@ -1,11 +1,11 @@
 """`sbitune ls`: what there is."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sbitune.cli.shared.cards import card_figures, scan_figures
 from sbitune.cli.shared.common import Figures, Said, TerminalReporter, reports
 from sbitune.cli.shared.listing import (
     key_row,
@@ -14,8 +14,6 @@ from sbitune.cli.shared.listing import (
     range_rows,
     setting_row,
     title_of,
-    titles_in,
-    titles_of_card,
 )
 
 
@@ -26,8 +24,8 @@ from sbitune.cli.shared.listing import (
 def command(reporter: TerminalReporter, what: str, patterns: tuple[str, ...]) -> Figures:
     """List `analyses`, `columns` of events, embedded `measurements`, Pythia's `settings` that begin with PATTERN, the
     keys of a `card` (of a tune, or of the FAMILY that is named), or the content of a measurement, a YODA file, a scan,
-    a card's directory, a surrogate.npz, a table of events, or Professor's ipol.dat, results.txt, weight, limits and
-    parameter files. PATTERN is a part of the names.
+    a card or its directory, a surrogate.npz, a table of events, or Professor's ipol.dat, results.txt, weight, limits
+    and parameter files. PATTERN is a part of the names.
 
     Example: sbitune ls settings StringZ
     """
@@ -128,6 +126,7 @@ def _content(place: str, pattern: str, reporter: TerminalReporter) -> Figures:
     from sbitune.data.errors import InputError
     from sbitune.data.formats.professor import Reading
     from sbitune.data.reference import read_reference
+    from sbitune.workflow.opening import is_card
     from sbitune.workflow.runs.scanning import load_scan
 
     path = Path(place)
@@ -141,75 +140,25 @@ def _content(place: str, pattern: str, reporter: TerminalReporter) -> Figures:
             f"{place}: no such file or directory, and none of `analyses`, `columns`, `measurements`, `settings`, "
             "`card` or the measurements' names"
         )
-    if (other := _other_file(path, pattern) or _unmade(path, pattern)) is not None:
+    if is_card(path):
+        return card_figures(path, pattern, reporter)
+    if (other := _other_file(path, pattern)) is not None:
         return other
     try:
-        of_card = (path / "card.yaml").is_file()  # what is said of its stored scan is no fault of its runs
-        return _scan(load_scan(place, Reading(tell=reporter.say) if of_card else Reading()), path, pattern)
+        return scan_figures(load_scan(place), {}, pattern)
     except InputError as error:  # to look at a scan with faults is no fault: it is shown with what is wrong
         told = [str(error)]
         try:
             scan = load_scan(place, Reading((), "drop", "drop", tell=lambda text: _note(told, text)))
         except InputError:
             raise error from None
-    return _scan(scan, path, pattern, told)
+    return scan_figures(scan, {}, pattern, told)
 
 
 def _note(told: list[str], text: str) -> None:
     """Keep what a reader says of faults; that it was told to drop them was no wish of the user's."""
     if not text.startswith("bad_"):
         told.append(text)
-
-
-def _scan(scan: Any, path: Path, pattern: str, told: Sequence[str] = ()) -> Figures:
-    """What a scan holds."""
-    from sbitune.data.checks.examination import examine
-
-    found = {"found": [*told, *(str(finding) for finding in examine(scan))]}
-    return {
-        "runs": len(scan.runs),
-        "parameters": range_rows(scan.parameters),
-        "observables": observable_rows(scan.bins, pattern, titles_of_card(path)),
-    } | (found if found["found"] else {})
-
-
-def _unmade(path: Path, pattern: str) -> Figures | None:
-    """What a card asks for, of which there is no scan yet; None for what is no card's directory, or has a scan."""
-    from sbitune.data.formats.professor import Reading
-    from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.scans import stored_scan
-    from sbitune.workflow.runs.checking import check_scan, extra_points
-    from sbitune.workflow.runs.scanning import load_scan
-
-    if not (path / "card.yaml").is_file():
-        return None
-    loaded = load_card(path)
-    card = loaded.card
-    if loaded.unread:
-        reading = Reading(loaded.rules(), card.scan.bad_runs, card.scan.bad_bins, weight=card.scan.weight)
-        scan = load_scan(loaded.directory / str(card.scan.directory), reading, asked_by=loaded.path)
-        return _scan(scan, path, pattern)
-    if loaded.stored is None and (loaded.work / "scan.npz").is_file():
-        return None
-    checked = check_scan(loaded)
-    runs = {} if loaded.stored else {"runs_to_make": card.scan.runs + len(extra_points(loaded))}
-    return {"title": card.title} | runs | {
-        "parameters": range_rows(checked.parameters if loaded.stored is None else stored_scan(loaded).parameters),
-    } | _chosen(loaded, checked, pattern)  # fmt: skip
-
-
-def _chosen(loaded: Any, checked: Any, pattern: str) -> Figures:
-    """The observables that a card selects, all if it selects none; nothing where they are not known before a run."""
-    import numpy as np
-
-    from sbitune.data.formats.selection import weights_of
-
-    reference, booked = checked.reference, checked.booked
-    if reference is None and booked is None:
-        return {}
-    bins, rules = (reference or booked).bins, loaded.rules()
-    chosen = bins.take(np.flatnonzero(weights_of(bins, rules, strict=False) > 0)) if rules else bins
-    return {"observables": observable_rows(chosen, pattern, {} if reference is None else titles_in(reference))}
 
 
 def _other_file(path: Path, pattern: str) -> Figures | None:

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sbitune.cli.shared.common import Said
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from sbitune.data.bins import Bins
     from sbitune.data.parameter import Parameter
     from sbitune.workflow.cards.documentation import Key
+    from sbitune.workflow.cards.scancard import ScanCardFile
 
 T = TypeVar("T")
 
@@ -60,16 +60,13 @@ def observable_rows(bins: "Bins", pattern: str, titles: Mapping[str, str]) -> di
     return rows
 
 
-def titles_of_card(place: Path) -> dict[str, str]:
-    """Titles in the reference data of a card's directory; none where there is no card, or its data are not there."""
+def titles_of_card(loaded: "ScanCardFile") -> dict[str, str]:
+    """Titles in the reference data of a card; none where its data are not there."""
     from sbitune.data.errors import InputError
-    from sbitune.tuning.card import load_card
     from sbitune.workflow.runs.checking import reference_of
 
-    if not (place / "card.yaml").is_file():
-        return {}
     with contextlib.suppress(InputError):
-        return titles_in(reference_of(load_card(place)))
+        return titles_in(reference_of(loaded))
     return {}
 
 

@@ -59,11 +59,15 @@ def read(places: tuple[str, ...], weights: str | None, bad_runs: Any, bad_bins: 
 
 
 def card_at(places: tuple[str, ...]) -> Any:
-    """The card whose scan is meant, if the place is a card's directory; else None."""
-    from sbitune.tuning.card import load_card
+    """The card of a tune whose scan is meant, if the place is its directory; else None: cards of other families have a
+    scan, and say nothing of surrogates.
+    """
+    from sbitune.tuning.card import LoadedCard
+    from sbitune.workflow.opening import open_scan_card
 
     one = Path(places[0])
-    return load_card(one) if len(places) == 1 and (one / "card.yaml").is_file() else None
+    loaded = open_scan_card(one) if len(places) == 1 and (one / "card.yaml").is_file() else None
+    return loaded if isinstance(loaded, LoadedCard) else None
 
 
 def surrogate_config(loaded: Any, kind: str | None, order: str | None, per_bin: bool, scale: Any) -> Any:

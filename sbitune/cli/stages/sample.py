@@ -52,7 +52,6 @@ def command(
     from sbitune.data.errors import InputError
     from sbitune.data.formats.parameters import is_table
     from sbitune.generators.templates import RULES
-    from sbitune.tuning.tools.models import card_at
     from sbitune.tuning.tools.sampling import (
         check_own,
         design_in_limits,
@@ -62,10 +61,11 @@ def command(
         refuse_ranges_of_others,
         write_design,
     )
+    from sbitune.workflow.opening import is_card, open_scan_card
 
     refuse_ranges_of_others(source)
-    loaded = card_at(source)
-    if loaded is not None:
+    if is_card(source):
+        loaded = open_scan_card(source)
         if runs or design or seed is not None or events:
             raise InputError("--runs, --design, --seed, --events: the card says them, in its section `scan`")
         points, templates, events = design_of_card(loaded)

@@ -13,11 +13,11 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
 
     Example: sbitune scan tunes/lep
     """
-    from sbitune.tuning.card import load_card
+    from sbitune.workflow.opening import open_scan_card
     from sbitune.workflow.runs.scanning import make_scan
     from sbitune.workflow.runs.tasks import timing
 
-    loaded = load_card(card)
+    loaded = open_scan_card(card)
     scan = make_scan(loaded, reporter)
     figures: Figures = {"runs": len(scan.runs), "bins": len(scan.bins), "parameters": len(scan.parameters)}
     spent = timing(loaded.work / "scan", () if loaded.card.scan.directory else scan.runs)

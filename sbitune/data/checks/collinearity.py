@@ -2,7 +2,7 @@
 
 The points, centred and each column divided by its spread, have the singular values sqrt(n) s and the right singular
 vectors c: sum_j c_j z_j has the rms s over the runs. Where s vanishes the parameters in c lie on a plane, and no
-surrogate can know which of them moved a bin; where it is small they are told apart by little.
+model can know which of them moved a bin; where it is small they are told apart by little.
 """
 
 from typing import NamedTuple

@@ -248,7 +248,7 @@ def _bins(scan: Scan) -> list[Finding]:
         "bins without errors",
         without & ~empty & ~constant,
         "have a Monte Carlo error in no run",
-        "taken to be without noise; they have no say in which surrogate is best, and closure leaves them out",
+        "taken to be without noise; they have no say in how the runs are best learnt from, and closure leaves them out",
     )
     zero = int(((errors == 0) & (values != 0))[:, partly].sum())
     add(

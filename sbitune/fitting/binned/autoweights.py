@@ -1,4 +1,4 @@
-"""Weights of observables chosen by what the tune is wanted for, not by hand.
+"""Weights of observables chosen by what the fit is wanted for, not by hand.
 
 W. Wang, M. Krishnamoorthy, J. Mueller, S. Mrenna, H. Schulz, X. Ju, S. Leyffer, Z. Marshall, "BROOD: Bilevel and Robust
 Optimization and Outlier Detection for Efficient Tuning of High-Energy Physics Event Generators", arXiv:2103.05751, have
@@ -6,7 +6,7 @@ had the idea, and the names of the objectives are theirs. What stands here follo
 method; the equations were not compared with those of the paper, and weights need not agree with published ones. What
 is computed is this. Inside, the parameters minimise a chi2 in which the observable O has the share omega_O >= 0, the
 sum of which is 1; outside, the shares minimise an objective g of the parameters found. With the bins b of O, residuals
-r_b, errors s_d of the data and s_f of the surrogate,
+r_b, errors s_d of the data and s_f of the model,
 
     e_O = mean over b of r_b^2 / (s_d^2 + s_f^2),
     portfolio:    g = mean over O of e_O + variance over O of e_O, in the manner of H. Markowitz, J. Finance 7 (1952)
@@ -15,7 +15,7 @@ r_b, errors s_d of the data and s_f of the surrogate,
                   P. Sebastiani, Ann. Stat. 27 (1999) 65; the logarithms do not depend on the shares;
     medianscore:  the same with medians, so that a few bins that cannot be described do not count.
 
-Weighted chi2, A-optimality and D-optimality compare tunes. The latter two are the trace and the logarithm of the
+Weighted chi2, A-optimality and D-optimality compare fits. The latter two are the trace and the logarithm of the
 determinant of the covariance of the parameters (F. Pukelsheim, Optimal Design of Experiments, SIAM 2006, ch. 6; lower
 is better), here in half widths of their ranges, so that units do not matter.
 
@@ -25,7 +25,7 @@ there and far from what was tried, in changing proportion (H.-M. Gutmann, J. Glo
 C. A. Shoemaker, INFORMS J. Comput. 19 (2007) 497).
 
 The weights that are quoted enter squared, as everywhere: w_O = sqrt(n omega_O), so that equal shares are weights of 1.
-While shares are tried V is held at the tune with the weights as they were given. The errors of a weighted fit are
+While shares are tried V is held at the fit with the weights as they were given. The errors of a weighted fit are
 larger than those with unit weights, which use the data best; the comparison says by how much.
 """
 
@@ -54,10 +54,10 @@ _LEAST = 1e-3
 
 
 class Metrics(NamedTuple):
-    """What tunes with different weights are compared by."""
+    """What fits with different weights are compared by."""
 
     outer: float  #: the outer objective
-    weighted_chi2: float  #: sum over observables of n omega_O chi2_O, with the tune's own shares
+    weighted_chi2: float  #: sum over observables of n omega_O chi2_O, with the fit's own shares
     chi2: float  #: the same with unit weights
     a_optimality: float  #: trace of the covariance of the parameters, in half widths of their ranges
     d_optimality: float  #: log determinant of that covariance
@@ -80,7 +80,7 @@ class AutoWeights:
 
     objective: OuterObjective
     weights: dict[str, float]  #: path -> weight, which enters squared; 1 for equal shares
-    tune: BinnedFit  #: with these weights
+    fitted: BinnedFit  #: with these weights
     problem: BinnedProblem  #: with these weights
     given: BinnedFit  #: with the weights as they were given
     automatic_metrics: Metrics
@@ -111,14 +111,14 @@ def choose_weights(problem: BinnedProblem, config: BinnedFitConfig) -> AutoWeigh
     with problem.computing():
         shares, history = _search(inner, len(paths), config.weight_fits, np.random.default_rng(config.seed))
     chosen = with_weights(problem, dict(zip(paths, np.sqrt(len(paths) * shares), strict=True)))
-    tune = fit(chosen, config)
+    fitted = fit(chosen, config)
     return AutoWeights(
         objective,
         {path: float(np.sqrt(len(paths) * share)) for path, share in zip(paths, shares, strict=True)},
-        tune,
+        fitted,
         chosen,
         given,
-        find_metrics(chosen, tune, objective),
+        find_metrics(chosen, fitted, objective),
         find_metrics(problem, given, objective),
         history,
     )
@@ -131,14 +131,14 @@ def with_weights(problem: BinnedProblem, weights: dict[str, float]) -> BinnedPro
 
 
 class _Inner:
-    """The inner fit and what the outer objective says of it, with V held at the tune of the weights as given."""
+    """The inner fit and what the outer objective says of it, with V held at the fit with the weights as given."""
 
-    def __init__(self, problem: BinnedProblem, tune: BinnedFit, objective: OuterObjective) -> None:
+    def __init__(self, problem: BinnedProblem, fitted: BinnedFit, objective: OuterObjective) -> None:
         self.problem = problem
         self.name: OuterObjective = objective
         with problem.computing():
             self.objective = problem.objective()
-            self.u = self.objective.frame.to_unit(tune.values)
+            self.u = self.objective.frame.to_unit(fitted.values)
             self.held = self.objective.hold(self.u)
         self.paths = problem.measured.bins.paths()
         self.places = [problem.measured.bins.of(path) for path in self.paths]
@@ -214,9 +214,9 @@ def _to_unit(x: np.ndarray) -> np.ndarray:
     return (x - x.min()) / spread if spread > 0 else np.zeros_like(x)
 
 
-def find_metrics(problem: BinnedProblem, tune: BinnedFit, objective: OuterObjective) -> Metrics:
-    """The metrics of a tune of the problem, with V at the tune."""
-    measured, linear = problem.measured, linearise(problem, tune.values)
+def find_metrics(problem: BinnedProblem, fitted: BinnedFit, objective: OuterObjective) -> Metrics:
+    """The metrics of a fit of the problem, with V at its values."""
+    measured, linear = problem.measured, linearise(problem, fitted.values)
     places = {path: measured.bins.of(path) for path in measured.bins.paths()}
     r, variance = linear.residual, np.diag(linear.covariance)
     terms = r * (linear.inverse @ r)
@@ -224,8 +224,8 @@ def find_metrics(problem: BinnedProblem, tune: BinnedFit, objective: OuterObject
     shares = squares / squares.sum()
     per_observable = np.array([terms[mine].sum() for mine in places.values()])
     half = 0.5 * np.array([p.high - p.low for p in problem.parameters])
-    moved = tune.errors > 0
-    covariance = (tune.covariance / np.outer(half, half))[np.ix_(moved, moved)]
+    moved = fitted.errors > 0
+    covariance = (fitted.covariance / np.outer(half, half))[np.ix_(moved, moved)]
     return Metrics(
         outer_objective(objective, r, variance, measured.total_errors**2, list(places.values())),
         float(len(shares) * shares @ per_observable),

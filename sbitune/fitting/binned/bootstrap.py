@@ -1,14 +1,14 @@
 """Spread of refits, beside the errors that are quoted.
 
 Data: fluctuations with the covariance of the data are added to the measured values, which need not be what the model
-describes. Runs: the surrogate is trained again on other choices of the scan's runs. With theta_i (n, n_parameters) the
+describes. Runs: the model is trained again on other choices of the scan's runs. With theta_i (n, n_parameters) the
 refits and s^2 their sample covariance, that of the parameters due to a scan of N runs is
 
     bootstrap (N drawn with replacement)    s^2                (B. Efron, Ann. Stat. 7 (1979) 1)
     jack-knife (K parts, one left out)      (K - 1)^2 / K s^2
     combinations (d runs left out)          (N - d) / d s^2    (J. Shao, C. F. J. Wu, Ann. Stat. 17 (1989) 1176)
 
-A surrogate that goes through its runs takes two copies of one for more than they are: prefer combinations there. What a
+A model that goes through its runs takes two copies of one for more than they are: prefer combinations there. What a
 training draws at random is no matter of runs, and the factors do not hold for it: `draw_trainings` shows its spread.
 """
 
@@ -40,9 +40,7 @@ class Refits:
     names: tuple[str, ...]  #: (n_parameters,)
     values: np.ndarray  #: (n, n_parameters) in the generator's units
     factor: float  #: of the sample covariance, see above
-    quoted: (
-        np.ndarray
-    )  #: (n_parameters,) the part of the tune's errors that the spread estimates; 0 where there is none
+    quoted: np.ndarray  #: (n_parameters,) the part of the fit's errors that the spread estimates; 0 where there is none
     failed: tuple[Failure, ...]
 
     @property
@@ -74,13 +72,13 @@ class Choices:
     factor: float  #: of the sample covariance of what is made of them
 
 
-def split_errors(problem: BinnedProblem, tune: BinnedFit) -> tuple[np.ndarray, np.ndarray]:
-    """What the errors of the data and those of the model contribute to the tune's errors: (n_parameters,) each.
+def split_errors(problem: BinnedProblem, fitted: BinnedFit) -> tuple[np.ndarray, np.ndarray]:
+    """What the errors of the data and those of the model contribute to the fit's errors: (n_parameters,) each.
 
     Added in quadrature they are the scatter of the fit, which is the quoted error up to the curvature of the model.
     """
     with problem.computing():
-        minimum, objective = Minimum(problem, tune), problem.objective()
+        minimum, objective = Minimum(problem, fitted), problem.objective()
         point, half = minimum.point, minimum.frame.half
         w = problem.measured.weights[:, None]
         lever = w * (point.held.inverse @ (w * objective.response.slopes(point.u))) @ minimum.parabola.inverse_curvature
@@ -93,7 +91,7 @@ def split_errors(problem: BinnedProblem, tune: BinnedFit) -> tuple[np.ndarray, n
 def bootstrap_data(
     key: jax.Array,
     problem: BinnedProblem,
-    tune: BinnedFit,
+    fitted: BinnedFit,
     n: int,
     config: ToyConfig,
     model_error: bool = True,
@@ -104,7 +102,7 @@ def bootstrap_data(
     Args:
         key: a typed random key.
         problem: the fit.
-        tune: its result; every refit begins there.
+        fitted: its result; every refit begins there.
         n: number of data sets, 2 at least.
         config: how they are fitted; their errors are not needed.
         model_error: whether the data fluctuate with all of V, the model's errors included, as the quoted errors have
@@ -120,10 +118,10 @@ def bootstrap_data(
     with problem.computing():
         v = problem.measured.covariance(problem.correlation)
         if model_error:
-            v = problem.objective().covariance(problem.frame().place(tune.values))
+            v = problem.objective().covariance(problem.frame().place(fitted.values))
         data = problem.measured.values + fluctuate(key, v, n)
-    fits = fit_data(problem, tune.values, data, msgspec.structs.replace(config, errors=False), reporter)
-    both = split_errors(problem, tune)
+    fits = fit_data(problem, fitted.values, data, msgspec.structs.replace(config, errors=False), reporter)
+    both = split_errors(problem, fitted)
     quoted = np.hypot(*both) if model_error else both[0]
     return _refits(problem, list(fits.values), 1.0, quoted, fits.failed)
 
@@ -165,13 +163,13 @@ def _check(n_runs: int, n: int) -> None:
 
 
 def refit_runs(
-    problem: BinnedProblem, tune: BinnedFit, retrain: Retrain, choices: Choices, reporter: Reporter = QUIET
+    problem: BinnedProblem, fitted: BinnedFit, retrain: Retrain, choices: Choices, reporter: Reporter = QUIET
 ) -> Refits:
-    """Train the model again on every choice of runs and fit the same data, beginning at the tune.
+    """Train the model again on every choice of runs and fit the same data, beginning at its result.
 
     Args:
         problem: the fit with the model of all runs.
-        tune: its result.
+        fitted: its result.
         retrain: from numbers of runs (n_chosen,), which may repeat, to a model of the same bins and parameters.
         choices: of runs, as the functions `draw_...` give them.
         reporter: hears of progress.
@@ -184,11 +182,11 @@ def refit_runs(
     failed: list[Failure] = []
     for number, runs in enumerate(choices.runs):
         try:
-            values.append(refit_model(problem, retrain(runs), tune.values))
+            values.append(refit_model(problem, retrain(runs), fitted.values))
         except ComputationError as error:
             failed.append(Failure(number, str(error)))
         reporter.progress("refits", number + 1, len(choices.runs))
-    return _refits(problem, values, choices.factor, split_errors(problem, tune)[1], tuple(failed))
+    return _refits(problem, values, choices.factor, split_errors(problem, fitted)[1], tuple(failed))
 
 
 def refit_model(problem: BinnedProblem, model: BinnedModel, theta: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Directions are the eigenvectors of the covariance of the free parameters, scaled to the model's box. Along each, both
 ways, the objective is followed until it has risen by Delta; its other parameters are not minimised again. Delta is the
-quantile of objective(truth) - objective(best) over toys of the tune, so that all parameters together are within Delta
+quantile of objective(truth) - objective(best) over toys of the fit, so that all parameters together are within Delta
 of the minimum with the stated coverage; for a likelihood that is quadratic it is the quantile of chi2 for as many
 degrees of freedom as there are free parameters (S. S. Wilks, Ann. Math. Stat. 9 (1938) 60), which is quoted beside it.
 """
@@ -57,26 +57,26 @@ class EigenTunes:
 def find_eigentunes(
     key: jax.Array,
     problem: BinnedProblem,
-    tune: BinnedFit,
+    fitted: BinnedFit,
     n: int,
     config: ToyConfig,
     coverages: Sequence[float] = (0.68, 0.95),
     reporter: Reporter = QUIET,
 ) -> tuple[EigenTunes, ...]:
-    """Find the eigentunes of a tune at every coverage, with Delta from n toys.
+    """Find the eigentunes of a fit at every coverage, with Delta from n toys.
 
     Raises:
         InputError: for coverages that are none, or too few toys for one.
-        ComputationError: if no toy can be fitted, or the minimum cannot be found again from the tune.
+        ComputationError: if no toy can be fitted, or the minimum cannot be found again from the fit's.
     """
     for coverage in coverages:
         if not 0 < coverage < 1 or n * min(coverage, 1 - coverage) < 5:
             raise InputError(f"a coverage of {coverage:g} cannot be told from {n} toys: 5 at least on either side")
-    toys = fit_toys(key, problem, tune.values, n, msgspec.structs.replace(config, errors=False), reporter)
+    toys = fit_toys(key, problem, fitted.values, n, msgspec.structs.replace(config, errors=False), reporter)
     with problem.computing():
-        minimum = Minimum(problem, tune)
+        minimum = Minimum(problem, fitted)
         return tuple(
-            _at(minimum, coverage, quantile(toys.rise, coverage), len(toys.toys), toys.failed, _not_described(tune))
+            _at(minimum, coverage, quantile(toys.rise, coverage), len(toys.toys), toys.failed, _not_described(fitted))
             for coverage in coverages
         )
 
@@ -89,13 +89,13 @@ def quantile(sample: np.ndarray, coverage: float) -> Quantile:
     return Quantile(float(np.quantile(ordered, coverage)), float(0.5 * (ordered[high] - ordered[low])))
 
 
-def _not_described(tune: BinnedFit) -> list[str]:
+def _not_described(fitted: BinnedFit) -> list[str]:
     """A note if chi2 says that the prediction misses more than the toys know of."""
-    if tune.ndf < 1 or stats.chi2.sf(tune.chi2_unit, tune.ndf) > _DESCRIBED:
+    if fitted.ndf < 1 or stats.chi2.sf(fitted.chi2_unit, fitted.ndf) > _DESCRIBED:
         return []
-    scale = np.sqrt(tune.chi2_unit / tune.ndf)
+    scale = np.sqrt(fitted.chi2_unit / fitted.ndf)
     return [
-        f"chi2 = {tune.chi2_unit:.0f} for {tune.ndf} degrees of freedom: the data are not described within their "
+        f"chi2 = {fitted.chi2_unit:.0f} for {fitted.ndf} degrees of freedom: the data are not described within their "
         f"errors, of which alone toys know; errors scaled by sqrt(chi2/ndf) are {scale:.2f} times as large. "
         "A theory error in `fit` gives eigentunes that count it"
     ]

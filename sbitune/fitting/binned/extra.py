@@ -33,7 +33,7 @@ _SAME, _AGAIN = 0.1, 3
 class Extra:
     """What was added to the errors of the bins."""
 
-    problem: BinnedProblem  #: with the errors added: what the tune is the fit of
+    problem: BinnedProblem  #: with the errors added: what is fitted
     theory: tuple[TheoryError, ...]  #: one for every observable that has a theory error
     downweighted: tuple[Downweighted, ...]  #: bins that the robust loss weighs less, lowest weight first
     theory_variance: np.ndarray  #: (n_bins,) variance added for the theory
@@ -57,12 +57,12 @@ def fit_extra(problem: BinnedProblem, config: BinnedFitConfig = BinnedFitConfig(
     extra = _nothing(problem)
     if not asked and config.loss == "gauss":
         return fit(problem, config), extra
-    tune = fit(problem, msgspec.structs.replace(config, minos=False))
+    fitted = fit(problem, msgspec.structs.replace(config, minos=False))
     for _ in range(_AGAIN):
-        theta, extra = _alternate(problem, config, asked, tune.values, extra)
-        tune = fit(extra.problem, config)
-        if np.all(np.abs(tune.values - theta) <= _SAME * tune.errors + 1e-12):
-            return replace(tune, notes=(*tune.notes, *_notes(extra))), extra
+        theta, extra = _alternate(problem, config, asked, fitted.values, extra)
+        fitted = fit(extra.problem, config)
+        if np.all(np.abs(fitted.values - theta) <= _SAME * fitted.errors + 1e-12):
+            return replace(fitted, notes=(*fitted.notes, *_notes(extra))), extra
     raise ComputationError(
         "the fit failed: with the errors that belong to one minimum another one is lower; give theory errors as "
         "numbers, or narrow the ranges"

@@ -46,7 +46,7 @@ class Without:
     """The parameters of a fit to all other observables; NaN for those that these do not determine."""
 
     shift: np.ndarray  #: (n_parameters,) change of the parameters, in the generator's units
-    in_errors: np.ndarray  #: (n_parameters,) the same in the errors of the tune; 0 for fixed parameters
+    in_errors: np.ndarray  #: (n_parameters,) the same in the errors of the fit; 0 for fixed parameters
     significance: np.ndarray  #: (n_parameters,) change of the linear problem in its own errors; 0 if it has none
     note: str = ""  #: why there is no answer
 
@@ -57,7 +57,7 @@ class ObservableTension:
 
     path: str
     bins: int
-    chi2: float  #: of its bins at the tune, correlations and the fit's freedom included
+    chi2: float  #: of its bins at the fit's values, correlations and the fit's freedom included
     p: float  #: how often it is higher by chance
     chi2_given_rest: float  #: against what a fit to the other observables predicts; NaN if there are none
     ndf_given_rest: int
@@ -78,12 +78,12 @@ class Tension:
         return [int(i) for i in np.argsort(-sizes, kind="stable")[:n]]
 
 
-def find_tension(problem: BinnedProblem, tune: BinnedFit, jackknife: bool = True) -> Tension:
-    """Find what disagrees at a tune of the problem; with `jackknife` one fit is made for every observable.
+def find_tension(problem: BinnedProblem, fitted: BinnedFit, jackknife: bool = True) -> Tension:
+    """Find what disagrees in a fit of the problem; with `jackknife` one fit is made for every observable.
 
     Raises `ComputationError` if the data do not determine the parameters.
     """
-    linear = linearise(problem, tune.values)
+    linear = linearise(problem, fitted.values)
     with problem.computing():
         residual, variance = leave_one_out(linear, np.zeros(len(linear.mean)))
         pulls = np.where(np.isfinite(variance), residual / np.sqrt(variance), np.nan)
@@ -94,7 +94,7 @@ def find_tension(problem: BinnedProblem, tune: BinnedFit, jackknife: bool = True
         mine = problem.measured.bins.of(path)
         own, own_ndf = _chi2(spread[np.ix_(mine, mine)], linear.residual[mine])
         given, ndf = _chi2(p[np.ix_(mine, mine)], (p @ linear.residual)[mine])
-        moved = leave_out(problem, tune, linear, mine) if jackknife else None
+        moved = leave_out(problem, fitted, linear, mine) if jackknife else None
         if len(paths) == 1:  # there are no others
             given, ndf = np.nan, 0
         rows.append(ObservableTension(path, len(mine), own, _p(own, own_ndf), given, ndf, _p(given, ndf), moved))
@@ -122,11 +122,11 @@ def _p(value: float, ndf: int) -> float:
     return float(chi2.sf(value, ndf)) if ndf > 0 else np.nan
 
 
-def leave_out(problem: BinnedProblem, tune: BinnedFit, linear: Linear, left_out: np.ndarray) -> Without:
-    """Fit without the bins `left_out` (indices), starting from the tune, at which `linear` is."""
-    n, w = len(tune.values), problem.measured.weights
+def leave_out(problem: BinnedProblem, fitted: BinnedFit, linear: Linear, left_out: np.ndarray) -> Without:
+    """Fit without the bins `left_out` (indices), starting from the fit's values, at which `linear` is."""
+    n, w = len(fitted.values), problem.measured.weights
     try:
-        other = refit(without(problem, linear, left_out), tune.values)
+        other = refit(without(problem, linear, left_out), fitted.values)
         # of the linear problem, in which it belongs to the residuals alone: log det V moves the parameters as well
         unheard = changed_errors(problem, linear, far_variance(linear, left_out))
         difference = _lever(unheard, w, n) - _lever(linear, w, n)
@@ -134,14 +134,14 @@ def leave_out(problem: BinnedProblem, tune: BinnedFit, linear: Linear, left_out:
         nothing = np.full(n, np.nan)
         return Without(nothing, nothing, nothing, str(error))
     half = 0.5 * np.array([p.high - p.low for p in problem.parameters])
-    shift = other.theta - tune.values
+    shift = other.theta - fitted.values
     variance = np.einsum("ib,bc,ic->i", difference, linear.covariance, difference) * half**2
-    errors = np.where(tune.errors > 0, tune.errors, 1.0)
+    errors = np.where(fitted.errors > 0, fitted.errors, 1.0)
     known = variance > _NO_CHANGE * errors**2
     moved = -(difference @ linear.residual) * half
     significance = np.where(known, moved / np.sqrt(np.where(known, variance, 1.0)), 0.0)
     names = np.array([p.name for p in problem.parameters])
-    at_limit = [name for i, name in enumerate(names) if name in tune.free and i not in other.used]
+    at_limit = [name for i, name in enumerate(names) if name in fitted.free and i not in other.used]
     lost = other.used[np.sqrt(np.diag(other.parameter_covariance)) > _WHOLE_RANGE]
     notes = [f"{name} ends at the limit of its range" for name in at_limit]
     notes += [f"{name} is not determined" for name in names[lost]]

@@ -1,7 +1,7 @@
-r"""The likelihood around a tune as a workspace of pyhf, which can be fitted with others.
+r"""The likelihood around a fit as a workspace of pyhf, which can be fitted with others.
 
 L. Heinrich et al., J. Open Source Softw. 6 (2021) 2823; HistFactory: CERN-OPEN-2012-016. A simplified likelihood in the
-spirit of CMS NOTE-2017/001: responses are linear, f = f_0 + J (theta - theta_0) around the tune theta_0, correlations
+spirit of CMS NOTE-2017/001: responses are linear, f = f_0 + J (theta - theta_0) around the fit's theta_0, correlations
 between bins are nuisance parameters. HistFactory's bins are counts with Poisson errors, which its parameters move by
 multiples of templates; a Gaussian likelihood is written as follows.
 
@@ -13,8 +13,8 @@ multiples of templates; a Gaussian likelihood is written as follows.
 - A generator's parameter is a `normfactor` (which has no constraint) of a sample that is J in these counts, so that its
   value and error are in the generator's units.
 
-Generalised least squares with this V need not give the tune: V depends on theta, responses bend and eigenvectors are
-left out. That is put right to first and second order, so that minimum and covariance C are those of the tune:
+Generalised least squares with this V need not give the fit: V depends on theta, responses bend and eigenvectors are
+left out. That is put right to first and second order, so that minimum and covariance C are those of the fit:
 f_0 is moved along J until the minimum is at theta_0; and with H = J^T V^-1 J = L L^T and
 
     L^-1 C^-1 L^-T = U diag(1 + m) U^T,
@@ -56,31 +56,31 @@ class Linear(NamedTuple):
     losses: np.ndarray  #: (n_losses, n_bins) shifts along the responses
 
 
-def make_workspace(problem: BinnedProblem, tune: BinnedFit, components: int = 10) -> dict[str, Any]:
-    """The likelihood of `problem` around its fit `tune` as a workspace, with so many eigenvectors of the correlations
+def make_workspace(problem: BinnedProblem, fitted: BinnedFit, components: int = 10) -> dict[str, Any]:
+    """The likelihood of `problem` around its fit `fitted` as a workspace, with so many eigenvectors of the correlations
     (or one less than there are bins).
 
     A channel for every histogram, in the order of the fit. Fixed parameters are left out, as are parameters at a limit
     of which the fit gives no error. pyhf is not needed to make it.
 
     Raises:
-        InputError: if the tune is of other parameters, or has no free parameter with an error.
+        InputError: if the fit is of other parameters, or has no free parameter with an error.
         ComputationError: if counts are negative within 8 standard deviations of the minimum.
     """
-    if tune.parameters != problem.parameters:
-        raise InputError("the tune and the problem have different parameters or ranges")
+    if fitted.parameters != problem.parameters:
+        raise InputError("the fit and the problem have different parameters or ranges")
     if components < 0:
         raise InputError(f"the number of components is at least 0, not {components}")
     frame = problem.frame()
-    free = np.flatnonzero((~frame.fixed) & (tune.errors > 0))
+    free = np.flatnonzero((~frame.fixed) & (fitted.errors > 0))
     if not len(free):
-        raise InputError("no free parameter of the tune has an error")
-    linear = _linearise(problem, tune, frame, free, min(components, len(problem.measured.bins) - 1))
+        raise InputError("no free parameter of the fit has an error")
+    linear = _linearise(problem, fitted, frame, free, min(components, len(problem.measured.bins) - 1))
     names = [frame.names[i] for i in free]
-    bounds = _bounds(tune, frame, free)
-    _check_counts(linear, tune.values[free], bounds)
-    channels, observations = _channels(problem, tune.values[free], names, linear)
-    config = [_parameter(name, tune.values[i], *ends) for name, i, ends in zip(names, free, bounds, strict=True)]
+    bounds = _bounds(fitted, frame, free)
+    _check_counts(linear, fitted.values[free], bounds)
+    channels, observations = _channels(problem, fitted.values[free], names, linear)
+    config = [_parameter(name, fitted.values[i], *ends) for name, i, ends in zip(names, free, bounds, strict=True)]
     config += [_parameter(f"correlated_{k + 1}", x, x - _REACH, x + _REACH) for k, x in enumerate(linear.nuisances)]
     measurement = {"name": "tune", "config": {"poi": names[0], "parameters": config}}
     return {"channels": channels, "observations": observations, "measurements": [measurement], "version": "1.0.0"}
@@ -90,16 +90,16 @@ def _parameter(name: str, value: float, low: float, high: float) -> dict[str, An
     return {"name": name, "inits": [float(value)], "bounds": [[float(low), float(high)]]}
 
 
-def write_workspace(path: str | Path, problem: BinnedProblem, tune: BinnedFit, components: int = 10) -> None:
+def write_workspace(path: str | Path, problem: BinnedProblem, fitted: BinnedFit, components: int = 10) -> None:
     """Write `make_workspace` as JSON, whole or not at all."""
-    workspace = make_workspace(problem, tune, components)
+    workspace = make_workspace(problem, fitted, components)
     write_text(path, json.dumps(workspace, indent=1, allow_nan=False) + "\n")
 
 
-def _linearise(problem: BinnedProblem, tune: BinnedFit, frame: Frame, free: np.ndarray, components: int) -> Linear:
+def _linearise(problem: BinnedProblem, fitted: BinnedFit, frame: Frame, free: np.ndarray, components: int) -> Linear:
     with problem.computing():
         objective = problem.objective()
-        u = frame.to_unit(tune.values)
+        u = frame.to_unit(fitted.values)
         slopes = objective.response.slopes(u)[:, free] / frame.half[free]
         residuals = problem.measured.values - objective.response.mean(u)
         errors, shifts = _factorise(objective.covariance(u), components)
@@ -107,7 +107,7 @@ def _linearise(problem: BinnedProblem, tune: BinnedFit, frame: Frame, free: np.n
         information = slopes.T @ inverse @ slopes
         step = np.linalg.solve(information, slopes.T @ inverse @ residuals)
         root = np.linalg.cholesky(information)
-        white = np.linalg.solve(root, np.linalg.inv(tune.covariance[np.ix_(free, free)]))
+        white = np.linalg.solve(root, np.linalg.inv(fitted.covariance[np.ix_(free, free)]))
         more, axes = np.linalg.eigh(np.linalg.solve(root, white.T))
     more = more - 1
     gained, lost = more > _NEGLIGIBLE, more < -_NEGLIGIBLE
@@ -130,10 +130,12 @@ def _factorise(v: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray]:
     return scale * np.sqrt(1 - np.sum(shifts**2, axis=0)), scale * shifts
 
 
-def _bounds(tune: BinnedFit, frame: Frame, free: np.ndarray) -> np.ndarray:
+def _bounds(fitted: BinnedFit, frame: Frame, free: np.ndarray) -> np.ndarray:
     low, high = (frame.to_theta(end)[free] for end in frame.limits.T)
-    reach = _REACH * tune.errors[free]
-    return np.stack([np.maximum(low, tune.values[free] - reach), np.minimum(high, tune.values[free] + reach)], axis=1)
+    reach = _REACH * fitted.errors[free]
+    return np.stack(
+        [np.maximum(low, fitted.values[free] - reach), np.minimum(high, fitted.values[free] + reach)], axis=1
+    )
 
 
 def _check_counts(linear: Linear, values: np.ndarray, bounds: np.ndarray) -> None:
@@ -142,7 +144,7 @@ def _check_counts(linear: Linear, values: np.ndarray, bounds: np.ndarray) -> Non
     most = np.sqrt(_COUNTS) * _stretch(linear) * linear.errors
     if any(np.any(np.abs(move) > 0.9 * most) for move in moves):
         raise ComputationError(
-            "the tune has no workspace: bins move by too many of their errors within 8 standard deviations of a "
+            "the fit has no workspace: bins move by too many of their errors within 8 standard deviations of a "
             "parameter, or are too correlated; select more bins, fix a parameter or take fewer components"
         )
 

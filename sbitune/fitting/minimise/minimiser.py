@@ -113,8 +113,8 @@ def _best(ends: list[Minuit]) -> Minuit:
     valid = [m for m in ends if m.valid and m.fval is not None and np.isfinite(m.fval)]
     if not valid:
         raise ComputationError(
-            f"the fit failed: none of {len(ends)} starts converged ({why_invalid(ends[0])}); look at the predictions "
-            "(held-out pulls of a surrogate), widen the parameters' ranges or fix a parameter"
+            f"the fit failed: none of {len(ends)} starts converged ({why_invalid(ends[0])}); look at the "
+            "predictions (pulls of held-out runs), widen the parameters' ranges or fix a parameter"
         )
     return min(valid, key=value_of)
 

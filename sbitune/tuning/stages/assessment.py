@@ -70,7 +70,7 @@ def find_answer(problem: BinnedProblem, config: BinnedFitConfig, reporter: Repor
         if config.automatic_weights:
             reporter.say("choosing the weights of the observables")
             chosen = choose_weights(used, config)
-            tune, used = chosen.tune, chosen.problem
+            tune, used = chosen.fitted, chosen.problem
     reporter.say("what disagrees with what")
     tension = None
     try:

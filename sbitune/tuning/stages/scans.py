@@ -28,9 +28,3 @@ def scan_at_hand(loaded: LoadedCard, reporter: Reporter = QUIET) -> Scan:
     `workflow.runs.scanning.scan_at_hand` does, and raises as that.
     """
     return stored_scan(loaded) if loaded.stored is not None else scanning.scan_at_hand(loaded, reporter)
-
-
-def scan_with_runs(loaded: LoadedCard) -> Scan:
-    """Read the scan that `make_scan` left. Raises `InputError` as `stored_scan`, and if the card has no scan."""
-    loaded.need_scan()
-    return scanning.stored_scan(loaded)

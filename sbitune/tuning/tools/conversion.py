@@ -43,7 +43,8 @@ from sbitune.tuning.output.tables import check_suffix
 from sbitune.tuning.record.result import read_record
 from sbitune.tuning.record.types import ResultRecord
 from sbitune.tuning.surrogates.ipol.export import to_ipol
-from sbitune.tuning.tools.models import card_at, open_model
+from sbitune.tuning.tools.models import open_model
+from sbitune.workflow.opening import is_card, open_scan_card
 from sbitune.workflow.runs.scanning import load_scan
 
 Target = Literal["yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",
@@ -136,7 +137,7 @@ def convert(asked: Conversion, reporter: Reporter = QUIET) -> dict[str, Any]:
     """
     to_table = asked.to == "parquet" or (asked.to is None and asked.target.endswith(_TABLES))
     source = "events" if to_table and Path(asked.source).is_file() else recognise(asked.source)
-    if source == "result" and card_at(asked.source) is not None:
+    if source == "result" and is_card(asked.source):
         source = "scan"
     target = asked.to or target_of(source, asked.target)
     if target not in TARGETS.get(source, ()):
@@ -235,8 +236,7 @@ def _write_directory(asked: Conversion, target: Target, scan: Scan, reporter: Re
 
 def _read_scan(asked: Conversion, reporter: Reporter) -> Scan:
     reading = Reading((), asked.bad_runs, asked.bad_bins, tell=reporter.say)
-    loaded = card_at(asked.source)
-    return load_scan(loaded.directory if loaded is not None else asked.source, reading)
+    return load_scan(open_scan_card(asked.source).directory if is_card(asked.source) else asked.source, reading)
 
 
 def _from_surrogate(asked: Conversion, target: Target, reporter: Reporter) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def _from_surrogate(asked: Conversion, target: Target, reporter: Reporter) -> di
 
 
 def _to_ipol(asked: Conversion, reporter: Reporter) -> dict[str, Any]:
-    if recognise(asked.source) == "scan" and card_at(asked.source) is None:
+    if recognise(asked.source) == "scan" and not is_card(asked.source):
         raise InputError(f"{asked.source}: a scan is not an ipol.dat yet; train it first: sbitune train ... -o s.npz")
     opened = open_model(asked.source, reporter)
     interpolation, accuracy = to_ipol(opened.model, opened.runs)

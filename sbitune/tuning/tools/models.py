@@ -24,14 +24,16 @@ from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.record.result import read_record
 from sbitune.tuning.record.types import ResultRecord
 from sbitune.tuning.stages.matching import Excluded, Matched, match
-from sbitune.tuning.stages.scans import scan_with_runs, stored_scan
+from sbitune.tuning.stages.scans import stored_scan
 from sbitune.tuning.stages.surrogate_of_card import as_scan as as_scan  # for those who open models
 from sbitune.tuning.stages.surrogate_of_card import surrogate_of
 from sbitune.tuning.stages.surrogatefile import read_surrogate
 from sbitune.tuning.stages.training import train_stage
 from sbitune.tuning.surrogates.protocols import TrainedSurrogate
+from sbitune.workflow.opening import is_card, open_scan_card
 from sbitune.workflow.runs.checking import reference_of
 from sbitune.workflow.runs.scanning import load_scan
+from sbitune.workflow.runs.scanning import stored_scan as stored_runs
 
 
 class Opened(NamedTuple):
@@ -59,21 +61,19 @@ def open_model(place: str | Path, reporter: Reporter = QUIET) -> Opened:
 
 
 def card_at(place: str | Path) -> LoadedCard | None:
-    """The card, if the place is one or a directory with a card.yaml."""
-    path = Path(place)
-    if (path / "card.yaml").is_file():
-        return load_card(path)
-    if path.is_file() and path.suffix in (".yaml", ".yml") and not path.name.endswith("result.yaml"):
-        return load_card(path)
-    return None
+    """The card of a tune, if the place is a card. Raises `InputError` for one of another family, too."""
+    return load_card(place) if is_card(place) else None
 
 
 def run_names_at(place: str | Path) -> tuple[str, ...]:
     """Names of the runs of a scan; those of run directories without reading histograms."""
-    loaded = card_at(place)
-    if loaded is None and Path(place).is_dir() and layout_of(place) == "runs":
+    if is_card(place):
+        loaded = open_scan_card(place)
+        loaded.need_scan()
+        return stored_runs(loaded).runs
+    if Path(place).is_dir() and layout_of(place) == "runs":
         return tuple(run.name for run in runs_in(place))
-    return (scan_with_runs(loaded) if loaded is not None else load_scan(place)).runs
+    return load_scan(place).runs
 
 
 def point_of(parameters: Sequence[Parameter], given: Mapping[str, float], extrapolate: bool = False) -> np.ndarray:

@@ -24,7 +24,7 @@ from sbitune.generators.command import Template, check_command, fill_command, re
 from sbitune.generators.config import CommandConfig, PythiaConfig
 from sbitune.generators.designs import run_names, run_seed, stretch, unit_points
 from sbitune.generators.templates import BUILT_IN, RULES, Piece, split
-from sbitune.tuning.card import LoadedCard
+from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.runs.checking import check_scan
 from sbitune.workflow.runs.tasks import design
 
@@ -77,7 +77,7 @@ def design_of_table(path: str | Path, seed: int = 1) -> Design:
     return Design(table.names, table.points, {}, seed)
 
 
-def design_of_card(loaded: LoadedCard) -> tuple[Design, list[Template], int]:
+def design_of_card(loaded: ScanCardFile) -> tuple[Design, list[Template], int]:
     """The design of a card, its templates (the generator's own among them) and the events of a run.
 
     Raises:
@@ -92,7 +92,7 @@ def design_of_card(loaded: LoadedCard) -> tuple[Design, list[Template], int]:
     return found, _templates_of(loaded), card.scan.events
 
 
-def _templates_of(loaded: LoadedCard) -> list[Template]:
+def _templates_of(loaded: ScanCardFile) -> list[Template]:
     generator, names = loaded.card.generator, list(loaded.card.parameters)
     if isinstance(generator, PythiaConfig):
         varied = [f"{name} = {{{name}}}" for name in names]

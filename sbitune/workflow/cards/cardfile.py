@@ -82,7 +82,7 @@ def read_card_file(place: str | Path | Parsed, card: type[C], file: type[File], 
         place: the card, or the directory that holds `card.yaml`, or a card that was parsed.
         card: what stands in it.
         file: what is returned, a `CardFile` of such a card.
-        family: what the card must say that it is; a card that says nothing is that of a tune.
+        family: what the card must say that it is; a card that says nothing is of the family `tune`.
 
     Raises:
         InputError: naming file, line and key of what is no such card.

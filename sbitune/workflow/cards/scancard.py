@@ -37,7 +37,7 @@ class ReferenceConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class ScanCard(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What a card says of its scan."""
 
-    title: Annotated[str, msgspec.Meta(description="What is tuned to what, in one line.")]
+    title: Annotated[str, msgspec.Meta(description="What is done with which data, in one line.")]
     reference: Annotated[
         tuple[str | ReferenceConfig, ...],
         msgspec.Meta(
@@ -48,10 +48,7 @@ class ScanCard(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ] = ()
     scan: Annotated[
         ScanConfig,
-        msgspec.Meta(
-            description="How the parameters are sampled, or a scan that exists; needed unless the surrogate is one "
-            "that exists."
-        ),
+        msgspec.Meta(description="How the parameters are sampled, or a scan that exists."),
     ] = ScanConfig()
     generator: Annotated[
         GeneratorConfig | None,
@@ -84,7 +81,7 @@ class ScanCardFile(CardFile[S], Generic[S], frozen=True):
     """A card with a scan, and the file that it stands in.
 
     Families that ask more of their scans say so in `need_scan`, `check_runs`, `check_ranges`, `check_measured` and
-    `known_ranges`.
+    `known_parameters`.
     """
 
     @property
@@ -125,9 +122,13 @@ class ScanCardFile(CardFile[S], Generic[S], frozen=True):
     def check_measured(self, selected: Bins) -> None:
         """Raise `InputError` if the card asks for what the selected measured bins do not have."""
 
+    def known_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters that are known before a scan is read, with the card's own defaults."""
+        return parameters_of(self.card, {})
+
     def known_ranges(self) -> dict[str, tuple[float, float]]:
         """Ranges (low, high) of the parameters that are known before a scan is read."""
-        return {name: (p.low, p.high) for name, p in self.card.parameters.items()}
+        return {p.name: (p.low, p.high) for p in self.known_parameters()}
 
 
 def check_scan_card(loaded: ScanCardFile) -> None:

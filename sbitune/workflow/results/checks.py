@@ -45,7 +45,7 @@ def not_made(name: str, words: str) -> Check:
 
 
 def judge(checks: Sequence[Check], result: str) -> Verdict:
-    """The verdict on a `result` (`this tune and its errors`), from its checks in the order of their weight."""
+    """The verdict on a `result` (`this fit and its errors`), from its checks in the order of their weight."""
     failed = [check for check in checks if check.outcome == "failed"]
     said = [check.words for check in failed if check.words]
     unmade = ", ".join(check.words for check in checks if check.outcome == "not made")

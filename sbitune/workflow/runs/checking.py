@@ -31,7 +31,7 @@ class Checked(NamedTuple):
 
 
 def check(loaded: ScanCardFile) -> tuple[tuple[Parameter, ...], Reference]:
-    """Check all that can be checked of a tune before the first event; gives the parameters and the measured data.
+    """Check all that can be checked of a card with measured data before the first event; gives parameters and data.
 
     Raises:
         InputError: as `check_scan`, and for a card without a reference.
@@ -63,7 +63,7 @@ def check_scan(loaded: ScanCardFile, own_analyses: bool = False) -> Checked:
 
     Raises:
         InputError: for settings, ranges, templates, analyses, references or observables that cannot work, and for
-            fewer runs than the surrogate needs.
+            fewer runs than what is learnt from them needs.
     """
     reference = reference_of(loaded) if loaded.card.reference else None
     before, booked = _check_generator(loaded, own_analyses)
@@ -103,7 +103,7 @@ def _source(loaded: ScanCardFile, number: int) -> Source:
 
 
 def _check_generator(loaded: ScanCardFile, own_analyses: bool) -> tuple[dict[str, float], Booked | None]:
-    """Check what is to be run; gives the parameters' values before tuning and, if that can be known, the bins."""
+    """Check what is to be run; gives the generator's own values of parameters and, if that can be known, the bins."""
     card = loaded.card
     ranges = {} if card.generator is None else loaded.known_ranges()
     if isinstance(card.generator, PythiaConfig):
@@ -127,7 +127,7 @@ def undone_settings(loaded: ScanCardFile) -> list[Finding]:
 
 
 def with_defaults(loaded: ScanCardFile, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-    """Fill in the values before tuning, which Pythia knows.
+    """Fill in the generator's own values, which Pythia knows.
 
     Raises `InputError` for a parameter that it does not know, or a range beyond its own.
     """

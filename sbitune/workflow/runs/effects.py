@@ -90,4 +90,4 @@ def _refusal(loaded: ScanCardFile, generator: PythiaConfig, without: tuple[str, 
             f"{p.low:g}, in the middle and at {p.high:g}" + (f"; {reason}" if reason else "")
         )
     what = "it" if len(without) == 1 else "them"
-    return InputError("\n".join(lines) + f"\nTake {what} away, or tune {what} all the same with `check_effect: false`")
+    return InputError("\n".join(lines) + f"\nTake {what} away, or scan {what} all the same with `check_effect: false`")
