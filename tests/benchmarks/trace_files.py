@@ -2,9 +2,9 @@
 
     python tests/benchmarks/trace_files.py
 
-Traces `sbitune train` and `sbitune fit` on a small scan with `sys.setprofile` and prints, for each: files of the package
-that were entered; and returns, entries into a file that had been left before. A pair of functions in different files, of
-which one calls the other, is one entry, however often it is called.
+Traces `sbitune train` and `sbitune fit` on a small scan with `sys.setprofile` and prints, for each: files of the
+package that were entered; and returns, entries into a file that had been left before. A pair of functions in different
+files, of which one calls the other, is one entry, however often it is called.
 """
 
 import shutil

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from toys import linear_model, make_bins
 
+from sbitune.data.errors import InputError
 from sbitune.fitting.binned.autoweights import with_weights
 from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.measured import Measured
@@ -65,3 +66,8 @@ def test_toys_that_hold_what_the_data_chose_are_noted():
     problem = BinnedProblem(MODEL, MEASURED)
     config = BinnedFitConfig(starts=1, minos=False, toys=2, automatic_weights=True, weight_fits=12)
     assert any("toys hold them" in note for note in find_answer(problem, config).tune.notes)
+
+
+def test_what_is_wrong_with_the_fit_of_a_card_is_told_by_its_key():
+    with pytest.raises(InputError, match=r"^fit.weight_fits: 3 fits cannot choose the weights of 2 observables"):
+        answer(MEASURED, automatic_weights=True, weight_fits=3)
