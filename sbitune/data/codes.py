@@ -23,6 +23,7 @@ CODES = {
     "selector-bad-interval": "the bins or the interval of a selector cannot be read, or are the wrong way round",
     "selector-bad-weight": "the weight of a selector is no number from 0 on",
     "selector-no-bin": "a selector matches no bin",
+    "table-not-in-format": "a table of events that the format of the target cannot hold",
     "weights-bad-line": "a line of a weight file is of neither generation of Professor",
     "weights-bad-error": "an additional error of a weight file is no number from 0 on",
     "weights-empty": "a weight file has no rule",

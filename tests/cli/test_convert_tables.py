@@ -84,10 +84,24 @@ def test_what_is_wrong_is_one_message_and_nothing_is_written(tmp_path, events, w
 def test_what_a_table_cannot_become(tmp_path, events):
     write_events(tmp_path / "a.parquet", events)
     said = call("convert", tmp_path / "a.parquet", tmp_path / "a.root", code=2).stderr
-    assert "it can become parquet, npz" in said or "the name must end in" in said
+    assert "it can become parquet, npz, hdf5, csv" in said or "the name must end in" in said
+    said = call("convert", tmp_path / "a.parquet", tmp_path / "a.csv", code=2).stderr
+    assert "a.csv: the column 'axis' has (3,) numbers" in said
+    assert said.endswith(" [table-not-in-format]\n")
     (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:100])
     said = call("convert", tmp_path / "a.parquet", tmp_path / "b.npz", code=2).stderr
     assert "a.parquet: not a whole table of events" in said
+
+
+def test_arrays_become_arrays_and_text(tmp_path):
+    (tmp_path / "a.dat").write_text("x y\n1.5 2\n2.5 3\n")
+    before = tmp_path / "a.dat"
+    for name in ("b.npz", "c.h5", "d.csv", "e.hdf5", "f.tsv", "g.npz", "h.csv.gz"):
+        made = json.loads(call("convert", before, tmp_path / name, "--json").stdout)
+        assert (made["from"], made["events"], made["columns"]) == ("events", 2, 2)
+        before = tmp_path / name
+        assert json.loads(call("ls", before, "--json").stdout)["columns"] == {"x": "float64", "y": "int64"}
+    assert (tmp_path / "d.csv").read_text() == "x,y\n1.5,2\n2.5,3\n"
 
 
 def test_numbers_that_are_not_finite_are_kept_if_asked(tmp_path):

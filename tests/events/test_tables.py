@@ -39,7 +39,7 @@ def refused(path, **kwargs) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+@pytest.mark.parametrize("suffix", [".parquet", ".npz", ".h5"])
 def test_what_is_written_is_read(suffix, tmp_path):
     @SHARED_FOLDER
     @given(tables())

@@ -8,7 +8,7 @@ from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 
 #: as `sbitune.tuning.tools.conversion.Target` has them
 _TARGETS = ("yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",
-            "weights", "weights1", "parquet")  # fmt: skip
+            "weights", "weights1", "parquet", "csv")  # fmt: skip
 
 
 @click.command("convert")
@@ -57,7 +57,7 @@ def command(
     result.yaml             Professor's results.txt; --to parameters (NAME value)
     results.txt             NAME value
     a weight file           --to weights (Professor 2, Apprentice), weights1 (Professor 1)
-    a table of events       .parquet, .npz (from ROOT, HDF5, Parquet, CSV, npz)
+    a table of events       .parquet, .npz, .h5, .csv, .tsv (from these and ROOT)
 
     Example: sbitune convert jets.root jets.parquet --columns mass,pt --weights w --select "mass > 200 & n_jets >= 2"
 

@@ -10,8 +10,9 @@ from typing import Literal
 from sbitune.data.errors import InputError
 from sbitune.data.formats.mcnntunes import SUFFIXES, TAG
 from sbitune.data.formats.professor import PARAMETER_FILES
+from sbitune.data.storage.arrays import open_hdf5
 from sbitune.data.storage.files import read_text
-from sbitune.data.storage.store import kind_of
+from sbitune.data.storage.store import is_stored, kind_of
 from sbitune.data.text.names import shorten
 from sbitune.data.text.numbers import is_number
 
@@ -30,8 +31,8 @@ Kind = Literal[
 ]
 YODA = SUFFIXES
 HDF5 = (".h5", ".hdf5")
-#: tables of events by their names; of npz and HDF5 what is asked for tells
-TABLES = (".parquet", ".pq", ".root", ".csv", ".csv.gz")
+#: tables of events by their names; of npz and HDF5 the content tells
+TABLES = (".parquet", ".pq", ".root", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
 _STORED: dict[str, Kind] = {"sbitune scan": "scan", "sbitune surrogate": "surrogate"}
 
 
@@ -50,9 +51,9 @@ def recognise(place: str | Path) -> Kind:
     if path.name.endswith(TABLES):
         return "events"
     if path.suffix in HDF5:
-        return "scan"
+        return "scan" if _has_runs(path) else "events"
     if path.suffix == ".npz":
-        return _stored(path)
+        return _stored(path) if is_stored(path) else "events"
     if is_data(path):
         return "data"
     if path.suffix in (".yaml", ".yml"):
@@ -113,6 +114,15 @@ def _is_scan(path: Path) -> bool:
     with contextlib.suppress(InputError):
         return recognise(path) == "scan"
     return False
+
+
+def _has_runs(path: Path) -> bool:
+    """Tell whether an HDF5 file has the parameters of runs; one that cannot be opened is its reader's affair."""
+    try:
+        with open_hdf5(path) as file:
+            return "params" in file
+    except (OSError, InputError):
+        return True
 
 
 def _stored(path: Path) -> Kind:

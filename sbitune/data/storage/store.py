@@ -49,6 +49,11 @@ def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, An
     return meta, arrays
 
 
+def is_stored(path: str | Path) -> bool:
+    """Whether an .npz file has a header as `write_stored` gives it. Raises `InputError` if it is no such archive."""
+    return _HEADER in read_arrays(path, "file of arrays", {_HEADER})
+
+
 def kind_of(path: str | Path) -> str:
     """The kind of what `write_stored` wrote. Raises `InputError` if it is no such file."""
     with reading_stored(path, "file of sbitune"):

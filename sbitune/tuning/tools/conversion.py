@@ -8,7 +8,7 @@ ipol.dat                   ipol.dat of format `binned 3`, limits
 result.yaml                Professor's results.txt, `NAME value`
 results.txt                `NAME value`
 weight file                weight file of either generation
-a table of events          Parquet, npz
+a table of events          Parquet, npz, HDF5, CSV
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ from sbitune.workflow.opening import is_card, open_scan_card
 from sbitune.workflow.runs.scanning import load_scan
 
 Target = Literal["yoda", "data", "npz", "hdf5", "runs", "mcnntunes", "limits", "ipol", "results", "parameters",
-                 "weights", "weights1", "parquet"]  # fmt: skip
+                 "weights", "weights1", "parquet", "csv"]  # fmt: skip
 #: source -> what it may become, the first where the name of the target does not tell
 TARGETS: dict[Kind, tuple[Target, ...]] = {
     "yoda": ("yoda", "data"),
@@ -59,14 +59,14 @@ TARGETS: dict[Kind, tuple[Target, ...]] = {
     "result": ("results", "parameters"),
     "results": ("parameters",),
     "weights": ("weights", "weights1"),
-    "events": ("parquet", "npz"),
+    "events": ("parquet", "npz", "hdf5", "csv"),
 }
-#: how names of tables of events end that are written
-_TABLES = (".parquet", ".pq")
 _SUFFIXES: dict[str, Target] = {
     ".npz": "npz",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
     **dict.fromkeys(HDF5, "hdf5"),
     ".json": "data",
     ".txt": "results",
@@ -78,6 +78,7 @@ _ENDINGS: dict[Target, tuple[str, ...]] = {
     "npz": (".npz",),
     "hdf5": HDF5,
     "parquet": (".parquet", ".pq"),
+    "csv": (".csv", ".tsv", ".csv.gz", ".tsv.gz"),
 }
 #: how names of text files end; others need --to
 _TEXTS = ("", ".txt", ".dat", ".ipol", ".weights", ".wgt")
@@ -108,6 +109,8 @@ def target_of(source: Kind, target: str) -> Target:
     path = Path(target)
     if path.name.endswith(YODA):
         named: Target | None = "yoda"
+    elif path.name.endswith(_ENDINGS["csv"]):
+        named = "csv"
     elif path.suffix == ".txt" and "results" not in possible:
         named = None
     elif path.suffix == ".dat" and "ipol" in possible:
@@ -135,16 +138,26 @@ def convert(asked: Conversion, reporter: Reporter = QUIET) -> dict[str, Any]:
     Raises:
         InputError: for what cannot be read, cannot become the target, or cannot be written in its format.
     """
-    to_table = asked.to == "parquet" or (asked.to is None and asked.target.endswith(_TABLES))
-    source = "events" if to_table and Path(asked.source).is_file() else recognise(asked.source)
-    if source == "result" and is_card(asked.source):
-        source = "scan"
+    source = _source_of(asked)
     target = asked.to or target_of(source, asked.target)
     if target not in TARGETS.get(source, ()):
         raise InputError(f"{asked.source}: of the kind `{source}`; {_ways(source)}, not {target}")
     if target in _ENDINGS:
         check_suffix(asked.target, _ENDINGS[target])
     return _WRITERS[source](asked, target, reporter) | {"from": source, "to": target, "output": asked.target}
+
+
+def _source_of(asked: Conversion) -> Kind:
+    """What the source holds. Text is taken for a table of events where the target can be nothing else."""
+    path = Path(asked.source)
+    only = asked.to in ("parquet", "csv") or (
+        asked.to is None and asked.target.endswith((*_ENDINGS["parquet"], *_ENDINGS["csv"]))
+    )
+    arrays = asked.to in ("npz", "hdf5") or (asked.to is None and asked.target.endswith((".npz", *HDF5)))
+    if path.is_file() and path.suffix not in (".npz", *HDF5) and (only or (arrays and path.suffix in (".txt", ".dat"))):
+        return "events"
+    source = recognise(path)
+    return "scan" if source == "result" and is_card(path) else source
 
 
 def _ways(source: Kind) -> str:

@@ -29,10 +29,11 @@ class Converted(NamedTuple):
 
 
 def convert_table(source: str | Path, target: str | Path, request: TableRequest, condition: str = "") -> Converted:
-    """Write the columns that are asked for, of the events for which a condition is true, to a .parquet or .npz file.
+    """Write the columns that are asked for, of the events for which a condition is true, to a file as
+    `write_events` does; Parquet a block at a time.
 
     Raises:
-        InputError: as `read_events` and `Events.select` do; or for another suffix of the target.
+        InputError: as `read_events`, `Events.select` and `write_events` do.
     """
     with _writing(target) as write:
         read, kept, last = 0, 0, None

@@ -1,12 +1,13 @@
 """Tables of events as text: a line of names, then one event a line, divided by commas, semicolons, tabs or blanks.
 
 Numbers are read as everywhere (`text.numbers`); a column of `true` and `false` is a flag, one of whole numbers
-stays whole.
+stays whole. Numbers are written with all their digits.
 """
 
 import contextlib
 import csv
 import gzip
+import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -16,15 +17,21 @@ from typing import TextIO
 import numpy as np
 
 from sbitune.data.errors import InputError
+from sbitune.data.events.events import Column, Events
+from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.tables.array_table import ArrayTable
-from sbitune.data.text.names import check_name, repeated
+from sbitune.data.events.tables.named import named_arrays
+from sbitune.data.storage.files import replacing
+from sbitune.data.text.names import check_name, repeated, shorten
 from sbitune.data.text.numbers import number, numbers, quoted
 
 #: lines read at once
 _LINES = 20_000
 _TRUTHS = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
-#: whole numbers that fit into 64 bits; a longer one is read as any other number
-_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
+#: whole numbers that may fit into 64 bits; a longer one is read as any other number
+_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,19})")
+#: kinds of whole numbers, the wider one where the first is too small
+_WHOLE_KINDS = (np.dtype(np.int64), np.dtype(np.uint64))
 
 
 @contextlib.contextmanager
@@ -88,8 +95,8 @@ def _parse(path: Path, first: int, name: str, words: Sequence[str]) -> np.ndarra
                 path, first + truths.index(None), name, f"{quoted(words[truths.index(None)])} is neither true nor false"
             )
         return np.array(truths, bool)
-    if all(map(_WHOLE.fullmatch, words)):
-        return np.array(list(map(int, words)), np.int64)
+    if all(map(_WHOLE.fullmatch, words)) and (whole := _whole(list(map(int, words)))) is not None:
+        return whole
     try:
         return numbers(words)
     except ValueError:
@@ -101,6 +108,13 @@ def _parse(path: Path, first: int, name: str, words: Sequence[str]) -> np.ndarra
         raise
 
 
+def _whole(values: list[int]) -> np.ndarray | None:
+    """Whole numbers as an array; None if there is no kind that holds all of them."""
+    low, high = min(values), max(values)
+    kind = next((k for k in _WHOLE_KINDS if np.iinfo(k).min <= low and high <= np.iinfo(k).max), None)
+    return None if kind is None else np.array(values, kind)
+
+
 def _fault(path: Path, line: int, name: str, words: str) -> InputError:
     return InputError(f"{path}:{line}: column {quoted(name)}: {words}")
 
@@ -110,4 +124,67 @@ def _joined(path: Path, name: str, parts: list[np.ndarray]) -> np.ndarray:
     kinds = {part.dtype.kind for part in parts}
     if "b" in kinds and len(kinds) > 1:
         raise InputError(f"{path}: column {quoted(name)} has truths and numbers; expected one of these")
+    if kinds == {"i", "u"}:  # NumPy makes floats of both, which have not all digits
+        whole = _whole([value for part in parts for value in part.tolist()])
+        return np.concatenate([part.astype(float) for part in parts]) if whole is None else whole
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def write_csv(path: str | Path, events: Events) -> None:
+    """Write events as text, whole or not at all: with tabs between fields if the name has `.tsv` at its end, else with
+    commas; packed if it ends in `.gz`.
+
+    Raises `InputError` for what text cannot hold: columns with several numbers for an event, no event at all, and names
+    that would be read as others.
+    """
+    columns = named_arrays(events)
+    separator = "\t" if str(path).endswith((".tsv", ".tsv.gz")) else ","
+    for name, column in columns.items():
+        _check_single(path, name, column)
+    if not len(events):
+        raise InputError(
+            f"{path}: a text file cannot hold a table without events; write it as .parquet, .npz or .h5",
+            code="table-not-in-format",
+        )
+    head = _spell_row(list(columns), separator)
+    try:
+        read = _split([head.lstrip("# ")], _separator(head), Path(path), 1)[0]
+    except InputError:
+        read = []
+    if read != list(columns):
+        odd = next((name for name, other in itertools.zip_longest(columns, read) if name != other), "")
+        raise InputError(
+            f"{path}: a column cannot be called {quoted(str(odd))} in a text file; write .parquet, .npz or .h5",
+            code="table-not-in-format",
+        )
+    opened = gzip.open if str(path).endswith(".gz") else open
+    with replacing(path) as temporary, opened(temporary, "wt", encoding="utf-8", newline="") as stream:
+        stream.write(head)
+        for first in range(0, len(events), _LINES):
+            part = [_spell(column[first : first + _LINES]) for column in columns.values()]  # pyright: ignore
+            stream.writelines(separator.join(row) + "\n" for row in zip(*part, strict=True))
+
+
+def _check_single(path: str | Path, name: str, column: Column) -> None:
+    """Refuse a column that has not one number for each event."""
+    if isinstance(column, Ragged) or column.ndim > 1:
+        many = (
+            "another number of entries in every event" if isinstance(column, Ragged) else f"{column.shape[1:]} numbers"
+        )
+        raise InputError(
+            f"{path}: the column {shorten(name)!r} has {many}, a text file one number for each event; name the columns "
+            "that are wanted without it, or write .parquet, .npz or .h5",
+            code="table-not-in-format",
+        )
+
+
+def _spell_row(names: list[str], separator: str) -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerow(names)
+    return text.getvalue()
+
+
+def _spell(column: np.ndarray) -> list[str]:
+    if column.dtype.kind == "b":
+        return ["true" if value else "false" for value in column.tolist()]
+    return list(map(repr, column.tolist()))

@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.events.events import Column
+from sbitune.data.events.events import Column, Events
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.ragged import Ragged
 from sbitune.data.events.roles import OFFSETS
 from sbitune.data.events.tables.array_table import form_of
-from sbitune.data.events.tables.table import BLOCK_BYTES, Form, common_length, one_table
+from sbitune.data.events.tables.named import flat_arrays, origins_from, origins_text
+from sbitune.data.events.tables.table import BLOCK_BYTES, ORIGINS, Form, common_length, one_table
 from sbitune.data.storage.arrays import check_size, decoded, hdf5_array, import_h5py, open_hdf5
+from sbitune.data.storage.files import replacing
 from sbitune.data.text.names import repeated
 
 #: fields of pandas' dataset that are no columns, and what the pickled ones begin with
@@ -46,10 +48,8 @@ class _Source(NamedTuple):
 class Hdf5Table:
     """A table in an HDF5 file."""
 
-    origins: tuple[Origin, ...] = ()
-
-    def __init__(self, path: Path, table: str, sources: dict[str, _Source]) -> None:
-        self._path, self.table, self._sources = path, table, sources
+    def __init__(self, path: Path, table: str, sources: dict[str, _Source], origins: tuple[Origin, ...] = ()) -> None:
+        self._path, self.table, self._sources, self.origins = path, table, sources, origins
         self._offsets = {name.removesuffix(OFFSETS): s for name, s in sources.items() if name.endswith(OFFSETS)}
         plain = {name: source for name, source in sources.items() if not name.endswith(OFFSETS)}
         if odd := next((name for name in self._offsets if name not in plain), None):
@@ -91,7 +91,35 @@ def open_hdf5_table(path: Path, table: str = "") -> Iterator[Hdf5Table]:
     """Open a table in an HDF5 file: the group or dataset `table`, or the only one there is."""
     with open_hdf5(path) as file:
         place, name = _place(file, table)
-        yield Hdf5Table(path, name, _sources(place))
+        sources = _sources(place)
+        stored = sources.pop(ORIGINS, None)
+        yield Hdf5Table(path, name, sources, () if stored is None else _origins(stored))
+
+
+def write_hdf5_table(path: str | Path, events: Events) -> None:
+    """Write events to an HDF5 file, whole or not at all: a dataset for each column, `NAME` and `NAME.offsets` for a
+    ragged one. Raises `InputError` for a name that is none in such a file.
+    """
+    h5py = import_h5py()
+    arrays = flat_arrays(events)
+    odd = next((name for name in arrays if "/" in name or name in (".", "..")), None)
+    if odd is not None:
+        raise InputError(
+            f"{path}: a column cannot be called {odd!r} in an HDF5 file, where it is a path; write .parquet or .npz",
+            code="table-not-in-format",
+        )
+    with replacing(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, **({"compression": "gzip", "shuffle": True} if array.size else {}))
+        file.create_dataset(ORIGINS, data=origins_text(events.origins), dtype=h5py.string_dtype())
+
+
+def _origins(stored: _Source) -> tuple[Origin, ...]:
+    """Origins as `write_hdf5_table` keeps them."""
+    text = None if stored.dataset is None or stored.dataset.shape != () else stored.dataset[()]
+    if not isinstance(text, bytes):
+        raise InputError(f"the dataset {ORIGINS!r} is no text")
+    return origins_from(text.decode())
 
 
 def _place(file: Any, asked: str) -> tuple[Any, str]:

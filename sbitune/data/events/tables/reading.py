@@ -11,9 +11,9 @@ from sbitune.data.events.events import Events
 from sbitune.data.events.joining import concatenate
 from sbitune.data.events.origins import Origin
 from sbitune.data.events.tables.array_table import KIND, open_npz, write_npz
-from sbitune.data.events.tables.csv_table import open_csv
+from sbitune.data.events.tables.csv_table import open_csv, write_csv
 from sbitune.data.events.tables.filling import Filler, fill
-from sbitune.data.events.tables.hdf5_table import open_hdf5_table
+from sbitune.data.events.tables.hdf5_table import open_hdf5_table, write_hdf5_table
 from sbitune.data.events.tables.parquet_table import open_parquet, write_parquet
 from sbitune.data.events.tables.plan import TableRequest, make_plan
 from sbitune.data.events.tables.root_table import open_root
@@ -30,6 +30,7 @@ SUFFIXES: dict[str, TableFormat] = {
     ".txt": "csv",
     ".dat": "csv",
     ".csv.gz": "csv",
+    ".tsv.gz": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".h5": "hdf5",
@@ -51,11 +52,14 @@ _OPENERS: dict[TableFormat, Callable[[Path, str], AbstractContextManager[Any]]] 
     "hdf5": open_hdf5_table,
     "root": open_root,
 }
-_WRITERS: dict[str, Callable[[Path, Events], None]] = {
-    ".parquet": write_parquet,
-    ".pq": write_parquet,
-    ".npz": write_npz,
+_WRITERS: dict[TableFormat, Callable[[Path, Events], None]] = {
+    "parquet": write_parquet,
+    "npz": write_npz,
+    "hdf5": write_hdf5_table,
+    "csv": write_csv,
 }
+#: how names of files end that are written; `.txt` and `.dat` are files of many kinds
+WRITTEN = (".parquet", ".pq", ".npz", ".h5", ".hdf5", ".hdf", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
 class TableInfo(NamedTuple):
@@ -115,15 +119,22 @@ def describe_table(path: str | Path, table: str = "") -> TableInfo:
 
 
 def write_events(path: str | Path, events: Events) -> None:
-    """Write a table to a .parquet or .npz file, whole or not at all.
+    """Write a table to a file of the format that its name says, whole or not at all.
 
-    Weights are called `weight` and `weight[NAME]`, groups `group`; read again they are what they were. Raises
-    `InputError` for another suffix.
+    Weights are called `weight` and `weight[NAME]`, groups `group`; read again they are what they were. Text has no
+    types but truths, whole and other numbers, and does not say where events come from.
+
+    Raises:
+        InputError: for another suffix, and for what the format cannot hold (columns with several numbers for an event
+            in text, names with a slash in HDF5).
     """
     path = Path(path)
-    if path.suffix not in _WRITERS:
-        raise InputError(f"{path}: events are written to files whose names end in {', '.join(_WRITERS)}")
-    _WRITERS[path.suffix](path, events)
+    if not path.name.endswith(WRITTEN):
+        raise InputError(
+            f"{path}: events are written to files whose names end in {', '.join(WRITTEN)}", code="table-not-in-format"
+        )
+    kind: TableFormat = next(SUFFIXES[end] for end in WRITTEN if path.name.endswith(end))
+    _WRITERS[kind](path, events)
 
 
 def format_of(path: str | Path) -> TableFormat:
