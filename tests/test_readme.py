@@ -22,7 +22,7 @@ TEXT = "\n".join(path.read_text() for path in dict.fromkeys(PAGES))
 
 
 def test_the_example_analysis_runs(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    blocks = re.findall(r"<!-- analysis -->\n```python\n(.*?)```", TEXT, re.DOTALL)
     assert len(blocks) == 1
     (tmp_path / "my_analysis.py").write_text(blocks[0])
     out = tmp_path / "out.yoda"
@@ -50,9 +50,8 @@ def test_tables_of_events_are_made_and_read(tmp_path, monkeypatch, capsys):
 
 
 def test_the_whole_card_passes_every_check(tmp_path):
-    cards = [text for text in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL) if "kind: pythia" in text]
-    assert len(cards) == 1
-    (tmp_path / "card.yaml").write_text(cards[0])
+    (card,) = re.findall(r"<!-- whole card -->\n```yaml\n(.*?)```", TEXT, re.DOTALL)
+    (tmp_path / "card.yaml").write_text(card)
     found = json.loads(call("ls", "--json", tmp_path).stdout)
     assert found["runs_to_make"] == 40
     assert {path: row["bins"] for path, row in found["observables"].items()} == {
