@@ -14,6 +14,7 @@ from scipy import stats
 from sbitune.data import yoda
 from sbitune.fitting.sampling.chains import load_posterior
 from sbitune.tuning.inverse.storage import load_inverse
+from sbitune.tuning.record.result import made_of, read_record
 from sbitune.workflow.results.records import write_sealed_yaml
 
 
@@ -101,6 +102,7 @@ def test_the_posterior_is_the_fit_where_it_is_a_parabola(toy, tmp_path):
     kept = load_posterior(out)
     assert kept.samples.shape == (4, 500, 2)
     assert kept.mean[0] == found["parameters"]["a"]["mean"]
+    assert kept.made_of == made_of(read_record(directory / "result.yaml"))  # of which fit it is
     page = (tmp_path / "posterior.html").read_text()
     assert page.count("<svg") == 2
     assert "Posterior: toy" in page

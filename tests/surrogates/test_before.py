@@ -22,6 +22,10 @@ def file_of(name: str) -> Path:
     return BEFORE / f"{name.replace(': ', '_').replace(' ', '_')}.npz"
 
 
+def header(stored) -> dict:
+    return json.loads(str(stored["meta"]))
+
+
 def check(surrogate, name: str, tolerance: float) -> None:
     """Means and errors are those of before to so many of the errors, covariances to that part of them."""
     known = NUMBERS[name]
@@ -45,7 +49,9 @@ def test_files_of_before_predict_the_same_and_are_written_alike(name: str, tmp_p
     save_surrogate(tmp_path / "again.npz", surrogate, runs)
     with np.load(file_of(name)) as old, np.load(tmp_path / "again.npz") as new:
         assert set(old.files) == set(new.files)
-        for array in old.files:
+        assert header(new).pop("made_by").startswith("sbitune ")
+        assert {**header(new), "made_by": None} == {**header(old), "made_by": None}
+        for array in set(old.files) - {"meta"}:
             np.testing.assert_array_equal(new[array], old[array])
 
 

@@ -1,5 +1,6 @@
 """`sbitune posterior`: the parameters sampled from their posterior."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def command(
     from sbitune.report.tune.posterior import write_posterior_page
     from sbitune.tuning.card import load_card
     from sbitune.tuning.output.tables import check_suffix
-    from sbitune.tuning.record.result import tune_of
+    from sbitune.tuning.record.result import made_of, tune_of
     from sbitune.tuning.stages.fitted import read_fitted
 
     if output:
@@ -72,7 +73,7 @@ def command(
     keys = jax.random.split(jax.random.key(seed), 2)
     reporter.say(f"sampling {chains} chains of {warmup} + {samples} draws")
     config = PosteriorConfig(warmup=warmup, samples=samples, chains=chains)
-    posterior = sample_posterior(keys[0], problem, config, tune)
+    posterior = replace(sample_posterior(keys[0], problem, config, tune), made_of=made_of(fitted.record))
     drawn = predictive(keys[1], posterior, problem, None if predictions is None else -(-predictions // chains))
     place = Path(output) if output else fitted.loaded.output("posterior.npz")
     page = place.with_suffix(".html")

@@ -36,8 +36,10 @@ def read_sealed(path: str | Path, what: str, since: str | None = None) -> dict[s
         raise DamagedError(str(error)) from error
     if since is not None and not {SEAL, since} & set(content):
         return content
+    sealed = SEAL in content
     if content.pop(SEAL, None) != _seal(content):
-        raise DamagedError(f"{what} {path}: its content is not what this sbitune wrote")
+        older = "" if sealed else ": it has no hash, as those of an older one"
+        raise DamagedError(f"{what} {path}: its content is not what this sbitune wrote{older}")
     return content
 
 

@@ -1,4 +1,6 @@
-"""What sbitune keeps of its own: an .npz file of arrays with a JSON header that names its kind and format version."""
+"""What sbitune keeps of its own: an .npz file of arrays with a JSON header that names its kind, its format version and
+what made it.
+"""
 
 import json
 from pathlib import Path
@@ -6,18 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from sbitune import __version__
 from sbitune.data.errors import InputError
 from sbitune.data.storage.arrays import read_arrays, reading_stored, write_arrays
 from sbitune.data.text.names import list_names, shorten
 
 _HEADER = "meta"
+#: key of the header, and what it is set to: the sbitune that wrote the file; files of before do not tell
+MADE_BY, THIS = "made_by", f"sbitune {__version__}"
 
 
 def write_stored(
     path: str | Path, kind: str, version: int, meta: dict[str, Any], arrays: dict[str, np.ndarray]
 ) -> None:
-    """Write arrays and JSON-like `meta` to an .npz file that names its kind, format version and arrays; no pickles."""
-    header = json.dumps({"format": kind, "version": version, "arrays": list(arrays), **meta})
+    """Write arrays and JSON-like `meta` to an .npz file that names its kind, format version, maker and arrays; no
+    pickles.
+    """
+    header = json.dumps({"format": kind, "version": version, MADE_BY: THIS, "arrays": list(arrays), **meta})
     write_arrays(path, {_HEADER: np.array(header), **arrays})
 
 
@@ -31,6 +38,7 @@ def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, An
         arrays = read_arrays(path, kind)
         meta = _header(arrays)
         found, number = meta.pop("format"), meta.pop("version")
+        maker = f", made by {shorten(str(meta.pop(MADE_BY)))}" if MADE_BY in meta else ""
         written = meta.pop("arrays", list(arrays))  # files of before do not tell
         if not isinstance(written, list) or not all(isinstance(name, str) for name in written):
             raise InputError("its header lists no arrays")
@@ -38,7 +46,7 @@ def read_stored(path: str | Path, kind: str, version: int) -> tuple[dict[str, An
         raise InputError(f"{path}: expected a {kind}, this file holds a {shorten(str(found))}")
     if number != version or type(number) is not int:
         raise InputError(
-            f"{path}: {kind} of format version {shorten(str(number))}, this sbitune reads {version}; "
+            f"{path}: {kind} of format version {shorten(str(number))}{maker}, this sbitune reads {version}; "
             "update sbitune or make the file again"
         )
     if sorted(written) != sorted(arrays):

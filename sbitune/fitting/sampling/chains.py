@@ -6,6 +6,7 @@ of the 5 % and 95 % quantiles.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter, read_parameters, read_words
 from sbitune.data.storage.arrays import read_arrays, reading_stored, write_arrays
 from sbitune.data.storage.layout import ArraySpec, check_arrays
+from sbitune.data.storage.store import MADE_BY, THIS
 from sbitune.data.text.names import shorten
 
 #: limits of Vehtari et al.: 4 chains of 100 effective draws each
@@ -55,6 +57,7 @@ class Posterior:
     steps: np.ndarray  #: (chains, draws) gradients that the draw cost
     diagnoses: dict[str, Diagnosis]  #: of the free parameters
     notes: tuple[str, ...] = field(default=())  #: what is wrong; empty if nothing is
+    made_of: Mapping[str, str] = field(default_factory=dict)  #: hashes of the card, the fit, ...; empty: not known
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,6 +111,7 @@ class Posterior:
         about = [(p.name, p.low, p.high, p.default, p.unit) for p in self.parameters]
         diagnoses = {name: tuple(diagnosis) for name, diagnosis in self.diagnoses.items()}
         head = {"format": _FORMAT, "parameters": about, "free": self.free, "diagnoses": diagnoses, "notes": self.notes}
+        head |= {MADE_BY: THIS, "made_of": dict(self.made_of)}
         return {"head": np.array(json.dumps(head))} | arrays
 
     def __str__(self) -> str:
@@ -132,15 +136,19 @@ def load_posterior(path: str | Path) -> Posterior:
         check_arrays(str(path), stored, {"head": ArraySpec((), np.str_)})
         head = json.loads(str(stored["head"]))
         if head["format"] != _FORMAT:
-            found = shorten(str(head["format"]))
-            raise InputError(f"{path}: format {found} of a posterior; this version reads {_FORMAT}")
+            found, maker = (shorten(str(part)) for part in (head["format"], head.get(MADE_BY, "an older sbitune")))
+            raise InputError(
+                f"{path}: posterior of format version {found}, made by {maker}, this sbitune reads {_FORMAT}; update "
+                "sbitune or sample it again"
+            )
         parameters = read_parameters(head["parameters"])
         arrays = check_arrays(str(path), stored, LAYOUT, {"n_parameters": len(parameters)})
         free, notes = (read_words(name, head[name]) for name in ("free", "notes"))
         diagnoses = {name: Diagnosis(*map(float, numbers)) for name, numbers in head["diagnoses"].items()}
+        made_of = {str(name): str(value) for name, value in head.get("made_of", {}).items()}
         if set(diagnoses) != set(free) or not set(free) <= {parameter.name for parameter in parameters}:
             raise InputError("its diagnoses are not those of its free parameters")
-    return Posterior(parameters, free, **arrays, diagnoses=diagnoses, notes=notes)
+    return Posterior(parameters, free, **arrays, diagnoses=diagnoses, notes=notes, made_of=made_of)
 
 
 def diagnose(x: np.ndarray) -> Diagnosis:

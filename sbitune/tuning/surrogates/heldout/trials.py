@@ -122,6 +122,6 @@ def _look(scan: Scan, correlation: np.ndarray | None) -> _Seen:
     """In the order of their names: toys of these bins must not depend on the order in which a file has them."""
     noise = smooth_errors(scan)
     named = np.lexsort((scan.bins.index, scan.bins.path))
-    known = named[(noise > 0).all(axis=0)[named]]
+    known = named[np.all(noise > 0, axis=0)[named]]
     bins = known[spread_evenly(len(known), MOST_BINS)]
     return _Seen(bins, noise[:, bins], None if correlation is None else correlation[np.ix_(bins, bins)])
