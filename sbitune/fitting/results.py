@@ -34,6 +34,15 @@ class ObservableChi2:
     weight: float  #: mean weight of its bins
 
 
+#: one number for an error says too little if an end of the interval is off it by more than this part
+_LOPSIDED = 0.25
+
+
+def is_lopsided(error: float, interval: tuple[float, float]) -> bool:
+    """Whether an interval (lower < 0, upper > 0) must be quoted beside the error, as one number does not tell it."""
+    return max(abs(abs(end) - error) for end in interval) > _LOPSIDED * error
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Fit:
     """Fitted parameters with their errors (see `errors` for what they contain)."""
@@ -90,8 +99,9 @@ class Fit:
         lines = [f"{self._headline()} ({self.status})"]
         for name, value, error in zip(self.names, self.values, self.quoted_errors, strict=True):
             quoted = f"+- {error:.4g}" if name in self.free else "(fixed)"
-            if self._is_one_sided(name):
-                quoted = f"{self.minos[name][0]:+.4g} {self.minos[name][1]:+.4g}"
+            if self._is_one_sided(name) or (name in self.minos and is_lopsided(error, self.minos[name])):
+                ends = f"{self.minos[name][0]:+.4g} {self.minos[name][1]:+.4g}"
+                quoted = ends if self._is_one_sided(name) else f"{quoted} ({ends})"
             edge = "  at its limit" if name in self.at_limit else ""
             lines.append(f"{name:<{width}}  {value:>10.5g} {quoted}{edge}")
         return "\n".join(lines)

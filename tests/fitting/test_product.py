@@ -223,3 +223,14 @@ def test_bad_data_are_refused():
     nothing = replace(decays(), sample=None)
     with pytest.raises(InputError, match="decays: toys need `sample`"):
         fit_toys(jax.random.key(1), Product([nothing], PARAMETERS[:3]), np.array([1.5, 90.0, 60.0]), 2, ToyConfig())
+
+
+def test_densities_that_cannot_be_traced_are_named():
+    untraceable = replace(decays(), log_density=lambda x, p: -x / p["tau"] - np.log(p["tau"]))
+    with pytest.raises(InputError, match="decays: JAX cannot trace it"):
+        Product([untraceable], PARAMETERS)
+
+
+def test_parameters_that_are_not_determined_are_named():
+    with pytest.raises(ComputationError, match="the data do not determine the parameters"):
+        fit(Product([decays()], PARAMETERS[:3]))  # only their sum is known

@@ -1,5 +1,7 @@
 """Positive matrices: inverted once, in one way, with one message for each of two reasons."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dpotrf, dpotri  # pyright: ignore[reportAttributeAccessIssue]
@@ -10,7 +12,9 @@ from sbitune.data.errors import ComputationError
 #: rows and columns that are mirrored at once
 _MIRRORED = 512
 #: why second derivatives are not positive
-UNDETERMINED = "the data do not determine the parameters; select more bins, narrow the ranges or fix a parameter"
+UNDETERMINED = "the data do not determine the parameters; take more data, narrow the ranges or fix a parameter"
+#: components of a direction in parameter space below this part of the largest are not worth naming
+_WORTH_NAMING = 0.3
 
 
 def invert(v: np.ndarray, bins: Bins) -> tuple[np.ndarray, float]:
@@ -62,6 +66,12 @@ def is_positive(matrix: np.ndarray) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
+
+
+def undetermined_names(matrix: np.ndarray, names: Sequence[str]) -> list[str]:
+    """The parameters (n,) along which a matrix (n, n) of second derivatives rises least, or falls."""
+    direction = np.abs(np.linalg.eigh(matrix)[1][:, 0])
+    return [name for name, part in zip(names, direction, strict=True) if part > _WORTH_NAMING * direction.max()]
 
 
 def invert_positive(matrix: np.ndarray, why: str = UNDETERMINED) -> np.ndarray:

@@ -69,7 +69,12 @@ class Product:
             given = named(self.parameters, frame.to_theta(frame.centre))
             for term, data in zip(self.terms, self.data, strict=True):
                 try:
-                    shape = np.shape(term.minus_two_log(given, data))
+                    shape = jax.eval_shape(term.minus_two_log, given, data).shape
+                except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError):
+                    raise InputError(
+                        f"{term.name}: JAX cannot trace it: compute with `jax.numpy` throughout, `jnp.log` for `np.log` "
+                        "say, and `jnp.where` for `if`"
+                    ) from None
                 except KeyError as error:
                     known = ", ".join(frame.names)
                     raise InputError(

@@ -15,7 +15,7 @@ import numpy as np
 from iminuit import Minuit
 
 from sbitune.data.errors import ComputationError
-from sbitune.fitting.likelihood.algebra import UNDETERMINED
+from sbitune.fitting.likelihood.algebra import UNDETERMINED, undetermined_names
 from sbitune.fitting.likelihood.curvature import positive_block
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.protocols import Objective
@@ -66,7 +66,10 @@ def _bread(
     inside = np.array([i for i in free if frame.names[i] not in at_limit], int)
     used = positive_block(half_hessian, free, inside)
     if used is None:
-        raise ComputationError(f"the fit failed: its second derivatives are not positive: {UNDETERMINED}")
+        along = undetermined_names(half_hessian[np.ix_(free, free)], [frame.names[i] for i in free])
+        raise ComputationError(
+            f"the fit failed: its second derivatives along {' and '.join(along)} are not positive: {UNDETERMINED}"
+        )
     if len(used) < len(free):
         notes.append(f"errors and correlations of the others are for {', '.join(at_limit)} staying at the limit")
     return used, np.linalg.inv(half_hessian[np.ix_(used, used)])

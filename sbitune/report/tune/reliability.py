@@ -190,8 +190,10 @@ def _tension(answer: Mapping[str, Any]) -> list[Part]:
     words = (
         "chi2 is that of the observable's own bins with their covariance, not its share of the fit's as in the table "
         "below. P: how often it is higher by chance, as part of this fit, and against what a fit to all "
-        "others predicts for it. Last column: the parameter that moves most when the observable is left out, in errors."
+        "others predicts for it."
     )
+    if any("moves" in row for row in answer["tension"]["observables"]):
+        words += " Last column: the parameter that moves most when the observable is left out, in errors."
     head = ["observable", "bins", "chi2", "P", "P given the others", "moves"]
     parts = [Paragraph(words), table(head, rows, range(1, 6))]
     bins = answer["tension"]["bins"]

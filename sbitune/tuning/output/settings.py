@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sbitune.data.errors import InputError
 from sbitune.data.text.names import check_name, shorten
+from sbitune.fitting.results import is_lopsided
 from sbitune.generators.config import PythiaConfig
 from sbitune.generators.pythia8.fixed import fixed_settings
 from sbitune.generators.pythia8.printed import pythia_version
@@ -30,6 +31,8 @@ def command_file(card: Card, record: ResultRecord, made_with: str | None = None,
     values = {}
     for name, p in record.parameters.items():
         quoted = "fixed" if p.status == "fixed" else f"+- {p.error:.3g} ({p.scaled_error:.3g})"
+        if p.minos is not None and p.status == "free" and is_lopsided(p.error, p.minos):
+            quoted += f", MINOS {p.minos[0]:+.3g} {p.minos[1]:+.3g}"
         if p.one_sided is not None:
             quoted = f"{p.one_sided[0]:+.3g} {p.one_sided[1]:+.3g}"
         values[name] = (p.value, f"{quoted}{', at its limit' if p.status == 'at limit' else ''}")
