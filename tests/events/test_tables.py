@@ -318,3 +318,12 @@ def test_a_package_that_is_absent_is_named_with_its_extra(tmp_path, monkeypatch,
     (tmp_path / path).write_bytes(b"")
     monkeypatch.setitem(__import__("sys").modules, package, None)
     assert f'need {package}: pip install "sbitune[{extra}]"' in refused(tmp_path / path)
+
+
+def test_messages_name_the_file_that_was_read_though_another_was_first(tmp_path):
+    made = Events.of({"x": np.arange(3.0)}, origins=[Origin("run/events.hepmc")])
+    write_events(tmp_path / "table.npz", made)
+    found = read_events(tmp_path / "table.npz")
+    assert found.origins == made.origins
+    with pytest.raises(InputError, match=r"table.npz: .*'nosuch'"):
+        found.select("nosuch > 1")

@@ -34,9 +34,10 @@ class Events:
     groups: np.ndarray | None = None  #: (n_events,) int64: events of one group belong together
     flags: Mapping[str, np.ndarray] = field(default_factory=dict)  #: by name: (n_events,) bool
     origins: tuple[Origin, ...] = ()  #: files and runs from which they come
+    table: str = ""  #: the file that they were read from, which may have been made from those
 
     def __post_init__(self) -> None:
-        where = spell_origins(self.origins)
+        where = self.where
         weights = check_weights(where, self.weights, self.variations)
         n = len(weights)
         columns = check_columns(where, self.columns, n)
@@ -57,6 +58,7 @@ class Events:
         groups: np.ndarray | None = None,
         flags: Mapping[str, np.ndarray] | None = None,
         origins: Sequence[Origin] = (),
+        table: str = "",
     ) -> "Events":
         """Make a table; without weights all are 1 and take no memory, weights (n_events,) are nominal ones."""
         flags = {} if flags is None else flags
@@ -68,7 +70,7 @@ class Events:
         shared = share_offsets([columns[name] for name in ragged])  # pyright: ignore[reportArgumentType]
         columns = {**columns, **dict(zip(ragged, shared, strict=True))}
         weights = weights[:, None] if weights.ndim == 1 else weights
-        return cls(columns, weights, tuple(variations), groups, flags, tuple(origins))
+        return cls(columns, weights, tuple(variations), groups, flags, tuple(origins), table)
 
     def __repr__(self) -> str:
         """Show numbers and names, not arrays."""
@@ -98,8 +100,8 @@ class Events:
 
     @property
     def where(self) -> str:
-        """Where the events come from, to begin a message with."""
-        return spell_origins(self.origins)
+        """The file that the events were read from, else where they come from, to begin a message with."""
+        return self.table or spell_origins(self.origins)
 
     @property
     def nbytes(self) -> int:

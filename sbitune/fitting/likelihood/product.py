@@ -72,8 +72,8 @@ class Product:
                     shape = jax.eval_shape(term.minus_two_log, given, data).shape
                 except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError):
                     raise InputError(
-                        f"{term.name}: JAX cannot trace it: compute with `jax.numpy` throughout, `jnp.log` for `np.log` "
-                        "say, and `jnp.where` for `if`"
+                        f"{term.name}: JAX cannot trace it: compute with `jax.numpy` throughout, `jnp.log` for "
+                        "`np.log` say, and `jnp.where` for `if`"
                     ) from None
                 except KeyError as error:
                     known = ", ".join(frame.names)

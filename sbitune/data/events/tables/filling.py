@@ -64,7 +64,7 @@ class Filler:
                 self._add_plain(name, rows, column)
             self._rows[name] = rows.stop
 
-    def finish(self, origins: Sequence[Origin]) -> Events:
+    def finish(self, origins: Sequence[Origin], table: str = "") -> Events:
         """The whole table. Raises `InputError` if rows are missing."""
         short = next((name for name, rows in self._rows.items() if rows != self._n), None)
         if short is not None:
@@ -75,7 +75,7 @@ class Filler:
             columns[name] = self._plain[name] if ragged is None else _joined(ragged, self._forms[name].dtype)
         weights = self._weights if self._plan.weights else None
         variations = tuple(self._plan.weights.values()) or ("",)
-        return Events.of(columns, weights, variations, self._groups, self._flags, origins)
+        return Events.of(columns, weights, variations, self._groups, self._flags, origins, table)
 
     def _add_plain(self, name: str, rows: slice, part: np.ndarray) -> None:
         first = self._first + rows.start
@@ -118,13 +118,15 @@ class Filler:
             )
 
 
-def fill(where: str, table: Table, plan: Plan, keep_not_finite: bool, origins: Sequence[Origin]) -> Events:
+def fill(
+    where: str, table: Table, plan: Plan, keep_not_finite: bool, origins: Sequence[Origin], read_from: str = ""
+) -> Events:
     """Read the whole of a table."""
     filler = Filler(where, plan, table.forms, table.count(plan.names), keep_not_finite)
     for part in table.pieces(plan.names):
         filler.add(part)
         del part  # before the next is made
-    return filler.finish(origins)
+    return filler.finish(origins, read_from)
 
 
 def _joined(parts: list[Ragged], dtype: np.dtype) -> Ragged:

@@ -87,7 +87,8 @@ def read_events(paths: str | Path | Sequence[str | Path], request: TableRequest 
         return concatenate([read_events(path, request) for path in paths])
     with _opened(paths, request.table) as table:
         plan = make_plan(table.forms, request)
-        return fill(str(paths), table, plan, request.not_finite == "keep", _origins(paths, table, request))
+        keep, origins = request.not_finite == "keep", _origins(paths, table, request)
+        return fill(str(paths), table, plan, keep, origins, str(paths) if table.origins else "")
 
 
 def iterate_events(path: str | Path, request: TableRequest = TableRequest()) -> Iterator[Events]:
@@ -98,15 +99,15 @@ def iterate_events(path: str | Path, request: TableRequest = TableRequest()) -> 
     with _opened(path, request.table) as table:
         plan = make_plan(table.forms, request)
         origins = _origins(path, table, request)
-        row, keep = 0, request.not_finite == "keep"
+        row, keep, read_from = 0, request.not_finite == "keep", str(path) if table.origins else ""
         for block in table.blocks(plan.names):
             rows = len(next(iter(block.values())))
             filler = Filler(str(path), plan, table.forms, rows, keep, row)
             filler.add(block)
-            yield filler.finish(origins)
+            yield filler.finish(origins, read_from)
             row += rows
         if row == 0:
-            yield Filler(str(path), plan, table.forms, 0, keep).finish(origins)
+            yield Filler(str(path), plan, table.forms, 0, keep).finish(origins, read_from)
 
 
 def describe_table(path: str | Path, table: str = "") -> TableInfo:
