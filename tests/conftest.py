@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
+from helpers.places import ROOT
+from helpers.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401  (hooks)
 from hypothesis import settings
-from skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401  (hooks)
 
 # one run is like another; `--hypothesis-profile=default` draws other examples every time
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import click
 import numpy as np
 import pytest
-import toyline
-from calling import call
-from conftest import ROOT
+from helpers import toyline
+from helpers.calling import call
+from helpers.places import ROOT
 
 from sbitune.cli.main import main
 from sbitune.data import measured

@@ -7,9 +7,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from calling import call
 from click.testing import CliRunner
-from conftest import ROOT
+from helpers.calling import call
+from helpers.places import ROOT
 
 from sbitune.cli.main import COMMANDS, main
 from sbitune.data import yoda

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import conftest
-import skips
-from conftest import ROOT
+from helpers import skips
+from helpers.places import ROOT
 
 EXPECTED = """
 import pytest
@@ -34,7 +34,18 @@ def run(directory, files, wanted, *options):
     (directory / "pytest.ini").write_text("[pytest]\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), skips.VARIABLE: "1" if wanted else ""}
     environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "skips", "-p", "no:cacheprovider", *options, str(directory)]
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "helpers.skips",
+        "-p",
+        "no:cacheprovider",
+        *options,
+        str(directory),
+    ]
     return subprocess.run(words, env=environment, cwd=directory, capture_output=True, text=True)
 
 

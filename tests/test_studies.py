@@ -6,9 +6,9 @@ import warnings
 from pathlib import Path
 
 import pytest
-import toyline
-from calling import call
-from conftest import ROOT
+from helpers import toyline
+from helpers.calling import call
+from helpers.places import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

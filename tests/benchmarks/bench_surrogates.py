@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_surrogates.py [--peer] [--quick] [--pythia SCAN]
 
-Scans: `smooth`, 309 + 34 runs of 3 parameters and 235 bins made here from closed forms (tests/smoothscan.py);
+Scans: `smooth`, 309 + 34 runs of 3 parameters and 235 bins made here from closed forms (tests/helpers/smoothscan.py);
 `flavour`, 450 + 50 runs of 8 parameters and 43 bins of a real generator (shared/scans/flavour beside the checkout; left
 out where it is absent); and with `--pythia` a scan that is there, of which a tenth is held out, for example what
 `sbitune scan tests/benchmarks/three` makes (343 runs of three parameters of Pythia, 235 bins).
@@ -70,7 +70,7 @@ def made_here(events: int) -> tuple[str, Scan, Scan]:
     import sys
 
     sys.path.insert(0, str(ROOT / "tests"))
-    from smoothscan import smooth_scan
+    from helpers.smoothscan import smooth_scan
 
     whole = smooth_scan(343, events, seed=1)
     held, used = whole.split(whole.runs[34:])

@@ -12,10 +12,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import toyline
 import yaml
-from calling import call
 from click.testing import CliRunner
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.cli.main import main
 from sbitune.data import yoda

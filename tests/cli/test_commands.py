@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toyline
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.cli.main import COMMANDS
 from sbitune.data import yoda

@@ -5,8 +5,8 @@ import json
 import h5py
 import numpy as np
 import pytest
-from calling import call
-from eventtables import assert_equal, small_table, write_csv, write_root
+from helpers.calling import call
+from helpers.eventtables import assert_equal, small_table, write_csv, write_root
 
 from sbitune.data.events import Events, TableRequest, read_events, write_events
 from sbitune.data.storage.arrays import write_arrays

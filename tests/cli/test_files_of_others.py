@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
-import toyline
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.data import yoda
 from sbitune.tuning.record.result import read_record

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import get_args
 
-import toyline
-from calling import call
-from conftest import ROOT
+from helpers import toyline
+from helpers.calling import call
+from helpers.places import ROOT
 
 from sbitune.data import yoda
 from sbitune.tuning.card import Card

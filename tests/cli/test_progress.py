@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-import toyline
 from click.testing import CliRunner
+from helpers import toyline
 
 from sbitune.cli.main import main
 from sbitune.cli.shared.progress import PlainProgress

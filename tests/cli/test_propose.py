@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-import toyline
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats.parameters import read_points, read_values, write_points

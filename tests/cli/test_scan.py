@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-import toyline
-from calling import call
-from test_card import MINE, own_card
+from helpers import toyline
+from helpers.calling import call
+from helpers.ownanalysis import MINE, own_card
 
 from sbitune.tuning.card import load_card
 from sbitune.workflow.runs.tasks import design

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-import toyline
 import yaml
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 from scipy import stats
 
 from sbitune.data import yoda

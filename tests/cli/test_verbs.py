@@ -6,9 +6,9 @@ import json
 import h5py
 import numpy as np
 import pytest
-import toyline
 import yaml
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.data import yoda
 from sbitune.data.formats.apprentice import write_data

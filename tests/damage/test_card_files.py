@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toyline
 import yaml
 from click.testing import CliRunner
+from helpers import toyline
 
 from sbitune.cli.main import main
 from sbitune.report.tune.write import write_report

@@ -8,8 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from damaging import damaged, each_damage, outcome
-from eventtables import assert_equal, small_table, write_csv, write_root
+from helpers.damaging import damaged, each_damage, outcome
+from helpers.eventtables import assert_equal, small_table, write_csv, write_root
 from hypothesis import HealthCheck, given, settings
 
 from sbitune.data.events import Events, Ragged, read_events, write_events

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toyline
 import yaml
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.cli.shared.figures import of_fit
 from sbitune.data.errors import InputError

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hepmctexts import hepmc2, hepmc3
+from helpers.hepmctexts import hepmc2, hepmc3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

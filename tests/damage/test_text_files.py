@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import strictreading as strict
-from damaging import alike, damaged, each_damage, outcome, strictly
+from helpers import strictreading as strict
+from helpers.damaging import alike, damaged, each_damage, outcome, strictly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from damaging import alike, damaged, each_damage, outcome, strictly
+from helpers.damaging import alike, damaged, each_damage, outcome, strictly
+from helpers.strictyoda import strict_yoda
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strictyoda import strict_yoda
 
 from sbitune.data import yoda
 

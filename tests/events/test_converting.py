@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from eventtables import NAMES, assert_equal, numbers, small_table, write_root
+from helpers.eventtables import NAMES, assert_equal, numbers, small_table, write_root
 from helpers.faults import refused
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

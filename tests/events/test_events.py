@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from eventtables import assert_equal, assert_same_column, small_table, tables
+from helpers.eventtables import assert_equal, assert_same_column, small_table, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

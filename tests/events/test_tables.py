@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from eventtables import assert_equal, small_table, tables, write_csv, write_pandas_frame, write_root
+from helpers.eventtables import assert_equal, small_table, tables, write_csv, write_pandas_frame, write_root
 from hypothesis import HealthCheck, given, settings
 
 from sbitune.data.errors import InputError

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 import pytest
-from toys import Formula, linear_model, make_bins
+from helpers.toys import Formula, linear_model, make_bins
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError

@@ -5,8 +5,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from linearfits import linear_problem, model, solve, variance
-from toys import NoisySlope, linear_model, make_bins
+from helpers.linearfits import linear_problem, model, solve, variance
+from helpers.toys import NoisySlope, linear_model, make_bins
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.parameter import Parameter

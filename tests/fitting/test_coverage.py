@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.toys import Formula, linear_model, make_bins, measure
 from scipy import stats
-from toys import Formula, linear_model, make_bins, measure
 
 from sbitune.data.parameter import Parameter
 from sbitune.fitting.checks.bounded import draw_bounded

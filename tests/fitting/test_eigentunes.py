@@ -5,9 +5,9 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from linearfits import linear_problem, solve
+from helpers.linearfits import linear_problem, solve
+from helpers.toys import NoisySlope, make_bins
 from scipy import stats
-from toys import NoisySlope, make_bins
 
 from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter

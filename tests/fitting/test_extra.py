@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.toys import Formula, linear_model, make_bins
 from scipy.optimize import minimize_scalar
-from toys import Formula, linear_model, make_bins
 
 from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter

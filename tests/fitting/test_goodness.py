@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from linearfits import TRUTH, linear_problem, solve
+from helpers.linearfits import TRUTH, linear_problem, solve
 from scipy import stats
 
 from sbitune.fitting.checks.goodness import find_goodness, p_value

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from linearfits import linear_problem, solve
+from helpers.linearfits import linear_problem, solve
 
 from sbitune.fitting.minimise.intervals import find_intervals
 from sbitune.fitting.minimise.minimiser import fit

@@ -5,8 +5,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from linearfits import linear_problem
-from toys import make_bins
+from helpers.linearfits import linear_problem
+from helpers.toys import make_bins
 
 from sbitune.data.bins import Bins
 from sbitune.fitting.binned.extra import fit_extra

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toys import Formula, NoisySlope, linear_model, make_bins, measure
+from helpers.toys import Formula, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.parameter import Parameter

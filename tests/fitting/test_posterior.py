@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.toys import Formula, Linear, NoisySlope, linear_model, make_bins, measure
 from scipy import stats
-from toys import Formula, Linear, NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter

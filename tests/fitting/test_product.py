@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from compilations import compiled
+from helpers.compilations import compiled
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
@@ -179,7 +179,7 @@ def test_the_counting_part_agrees_with_pyhf():
 
 
 def test_bins_with_gaussian_errors_are_a_term_like_any_other():
-    from linearfits import linear_problem
+    from helpers.linearfits import linear_problem
 
     bins = linear_problem()
     alone = fit(bins)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from toys import NoisySlope, linear_model, make_bins, measure
+from helpers.toys import NoisySlope, linear_model, make_bins, measure
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.parameter import Parameter

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toys import linear_model, make_bins
+from helpers.toys import linear_model, make_bins
 
 from sbitune.fitting.binned.extra import fit_extra
 from sbitune.fitting.binned.refit import linearise

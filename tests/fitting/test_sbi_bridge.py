@@ -6,7 +6,7 @@ import warnings
 import jax
 import numpy as np
 import pytest
-from toys import linear_model, measure
+from helpers.toys import linear_model, measure
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.bridges.sbi_bridge import make_draw, to_sbi

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.toys import linear_model, make_bins
 from scipy.stats import chi2, kstest
-from toys import linear_model, make_bins
 
 from sbitune.fitting.binned.tension import find_tension
 from sbitune.fitting.config import FitConfig

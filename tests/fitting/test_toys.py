@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linearfits import TRUTH, linear_problem, solve, variance
+from helpers.linearfits import TRUTH, linear_problem, solve, variance
+from helpers.toys import Formula, NoisySlope, make_bins
 from scipy import stats
-from toys import Formula, NoisySlope, make_bins
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.parameter import Parameter

@@ -10,50 +10,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from test_pythia import LEP
+from helpers.campaigns import LEP, PYTHIA, content, misfit_tasks, toy_tasks
+from helpers.places import ROOT
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.formats.professor import read_runs
 from sbitune.generators.campaigns.campaign import Means, run_campaign
 from sbitune.generators.campaigns.runs import Task
-from sbitune.generators.config import CommandConfig, PythiaConfig
-
-PYTHIA = PythiaConfig(settings=LEP, analyses=("ALEPH_1996_S3486095",))
-#: writes a histogram whose content is the parameter; sleeps or fails when told to
-SCRIPT = """
-import sys, time, os
-value, seed, mode = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-if mode == "fail": sys.exit("no luck with %g" % value)
-if mode == "hang": time.sleep(600)
-if mode == "crash": os.kill(os.getsid(0), 9)
-if mode == "slow": time.sleep(0.15)
-rows = "".join("%d %d 1 %g %g %g %g\\n" % (i, i + 1, value + i + seed % 3, 0.1, i, i) for i in range(3))
-open("out.yoda", "w").write("BEGIN YODA_PROFILE1D_V2 /TOY/h\\nPath: /TOY/h\\nType: Profile1D\\n---\\n"
-  "Total Total 1 1 1 1 1 1 1\\nUnderflow Underflow 0 0 0 0 0 0 0\\nOverflow Overflow 0 0 0 0 0 0 0\\n"
-  "END YODA_PROFILE1D_V2\\n" if mode == "empty" else
-  "BEGIN YODA_SCATTER2D_V2 /TOY/h\\nPath: /TOY/h\\nType: Scatter2D\\n---\\n" +
-  "".join("%g 0.5 0.5 %r 0.1 0.1\\n" % (i + .5, value * (i + 1) + seed % 7) for i in range(3)) +
-  "END YODA_SCATTER2D_V2\\n")
-"""
-
-
-def toy_tasks(directory: Path, n: int, mode: str = "good", bad: int | None = None) -> list[Task]:
-    (directory / "toy.py").write_text(SCRIPT)
-    tasks = []
-    for i in range(n):
-        how = mode if bad is None or i == bad else "good"
-        command = f"{sys.executable} {{CARD}}/toy.py {{alpha}} {{SEED}} {how}"
-        config = CommandConfig(command=command, output="out.yoda")
-        tasks.append(Task(f"{i:04d}", config, {"alpha": 0.5 + 0.1 * i}, 100, 10 + i, str(directory)))
-    return tasks
+from sbitune.generators.config import PythiaConfig
 
 
 def pythia_tasks(n: int, events: int = 300) -> list[Task]:
     return [Task(f"{i:04d}", PYTHIA, {"StringZ:aLund": 0.4 + 0.1 * i}, events, 5 + i, ".") for i in range(n)]
-
-
-def content(directory: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(directory)): p.read_bytes() for p in sorted(directory.glob("*/*.yoda"))}
 
 
 def test_pythia_runs_are_professors_and_the_same_on_any_worker(tmp_path):
@@ -182,12 +150,6 @@ def test_a_campaign_with_finished_runs_goes_on_to_its_end(tmp_path):
     assert seen == [(1 + i, 8, i) for i in range(8)]
 
 
-def misfit_tasks(n: int) -> list[Task]:
-    """The analysis is of the Z, the run is not: nothing but the worker looks at it here."""
-    off = PythiaConfig(settings=tuple(s.replace("91.2", "60") for s in LEP), analyses=PYTHIA.analyses)
-    return [Task(f"{i:04d}", off, {"StringZ:aLund": 0.5}, 10, 1 + i, ".") for i in range(n)]
-
-
 def test_wrong_input_found_in_a_worker_stays_wrong_input(tmp_path):
     seen = []
     with pytest.raises(InputError, match=r"0000 failed: analysis ALEPH_1996_S3486095 exists at 91.2 GeV.* have 60 GeV"):
@@ -225,10 +187,11 @@ def start(directory: Path, tasks: int) -> subprocess.Popen:
     """Run a campaign in a process of its own, which can be killed."""
     code = (
         "import sys; from pathlib import Path; sys.path[:0] = [sys.argv[1]];"
-        "from test_campaign import *; d = Path(sys.argv[2]);"
+        "from sbitune.generators.campaigns.campaign import Means, run_campaign;"
+        "from helpers.campaigns import toy_tasks; d = Path(sys.argv[2]);"
         f"run_campaign(toy_tasks(d, {tasks}, 'slow'), d / 's', Means(workers=2))"
     )
-    return subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(directory)])
+    return subprocess.Popen([sys.executable, "-c", code, str(ROOT / "tests"), str(directory)])
 
 
 def test_killed_at_any_moment_it_loses_no_finished_run(tmp_path):

@@ -1,7 +1,7 @@
 """The same campaign on a dask.distributed scheduler: the same files, and faults in words."""
 
 import pytest
-from test_campaign import content, misfit_tasks, toy_tasks
+from helpers.campaigns import content, misfit_tasks, toy_tasks
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.generators.campaigns.campaign import Means, run_campaign

@@ -8,10 +8,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from calling import call
-from hepmctexts import hepmc3
-from test_campaign import toy_tasks
-from test_pythia import LEP
+from helpers.calling import call
+from helpers.campaigns import LEP, toy_tasks
+from helpers.hepmctexts import hepmc3
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError

@@ -9,22 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pythia8mc
+from helpers.campaigns import LEP
 
 import sbitune
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.generators.pythia8.catalogue import Catalogue, check_ranges
 from sbitune.generators.pythia8.lines import check_settings
 from sbitune.generators.pythia8.pythia import PythiaRun
-
-LEP = (
-    "Beams:idA = 11",
-    "Beams:idB = -11",
-    "Beams:eCM = 91.2",
-    "PDF:lepton = off",
-    "WeakSingleBoson:ffbar2gmZ = on",
-    "23:onMode = off",
-    "23:onIfAny = 1 2 3 4 5",
-)
 
 
 def test_good_settings_pass():

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from test_campaign import content, toy_tasks
+from helpers.campaigns import content, toy_tasks
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats import mcnntunes

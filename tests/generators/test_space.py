@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-import toyline
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.generators.command import run_command
 from sbitune.generators.commandlog import KEPT

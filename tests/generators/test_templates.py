@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from calling import call
+from helpers.calling import call
 from helpers.faults import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st

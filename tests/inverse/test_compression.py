@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from inverse.lineartoy import make_bins, make_toy, measure
+from helpers.lineartoy import make_bins, make_toy, measure
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.tuning.inverse.compression import make_compression

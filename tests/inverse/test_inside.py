@@ -1,7 +1,7 @@
 """Whether a measurement is like those of the scan: p-values are uniform for such, and tiny for others."""
 
 import numpy as np
-from inverse.lineartoy import make_bins
+from helpers.lineartoy import make_bins
 from scipy import stats
 
 from sbitune.tuning.inverse.compression import make_compression

@@ -4,7 +4,7 @@ import jax
 import msgspec
 import numpy as np
 import pytest
-from inverse.lineartoy import exact_posterior, full_covariance, make_toy, measure, points, scan_of
+from helpers.lineartoy import exact_posterior, full_covariance, make_toy, measure, points, scan_of
 
 from sbitune.data.errors import InputError
 from sbitune.fitting.likelihood.problem import BinnedProblem

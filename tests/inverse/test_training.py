@@ -4,8 +4,8 @@ import jax
 import msgspec
 import numpy as np
 import pytest
-from copiedscan import copied_scan
-from inverse.lineartoy import exact_posterior, make_toy, measure, points, scan_of
+from helpers.copiedscan import copied_scan
+from helpers.lineartoy import exact_posterior, make_toy, measure, points, scan_of
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.checks.closure import pseudo_data

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from compilations import compiled
+from helpers.compilations import compiled
 
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import Keys

@@ -1,9 +1,9 @@
 """What the fixtures of the real Rivet do not reach, against the definitions written down once more: weights of both
 signs, two charged particles, empty hemispheres, other energies."""
 
-import bydefinition as plain
 import numpy as np
 import pytest
+from helpers import bydefinition as plain
 
 from sbitune.data import measured
 from sbitune.generators.observables import AnalysisRun

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from calling import call
+from helpers.calling import call
 
 from sbitune.data.errors import InputError
 from sbitune.generators.eventfiles import EventFile

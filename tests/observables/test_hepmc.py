@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calling import call
-from hepmctexts import hepmc2, hepmc3
+from helpers.calling import call
+from helpers.hepmctexts import hepmc2, hepmc3
 
 from sbitune.data import yoda
 from sbitune.data.errors import ComputationError, InputError

@@ -1,8 +1,8 @@
 """Proton collisions against the definitions written down once more, at every energy and with weights of both signs."""
 
-import bydefinition as plain
 import numpy as np
 import pytest
+from helpers import bydefinition as plain
 
 from sbitune.data import measured
 from sbitune.generators.observables import AnalysisRun

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from calling import call
+from helpers.calling import call
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 import pytest
-import toyline
+from helpers import toyline
 
 from sbitune.data.parameter import Parameter, parameter_box
 from sbitune.fitting.likelihood.protocols import Prediction

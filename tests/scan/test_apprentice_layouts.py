@@ -5,9 +5,9 @@ import logging
 
 import numpy as np
 import pytest
+from helpers.scan_strategies import same, scans
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scan_strategies import same, scans
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats.apprentice import read_data, read_scan, write_data, write_scan

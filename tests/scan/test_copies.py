@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from copiedscan import COPIED, PARAMETERS, copied_scan
-from smoothscan import smooth_scan
+from helpers.copiedscan import COPIED, PARAMETERS, copied_scan
+from helpers.smoothscan import smooth_scan
 
 from sbitune.data.bins import Bins
 from sbitune.data.checks.examination import examine, settle

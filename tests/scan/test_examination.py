@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.smoothscan import smooth_scan
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from smoothscan import smooth_scan
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins

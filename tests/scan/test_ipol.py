@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.scan_strategies import ranges
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scan_strategies import ranges
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.faults import refused
-from scan_strategies import same
+from helpers.scan_strategies import same
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError

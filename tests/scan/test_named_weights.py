@@ -1,7 +1,7 @@
 """Histograms of named weights: /A/d01-x01-y01[NAME]."""
 
 import pytest
-from calling import call
+from helpers.calling import call
 
 from sbitune.data import yoda
 from sbitune.data.errors import EmptySelectionError

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.scan_strategies import same, scans
 from hypothesis import given, settings
-from scan_strategies import same, scans
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.faults import refused
+from helpers.scan_strategies import contents, sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scan_strategies import contents, sizes
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError

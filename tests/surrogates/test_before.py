@@ -7,7 +7,7 @@ import jax
 import msgspec
 import numpy as np
 import pytest
-from surrogates.smallscans import THETA, scans
+from helpers.smallscans import THETA, scans
 
 from sbitune.tuning.surrogates.config import SurrogateConfig
 from sbitune.tuning.surrogates.description import describe

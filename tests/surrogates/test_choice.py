@@ -4,7 +4,7 @@ import jax
 import msgspec
 import numpy as np
 import pytest
-from smoothscan import smooth_scan
+from helpers.smoothscan import smooth_scan
 
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan

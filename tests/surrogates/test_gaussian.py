@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from smoothscan import probabilities, smooth_scan
+from helpers.smoothscan import probabilities, smooth_scan
 
 from sbitune.data.bins import Bins
 from sbitune.data.parameter import Parameter

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from copiedscan import copied_scan, responses
+from helpers.copiedscan import copied_scan, responses
 
 from sbitune.data.blocks import (
     draw_held_out,

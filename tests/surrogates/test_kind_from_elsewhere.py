@@ -6,7 +6,7 @@ import jax
 import msgspec
 import numpy as np
 import pytest
-from surrogates.linekind import LineConfig, LineKind, LineSurrogate, registered
+from helpers.linekind import LineConfig, LineKind, LineSurrogate, registered
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins

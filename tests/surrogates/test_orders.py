@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from copiedscan import copied_scan
+from helpers.copiedscan import copied_scan
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.surrogates.polynomial.orders import choose_order

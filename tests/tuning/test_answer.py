@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toys import linear_model, make_bins
+from helpers.toys import linear_model, make_bins
 
 from sbitune.data.errors import InputError
 from sbitune.fitting.binned.autoweights import with_weights

@@ -1,7 +1,7 @@
 """A value of another type in a card is quoted, with its file, line and key."""
 
 import pytest
-import toyline
+from helpers import toyline
 
 from sbitune.data.errors import InputError
 from sbitune.tuning.card import load_card

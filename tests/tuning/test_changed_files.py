@@ -5,9 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
-import toyline
-from calling import call
-from test_line import Ears
+from helpers import toyline
+from helpers.calling import call
+from helpers.ears import Ears
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats import mcnntunes

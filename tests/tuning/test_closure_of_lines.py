@@ -7,9 +7,9 @@ agrees, and the distance of held-out runs in units of their own errors says what
 """
 
 import jax
-import linearline
 import numpy as np
 import pytest
+from helpers import linearline
 
 from sbitune.tuning.checks.closure import closure
 from sbitune.tuning.stages.pipeline import tune

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from calling import call
+from helpers.calling import call
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-import toyline
-from conftest import ROOT
-from copiedscan import PARAMETERS, copied_scan, responses
+from helpers import toyline
+from helpers.copiedscan import PARAMETERS, copied_scan, responses
+from helpers.places import ROOT
 
 from sbitune.data.errors import InputError
 from sbitune.data.formats import mcnntunes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calling import call
+from helpers.calling import call
 
 from sbitune.data import yoda
 from sbitune.data.errors import InputError

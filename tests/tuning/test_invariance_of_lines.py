@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-import linearline
 import numpy as np
 import pytest
+from helpers import linearline
 
 from sbitune.data.bins import Bins
 from sbitune.tuning.stages.pipeline import tune

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-import toyline
+from helpers import toyline
 
 from sbitune.data.errors import SbituneError
 from sbitune.tuning.card import load_card

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from calling import call
+from helpers.calling import call
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError

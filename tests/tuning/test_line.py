@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
-import toyline
+from helpers import toyline
+from helpers.ears import Ears
 
 from sbitune.data import yoda
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.data.reporting import Reporter
 from sbitune.data.scan import Scan
 from sbitune.fitting.likelihood.gaussian import residual_terms
 from sbitune.fitting.likelihood.problem import total_covariance
@@ -22,14 +22,6 @@ from sbitune.tuning.stages.pipeline import tune
 from sbitune.tuning.stages.training import train_stage
 from sbitune.tuning.tools.models import matched_with
 from sbitune.workflow.runs.scanning import load_scan, make_scan
-
-
-class Ears(Reporter):
-    def __init__(self):
-        self.words = []
-
-    def say(self, text):
-        self.words.append(text)
 
 
 @pytest.fixture(scope="module")

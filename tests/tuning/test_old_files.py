@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toyline
-from calling import call
-from test_line import Ears
+from helpers import toyline
+from helpers.calling import call
+from helpers.ears import Ears
 
 import sbitune
 from sbitune.data.errors import InputError

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import toyline
 import yaml
-from calling import call
-from test_line import Ears
+from helpers import toyline
+from helpers.calling import call
+from helpers.ears import Ears
 
 from sbitune.data.errors import InputError
 from sbitune.data.storage.sealed import read_sealed, write_sealed

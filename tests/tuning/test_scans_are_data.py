@@ -6,10 +6,10 @@ import os
 import h5py
 import numpy as np
 import pytest
-import toyline
-from calling import call
-from conftest import ROOT
+from helpers import toyline
+from helpers.calling import call
 from helpers.faults import refused
+from helpers.places import ROOT
 
 from sbitune.data import yoda
 from sbitune.data.bins import Bins

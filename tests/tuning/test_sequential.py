@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from toys import Formula
+from helpers.toys import Formula
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import pythia8mc
-from conftest import ROOT
+from helpers.places import ROOT
 from msgspec.structs import replace
 
 from sbitune.generators.pythia8.lines import check_settings

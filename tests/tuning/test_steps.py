@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import toyline
+from helpers import toyline
 
 from sbitune.data.bins import Bins
 from sbitune.data.errors import ComputationError, InputError

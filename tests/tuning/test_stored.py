@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-import toyline
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 from helpers.faults import refused
 
 from sbitune.report.tune.write import write_report

@@ -7,9 +7,9 @@ import click
 import msgspec
 import numpy as np
 import pytest
-from calling import call
-from conftest import ROOT
+from helpers.calling import call
 from helpers.faults import refused
+from helpers.places import ROOT
 
 from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 from sbitune.data.errors import InputError

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-import toyline
-from calling import call
+from helpers import toyline
+from helpers.calling import call
 
 from sbitune.workflow.cards.cardfile import read_card_file
 from sbitune.workflow.cards.scancard import ScanCard, ScanCardFile, check_scan_card

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from toys import Linear, linear_model, measure
 
+from helpers.toys import Linear, linear_model, measure
 from sbitune.fitting.likelihood.problem import BinnedProblem
 
 TRUTH = np.array([0.8, 1.5])

@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 import yaml
-from strictreading import number, plain, require, unique, whole
+
+from helpers.strictreading import number, plain, require, unique, whole
 
 #: columns behind the edges, and coordinates of edges, of the blocks of YODA 1
 SUMS = {"HISTO1D": (5, 1), "PROFILE1D": (7, 1), "HISTO2D": (8, 2), "PROFILE2D": (10, 2)}
