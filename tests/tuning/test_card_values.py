@@ -17,6 +17,11 @@ from sbitune.tuning.card import load_card
             'low: "0,5"',
             "8: parameters.a.low: Expected `number`, got `text`: '0,5'; write 0.5, with a point",
         ),
+        (
+            "low: 0.5",
+            "low: 0,5",
+            "8: parameters.a: a comma divides entries here, and no number has one: write low: 0.5",
+        ),
         ("runs: 24", f"runs: {'x' * 99}", f"got `text`: '{'x' * 60}'..."),
     ],
 )

@@ -47,8 +47,22 @@ def explain(error: msgspec.ValidationError, content: Any, root: yaml.Node, path:
         if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", node.value):
             words += f"; write {node.value.replace(',', '.')}, with a point"
     if place and place["key"]:
-        words, code = f"a key in this section: {words}; put it into quotes", "yaml-bad-key"
+        words, code = _decimal_comma(node) or f"a key in this section: {words}; put it into quotes", "yaml-bad-key"
     return InputError(f"{path}:{node.start_mark.line + 1}: {shorten(key) or 'card'}: {words}", code=code)
+
+
+def _decimal_comma(node: yaml.Node) -> str:
+    """What to write for `{low: 0,12, high: 0,15}`, in which the comma divides entries; empty if there is none."""
+    before = None
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if before is not None and re.fullmatch(r"[0-9]+", key.value) and value.value == "":
+            name, whole = before
+            return (
+                f"a comma divides entries here, and no number has one: write {name}: {whole}.{key.value}, with a point"
+            )
+        whole = value.value if isinstance(value, yaml.ScalarNode) else ""
+        before = (key.value, whole) if re.fullmatch(r"[+-]?[0-9]+", whole) else None
+    return ""
 
 
 def _code(words: str) -> str:

@@ -45,7 +45,11 @@ class GaussianConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="g
 
 def of_lengths(dimensions: int) -> RunRequirement:
     """Runs that lengths of so many parameters can be learnt from."""
-    return few_for(dimensions, 2 * dimensions + 10, ", or name a polynomial of low order as surrogate")
+    return few_for(
+        dimensions,
+        2 * dimensions + 10,
+        ", or name a polynomial of low order as surrogate: `surrogate: {kind: polynomial, order: 2}`",
+    )
 
 
 CONFIG = GaussianConfig
