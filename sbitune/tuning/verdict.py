@@ -143,6 +143,8 @@ def _parameters(record: ResultRecord) -> list[Check]:
 def _errors(record: ResultRecord) -> list[Check]:
     """Errors of the parameters: on runs that were held out, and on toys; nothing, where neither were fitted."""
     figures = {"held-out runs": record.closure, "toys": record.answer.get("coverage", {})}
+    if set(_undetermined(record)) >= {name for name, p in record.parameters.items() if p.status != "fixed"}:
+        del figures["toys"]  # fits of a flat valley end where they begin, and tell nothing of errors
     off = [what for what, found in figures.items() if found.get("warnings")]
     warnings = [f"errors are off on {what}: {words}" for what in off for words in figures[what].get("warnings", [])]
     unjudged = record.answer.get("unjudged")

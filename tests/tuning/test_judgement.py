@@ -184,6 +184,13 @@ def test_every_error_that_is_quoted_is_compared_with_the_range(record, which):
     assert f"the data do not determine {first}" in find_verdict(changed(record, parameters=wide))
 
 
+def test_toys_say_nothing_of_parameters_of_which_none_is_determined(record):
+    off = {**record.answer, "coverage": {**record.answer.get("coverage", {}), "fits": 100, "warnings": ["too small"]}}
+    assert any("off on toys" in words for words in find_warnings(changed(record, answer=off)))
+    wide = {name: msgspec.structs.replace(p, scaled_error=99.0) for name, p in record.parameters.items()}
+    assert not any("off on toys" in words for words in find_warnings(changed(record, answer=off, parameters=wide)))
+
+
 def test_pulls_of_few_runs_may_have_another_width_by_chance(record):
     bins = sum(row.bins for row in record.observables)
     for runs, width, off in ((3, 0.70, False), (3, 1.5, False), (200, 0.70, True), (200, 1.4, True), (200, 0.9, False)):
