@@ -14,7 +14,7 @@ from sbitune.data.scan import Parameter
 from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.frame import ROUNDED
 from sbitune.generators.config import EventCount
-from sbitune.tuning.checks.run_requirements import check_enough_runs
+from sbitune.tuning.checks.run_requirements import check_run_requirements
 from sbitune.tuning.surrogates.config import AutoConfig, SurrogateConfig
 from sbitune.workflow.cards.cardfile import read_card_file
 from sbitune.workflow.cards.scancard import ScanCard, ScanCardFile, check_scan_card
@@ -77,7 +77,7 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
         return self.stored is None
 
     @property
-    def learnt(self) -> SurrogateConfig:
+    def training_config(self) -> SurrogateConfig:
         """What is to be trained. Raises `InputError` if the card names a surrogate's file: it has no runs then."""
         surrogate = self.card.surrogate
         if isinstance(surrogate, FileConfig):
@@ -105,7 +105,7 @@ class LoadedCard(ScanCardFile[Card], frozen=True):
 
     def check_runs(self, runs: int, dimensions: int, where: str, more: str = "raise scan.runs") -> None:
         """Raise `InputError` if the surrogate cannot be learnt from so many runs."""
-        check_enough_runs(self.learnt, runs, dimensions, where, more)
+        check_run_requirements(self.training_config, runs, dimensions, where, more)
 
     def check_ranges(self, ranges: Mapping[str, tuple[float, float]]) -> None:
         """Compare the limits and fixed values of the fit with the ranges (low, high) of the parameters, before anything

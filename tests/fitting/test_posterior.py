@@ -1,4 +1,4 @@
-"""Posteriors known in closed form: Gaussian, cut off at a limit, with two minima; files, predictions and the judge."""
+"""Posteriors known in closed form: Gaussian, cut off at a limit, with two minima; files, predictions, notes."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.density import minus_two_log_likelihood
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.fitting.sampling.chains import Posterior, diagnose, judge, load_posterior
+from sbitune.fitting.sampling.chains import Posterior, convergence_notes, diagnose, load_posterior
 from sbitune.fitting.sampling.posterior import sample_posterior
 from sbitune.fitting.sampling.predictive import predictive
 from sbitune.fitting.sampling.sampling import PosteriorConfig
@@ -203,7 +203,7 @@ def test_the_judge_tells_good_chains_from_bad():
     d = diagnose(good)
     assert d.r_hat < 1.01
     assert d.ess == pytest.approx(4000, rel=0.15)
-    assert judge({"x": d}, 0) == ()
+    assert convergence_notes({"x": d}, 0) == ()
     shifted = good + np.array([0.0, 0.0, 0.0, 0.5])[:, None]
     assert diagnose(shifted).r_hat > 1.02
     wider = good * np.array([1.0, 1.0, 1.0, 2.0])[:, None]  # same means: only distances from the median tell
@@ -212,9 +212,9 @@ def test_the_judge_tells_good_chains_from_bad():
     for i in range(1, 1000):  # autoregressive with 0.9: ESS = n (1 - 0.9) / (1 + 0.9)
         slow[:, i] = 0.9 * slow[:, i - 1] + rng.normal(0, 1, 4)
     assert diagnose(slow).ess_mean == pytest.approx(4000 * 0.1 / 1.9, rel=0.3)
-    assert any("draw more" in note for note in judge({"x": diagnose(slow)}, 0))
-    assert judge({"x": diagnose(np.ones((4, 100)))}, 0) != ()
-    assert judge({"x": d}, 3) == ("3 trajectories diverged: raise target_accept",)
+    assert any("draw more" in note for note in convergence_notes({"x": diagnose(slow)}, 0))
+    assert convergence_notes({"x": diagnose(np.ones((4, 100)))}, 0) != ()
+    assert convergence_notes({"x": d}, 3) == ("3 trajectories diverged: raise target_accept",)
 
 
 def test_diagnostics_are_those_of_arviz():

@@ -30,7 +30,7 @@ from sbitune.report.pieces.parts import (
     table,
 )
 from sbitune.report.pieces.templates import Part, render
-from sbitune.report.pieces.verdicts import judged
+from sbitune.report.pieces.verdicts import verdict_paragraphs
 from sbitune.workflow.results.checks import Verdict
 
 #: ends attributes, elements, scripts, comments and styles, and begins what templates hold
@@ -79,7 +79,7 @@ def every_part() -> list[Part]:
         Section(EVIL, EVIL, [table([EVIL, EVIL], [[EVIL, (EVIL, EVIL)]], [1]), Items([EVIL]), Preformatted(EVIL)]),
         Section("figures", "Figures", [Figures([Figure("<svg></svg>", EVIL, EVIL)]), view]),
     ]
-    return [*judged(Verdict(False, EVIL), [EVIL]), Navigation(sections), *sections]
+    return [*verdict_paragraphs(Verdict(False, EVIL), [EVIL]), Navigation(sections), *sections]
 
 
 def test_whatever_stands_in_a_part_is_text():
@@ -108,10 +108,12 @@ def test_a_column_that_says_nothing_is_left_out():
 
 
 def test_a_verdict_is_a_sentence_that_is_good_or_bad():
-    assert judged(Verdict(True, "no check speaks against it")) == [Paragraph("No check speaks against it.", "verdict")]
-    bad = judged(Verdict(False, "read with care"), ["off by 3"])
+    assert verdict_paragraphs(Verdict(True, "no check speaks against it")) == [
+        Paragraph("No check speaks against it.", "verdict")
+    ]
+    bad = verdict_paragraphs(Verdict(False, "read with care"), ["off by 3"])
     assert bad == [Paragraph("Read with care.", "verdict bad"), Paragraph("Off by 3.", "warning")]
-    assert judged(Verdict(True, ""), []) == []
+    assert verdict_paragraphs(Verdict(True, ""), []) == []
 
 
 def test_findings_are_rows_with_some_of_their_places():

@@ -26,7 +26,7 @@ from sbitune.tuning.checks.closure import closure, pseudo_data
 from sbitune.tuning.studies.information_gain import surrogate_share
 from sbitune.tuning.studies.jackknife import Refit, draw_combinations, independent_sizes, stability
 from sbitune.tuning.studies.sequential import propose
-from sbitune.tuning.surrogates.choice.choice import judge_one
+from sbitune.tuning.surrogates.choice.choice import choice_of_kind
 from sbitune.tuning.surrogates.components.joined import JoinedSurrogate
 from sbitune.tuning.surrogates.config import SurrogateConfig
 from sbitune.tuning.surrogates.description import describe, in_words
@@ -142,7 +142,7 @@ def test_held_out_runs_take_their_copies_with_them(scan) -> None:
     held = draw_held_out(scan, np.random.default_rng(1).permutation(125), 0.2)
     assert held.sum() == 25
     assert np.unique(linked_runs(scan)[held]).size == 5
-    choice = judge_one(KEY, scan, PolynomialConfig(order=2))
+    choice = choice_of_kind(KEY, scan, PolynomialConfig(order=2))
     assert isinstance(choice.trial, JoinedSurrogate)
     assert [member.measurements for member in choice.trial.members] == [100, 20]
     shared = {tuple(theta) for theta in choice.held.theta[:, :2]}

@@ -16,7 +16,7 @@ from sbitune.data.scan import Scan
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import LoadedCard, load_card
 from sbitune.tuning.checks.closure import closure
-from sbitune.tuning.checks.run_requirements import check_enough_runs
+from sbitune.tuning.checks.run_requirements import check_run_requirements
 from sbitune.tuning.stages.fitstage import fit_stage
 from sbitune.tuning.stages.training import train_stage
 from sbitune.tuning.studies.sequential import propose_next
@@ -138,9 +138,9 @@ def test_another_version_of_its_arrays_is_refused(kind: LineKind, scan: Scan, tm
 
 
 def test_runs_must_be_enough_for_any_kind() -> None:
-    check_enough_runs(LineConfig(), 4, 2, "card.yaml:3: scan.runs")
+    check_run_requirements(LineConfig(), 4, 2, "card.yaml:3: scan.runs")
     with pytest.raises(InputError, match=r"card\.yaml:3: scan\.runs: 3 runs are too few to learn 2 parameters from"):
-        check_enough_runs(LineConfig(), 3, 2, "card.yaml:3: scan.runs")
+        check_run_requirements(LineConfig(), 3, 2, "card.yaml:3: scan.runs")
 
 
 def test_an_unknown_kind_is_named_wherever_it_comes(scan: Scan, tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ def test_auto_is_as_good_as_the_better_of_components_and_bins_alone() -> None:
 @pytest.mark.slow
 def test_the_observable_that_is_described_worst_comes_first() -> None:
     """Polynomials of order 2 cannot follow the power laws; over all bins together that hardly shows."""
-    from sbitune.tuning.surrogates.choice.choice import judge_one
+    from sbitune.tuning.surrogates.choice.choice import choice_of_kind
     from sbitune.tuning.surrogates.polynomial.config import PolynomialConfig
 
-    judged = judge_one(jax.random.key(1), make_scan(128, 3), PolynomialConfig(order=2)).scores[0]
+    judged = choice_of_kind(jax.random.key(1), make_scan(128, 3), PolynomialConfig(order=2)).scores[0]
     assert judged.observables[0].path == STEEP_PATH
     assert judged.observables[0].rms_pull > 3 * judged.observables[1].rms_pull

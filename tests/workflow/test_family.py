@@ -17,7 +17,7 @@ from sbitune.data.storage.arrays import read_arrays, write_arrays
 from sbitune.data.storage.files import hash_bytes
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.page import write_page
-from sbitune.report.pieces.verdicts import judged
+from sbitune.report.pieces.verdicts import verdict_paragraphs
 from sbitune.workflow.cards.cardfile import CardFile, read_card_file
 from sbitune.workflow.families import FAMILIES, Family, register
 from sbitune.workflow.opening import open_card, open_scan_card
@@ -85,7 +85,11 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     checks = [made("scatter", width > 2, "the numbers scatter", [f"a width of {width:.2g}"], value=width)]
     verdict, origin = judge(checks, "this mean"), provenance({"card": loaded.path.read_bytes()}, {})
     write_record(loaded.output("mean.yaml"), Record(1, mean, verdict.words, checks, origin), FORM)
-    write_page(loaded.output("mean.html"), "Mean", [*judged(verdict, warnings_of(checks)), provenance_table(origin)])
+    write_page(
+        loaded.output("mean.html"),
+        "Mean",
+        [*verdict_paragraphs(verdict, warnings_of(checks)), provenance_table(origin)],
+    )
     return {"mean": mean, "verdict": verdict.words}
 
 

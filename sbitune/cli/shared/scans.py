@@ -195,14 +195,14 @@ def parted(
     """
     from sbitune.data.blocks import left_to_learn
     from sbitune.data.checks.examination import settle
-    from sbitune.tuning.checks.run_requirements import check_enough_runs
+    from sbitune.tuning.checks.run_requirements import check_run_requirements
 
     named = run_names(holdout) if holdout else None
     whole, _ = settle(read(places, weights, bad_runs, bad_bins, tell), tell, _trained_on(places))
     used, held = whole.split(known_runs(whole, named)) if named else (whole, None)
     for words in left_to_learn(used):
         tell(words)
-    check_enough_runs(config, len(used.runs), len(used.parameters), _trained_on(places, held), "add runs")
+    check_run_requirements(config, len(used.runs), len(used.parameters), _trained_on(places, held), "add runs")
     return whole, used, held
 
 
@@ -210,7 +210,7 @@ def of_combination(scan: "Scan", place: str, config: Any) -> "Scan":
     """The runs that line N, counted from 0, of a file of run combinations names: `FILE:N`, as prof2-ipol takes it."""
     from sbitune.data.errors import InputError, naming
     from sbitune.data.formats.combinations import read_combinations
-    from sbitune.tuning.checks.run_requirements import check_enough_runs
+    from sbitune.tuning.checks.run_requirements import check_run_requirements
 
     path, _, number = place.rpartition(":")
     if not path or not (number.isascii() and number.isdigit() and len(number) < 10):
@@ -220,5 +220,7 @@ def of_combination(scan: "Scan", place: str, config: Any) -> "Scan":
     if int(number) >= len(lines):
         raise InputError(f"--combination {place}: {path} has {len(lines)} combinations, 0 to {len(lines) - 1}")
     chosen = scan.take_runs(lines[int(number)])
-    check_enough_runs(config, len(chosen.runs), len(chosen.parameters), f"combination {place}", "leave fewer runs out")
+    check_run_requirements(
+        config, len(chosen.runs), len(chosen.parameters), f"combination {place}", "leave fewer runs out"
+    )
     return chosen

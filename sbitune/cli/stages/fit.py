@@ -48,7 +48,7 @@ def command(
     from sbitune.tuning.stages.training import surrogate_stage
 
     if _is_surrogate(card):
-        return _fit_alone(reporter, card, reference, weights, limits, output, toys)
+        return _fit_surrogate(reporter, card, reference, weights, limits, output, toys)
     _refuse(reference=reference, weights=weights, limits=limits, output=output, toys=toys is not None)
     loaded = load_card(card)
     scan = scan_at_hand(loaded, reporter)
@@ -75,7 +75,7 @@ def _refuse(**given: Any) -> None:
         )
 
 
-def _fit_alone(
+def _fit_surrogate(
     reporter: TerminalReporter,
     source: str,
     reference: tuple[str, ...],
@@ -89,12 +89,12 @@ def _fit_alone(
     from sbitune.cli.shared.figures import of_fit
     from sbitune.fitting.config import BinnedFitConfig
     from sbitune.tuning.output.tables import check_suffix
-    from sbitune.tuning.tools.weight_file_fit import Wanted, fit_alone, write_fit
+    from sbitune.tuning.tools.weight_file_fit import Wanted, fit_weight_file, write_fit
 
     if output:
         check_suffix(output, (".txt", ".yaml"))
     config = BinnedFitConfig() if toys is None else replace(BinnedFitConfig(), toys=toys)
-    record = fit_alone(Wanted(source, reference, weights, limits, config), reporter)
+    record = fit_weight_file(Wanted(source, reference, weights, limits, config), reporter)
     if output:
         write_fit(output, record)
     return of_fit(record) | ({"output": output} if output else {})

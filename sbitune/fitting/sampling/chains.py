@@ -168,7 +168,7 @@ def diagnose(x: np.ndarray) -> Diagnosis:
     )
 
 
-def judge(diagnoses: dict[str, Diagnosis], divergences: int) -> tuple[str, ...]:
+def convergence_notes(diagnoses: dict[str, Diagnosis], divergences: int) -> tuple[str, ...]:
     """What is wrong with the chains, and what to do; empty if nothing is."""
     notes = []
     for name, d in diagnoses.items():

@@ -23,7 +23,7 @@ from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.protocols import Problem
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.results import Fit
-from sbitune.fitting.sampling.chains import Posterior, diagnose, judge
+from sbitune.fitting.sampling.chains import Posterior, convergence_notes, diagnose
 from sbitune.fitting.sampling.sampling import Drawn, PosteriorConfig, Whitening, run_chains
 from sbitune.fitting.sampling.target import Target, make_target
 
@@ -105,5 +105,5 @@ def _collect(drawn: Drawn, target: Target, frame: Frame, parameters: tuple[Param
         acceptance=acceptance,
         steps=steps,
         diagnoses=diagnoses,
-        notes=judge(diagnoses, int(diverging.sum())),
+        notes=convergence_notes(diagnoses, int(diverging.sum())),
     )

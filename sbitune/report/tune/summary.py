@@ -4,7 +4,7 @@ import numpy as np
 
 from sbitune.generators.config import PythiaConfig
 from sbitune.report.pieces.parts import Paragraph
-from sbitune.report.pieces.verdicts import judged
+from sbitune.report.pieces.verdicts import verdict_paragraphs
 from sbitune.tuning.inverse.inside import ALARMING
 from sbitune.tuning.inverse.stage import InverseRecord
 from sbitune.tuning.record.types import ResultRecord, ValidationRecord
@@ -30,7 +30,7 @@ def summary(fitted: Fitted, inverse: InverseRecord | None) -> list[Paragraph]:
     """What a reader must know first."""
     record = fitted.record
     verdict = verdict_from(record.checks or find_checks(record))._replace(words=record.verdict)
-    parts = judged(verdict, record.warnings)
+    parts = verdict_paragraphs(verdict, record.warnings)
     if inverse is not None and inverse.inside["p_value"] < ALARMING:
         words = "The inverse model finds that the data are not like anything that the scan produces: see below."
         parts.append(Paragraph(words, "warning"))

@@ -4,7 +4,7 @@ from sbitune.data.errors import InputError
 from sbitune.tuning.surrogates.kindconfig import SurrogateSection
 
 
-def check_enough_runs(
+def check_run_requirements(
     surrogate: SurrogateSection, runs: int, dimensions: int, where: str, more: str = "raise scan.runs"
 ) -> None:
     """Refuse a number of runs from which a surrogate could not be learnt.

@@ -234,7 +234,7 @@ def compare_chi2(
     return Chi2Difference(surrogate, generator, float(np.trace(of_run - of_surrogate)), float(np.sqrt(variance)))
 
 
-class Foretold(NamedTuple):
+class RunComparison(NamedTuple):
     """A run compared with what the surrogate says of it."""
 
     pull: float  #: rms of (surrogate - run)/error, both errors included
@@ -244,7 +244,7 @@ class Foretold(NamedTuple):
 
 def compare(
     run: Histograms, noise: np.ndarray, mean: np.ndarray, covariance: np.ndarray, correlation: np.ndarray | None
-) -> Foretold:
+) -> RunComparison:
     """Compare a run with the surrogate at its point.
 
     Args:
@@ -268,4 +268,4 @@ def compare(
     pull = float(np.sqrt(np.mean(r[known] ** 2 / np.diag(v)[known])))
     inverse, _ = invert(v[np.ix_(known, known)], run.bins.take(known))
     chi2 = float(r[known] @ inverse @ r[known])
-    return Foretold(pull, chi2, float(stats.chi2.sf(chi2, known.sum())))
+    return RunComparison(pull, chi2, float(stats.chi2.sf(chi2, known.sum())))

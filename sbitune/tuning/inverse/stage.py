@@ -135,7 +135,7 @@ def _calibrate_on_runs(
     keys = jax.random.split(key, 3)
     used, held = fitted.scan.split(list(holdout))
     reporter.say(f"training a surrogate and an inverse model without the {len(held.runs)} runs held out")
-    surrogate, _ = train_chosen(keys[0], used, fitted.loaded.learnt, reporter)
+    surrogate, _ = train_chosen(keys[0], used, fitted.loaded.training_config, reporter)
     measured, correlation = fitted.measured, fitted.matched.correlation
     noisy, progress = as_noisy(measured, held), _Epochs(config, reporter)
     model = train_inverse(keys[1], used, noisy, config, surrogate, correlation, progress)

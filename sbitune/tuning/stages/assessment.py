@@ -1,4 +1,4 @@
-"""The answer of a fit: the parameters, and how far they can be trusted.
+"""A fit assessed: the parameters, and how far they can be trusted.
 
 In this order: the fit with the errors that the data teach (theory errors, outliers), weights if they are to be chosen,
 what disagrees with what, and toys that say how often the data would be described no better and whether the quoted
@@ -35,7 +35,7 @@ _SETTLED, _CLOSE, _TURNS = 0.1, 1e-3, 5
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class Assessment:
     """A tune with all that says how sure it is."""
 
     tune: BinnedFit
@@ -60,7 +60,7 @@ _WEIGHTS_HELD = (
 )
 
 
-def find_answer(problem: BinnedProblem, config: BinnedFitConfig, reporter: Reporter = QUIET) -> Answer:
+def assess(problem: BinnedProblem, config: BinnedFitConfig, reporter: Reporter = QUIET) -> Assessment:
     """Fit a problem as a card asks for it. Raises as `fit`, `fit_extra` and `choose_weights` do; what is wrong with the
     config is told by its key in the card.
     """
@@ -90,7 +90,7 @@ def find_answer(problem: BinnedProblem, config: BinnedFitConfig, reporter: Repor
         except ComputationError as error:
             unjudged = str(error)
             tune = replace(tune, notes=(*tune.notes, f"{UNJUDGED}: {unjudged}"))
-    return Answer(tune, used, near, extra, chosen, tension, goodness, covered, unjudged)
+    return Assessment(tune, used, near, extra, chosen, tension, goodness, covered, unjudged)
 
 
 def _fit_near(problem: BinnedProblem, config: BinnedFitConfig) -> tuple[BinnedFit, Extra, np.ndarray | None]:
@@ -123,36 +123,36 @@ def _settle(problem: BinnedProblem, theta: np.ndarray) -> np.ndarray:
     return theta
 
 
-def describe_answer(answer: Answer) -> dict[str, Any]:
-    """The answer beyond its parameters, as plain numbers and words for `result.yaml`."""
-    about: dict[str, Any] = {} if answer.tension is None else {"tension": _tension(answer, answer.tension)}
-    if answer.near is not None:
-        about["near"] = dict(zip(answer.tune.names, answer.near.tolist(), strict=True))
-    if answer.extra.theory:
-        about["theory_errors"] = [row._asdict() for row in answer.extra.theory]
-    if answer.extra.downweighted:
-        about["downweighted"] = [row._asdict() for row in answer.extra.downweighted]
-    if answer.weights is not None:
-        found = answer.weights
+def describe_assessment(assessment: Assessment) -> dict[str, Any]:
+    """What is known beyond the parameters, as plain numbers and words for `result.yaml`."""
+    about: dict[str, Any] = {} if assessment.tension is None else {"tension": _tension(assessment, assessment.tension)}
+    if assessment.near is not None:
+        about["near"] = dict(zip(assessment.tune.names, assessment.near.tolist(), strict=True))
+    if assessment.extra.theory:
+        about["theory_errors"] = [row._asdict() for row in assessment.extra.theory]
+    if assessment.extra.downweighted:
+        about["downweighted"] = [row._asdict() for row in assessment.extra.downweighted]
+    if assessment.weights is not None:
+        found = assessment.weights
         about["automatic_weights"] = {
             "weights": dict(found.weights),
             "metrics": {"automatic": found.automatic_metrics._asdict(), "as given": found.given_metrics._asdict()},
             "as_given": _values(found.given),
         }
-    if answer.goodness is not None:
-        total = answer.goodness.total
+    if assessment.goodness is not None:
+        total = assessment.goodness.total
         about["goodness"] = {
             "p_value": total.p_value,
             "p_error": total.p_error,
             "asymptotic": total.asymptotic,
             "expected_chi2": total.expected,
-            "toys": answer.goodness.toys,
-            "failed": len(answer.goodness.failed),
+            "toys": assessment.goodness.toys,
+            "failed": len(assessment.goodness.failed),
         }
-    if answer.unjudged is not None:
-        about["unjudged"] = answer.unjudged
-    if answer.coverage is not None:
-        about["coverage"] = answer.coverage.figures()
+    if assessment.unjudged is not None:
+        about["unjudged"] = assessment.unjudged
+    if assessment.coverage is not None:
+        about["coverage"] = assessment.coverage.figures()
     return about
 
 
@@ -161,8 +161,8 @@ def _values(tune: BinnedFit) -> dict[str, dict[str, float]]:
     return {name: {"value": float(value), "error": float(error)} for name, value, error in rows}
 
 
-def _tension(answer: Answer, tension: Tension) -> dict[str, Any]:
-    bins, names = answer.problem.measured.bins, answer.tune.names
+def _tension(assessment: Assessment, tension: Tension) -> dict[str, Any]:
+    bins, names = assessment.problem.measured.bins, assessment.tune.names
     rows = []
     for row in tension.observables:
         entry: dict[str, Any] = {

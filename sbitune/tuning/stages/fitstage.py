@@ -21,7 +21,7 @@ from sbitune.tuning.checks.validation import (
 from sbitune.tuning.record import result as records
 from sbitune.tuning.record.parts import ExcludedRecord
 from sbitune.tuning.record.types import ResultRecord
-from sbitune.tuning.stages.assessment import describe_answer, find_answer
+from sbitune.tuning.stages.assessment import assess, describe_assessment
 from sbitune.tuning.stages.findings import farthest, fit_findings, scan_findings
 from sbitune.tuning.stages.fitted import (
     Fitted,
@@ -76,16 +76,16 @@ def _fit(loaded: LoadedCard, scan: Scan, surrogate: TrainedSurrogate, reporter: 
     for finding in outside:
         reporter.say(str(finding))
     try:
-        answer = find_answer(make_problem(loaded, surrogate, matched), card.fit, reporter)
+        assessment = assess(make_problem(loaded, surrogate, matched), card.fit, reporter)
     except ComputationError as error:
         _remove(loaded, "result.yaml", "tune.cmnd", "validation.yoda", "report.html")
         raise ComputationError(f"{error}{farthest(outside)}") from error
-    tune = replace(answer.tune, notes=(*answer.tune.notes, *matched.notes))
-    found, used = scan_findings(loaded, scan), answer.problem.measured
+    tune = replace(assessment.tune, notes=(*assessment.tune.notes, *matched.notes))
+    found, used = scan_findings(loaded, scan), assessment.problem.measured
     note = surrogate_product(loaded).read_note()
     hashes = {"surrogate": note.product, "fit": hash_fit(used)}
     record = _record(loaded, scan, note.about, reference, matched, tune, found, hashes)
-    record = msgspec.structs.replace(record, answer=describe_answer(answer))
+    record = msgspec.structs.replace(record, answer=describe_assessment(assessment))
     record = records.with_sources(record, matched.sources)
     record = with_warnings(records.with_findings(record, (*found, *outside)))
     before = _record_before(loaded, reporter)

@@ -50,7 +50,7 @@ def train_stage(loaded: LoadedCard, scan: Scan, reporter: Reporter = QUIET) -> T
     reporter.say(f"training the {loaded.card.surrogate.kind} surrogate: {len(scan.runs)} runs, {len(scan.bins)} bins")
     with writing(loaded):
         key = jax.random.key(loaded.card.fit.seed)
-        surrogate, choice = train_chosen(key, scan, loaded.learnt, reporter, judged=True)
+        surrogate, choice = train_chosen(key, scan, loaded.training_config, reporter, judged=True)
         about = describe(surrogate) | describe_choice(choice) | _closure_of(choice, loaded.card.fit.fixed, reporter)
         product = surrogate_product(loaded)
         save_surrogate(product.path, surrogate, scan.runs)

@@ -90,7 +90,7 @@ def fit_combinations(
     Raises:
         InputError: for a run that the scan does not have.
     """
-    config = chosen_config(jax.random.key(loaded.card.fit.seed), scan, loaded.learnt, reporter)
+    config = chosen_config(jax.random.key(loaded.card.fit.seed), scan, loaded.training_config, reporter)
     found = []
     for number, runs in enumerate(combinations):
         reporter.progress("combinations", number, len(combinations))

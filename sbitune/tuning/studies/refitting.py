@@ -74,5 +74,5 @@ def _choices(seed: int, runs: int, of: Of, n: int, left_out: int | None) -> Choi
 def retrainer(fitted: Fitted) -> Callable[[np.ndarray], BinnedModel]:
     """Train the card's surrogate on runs (n,) of its scan, which may repeat; a kind that was chosen stays chosen."""
     taken = str(fitted.record.choice[0]["name"]) if fitted.record.choice else ""
-    key, config = retraining(jax.random.key(fitted.loaded.card.fit.seed), fitted.loaded.learnt, taken)
+    key, config = retraining(jax.random.key(fitted.loaded.card.fit.seed), fitted.loaded.training_config, taken)
     return lambda rows: train(key, repeat_runs(fitted.scan, rows), config)

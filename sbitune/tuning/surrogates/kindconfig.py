@@ -35,7 +35,7 @@ class SurrogateSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
         Raises `InputError` for what no number of runs makes possible.
         """
-        yield few_for(dimensions, dimensions + 2)
+        yield requirement_for_parameters(dimensions, dimensions + 2)
 
 
 class KindConfig(SurrogateSection, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +65,7 @@ class KindConfig(SurrogateSection, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, **{"scale": scale})
 
 
-def few_for(dimensions: int, runs: int, remedy: str = "") -> RunRequirement:
+def requirement_for_parameters(dimensions: int, runs: int, remedy: str = "") -> RunRequirement:
     """So many runs at least, to learn so many parameters."""
     what = f"{{runs}} runs are too few to learn {dimensions} parameters from, at least {runs} runs are needed"
     return RunRequirement(runs, what, remedy)

@@ -20,7 +20,7 @@ from sbitune.fitting.results import BinnedFit
 from sbitune.tuning.record.parts import ExcludedRecord
 from sbitune.tuning.record.result import make_record, with_findings, write_record
 from sbitune.tuning.record.types import ResultRecord
-from sbitune.tuning.stages.assessment import describe_answer, find_answer
+from sbitune.tuning.stages.assessment import assess, describe_assessment
 from sbitune.tuning.stages.findings import fit_findings
 from sbitune.tuning.stages.matching import Matched
 from sbitune.tuning.surrogates.protocols import Surrogate
@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
     config: BinnedFitConfig = BinnedFitConfig()  #: toys, starts, seed; limits and fixed values are those of the file
 
 
-def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
+def fit_weight_file(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
     """Fit the parameters of a surrogate's file to data, and judge the fit as that of a card is.
 
     Raises:
@@ -79,15 +79,15 @@ def fit_alone(wanted: Wanted, reporter: Reporter = QUIET) -> ResultRecord:
         reporter.say(said)
     config = within_limits(model, ranges, fixed, wanted.config)
     parts = (config.limits, config.fixed, config.surrogate_error, matched.correlation)
-    answer = find_answer(BinnedProblem(model, matched.measured, *parts), config, reporter)
-    tune = answer.tune
+    assessment = assess(BinnedProblem(model, matched.measured, *parts), config, reporter)
+    tune = assessment.tune
     reporter.say(str(tune))
     notes = [*tune.notes, *matched.notes]
     for said in model.cautions(Path(wanted.source).name):
         notes.append(said)
         reporter.say(said)
     record = _record(replace(tune, notes=tuple(notes)), matched, wanted.source, recognise(wanted.source), config)
-    record = msgspec.structs.replace(record, answer=describe_answer(answer))
+    record = msgspec.structs.replace(record, answer=describe_assessment(assessment))
     return with_warnings(with_findings(record, outside))
 
 

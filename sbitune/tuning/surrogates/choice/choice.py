@@ -73,7 +73,7 @@ def _of_kind(kind: Kind, config: AutoConfig, turn: Turn, scale: Scale) -> Iterat
         yield candidate
 
 
-def judge_one(key: jax.Array, scan: Scan, config: KindConfig) -> Choice:
+def choice_of_kind(key: jax.Array, scan: Scan, config: KindConfig) -> Choice:
     """Train one kind on a part of the runs and compare what it says of the others. Raises as `choose` does."""
     split_key, train_key = jax.random.split(key)
     judge = make_judge(split_key, scan, AutoConfig().holdout)
@@ -99,7 +99,7 @@ def train_chosen(
 def _judged(key: jax.Array, scan: Scan, config: SurrogateSection, reporter: Reporter) -> Choice | None:
     assert isinstance(config, KindConfig)
     try:
-        return judge_one(key, scan, config)
+        return choice_of_kind(key, scan, config)
     except InputError as error:
         reporter.say(f"surrogate: not judged by held-out runs: {error}")
         return None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from sbitune.tuning.surrogates.kindconfig import KindConfig, RunRequirement, Scale, few_for
+from sbitune.tuning.surrogates.kindconfig import KindConfig, RunRequirement, Scale, requirement_for_parameters
 
 
 class GaussianConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="gaussian"):
@@ -45,7 +45,7 @@ class GaussianConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="g
 
 def of_lengths(dimensions: int) -> RunRequirement:
     """Runs that lengths of so many parameters can be learnt from."""
-    return few_for(
+    return requirement_for_parameters(
         dimensions,
         2 * dimensions + 10,
         ", or name a polynomial of low order as surrogate: `surrogate: {kind: polynomial, order: 2}`",

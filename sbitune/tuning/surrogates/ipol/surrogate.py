@@ -112,7 +112,7 @@ class IpolSurrogate(BaseSurrogate):
     def cautions(self, name: str) -> list[str]:
         """What is missing of errors, and what the polynomials stand for."""
         said = [] if self.interpolation.error else [f"{name} holds no errors: predictions are taken to be exact"]
-        told = told_of(self.interpolation)
+        told = surrogate_summary(self.interpolation)
         return said + ([f"{name} stands for another surrogate: {told}"] if told else [])
 
     def pack(self) -> Packed:
@@ -171,7 +171,7 @@ def _evaluate(groups: list[_Group], theta: Any, n_bins: int) -> Any:
     return result
 
 
-def told_of(interpolation: Interpolation) -> str:
+def surrogate_summary(interpolation: Interpolation) -> str:
     """What an `ipol.dat` of sbitune says of the surrogate that it was made from; nothing of others."""
     summary = interpolation.header.get("Summary", "")
     return summary.removeprefix(WRITTEN) if summary.startswith(WRITTEN) else ""

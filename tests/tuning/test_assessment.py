@@ -12,7 +12,7 @@ from sbitune.fitting.config import BinnedFitConfig
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.fitting.likelihood.problem import BinnedProblem
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.tuning.stages.assessment import describe_answer, find_answer
+from sbitune.tuning.stages.assessment import assess, describe_assessment
 
 N = 20
 MODEL = replace(linear_model(n_bins=N), bins=make_bins(N, 10))
@@ -26,7 +26,7 @@ def fitted(**settings):
 
 
 def answer(measured, **settings):
-    return find_answer(BinnedProblem(MODEL, measured), BinnedFitConfig(starts=1, minos=False, toys=0, **settings))
+    return assess(BinnedProblem(MODEL, measured), BinnedFitConfig(starts=1, minos=False, toys=0, **settings))
 
 
 def test_theory_errors_enter_as_variances_of_the_prediction():
@@ -52,7 +52,7 @@ def test_the_robust_loss_takes_an_outlier_out():
 
 def test_weights_that_are_chosen_are_told_beside_the_tune_without_them():
     found = answer(MEASURED, automatic_weights=True, weight_fits=12)
-    about = describe_answer(found)["automatic_weights"]
+    about = describe_assessment(found)["automatic_weights"]
     assert list(about["weights"]) == PATHS
     again = fit(with_weights(BinnedProblem(MODEL, MEASURED), about["weights"]), BinnedFitConfig(starts=1, minos=False))
     np.testing.assert_allclose(found.tune.values, again.values, atol=1e-3 * again.errors.min())
@@ -65,7 +65,7 @@ def test_weights_that_are_chosen_are_told_beside_the_tune_without_them():
 def test_toys_that_hold_what_the_data_chose_are_noted():
     problem = BinnedProblem(MODEL, MEASURED)
     config = BinnedFitConfig(starts=1, minos=False, toys=2, automatic_weights=True, weight_fits=12)
-    assert any("toys hold them" in note for note in find_answer(problem, config).tune.notes)
+    assert any("toys hold them" in note for note in assess(problem, config).tune.notes)
 
 
 def test_what_is_wrong_with_the_fit_of_a_card_is_told_by_its_key():
