@@ -46,8 +46,16 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("config", KINDS, ids=lambda c: f"{type(c).__name__}-{c.components}")
-@pytest.mark.parametrize(("every", "times"), [(2, 100.0), (30, 30.0)])
+#: runs of few events are every second one, or one in thirty; processes of every bin take long
+CASES = [
+    pytest.param(config, every, times, id=f"{every}-{type(config).__name__}-{config.components}", marks=marks)
+    for every, times in ((2, 100.0), (30, 30.0))
+    for config in KINDS
+    for marks in [[pytest.mark.slow] if config is KINDS[-1] and every == 30 else []]
+]
+
+
+@pytest.mark.parametrize(("config", "every", "times"), CASES)
 def test_loud_runs_make_nothing_worse(config, every, times):
     loud = np.where(np.arange(120) % every == 1, times, 1.0)
     scan = make(loud)
