@@ -66,5 +66,6 @@ TRAINED = [
 def test_the_same_scan_and_config_give_the_same_surrogate(name: str) -> None:
     config = msgspec.convert(NUMBERS[name]["config"], SurrogateConfig)
     surrogate = train(jax.random.key(1), scans()[name.partition(":")[0]], config)
-    # rounding differs from machine to machine: networks learn it for many steps
-    check(surrogate, name, 0.02 if "network" in name else 1e-9)
+    # rounding differs from machine to machine, and from one way to compute Legendre polynomials to another: networks
+    # learn it for many steps, and the search for a rational function's minimum ends elsewhere by some 1e-8 of an error
+    check(surrogate, name, 0.02 if "network" in name else 1e-7 if "rational" in name else 1e-9)
