@@ -1,5 +1,6 @@
 """Cards of any family, read by what they say that they are."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,19 @@ from sbitune.workflow.cards.scancard import ScanCardFile
 from sbitune.workflow.cards.yamlfile import Parsed
 from sbitune.workflow.families import Family, family_named
 
-#: what results that stages leave end with: the YAML files beside a card that are none
-_RESULT = "result.yaml"
+#: results are YAML files, too: the end of their names, or a line of theirs, as they may be called otherwise; no card
+#: has this key
+_RESULT, _OF_RESULT = "result.yaml", re.compile(rb"^format:", re.MULTILINE)
 
 
 def is_card(place: str | Path) -> bool:
-    """Whether a place is a card, or a directory with a `card.yaml`; what stands in it is not looked at."""
+    """Whether a place is a directory with a `card.yaml`, or a YAML file that is no result; whether it is sound is its
+    reader's affair.
+    """
     path = Path(place)
-    of_yaml = path.suffix in (".yaml", ".yml") and not path.name.endswith(_RESULT)
-    return (path / CARD).is_file() or (of_yaml and path.is_file())
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return (path / CARD).is_file()
+    return not path.name.endswith(_RESULT) and not _OF_RESULT.search(path.read_bytes())
 
 
 def open_card(place: str | Path | Parsed) -> CardFile[Any]:

@@ -183,7 +183,7 @@ def test_files_of_another_version_or_kind_are_refused(scan: Scan, tmp_path: Path
         arrays = dict(stored)
     header = str(arrays["meta"])
     np.savez(path, **{**arrays, "meta": np.array(header.replace('"version": 1', '"version": 9'))})
-    with pytest.raises(InputError, match="format version 9, this sbitune reads 1"):
+    with pytest.raises(InputError, match=r"format version 9, .*this sbitune reads 1"):
         Scan.load(path)
     np.savez(path, **{**arrays, "meta": np.array(header.replace("sbitune scan", "sbitune surrogate"))})
     with pytest.raises(InputError, match="this file holds a sbitune surrogate"):

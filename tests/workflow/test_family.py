@@ -20,7 +20,7 @@ from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.verdicts import verdict_paragraphs
 from sbitune.workflow.cards.cardfile import CardFile, read_card_file
 from sbitune.workflow.families import FAMILIES, Family, register
-from sbitune.workflow.opening import open_card, open_scan_card
+from sbitune.workflow.opening import is_card, open_card, open_scan_card
 from sbitune.workflow.results.checks import Check, judge, made, warnings_of
 from sbitune.workflow.results.provenance import provenance
 from sbitune.workflow.results.records import Format, read_record, write_record
@@ -131,6 +131,7 @@ def test_generic_commands_take_its_card_for_what_it_is(tmp_path):
         assert json.loads(call("ls", place, "--json").stdout) == asked
     call("mean", tmp_path)
     assert json.loads(call("ls", tmp_path, "--json").stdout) == asked | {"mean": 2.0}
+    assert not is_card(tmp_path / "mean.yaml")  # which is a result
     for words in (
         ("scan", tmp_path),
         ("train", tmp_path),
