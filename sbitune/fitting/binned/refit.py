@@ -18,8 +18,7 @@ from sbitune.data.errors import ComputationError
 from sbitune.fitting.likelihood.algebra import invert, invert_positive
 from sbitune.fitting.likelihood.gaussian import GaussianObjective, Held
 from sbitune.fitting.likelihood.problem import BinnedProblem
-from sbitune.fitting.minimise.descent import settle
-from sbitune.fitting.minimise.migrad import migrad, migrad_near
+from sbitune.fitting.minimise.migrad import settled_migrad
 
 #: errors of bins that are left out, in units of their largest
 _FAR = 1e5
@@ -72,25 +71,15 @@ def refit(problem: BinnedProblem, theta: np.ndarray) -> Linear:
         objective = problem.objective()
         frame = objective.frame
         start = np.clip(frame.to_unit(np.asarray(theta, float)), *frame.limits.T)
-        u = _follow(objective, np.where(frame.fixed, frame.centre, start))
+        m, _ = settled_migrad(objective, np.where(frame.fixed, frame.centre, start), _converged)
+        u = np.array(m.values)
         return _linear(objective, u, objective.hold(u))
 
 
-def _follow(objective: GaussianObjective, u: np.ndarray) -> np.ndarray:
-    if objective.is_likelihood:
-        return _end(migrad_near(objective, u)[0])
-
-    def with_held(u: np.ndarray, held: Held) -> tuple[np.ndarray, np.ndarray, None]:
-        m = migrad(objective, u, held)
-        return _end(m), np.array(m.errors), None
-
-    return settle(objective, u, with_held)[0]
-
-
-def _end(m: Minuit) -> np.ndarray:
+def _converged(m: Minuit) -> Minuit:
     if not m.valid:
         raise ComputationError("the fit failed: a minimisation that started from another minimum did not converge")
-    return np.array(m.values)
+    return m
 
 
 def _linear(objective: GaussianObjective, u: np.ndarray, held: Held) -> Linear:

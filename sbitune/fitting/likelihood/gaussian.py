@@ -98,6 +98,7 @@ class _Memory:
     held: Held | None = None
     information: np.ndarray | None = None
     toys: tuple[bytes, Held] | None = None
+    centre: Held | None = None  #: V in the middle of the limits, from which `values` count
 
 
 class GaussianObjective:
@@ -115,6 +116,7 @@ class GaussianObjective:
         self.response: Response = response or CompiledResponse(problem.model, self.frame, problem.measured.indices)
         self.is_likelihood: bool = problem.is_likelihood
         self.parts: tuple[str, ...] = tuple(problem.measured.bins.paths())
+        self._places = [problem.measured.bins.of(path) for path in self.parts]  # every toy asks for them
         self.data: np.ndarray = problem.measured.values  #: (n_bins,)
         self._base = problem.measured.covariance(problem.correlation)
         self._weights = problem.measured.weights
@@ -219,8 +221,8 @@ class GaussianObjective:
 
     def statistic(self, point: GaussianPoint) -> np.ndarray:
         """(n_observables,) contributions to the weighted chi2."""
-        terms, bins = point.terms(self._weights), self.problem.measured.bins
-        return np.array([terms[bins.of(path)].sum() for path in self.parts])
+        terms = point.terms(self._weights)
+        return np.array([terms[mine].sum() for mine in self._places])
 
     def moments(self, point: GaussianPoint) -> tuple[PartMoments, ...]:
         """Moments of chi2 of unit weights, in all and per observable.
@@ -235,9 +237,9 @@ class GaussianObjective:
         left = self.covariance(point.u) - slopes @ invert_positive(slopes.T @ p @ slopes) @ slopes.T  # V_r
         one = p @ left
         two = one @ p
-        bins, unit = self.problem.measured.bins, bool(np.all(self._weights == 1.0))
+        unit = bool(np.all(self._weights == 1.0))
         found = []
-        for mine in (np.arange(len(bins)), *(bins.of(path) for path in self.parts)):
+        for mine in (np.arange(len(self.data)), *self._places):
             these = np.ix_(mine, mine)
             variance = np.sum(one[these] * one[these].T) + np.sum(two[these] * left[these])
             found.append(PartMoments(float(np.trace(one[these])), float(variance), unit))
@@ -261,7 +263,9 @@ class GaussianObjective:
 
     def values(self, u: np.ndarray) -> np.ndarray:
         """(n,) -2 log L at points u (n, n_parameters), counted from log det V at the middle of the limits."""
-        numbers = self.numbers(self.hold(self.frame.centre))
+        if self._memory.centre is None:
+            self._memory.centre = self.hold(self.frame.centre)
+        numbers = self.numbers(self._memory.centre)
         compiled, box = many_points(self.problem.model), self._box()
         return in_batches(lambda points: compiled(*box, numbers, points), u)
 

@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.fitting.likelihood.algebra import root_of_covariance
 from sbitune.fitting.likelihood.density import Numbers, minus_two_log_likelihood
-from sbitune.fitting.likelihood.problem import BinnedProblem
+from sbitune.fitting.likelihood.gaussian import fluctuate
+from sbitune.fitting.likelihood.problem import BinnedProblem, total_covariance
 
 #: values of the parameters by name
 Named = Mapping[str, Any]
@@ -199,10 +199,6 @@ class GaussianBins:
 
     def draw(self, key: jax.Array, given: Named) -> np.ndarray:
         """(n_bins,) contents, with the model's errors as V has them."""
-        problem, theta = self.problem, self._theta(given)
-        indices = jnp.asarray(problem.measured.indices)
-        v = problem.measured.covariance(problem.correlation)
-        if problem.model_error:
-            v = v + np.asarray(problem.model.covariance(theta, indices))
+        problem, theta = self.problem, np.asarray(self._theta(given))
         mean = np.asarray(problem.model.predict(theta).mean)[problem.measured.indices]
-        return mean + root_of_covariance(v) @ np.asarray(jax.random.normal(key, (len(v),), float))
+        return mean + fluctuate(key, total_covariance(problem, theta), 1)[0]

@@ -3,6 +3,7 @@
 F. James, M. Roos, Comput. Phys. Commun. 10 (1975) 343; iminuit.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from iminuit import Minuit
 
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.likelihood.protocols import Objective
+from sbitune.fitting.minimise.descent import settle
 
 #: MINUIT's tolerance: the estimated distance to the minimum ends below 0.002 of this
 _TOLERANCE = 1e-4
@@ -76,6 +78,24 @@ def migrad_near(objective: Objective[Any], u: np.ndarray) -> tuple[Minuit, float
         return migrad(objective, u, held), 0.0
     offset = 0.0 if held is None else objective.point(u).value - objective.point(u, held).value
     return migrad(objective, u, offset=offset), offset
+
+
+def settled_migrad(
+    objective: Objective[Any], u: np.ndarray, checked: Callable[[Minuit], Minuit]
+) -> tuple[Minuit, float]:
+    """As `migrad_near`, and where something is held it is brought up to date at the minimum until that stays.
+
+    `checked` gives a minimum back, or raises for one that is not valid.
+    """
+    if objective.is_likelihood:
+        m, offset = migrad_near(objective, u)
+        return checked(m), offset
+
+    def with_held(u: np.ndarray, held: Any) -> tuple[np.ndarray, np.ndarray, Minuit]:
+        m = checked(migrad(objective, u, held))
+        return np.array(m.values), np.array(m.errors), m
+
+    return settle(objective, u, with_held)[1], 0.0
 
 
 def value_of(m: Minuit) -> float:

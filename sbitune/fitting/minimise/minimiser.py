@@ -18,10 +18,10 @@ from sbitune.data.sobol import sobol_points
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.protocols import F_co, Objective, Problem
-from sbitune.fitting.minimise.descent import minimise, settle
+from sbitune.fitting.minimise.descent import minimise
 from sbitune.fitting.minimise.errors import find_errors
 from sbitune.fitting.minimise.intervals import find_intervals
-from sbitune.fitting.minimise.migrad import migrad, migrad_near, value_of, why_invalid
+from sbitune.fitting.minimise.migrad import migrad, migrad_near, settled_migrad, value_of, why_invalid
 from sbitune.fitting.minimise.surroundings import LowerMinimum
 from sbitune.fitting.results import Fit, Minimum, Start
 
@@ -186,16 +186,8 @@ def _settle(u: np.ndarray, objective: Objective[Any]) -> tuple[float, Minuit]:
 
     Returns its value, which can be compared between minima, and the minimum.
     """
-    if objective.is_likelihood:
-        m, offset = migrad_near(objective, u)
-        return value_of(_best([m])) + offset, m
-    best = settle(objective, u, lambda u, held: _minimum_with(objective, u, held))[1]
-    return value_of(best), best
-
-
-def _minimum_with(objective: Objective[Any], u: np.ndarray, held: Any) -> tuple[np.ndarray, np.ndarray, Minuit]:
-    m = _best([migrad(objective, u, held)])
-    return np.array(m.values), np.array(m.errors), m
+    m, offset = settled_migrad(objective, u, lambda m: _best([m]))
+    return value_of(m) + offset, m
 
 
 def _of_limits(at_limit: tuple[str, ...]) -> list[str]:
