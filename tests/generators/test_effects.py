@@ -1,6 +1,7 @@
 """Whether a parameter acts is found from events, before a scan."""
 
 import pytest
+from helpers.campaigns import LEP
 
 from sbitune.generators.campaigns.effects import find_effects
 from sbitune.generators.config import PythiaConfig
@@ -8,15 +9,6 @@ from sbitune.generators.pythia8.catalogue import Catalogue
 from sbitune.generators.pythia8.inactive import reason_inactive, switches
 from sbitune.generators.pythia8.lines import check_settings
 
-LEP = (
-    "Beams:idA = 11",
-    "Beams:idB = -11",
-    "Beams:eCM = 91.2",
-    "PDF:lepton = off",
-    "WeakSingleBoson:ffbar2gmZ = on",
-    "23:onMode = off",
-    "23:onIfAny = 1 2 3 4 5",
-)
 JETS = ("Beams:idA = 2212", "Beams:idB = 2212", "Beams:eCM = 7000", "HardQCD:all = on", "PhaseSpace:pTHatMin = 50")
 
 

@@ -9,6 +9,13 @@ from sbitune.data.errors import InputError
 
 #: what is learnt: the contents of bins, or the logarithms of those that are positive in every run
 Scale = Literal["linear", "log"]
+#: the key of kinds that learn either
+LearntScale = Annotated[
+    Scale,
+    msgspec.Meta(
+        description="`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."
+    ),
+]
 #: more terms than this has no polynomial that a machine can fit, whatever the runs
 Order = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Folds = Annotated[int, msgspec.Meta(ge=2, le=10_000)]

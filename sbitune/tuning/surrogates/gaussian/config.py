@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from sbitune.tuning.surrogates.kindconfig import KindConfig, RunRequirement, Scale, requirement_for_parameters
+from sbitune.tuning.surrogates.kindconfig import KindConfig, LearntScale, RunRequirement, requirement_for_parameters
 
 
 class GaussianConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="gaussian"):
@@ -31,12 +31,7 @@ class GaussianConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="g
     log_inputs: Annotated[
         bool, msgspec.Meta(description="Use also log(theta) of parameters whose box begins close to 0, next to theta.")
     ] = True
-    scale: Annotated[
-        Scale,
-        msgspec.Meta(
-            description="`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."
-        ),
-    ] = "log"
+    scale: LearntScale = "log"
 
     def run_requirements(self, dimensions: int) -> Iterator[RunRequirement]:
         """Enough to learn lengths from."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 import msgspec
 
-from sbitune.tuning.surrogates.kindconfig import Folds, KindConfig, RunRequirement, Scale
+from sbitune.tuning.surrogates.kindconfig import Folds, KindConfig, LearntScale, RunRequirement
 
 Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Many = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -57,12 +57,7 @@ class NetworkConfig(KindConfig, frozen=True, forbid_unknown_fields=True, tag="ne
             description="Show the networks also log(theta) of parameters whose box begins close to 0, next to theta."
         ),
     ] = True
-    scale: Annotated[
-        Scale,
-        msgspec.Meta(
-            description="`log` learns the logarithm of all bins that are positive in every run, `linear` the contents."
-        ),
-    ] = "log"
+    scale: LearntScale = "log"
 
     def bin_by_bin(self) -> Self:
         """With networks for every bin."""
