@@ -114,7 +114,7 @@ def test_a_signal_ends_a_campaign_in_order(tmp_path, number, code):
         [sys.executable, "-m", "sbitune", "scan", str(tmp_path)], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
-    while not (made := list(tmp_path.glob("work/scan/*/run.json"))):
+    while not (made := list(tmp_path.glob("work/scan/[0-9]*/run.json"))):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.kill(process.pid, number)
