@@ -110,7 +110,7 @@ def read(content: bytes, directory: Path) -> LoadedCard | None:
         design_of_card(loaded)
     except InputError as error:
         refused = str(error)
-    assert time.process_time() - start < 2, content[:2000]
+    assert time.process_time() - start < 20, content[:2000]  # what is left unguarded takes minutes
     if not refused:
         return loaded
     assert str(path) in refused
