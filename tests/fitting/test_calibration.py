@@ -10,7 +10,8 @@ from sbitune.fitting.checks.calibration import calibrate
 from sbitune.fitting.checks.toys import throw
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.product import Product
-from sbitune.fitting.likelihood.terms import Constraint, CountedBins
+from sbitune.fitting.likelihood.terms.constraints import Constraint
+from sbitune.fitting.likelihood.terms.counts import CountedBins
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.sampling.posterior import sample_posterior
 from sbitune.fitting.sampling.sampling import PosteriorConfig

@@ -26,7 +26,10 @@ from sbitune.fitting.checks.goodness import find_goodness
 from sbitune.fitting.checks.known_fits import fit_known
 from sbitune.fitting.checks.toys import ToyConfig, fit_toys, throw
 from sbitune.fitting.likelihood.product import Product
-from sbitune.fitting.likelihood.terms import Constraint, CountedBins, GaussianBins, UnbinnedEvents
+from sbitune.fitting.likelihood.terms.constraints import Constraint
+from sbitune.fitting.likelihood.terms.counts import CountedBins
+from sbitune.fitting.likelihood.terms.gaussian import GaussianBins
+from sbitune.fitting.likelihood.terms.unbinned import Density, UnbinnedEvents
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.minimise.profiles import contour, profile
 from sbitune.fitting.sampling.posterior import sample_posterior
@@ -38,14 +41,15 @@ RANGES = [("tau", 0.5, 4.0), ("signal", 10.0, 250.0), ("background", 15.0, 150.0
 PARAMETERS = [Parameter(*row) for row in RANGES]
 
 
-def decays(events=TIMES):
-    return UnbinnedEvents(
-        "decays",
-        events,
-        lambda x, p: -x / p["tau"] - jnp.log(p["tau"]),
-        number=lambda p: p["signal"] + p["background"],
-        sample=lambda key, p, n: p["tau"] * jax.random.exponential(key, (n,)),
-    )
+DECAYS = Density(
+    lambda x, p: -x / p["tau"] - jnp.log(p["tau"]),
+    number=lambda p: p["signal"] + p["background"],
+    sample=lambda key, p, n: p["tau"] * jax.random.exponential(key, (n,)),
+)
+
+
+def decays(events=TIMES, model=DECAYS):
+    return UnbinnedEvents("decays", model, events)
 
 
 def control(counts=(C,)):
@@ -220,13 +224,13 @@ def test_bad_data_are_refused():
             make()
     with pytest.raises(ComputationError, match="control: the likelihood is not finite for tau"):
         fit(Product([decays(), replace(control(), expected=lambda p: jnp.array([-1.0]) * p["tau"])], PARAMETERS))
-    nothing = replace(decays(), sample=None)
+    nothing = decays(model=replace(DECAYS, sample=None))
     with pytest.raises(InputError, match="decays: toys need `sample`"):
         fit_toys(jax.random.key(1), Product([nothing], PARAMETERS[:3]), np.array([1.5, 90.0, 60.0]), 2, ToyConfig())
 
 
 def test_densities_that_cannot_be_traced_are_named():
-    untraceable = replace(decays(), log_density=lambda x, p: -x / p["tau"] - np.log(p["tau"]))
+    untraceable = decays(model=replace(DECAYS, log_density=lambda x, p: -x / p["tau"] - np.log(p["tau"])))
     with pytest.raises(InputError, match="decays: JAX cannot trace it"):
         Product([untraceable], PARAMETERS)
 

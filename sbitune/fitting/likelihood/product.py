@@ -17,9 +17,9 @@ from jax.tree_util import Partial
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.batches import in_batches
-from sbitune.fitting.likelihood.frame import Frame
+from sbitune.fitting.likelihood.frame import ROUNDED, Frame
 from sbitune.fitting.likelihood.precision import double_precision, require_double_precision
-from sbitune.fitting.likelihood.terms import Named, Term
+from sbitune.fitting.likelihood.terms.term import Named, Term
 from sbitune.fitting.results import Fit
 
 #: eigenvalues of a matrix of second derivatives are no smaller than this part of its largest where steps begin
@@ -63,6 +63,23 @@ class Product:
                 raise InputError(f"{what}: " + (f"{min(twice)} is there twice" if twice else "there are none"))
         self.data: tuple[Any, ...] = tuple(term.data for term in self.terms)
         self._check(self.frame())
+        for term in self.terms:
+            self._check_ranges(term)
+
+    def _check_ranges(self, term: Term) -> None:
+        """Refuse ranges in which a term knows nothing."""
+        frame = self.frame()
+        for known in getattr(term, "parameters", ()):
+            if known.name not in frame.names:
+                continue
+            i = frame.names.index(known.name)
+            ends = frame.to_theta(frame.limits.T)[:, i] if not frame.fixed[i] else [frame.to_theta(frame.centre)[i]] * 2
+            slack = ROUNDED * (known.high - known.low)
+            if ends[0] < known.low - slack or ends[-1] > known.high + slack:
+                raise InputError(
+                    f"{term.name}: {known.name} is looked for between {ends[0]:g} and {ends[-1]:g}, and known between "
+                    f"{known.low:g} and {known.high:g} only; narrow the range, or learn in a wider one"
+                )
 
     def _check(self, frame: Frame) -> None:
         with self.computing():
@@ -233,8 +250,5 @@ class ProductObjective:
     def draw(self, key: jax.Array, u: np.ndarray, n: int) -> list[tuple[Any, ...]]:
         """N data sets, one entry for each term."""
         given = named(self._parameters, jnp.asarray(self.frame.to_theta(u)))
-        sets = jax.random.split(key, n)
-        return [
-            tuple(t.draw(one, given) for t, one in zip(self._terms, jax.random.split(k, len(self._terms)), strict=True))
-            for k in sets
-        ]
+        keys = jax.random.split(key, len(self._terms))
+        return list(zip(*(t.draw(one, given, n) for t, one in zip(self._terms, keys, strict=True)), strict=True))
