@@ -12,7 +12,7 @@ Ranks of single parameters do not see wrong correlations. The rank of the densit
 it says how often the smallest region of given probability holds the truth.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -49,6 +49,40 @@ class Calibration(NamedTuple):
             held = ", ".join(f"{c:.0%} (of {level:.0%})" for c, level in zip(self.joint_coverage, LEVELS, strict=True))
             said.append(f"calibration: regions in all parameters together hold the truth in {held} of the cases")
         return tuple(said)
+
+
+class ConditionalPosterior(Protocol):
+    """A posterior for every data, as an ensemble of flows is. The unit of parameters is its own."""
+
+    @property
+    def n_members(self) -> int:
+        """Number of densities whose equal mixture it is."""
+        ...
+
+    def draw(self, key: jax.Array, c: np.ndarray, n: int) -> np.ndarray:
+        """Draw (m, n_members, n, n_parameters) given m times data c (m, k), n from every member."""
+        ...
+
+    def log_prob(self, unit: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """Log density (m,) at parameters (m, n_parameters) given data c (m, k)."""
+        ...
+
+
+def calibrate_posterior(
+    key: jax.Array,
+    names: tuple[str, ...],
+    posterior: ConditionalPosterior,
+    truth: np.ndarray,
+    c: np.ndarray,
+    n_draws: int,
+) -> Calibration:
+    """Rank truths (n_pairs, n_parameters) among `n_draws` draws of the posteriors given their data c (n_pairs, k)."""
+    draw_key, rank_key = jax.random.split(key)
+    n, n_parameters = truth.shape
+    draws = posterior.draw(draw_key, c, -(-n_draws // posterior.n_members)).reshape(n, -1, n_parameters)
+    every = np.concatenate([truth[:, None], draws], axis=1)
+    density = posterior.log_prob(every.reshape(-1, n_parameters), np.repeat(c, every.shape[1], axis=0)).reshape(n, -1)
+    return calibrate(rank_key, names, truth, draws, density[:, 0], density[:, 1:])
 
 
 def calibrate(

@@ -1,4 +1,4 @@
-"""Calibration of a mixture on pairs, and of a finished model on runs of the generator itself."""
+"""Calibration of a finished model on runs of the generator itself."""
 
 from dataclasses import replace
 
@@ -8,10 +8,9 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.parameter import parameter_box
 from sbitune.data.scan import Scan
-from sbitune.fitting.checks.calibration import Calibration, calibrate
+from sbitune.fitting.checks.calibration import Calibration, calibrate_posterior
 from sbitune.fitting.likelihood.measured import Measured
 from sbitune.learning.keys import check_key
-from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.model import InverseModel
 from sbitune.tuning.inverse.pairs import from_runs, make_noise
 
@@ -48,22 +47,10 @@ def calibrate_on_runs(
     pairs = from_runs(runs.take_runs(within), measured)
     values = pairs.values + make_noise(measured, correlation).draw(noise_key, len(pairs.values))
     compressed = model.compression.apply(values)
-    return rank_truths(rank_key, names, model.mixture, unit[within], compressed, model.config.calibration_draws)
+    return calibrate_posterior(rank_key, names, model.mixture, unit[within], compressed, model.config.calibration_draws)
 
 
 def as_noisy(measured: Measured, runs: Scan) -> Measured:
     """The measurement with the Monte Carlo errors of runs (root mean square) besides its own."""
     own = np.sqrt(np.mean(runs.errors[:, measured.indices] ** 2, axis=0))
     return replace(measured, noise=np.hypot(measured.noise, own))
-
-
-def rank_truths(
-    key: jax.Array, names: tuple[str, ...], mixture: Mixture, truth: np.ndarray, c: np.ndarray, n_draws: int
-) -> Calibration:
-    """Rank truths (n, n_parameters), the box being [-1, 1], among draws given their compressed bins c (n, k)."""
-    draw_key, rank_key = jax.random.split(key)
-    n, n_parameters = truth.shape
-    draws = mixture.draw(draw_key, c, -(-n_draws // mixture.n_members)).reshape(n, -1, n_parameters)
-    every = np.concatenate([truth[:, None], draws], axis=1)
-    density = mixture.log_prob(every.reshape(-1, n_parameters), np.repeat(c, every.shape[1], axis=0)).reshape(n, -1)
-    return calibrate(rank_key, names, truth, draws, density[:, 0], density[:, 1:])

@@ -24,11 +24,11 @@ from sbitune.data.bins import Bins
 from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter, parameter_box
 from sbitune.fitting.checks.calibration import Calibration
+from sbitune.learning.density.mixture import Mixture
 from sbitune.learning.keys import check_key
 from sbitune.tuning.inverse.compression import Compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import Cloud, Inside, look_inside
-from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.summary import InverseSummary, summarise
 
 
@@ -54,10 +54,8 @@ class InverseModel:
 
         Every member makes the same number of draws, to one; their order is random.
         """
-        draw_key, order_key = jax.random.split(check_key(key))
-        draws = self._draw(draw_key, self._check(values), n)
-        every = draws.reshape(-1, draws.shape[-1])
-        return every[np.asarray(jax.random.permutation(order_key, len(every)))[:n]]
+        centre, half = parameter_box(self.parameters)
+        return centre + half * self.mixture.sample(key, self.compression.apply(self._check(values)), n)
 
     def log_prob(self, theta: Any, values: Any) -> np.ndarray:
         """Return the log density (...,) of theta (..., n_parameters), in the generator's units, given the contents.
@@ -67,9 +65,7 @@ class InverseModel:
         centre, half = parameter_box(self.parameters)
         unit = (np.asarray(theta, np.float64) - centre) / half
         c = self.compression.apply(self._check(values))
-        c = np.broadcast_to(c, (*unit.shape[:-1], c.shape[-1])).reshape(-1, c.shape[-1])
-        density = self.mixture.log_prob(unit.reshape(-1, unit.shape[-1]), c)
-        return density.reshape(unit.shape[:-1]) - np.log(half).sum()
+        return self.mixture.log_prob(unit, c) - np.log(half).sum()
 
     def summary(self, key: jax.Array, values: Any = None, n: int = 10_000) -> InverseSummary:
         """Describe the posterior with n draws, given the measured values or others (n_bins,)."""

@@ -16,14 +16,12 @@ from sbitune.data.storage.layout import ArraySpec, check_arrays
 from sbitune.data.storage.store import read_stored, write_stored
 from sbitune.data.text.names import shorten
 from sbitune.fitting.checks.calibration import Calibration
-from sbitune.learning.flows import LinearGaussian
-from sbitune.learning.keys import Keys
+from sbitune.learning.density.members import member_shapes
+from sbitune.learning.density.mixture import Mixture
 from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.tuning.inverse.compression import Compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import Cloud, look_inside
-from sbitune.tuning.inverse.members import Member, Reading, build_members
-from sbitune.tuning.inverse.mixture import Mixture
 from sbitune.tuning.inverse.model import InverseModel
 
 FORMAT = "sbitune inverse model"
@@ -95,7 +93,8 @@ def load_inverse(path: str | Path) -> InverseModel:
             Bins.from_arrays(arrays),
             *(arrays[n] for n in ("values", "errors", "reached")),
         )
-        template = _template(config, len(parameters), compression, arrays["products"].shape[1])
+        sizes = len(parameters), compression.directions.shape[1], arrays["products"].shape[1]
+        template = member_shapes(config, *sizes)
         return InverseModel(
             parameters=parameters,
             bins=bins,
@@ -116,13 +115,3 @@ def _number(name: str, meta: dict[str, Any]) -> float:
     if type(meta[name]) not in (int, float) or not math.isfinite(meta[name]):
         raise InputError(f"{name} is {shorten(repr(meta[name]))}, expected a number")
     return float(meta[name])
-
-
-def _template(config: InverseConfig, n_parameters: int, compression: Compression, n_products: int) -> Member:
-    """The graph that the config describes, with the shapes of its weights."""
-    k = compression.directions.shape[1]
-    shapes = Reading((k, k), (k,), (2, n_products), (k + n_products, n_parameters), (n_parameters,))
-    reading = Reading(*(np.zeros(shape, np.float32) for shape in shapes))
-    reading = reading._replace(products=np.zeros(shapes.products, np.int32))
-    linear = LinearGaussian(np.zeros((k + n_parameters, n_parameters)), np.zeros(n_parameters), np.eye(n_parameters))
-    return build_members(Keys.for_shapes(config.members), config, reading, linear)

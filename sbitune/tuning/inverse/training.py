@@ -3,24 +3,21 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.blocks import linked_runs, spread_over
 from sbitune.data.errors import InputError
 from sbitune.data.scan import Scan
+from sbitune.fitting.checks.calibration import calibrate_posterior
 from sbitune.fitting.likelihood.measured import Measured
-from sbitune.learning.ensembles import train_ensemble
-from sbitune.learning.flows import fit_linear_gaussian
+from sbitune.learning.density.mixture import EDGE
+from sbitune.learning.density.training import KnownNoise, train_mixture
 from sbitune.learning.keys import check_key
 from sbitune.learning.rows import Rows, fold_groups, fold_rows
-from sbitune.learning.training import Progress, TrainingConfig
-from sbitune.tuning.inverse.checks import rank_truths
-from sbitune.tuning.inverse.compression import Compression, make_compression
+from sbitune.learning.training import Progress
+from sbitune.tuning.inverse.compression import make_compression
 from sbitune.tuning.inverse.config import InverseConfig
 from sbitune.tuning.inverse.inside import look_inside, make_cloud
-from sbitune.tuning.inverse.members import build_members, features, jittered_loss, make_reading
-from sbitune.tuning.inverse.mixture import EDGE, Mixture, to_real
 from sbitune.tuning.inverse.model import InverseModel
 from sbitune.tuning.inverse.pairs import (
     Pairs,
@@ -102,8 +99,17 @@ def train_inverse(
         for k, pairs in zip(keys, (split.train, split.validation), strict=False)
     ]
     checks = split.checks.values + noise.draw(keys[2], len(split.checks.unit))
-    mixture = _train(member_key, split, compression, known[0], known[1], config, progress)
-    calibration = rank_truths(
+    mixture = train_mixture(
+        member_key,
+        np.concatenate([split.train.unit, split.validation.unit]),
+        np.concatenate([compression.apply(split.train.values), known[1]]),
+        config,
+        split.rows,
+        noise=KnownNoise(compression.jitter, known[0]),
+        edge=split.edge,
+        progress=progress,
+    ).mixture
+    calibration = calibrate_posterior(
         calibration_key,
         tuple(p.name for p in scan.parameters),
         mixture,
@@ -192,46 +198,6 @@ def _split_runs(
         edge=1 / (len(chosen) + 1),
     )
     return split, notes
-
-
-def _train(
-    key: jax.Array,
-    split: _Split,
-    compression: Compression,
-    known: np.ndarray,
-    validation: np.ndarray,
-    config: InverseConfig,
-    progress: Progress | None,
-) -> Mixture:
-    """Train the members; `known` (n, k) are compressed training measurements and `validation` those that validate."""
-    start_key, train_key = jax.random.split(key)
-    z = to_real(split.train.unit, split.edge)
-    reading = make_reading(compression.jitter, split.train.unit, known)
-    linear = fit_linear_gaussian(z, np.asarray(features(reading, jnp.asarray(known, jnp.float32))))
-    members = build_members(jax.random.split(start_key, config.members), config, reading, linear)
-    data = {
-        "x": np.concatenate([compression.apply(split.train.values), validation]).astype(np.float32),
-        "y": np.concatenate([z, to_real(split.validation.unit, split.edge)]),
-        "fresh": np.repeat([1, 0], [len(z), len(validation)]).astype(np.float32),
-    }
-    per_epoch = max(1, split.rows.train.shape[1] // config.batch_size)
-    epochs = -(-config.steps // per_epoch)
-    training = TrainingConfig(
-        epochs=epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        patience=max(1, epochs // 3),
-    )
-    trained = train_ensemble(
-        jax.random.split(train_key, config.members),
-        members,
-        jittered_loss,
-        data,
-        training,
-        rows=split.rows,
-        progress=progress,
-    )
-    return Mixture(jax.tree.map(np.asarray, trained.model), config.members)
 
 
 def _notes_on_data(scan: Scan, measured: Measured, surrogate: Surrogate | None) -> tuple[str, ...]:

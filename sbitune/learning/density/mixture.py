@@ -1,4 +1,4 @@
-"""The equal mixture of the members of an ensemble: a density in the box, given the compressed bins."""
+"""The equal mixture of the members of an ensemble: a density in the box, given data."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from sbitune.learning.density.members import Member
 from sbitune.learning.flows import log_slope_of_box
 from sbitune.learning.keys import check_key
-from sbitune.tuning.inverse.members import Member
 
 #: parameters closer to the edge of the box than this part of its half width are moved to there
 EDGE = 1e-6
-#: measurements and draws of each member that one call computes, and densities: always as many, so that all calls share
+#: data and draws of each member that one call computes, and densities: always as many, so that all calls share
 #: what was compiled once
-_MEASUREMENTS, _DRAWS, _DENSITIES = 64, 25, 4096
+_GIVEN, _DRAWS, _DENSITIES = 64, 25, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +30,31 @@ class Mixture:
     def draw(self, key: jax.Array, c: np.ndarray, n: int) -> np.ndarray:
         """Draw (m, n_members, n, n_parameters) given m times c (m, k), n from every member."""
         repeats = -(-n // _DRAWS)
-        given = _blocks(np.repeat(c, repeats, axis=0), _MEASUREMENTS)
+        given = _blocks(np.repeat(c, repeats, axis=0), _GIVEN)
         keys = jax.random.split(check_key(key), len(given))
         z = np.concatenate([np.asarray(self._draw(*pair), np.float64) for pair in zip(keys, given, strict=True)])
         z = z[: len(c) * repeats].reshape(len(c), repeats, self.n_members, _DRAWS, -1)
         every = z.swapaxes(1, 2).reshape(len(c), self.n_members, repeats * _DRAWS, -1)
         return 2 * ndtr(every[:, :, :n]) - 1
 
+    def sample(self, key: jax.Array, c: np.ndarray, n: int) -> np.ndarray:
+        """Draw (n, n_parameters) given c (k,). Every member makes the same number of draws, to one; their order is
+        random.
+        """
+        draw_key, order_key = jax.random.split(check_key(key))
+        draws = self.draw(draw_key, c[None], -(-n // self.n_members))[0]
+        every = draws.reshape(-1, draws.shape[-1])
+        return every[np.asarray(jax.random.permutation(order_key, len(every)))[:n]]
+
     def log_prob(self, unit: np.ndarray, c: np.ndarray) -> np.ndarray:
-        """Return the log density (m,) at unit (m, n_parameters) given c (m, k); minus infinity outside the box."""
-        blocks = zip(_blocks(to_real(unit), _DENSITIES), _blocks(c, _DENSITIES), strict=True)
-        density = np.concatenate([np.asarray(self._density(*pair), np.float64) for pair in blocks])
-        return np.where((np.abs(unit) > 1).any(axis=-1), -np.inf, density[: len(unit)])
+        """Return the log density (...,) at unit (..., n_parameters) given c (k,) or (..., k); minus infinity outside
+        the box.
+        """
+        c = np.broadcast_to(c, (*unit.shape[:-1], c.shape[-1])).reshape(-1, c.shape[-1])
+        points = unit.reshape(-1, unit.shape[-1])
+        blocks = zip(_blocks(to_real(points), _DENSITIES), _blocks(c, _DENSITIES), strict=True)
+        density = np.concatenate([np.asarray(self._density(*pair), np.float64) for pair in blocks])[: len(points)]
+        return np.where((np.abs(points) > 1).any(axis=-1), -np.inf, density).reshape(unit.shape[:-1])
 
     @cached_property
     def _draw(self) -> Any:

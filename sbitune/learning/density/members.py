@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sbitune.learning.density.config import FlowConfig
 from sbitune.learning.flows import Flow, LinearGaussian, box_to_real, build_flow
 from sbitune.learning.initial import host_keys, repeat_constant
 from sbitune.learning.keys import Keys
 from sbitune.learning.losses import negative_log_likelihood
 from sbitune.learning.networks import Fixed
-from sbitune.tuning.inverse.config import InverseConfig
 
 #: estimates are shown to the flow up to this part of the box
 _WITHIN = 0.995
@@ -22,10 +22,10 @@ _PAIRS_PER_TERM = 10
 
 
 class Reading(NamedTuple):
-    """How a member reads the compressed bins c (k,)."""
+    """How a member reads data c (k,), which are about centred."""
 
-    jitter: Any  #: (k, k) factor of the covariance of the data's noise
-    scale: Any  #: (k,) standard deviation over the scan, noise included
+    jitter: Any  #: (k, k) factor of the covariance of noise that training draws anew; zeros where there is none
+    scale: Any  #: (k,) standard deviation over the training pairs, noise included
     products: Any  #: (2, n_products) which components of c are multiplied in the estimates
     slope: Any  #: (k + n_products, n_parameters) of the quadratic estimate of the parameters, the box being [-1, 1]
     shift: Any  #: (n_parameters,)
@@ -79,7 +79,7 @@ def _products(x: Any, pairs: Any, xp: Any) -> Any:
     return xp.concatenate([x, x[..., pairs[0]] * x[..., pairs[1]]], axis=-1)
 
 
-def build_members(keys: jax.Array | Keys, config: InverseConfig, reading: Reading, linear: LinearGaussian) -> Member:
+def build_members(keys: jax.Array | Keys, config: FlowConfig, reading: Reading, linear: LinearGaussian) -> Member:
     """Build a stack of untrained members, one per key."""
     flow = build_flow(
         keys,
@@ -94,14 +94,30 @@ def build_members(keys: jax.Array | Keys, config: InverseConfig, reading: Readin
 
 
 def jittered_loss(member: Member, batch: dict[str, jax.Array], key: jax.Array) -> jax.Array:
-    """Negative log likelihood (n,) with the data's noise drawn anew where `fresh` is 1.
+    """Negative log likelihood (n,) with noise of the data drawn anew where `fresh` is 1.
 
     Args:
         member: as trained.
-        batch: `x` (n, k) compressed bins, `y` (n, n_parameters) parameters on the real line, `fresh` (n,) 1, or 0 for
+        batch: `x` (n, k) data, `y` (n, n_parameters) parameters on the real line, `fresh` (n,) 1, or 0 for
             the fixed pairs that validate, whose x has its noise already.
         key: draws the noise.
     """
     noise = jax.random.normal(key, batch["x"].shape) @ member.reading.value.jitter.T
     x = batch["x"] + batch["fresh"][:, None] * noise
     return negative_log_likelihood(member, {"x": x, "y": batch["y"]}, key)
+
+
+def member_shapes(config: FlowConfig, n_parameters: int, k: int, n_products: int) -> Member:
+    """The graph that a config describes, with the shapes of its weights, see `sbitune.learning.weights`.
+
+    Args:
+        config: of the ensemble.
+        n_parameters: of the box.
+        k: numbers that a member reads.
+        n_products: of them that enter its estimates.
+    """
+    shapes = Reading((k, k), (k,), (2, n_products), (k + n_products, n_parameters), (n_parameters,))
+    reading = Reading(*(np.zeros(shape, np.float32) for shape in shapes))
+    reading = reading._replace(products=np.zeros(shapes.products, np.int32))
+    linear = LinearGaussian(np.zeros((k + n_parameters, n_parameters)), np.zeros(n_parameters), np.eye(n_parameters))
+    return build_members(Keys.for_shapes(config.members), config, reading, linear)
