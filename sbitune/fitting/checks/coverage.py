@@ -30,6 +30,8 @@ _TOLERATED = 3.0
 _FEW = 60
 #: toys that are fitted between two words about progress
 _AT_ONCE = 10
+#: the same where many fits are made at once
+_MANY = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +236,10 @@ def coverage_of_toys(
     fits: list[KnownFit | str] = []
     if theta is not None:
         data = throw(toy_key, problem, theta, n)
-        for start in range(0, n, _AT_ONCE):
-            fits += fit_known(problem, theta, data[start : start + _AT_ONCE], thorough=False, spread=False)
+        with problem.computing():
+            step = _AT_ONCE if problem.objective().over_data is None else _MANY
+        for start in range(0, n, step):
+            fits += fit_known(problem, theta, data[start : start + step], thorough=False, spread=False)
             reporter.progress("coverage", len(fits), n)
     else:
         for i, one in enumerate(jax.random.split(toy_key, n)):

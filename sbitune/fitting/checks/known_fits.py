@@ -24,9 +24,10 @@ from sbitune.fitting.checks.bounded import Bounded, draw_bounded
 from sbitune.fitting.config import FitConfig
 from sbitune.fitting.likelihood.algebra import invert_positive
 from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.protocols import Objective, Point, Problem
+from sbitune.fitting.likelihood.protocols import Objective, OverData, Point, Problem
 from sbitune.fitting.minimise.descent import minimise
 from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.minimise.newton import find_minima
 from sbitune.fitting.sampling.importance import sample, to_root
 
 #: starting points of a thorough fit
@@ -66,6 +67,8 @@ def fit_known(
         objective = problem.objective()
         true = np.where(frame.fixed, frame.centre, frame.to_unit(truth))
         judge = _Judge(problem, true, thorough, spread, None)
+        if objective.over_data is not None and not thorough and not spread:
+            return _fit_at_once(judge, objective, objective.over_data, list(data))
         found = []
         for number, values in enumerate(data):
             other = objective.refit(values)
@@ -130,6 +133,39 @@ def _fit_one(judge: _Judge, objective: Objective[Any], data: Any, seed: int) -> 
     roots, quoted = np.where(free, roots, 0.0), np.where(free, quoted, 0.0)
     statistic = float(objective.statistic(best).sum())
     return KnownFit(frame.to_theta(best.u), roots, quoted, effective, frame.at_limit(best.u), statistic)
+
+
+def _fit_at_once(judge: _Judge, objective: Objective[Any], over: OverData, data: list[Any]) -> list[KnownFit | str]:
+    """As one by one, but by Newton's method for all at once; what that does not find is."""
+    frame, true, free = objective.frame, judge.true, ~objective.frame.fixed
+    judge = judge._replace(reference=_reference(objective.refit(data[0]), true))
+    ends = [find_minima(over, start, data, frame.limits, free) for start in (true, frame.centre)]
+    values = np.array([np.where(end.converged, end.value, np.inf) for end in ends])
+    best = np.argmin(values, axis=0)
+    u, lowest, each = (np.choose(_beside(best, a[0]), a) for a in ([e.u for e in ends], values, [e.each for e in ends]))
+    quoted, sound = np.zeros(u.shape), np.isfinite(lowest)
+    for i in map(int, np.flatnonzero(free)):
+        held = u.copy()
+        held[:, i] = true[i]
+        there = find_minima(over, held, data, frame.limits, free & (np.arange(len(true)) != i))
+        sound &= there.converged & (there.value > lowest - _LOWER)
+        quoted[:, i] = np.sign(u[:, i] - true[i]) * np.sqrt(np.maximum(0.0, there.value - lowest))
+    found: list[KnownFit | str] = []
+    for number, values_of_one in enumerate(data):
+        if not sound[number]:
+            found.append(_fit_one(judge, objective.refit(values_of_one), values_of_one, number))
+            continue
+        roots = quoted[number].copy()
+        if judge.reference is not None:
+            roots[free] = judge.reference.roots(roots[free], np.random.default_rng(number))
+        place, total = u[number], float(each[number].sum())
+        found.append(KnownFit(frame.to_theta(place), roots, quoted[number], np.inf, frame.at_limit(place), total))
+    return found
+
+
+def _beside(chosen: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Choices (n,) with the axes of an array (n, ...)."""
+    return chosen.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 class _Linear(NamedTuple):

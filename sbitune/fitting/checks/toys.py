@@ -12,13 +12,16 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import QUIET, Reporter
-from sbitune.fitting.likelihood.curvature import parabola
+from sbitune.fitting.likelihood.curvature import inverse_curvature, parabola
 from sbitune.fitting.likelihood.frame import Frame
-from sbitune.fitting.likelihood.protocols import DataSets, Objective, Point, Problem
+from sbitune.fitting.likelihood.protocols import DataSets, Objective, OverData, Point, Problem
 from sbitune.fitting.minimise.descent import minimise
+from sbitune.fitting.minimise.newton import find_minima, values_at
 
 #: toys that a worker takes at a time
 _BLOCK = 20
+#: toys between two words about progress, where they are fitted many at once
+_AT_ONCE = 256
 
 
 class ToyConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -122,6 +125,11 @@ class _Row(NamedTuple):
 
 def _outcomes(problem: Problem[Any], u: np.ndarray, data: DataSets, config: ToyConfig) -> Iterator["_Row | str"]:
     """The fit of every toy in order, or why there is none."""
+    over = problem.objective().over_data
+    if over is not None:
+        for first in range(0, len(data), _AT_ONCE):
+            yield from _fit_at_once(problem, over, u, data[first : first + _AT_ONCE], config.errors)
+        return
     blocks = [data[i : i + _BLOCK] for i in range(0, len(data), _BLOCK)]
     work = partial(_fit_block, problem, u, config.errors)
     if config.workers == 1:
@@ -132,6 +140,25 @@ def _outcomes(problem: Problem[Any], u: np.ndarray, data: DataSets, config: ToyC
     with ThreadPoolExecutor(config.workers) as pool:
         for outcomes in pool.map(work, blocks[1:]):
             yield from outcomes
+
+
+def _fit_at_once(
+    problem: Problem[Any], over: OverData, u: np.ndarray, data: DataSets, errors: bool
+) -> Iterator["_Row | str"]:
+    frame = problem.frame()
+    found = find_minima(over, u, data, frame.limits, ~frame.fixed)
+    rises = values_at(over, u, data) - found.value
+    for i, converged in enumerate(found.converged):
+        if not converged:  # from where the method of single fits may arrive
+            yield _fit_one(problem.objective().refit(data[i]), u, errors)
+            continue
+        try:
+            spread = None
+            if errors:
+                spread = np.sqrt(np.diag(inverse_curvature(frame, found.u[i], found.hessian[i] / 2)[0]))
+            yield _Row(found.u[i], spread, float(rises[i]), found.each[i])
+        except ComputationError as error:
+            yield str(error)
 
 
 def _fit_block(problem: Problem[Any], u: np.ndarray, errors: bool, block: DataSets) -> list["_Row | str"]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError
 from sbitune.fitting.likelihood.algebra import is_positive
+from sbitune.fitting.likelihood.frame import Frame
 from sbitune.fitting.likelihood.protocols import Objective, Point
 
 #: in half widths of the box: small beside any error, large beside rounding
@@ -48,17 +49,25 @@ def parabola(objective: Objective[Any], point: Point) -> Parabola:
     Raises `ComputationError` if second derivatives are not positive, with parameters at their limits held, too.
     """
     half, frame = objective.hessian(point, central=False) / 2, objective.frame
-    free = np.flatnonzero(~frame.fixed)
-    used = positive_block(half, free, np.array([i for i in free if not frame.at_limit(point.u)[i]], int))
-    if used is None:
-        raise ComputationError("the second derivatives at the minimum are not positive")
-    bread = np.linalg.inv(half[np.ix_(used, used)])
-    plain, core = np.zeros_like(half), np.zeros_like(half)
-    plain[np.ix_(used, used)] = bread
+    plain, used = inverse_curvature(frame, point.u, half)
     if objective.is_likelihood:
         return Parabola(plain, plain)
-    core[np.ix_(used, used)] = bread @ objective.scatter(point)[np.ix_(used, used)] @ bread
+    core, block = np.zeros_like(half), np.ix_(used, used)
+    core[block] = plain[block] @ objective.scatter(point)[block] @ plain[block]
     return Parabola(core, plain)
+
+
+def inverse_curvature(frame: Frame, u: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of half the second derivatives (n_parameters, n_parameters) at a minimum u, 0 for parameters that are
+    not free, and the numbers of those that count. Raises `ComputationError` if there is none.
+    """
+    free = np.flatnonzero(~frame.fixed)
+    used = positive_block(half, free, np.array([i for i in free if not frame.at_limit(u)[i]], int))
+    if used is None:
+        raise ComputationError("the second derivatives at the minimum are not positive")
+    plain = np.zeros_like(half)
+    plain[np.ix_(used, used)] = np.linalg.inv(half[np.ix_(used, used)])
+    return plain, used
 
 
 def positive_block(half: np.ndarray, free: np.ndarray, inside: np.ndarray) -> np.ndarray | None:

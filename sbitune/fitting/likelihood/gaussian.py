@@ -146,6 +146,10 @@ class GaussianObjective:
             self._refuse(u, bad)
         return Held(v, *invert(v, self.problem.measured.bins))
 
+    @property
+    def over_data(self) -> None:
+        """V is held."""
+
     def hold_for_toys(self, u: np.ndarray) -> Held | None:
         """V at u, for all toys that are thrown there, where there are so many bins that inverting it for every toy
         takes longer than all else, and its change with a toy's minimum is of second order; None where it moves.

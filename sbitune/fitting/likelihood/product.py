@@ -19,6 +19,7 @@ from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.batches import in_batches
 from sbitune.fitting.likelihood.frame import ROUNDED, Frame
 from sbitune.fitting.likelihood.precision import double_precision, require_double_precision
+from sbitune.fitting.likelihood.protocols import OverData
 from sbitune.fitting.likelihood.terms.term import Named, Term
 from sbitune.fitting.results import Fit
 
@@ -166,6 +167,7 @@ class Compiled:
         def total_of(data: Any, u: Any) -> Any:
             return total(u, data)
 
+        self.over_data = OverData(each, {})
         self.each: Callable[..., Any] = jax.jit(each)
         self.total_of: Callable[..., Any] = total_of
         self.gradient: Callable[..., Any] = jax.jit(jax.grad(total))
@@ -242,6 +244,11 @@ class ProductObjective:
     def traceable(self, held: None) -> Callable[[Any], Any]:
         """-2 log L; what is compiled with it serves all data of these shapes."""
         return Partial(self._compiled.total_of, self._data)
+
+    @property
+    def over_data(self) -> OverData:
+        """-2 log L of any data."""
+        return self._compiled.over_data
 
     def values(self, u: np.ndarray) -> np.ndarray:
         """(n,) -2 log L at points u (n, n_parameters)."""

@@ -51,6 +51,13 @@ class PartMoments(NamedTuple):
     is_exact: bool  #: whether, with these, it is distributed as a scaled chi2
 
 
+class OverData(NamedTuple):
+    """An objective as a function of data, too, that JAX can trace: for fits of thousands of toys at once."""
+
+    each: Callable[[Any, Any], Any]  #: from u (n_parameters,) and a data set to the parts (n_parts,), which add up
+    programs: dict[str, Any]  #: what was compiled of it, for others to find again
+
+
 class Objective(Protocol[P]):
     """A function of u (n_parameters,) to be minimised. Use it inside `double_precision`."""
 
@@ -115,6 +122,11 @@ class Objective(Protocol[P]):
 
     def traceable(self, held: Any) -> Callable[[Any], Any]:
         """The objective as a function of u that JAX can trace, up to a constant."""
+        ...
+
+    @property
+    def over_data(self) -> OverData | None:
+        """The objective of any data, if data are arrays that JAX can trace, and nothing is held; else None."""
         ...
 
     def values(self, u: np.ndarray) -> np.ndarray:

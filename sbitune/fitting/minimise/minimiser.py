@@ -50,8 +50,7 @@ def fit(problem: Problem[F_co], config: FitConfig = FitConfig()) -> F_co:
     with problem.computing():
         objective = problem.objective()
         points, held = _starting_points(frame, config), objective.hold(frame.centre)
-        _need_finite(objective, points, held)
-        ends = [migrad(objective, u, held) for u in points]
+        ends = _ends(objective, _finite(objective, points, held), held)
         starts = tuple(Start(frame.to_theta(np.array(m.values)), value_of(m), m.valid) for m in ends)
         _best(ends)
         best, reached = _lowest(_distinct(ends, frame), objective)
@@ -91,9 +90,11 @@ def _starting_points(frame: Frame, config: FitConfig) -> list[np.ndarray]:
     return [frame.centre] + [np.where(frame.fixed, frame.centre, u) for u in spread]
 
 
-def _need_finite(objective: Objective[Any], starts: list[np.ndarray], held: Any) -> None:
-    """Raise `ComputationError` if the objective is a number at none of the starts, or a prediction is not finite in the
-    middle: no range and no model is to blame for the first.
+def _finite(objective: Objective[Any], starts: list[np.ndarray], held: Any) -> list[np.ndarray]:
+    """The starts at which the objective is a number: a likelihood need not be one everywhere.
+
+    Raises `ComputationError` if it is so at none, or if a prediction is not finite in the middle: no range and no model
+    is to blame for the first.
     """
     with np.errstate(all="ignore"):
         values = [objective.point(starts[0], held).value]
@@ -101,12 +102,25 @@ def _need_finite(objective: Objective[Any], starts: list[np.ndarray], held: Any)
             try:
                 values.append(objective.point(u, held).value)
             except ComputationError:
-                continue
+                values.append(np.inf)
     if not np.isfinite(values).any():
         raise ComputationError(
             f"the fit failed: chi2 is not a finite number at any of {len(starts)} starts; look at the weights, and at "
             "values and errors of the data: one of them is absurdly large or small"
         )
+    return [u for u, value in zip(starts, values, strict=True) if np.isfinite(value)]
+
+
+def _ends(objective: Objective[Any], starts: list[np.ndarray], held: Any) -> list[Minuit]:
+    """Where MIGRAD ends; a start from which it comes where nothing is finite is left out, unless it is the last."""
+    ends: list[Minuit] = []
+    for number, u in enumerate(starts):
+        try:
+            ends.append(migrad(objective, u, held))
+        except ComputationError:
+            if number + 1 == len(starts) and not ends:
+                raise
+    return ends
 
 
 def _best(ends: list[Minuit]) -> Minuit:

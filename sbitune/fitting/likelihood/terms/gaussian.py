@@ -1,4 +1,4 @@
-"""Bins with Gaussian errors, those of a tune with their moving covariance, as a term: events and histograms in one fit."""
+"""Bins with Gaussian errors, those of a tune with their moving covariance, as a term: events and bins in one fit."""
 
 from dataclasses import dataclass
 from typing import Any

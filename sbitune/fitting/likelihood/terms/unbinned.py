@@ -33,6 +33,9 @@ from sbitune.fitting.likelihood.terms.term import Named
 _FEWEST = 64
 #: events that are computed at once: with twice as many sums of single precision are worse, with half nothing is gained
 _SLICE = 1 << 14
+#: up to so many events are computed in double precision, in which differences of -2 log L are smooth; more in that in
+#: which the model prepares them, several times as fast
+_DOUBLE = 1 << 17
 
 
 class EventModel(Protocol):
@@ -148,7 +151,7 @@ class UnbinnedEvents:
                 base = np.concatenate(
                     [np.asarray(self.model.log_intensity(self._cast(self.base, part), part)) for part in _cut(prepared)]
                 )
-        sample = Sample(prepared, base, counts)
+        sample = Sample(_in_double(prepared) if len(counts) <= _DOUBLE else prepared, base, counts)
         return _filled(sample, padded_events(len(counts))) if fill else sample
 
     def with_events(self, events: Any, counts: np.ndarray | None = None) -> Sample:
@@ -228,8 +231,8 @@ class UnbinnedEvents:
         if number is not None:
             sizes = np.asarray(jax.random.poisson(how_many, number, (n,)))
         shape, found = np.shape(self.data.prepared)[1:], []
+        filled = padded_events(int(sizes.max()))
         for one, size in zip(jax.random.split(which, n), sizes.tolist(), strict=True):
-            filled = padded_events(size)
             drawn = np.asarray(sample(one, given, filled), float)
             if drawn.shape != (filled, *shape):
                 raise InputError(f"{self.name}: `sample` gave an array of shape {drawn.shape} for {(filled, *shape)}")
@@ -240,8 +243,8 @@ class UnbinnedEvents:
         expected = self.expectation(given)
         if np.any(expected.counts < 0):
             raise InputError(
-                f"{self.name}: {np.mean(expected.counts < 0):.1%} of the pool has negative weights, of which no toys can "
-                "be thrown; give a pool without them"
+                f"{self.name}: {np.mean(expected.counts < 0):.1%} of the pool has negative weights, of which no toys "
+                "can be thrown; give a pool without them"
             )
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         ends = np.cumsum(expected.counts)
@@ -261,13 +264,20 @@ class UnbinnedEvents:
 def padded_events(n: int) -> int:
     """The size up to which n events are filled up: of a few, so that little is compiled anew."""
     n = max(n, _FEWEST)
-    step = max(1, (1 << (n - 1).bit_length() >> 1) // 8)
+    step = max(1, (1 << (n - 1).bit_length() >> 1) // 4)
     n = -(-n // step) * step
     return n if n <= _SLICE else -(-n // _SLICE) * _SLICE
 
 
 def _length(prepared: Any) -> int:
     return len(jax.tree.leaves(prepared)[0])
+
+
+def _in_double(prepared: Any) -> Any:
+    """Floating-point arrays in double precision."""
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf, float) if np.issubdtype(np.asarray(leaf).dtype, np.floating) else leaf, prepared
+    )
 
 
 def _cut(prepared: Any) -> Sequence[Any]:
