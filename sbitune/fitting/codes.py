@@ -1,4 +1,16 @@
 """Codes of the faults of what a fit is asked for: stable, whatever the words."""
 
 #: code -> what is wrong
-CODES = {"fit-theory-error": "an error that the model is to have beyond its own, and cannot"}
+CODES = {
+    "channel-counts": "a channel without observed counts, or with others than it has bins",
+    "channel-samples": "a channel without samples, or with samples of different sizes",
+    "constraint-without-measurement": "a constraint of what nobody has measured",
+    "fit-theory-error": "an error that the model is to have beyond its own, and cannot",
+    "modifier-bins": "bins of a modifier that are no numbers, or not as many as the sample has",
+    "modifier-factor": "a factor that is not above 0",
+    "modifier-interpolation": "a code of interpolation that there is not",
+    "modifier-name-shared": "two modifiers of one name that cannot share a parameter",
+    "modifier-up-is-down": "what lies up and what lies down are the same",
+    "setting-length": "a setting for another number of parameters",
+    "setting-name": "a setting of what there is not",
+}

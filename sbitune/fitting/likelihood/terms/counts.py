@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.fitting.likelihood.terms.term import Named
+from sbitune.fitting.likelihood.terms.term import Named, generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,22 @@ class CountedBins:
 
     def minus_two_log(self, given: Named, data: Any) -> Any:
         """Twice the logarithm of the likelihood ratio to a perfect description."""
-        expected = jnp.asarray(self.expected(given))
-        return 2 * jnp.sum(
-            expected - data + jax.scipy.special.xlogy(data, data) - jax.scipy.special.xlogy(data, expected)
-        )
+        return deviance(self.expected(given), data)
 
     def draw(self, key: jax.Array, given: Named, n: int) -> np.ndarray:
         """(n, n_bins) counts."""
-        expected = jnp.asarray(self.expected(given))
-        return np.asarray(jax.random.poisson(key, expected, (n, *expected.shape)), float)
+        expected = self.asimov(given)
+        return generator(key).poisson(expected, (n, *expected.shape)).astype(float)
+
+    def asimov(self, given: Named) -> np.ndarray:
+        """(n_bins,) expected counts."""
+        return np.asarray(jax.jit(self.expected)(dict(given)), float)
+
+
+def deviance(expected: Any, counts: Any) -> Any:
+    """The sum above for expected and observed counts (n_bins,); NaN if less than nothing is expected."""
+    expected = jnp.asarray(expected)
+    # in a bin without a count the logarithm has no derivative where nothing is expected, and no part in the sum
+    safe = jnp.where(counts > 0, expected, 1.0)
+    terms = expected - counts + jax.scipy.special.xlogy(counts, counts) - counts * jnp.log(safe)
+    return 2 * jnp.sum(jnp.where(expected < 0, jnp.nan, terms))
