@@ -1,0 +1,70 @@
+"""A learned ratio as an intensity of events, for `fitting.likelihood.terms.unbinned`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sbitune.data.parameter import Parameter
+from sbitune.fitting.likelihood.terms.term import Named
+from sbitune.ratios.parameterised.ratio import LearnedRatio, mean_log
+
+#: parameters that are beyond the range by as much as this times its width are extrapolated to where that is allowed
+_FAR = 1e3
+
+
+@dataclass(frozen=True, eq=False)
+class RatioModel:
+    """p(x | theta) in units of the density of the reference, times the number of events if that depends on theta.
+
+    Networks of x run in `prepare`, once; those of theta once for each theta.
+    """
+
+    ratio: LearnedRatio
+    number: Callable[[Named], Any] | None = None  #: expected number of events; None: it says nothing
+    extrapolate: bool = False  #: allow theta outside of the range in which the ratio was learned
+    kind: Any = np.float64  #: precision of prepared events; in single precision they take half of the memory
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those of the ratio, with the ranges in which it was learned."""
+        if not self.extrapolate:
+            return self.ratio.parameters
+        wide = [(p, _FAR * (p.high - p.low)) for p in self.ratio.parameters]
+        return tuple(replace(p, low=p.low - far, high=p.high + far) for p, far in wide)
+
+    def prepare(self, events: Any) -> np.ndarray:
+        """What networks make of x: (n_events, n_members, ...)."""
+        x = self.ratio.events(events)
+        parts = [np.asarray(_prepare(self.ratio.networks, part), self.kind) for part in _slices(x)]
+        return np.concatenate(parts)
+
+    def log_intensity(self, theta: Named, prepared: Any) -> Any:
+        """(n_events,)"""
+        row = jnp.stack([jnp.asarray(theta[p.name]) for p in self.ratio.parameters])
+        found = mean_log(
+            jax.vmap(lambda net, part: net.combine(net.embed(row), part), (0, 1))(self.ratio.networks, prepared)
+        )
+        return found if self.number is None else found + jnp.log(jnp.asarray(self.number(theta)))
+
+    def expected(self, theta: Named) -> Any:
+        """The number."""
+        return None if self.number is None else self.number(theta)
+
+    def check(self, theta: Named) -> None:
+        """Raise `InputError` for parameters outside of the range in which the ratio was learned, unless allowed."""
+        if not self.extrapolate:
+            self.ratio.check_theta(np.array([[float(theta[p.name]) for p in self.ratio.parameters]]))
+
+
+def _slices(x: np.ndarray) -> list[np.ndarray]:
+    size = 1 << 14
+    return [x[i : i + size] for i in range(0, len(x), size)]
+
+
+@jax.jit
+def _prepare(networks: Any, x: Any) -> Any:
+    return jnp.swapaxes(jax.vmap(lambda network: network.prepare(x))(networks), 0, 1)

@@ -1,0 +1,127 @@
+"""From events to a ratio."""
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.data.parameter import parameter_box
+from sbitune.data.text.names import list_names
+from sbitune.learning.ensembles import train_ensemble
+from sbitune.learning.keys import check_key
+from sbitune.learning.rows import Rows
+from sbitune.learning.training import Progress
+from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.kinds.kind import Inputs
+from sbitune.ratios.parameterised.kinds.registry import builder_of
+from sbitune.ratios.parameterised.losses.registry import RatioLoss, loss_of
+from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
+from sbitune.ratios.parameterised.samples import RatioEvents, assemble, check_in_box
+from sbitune.ratios.parameterised.scaling import Scaling, find_scaling
+
+DEFAULT = RatioConfig()
+
+
+def train_ratio(
+    key: jax.Array,
+    events: RatioEvents,
+    reference: RatioEvents | None,
+    config: RatioConfig = DEFAULT,
+    point: Mapping[str, float] | None = None,
+    loss: RatioLoss | None = None,
+    progress: Progress | None = None,
+) -> LearnedRatio:
+    """Learn log p(x | theta) / p(x | reference).
+
+    Args:
+        key: draws initial weights, the split and the batches.
+        events: each with its theta.
+        reference: events of the reference; None: the marginal of `events`, the mean of p(x | theta) over their theta.
+        config: see there; all members validate on the same events.
+        point: the parameters of the reference, if it is of this family; the ratio then is 1 there.
+        loss: one with other settings than usual, in place of that of the config.
+        progress: called after every epoch.
+
+    Raises:
+        InputError: other columns or parameters in the reference, no theta, weights without a sum above 0, too few
+            events, a column of one value, a point outside the box, or truth missing that the loss needs.
+        ComputationError: the loss is not finite.
+    """
+    split_key, start_key, train_key = jax.random.split(check_key(key), 3)
+    sample = events if reference is None else reference
+    _check_alike(events, sample)
+    loss = loss_of(config.loss) if loss is None else loss
+    data, rows = assemble(split_key, events, sample, config.training.validation_fraction)
+    if getattr(loss, "equal_weights", False) and any(np.ptp(one.weight) for one in (events, sample)):
+        raise InputError(
+            f"{type(loss).__name__} compares events one with another, which must have equal weights; take `binary`",
+            code="ratio-unequal-weights",
+        )
+    missing = [name for name in loss.needs if name not in data]
+    if missing:
+        raise InputError(
+            f"{type(loss).__name__} needs {list_names(dict.fromkeys(missing))} of the simulator, which the events do "
+            "not tell; name the columns, or take the loss `binary`",
+            code="ratio-lacks-truth",
+        )
+    inputs = _inputs(events, sample, point)
+    networks = builder_of(config.kind)(jax.random.split(start_key, config.members), inputs, config.network)
+    tiled = Rows(*(np.tile(index, (config.members, 1)) for index in rows))
+    keys = jax.random.split(train_key, config.members)
+    trained = train_ensemble(keys, networks, loss, data, config.training, rows=tiled, progress=progress)
+    record = TrainingRecord(
+        n_events=len(events),
+        n_reference=len(sample),
+        negative=_negative(events),
+        negative_reference=_negative(sample),
+        train=trained.losses.train,
+        validation=trained.losses.validation,
+        best_epoch=np.asarray(trained.best_epoch),
+    )
+    ranges = np.stack([np.minimum(events.x.min(0), sample.x.min(0)), np.maximum(events.x.max(0), sample.x.max(0))])
+    networks = jax.tree.map(np.asarray, trained.model)
+    return LearnedRatio(
+        config, events.columns, events.inputs, events.parameters, _ordered(events, point), ranges, networks, record
+    )
+
+
+def _check_alike(events: RatioEvents, reference: RatioEvents) -> None:
+    if events.theta is None:
+        raise InputError("the events have no columns with their parameters; a ratio is learned from events at many")
+    if events.inputs != reference.inputs or events.parameters != reference.parameters:
+        raise InputError(
+            f"the reference has the columns {list_names(dict.fromkeys(reference.columns))}, the events "
+            f"{list_names(dict.fromkeys(events.columns))}; both need the same, and the same parameters",
+            code="ratio-other-columns",
+        )
+
+
+def _ordered(events: RatioEvents, point: Mapping[str, float] | None) -> np.ndarray | None:
+    if point is None:
+        return None
+    names = [p.name for p in events.parameters]
+    if sorted(names) != sorted(point):
+        raise InputError(
+            f"the reference is at {list_names(point)}; expected a value of each of {list_names(dict.fromkeys(names))}"
+        )
+    theta = np.array([point[name] for name in names], float)
+    check_in_box("the point of the reference", events.parameters, theta[None])
+    return theta
+
+
+def _inputs(events: RatioEvents, reference: RatioEvents, point: Mapping[str, float] | None) -> Inputs:
+    x = events.x if reference is events else np.concatenate([events.x, reference.x])
+    centre, half = parameter_box(events.parameters)
+    theta = _ordered(events, point)
+    where = np.full(len(centre), np.nan) if theta is None else theta
+    return Inputs(
+        find_scaling(events.inputs, x),
+        Scaling(centre.astype(np.float32), half.astype(np.float32)),
+        where.astype(np.float32),
+    )
+
+
+def _negative(sample: RatioEvents) -> float:
+    """Share of negative weights in the sum of their sizes."""
+    return float(-sample.weight[sample.weight < 0].sum() / np.abs(sample.weight).sum())
