@@ -19,6 +19,7 @@ import optax
 
 from sbitune.data.errors import InputError
 from sbitune.learning.networks import split_trained
+from sbitune.learning.sets.ragged import take_rows
 
 Loss = Callable[[Any, Any, jax.Array], jax.Array]
 
@@ -90,7 +91,7 @@ def run_epoch(
         state: from `start`, or from the epoch before.
         better: (n_members,) whether the state is the best so far.
         models: a stack of them. Of their arrays those that are not trained are used.
-        data: a pytree of arrays of all events.
+        data: a pytree of arrays and `RaggedRows` of all events.
         weights: (n_events,) of events.
         orders: (n_members, batches and what a step computes beyond the last) events of every member, shuffled.
         validation: (n_members, whole slices) events that validate.
@@ -141,7 +142,7 @@ def run_epoch(
 
 def _add_losses(loss: Loss, data: Any, weights: Any, model: Any, rows: Any, count: Any, key: Any) -> jax.Array:
     """Sum of weight times loss over the first `count` of the rows."""
-    batch, weight = jax.tree.map(lambda array: array.at[rows].get(mode="promise_in_bounds"), (data, weights))
+    batch, weight = take_rows((data, weights), rows)
     value = loss(model, batch, key)
     if value.shape != rows.shape:
         raise InputError(

@@ -30,6 +30,7 @@ from sbitune.learning.keys import Keys, check_key, is_key
 from sbitune.learning.networks import split_trained
 from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
 from sbitune.learning.rows import Rows, check_rows, split_rows
+from sbitune.learning.sets.ragged import event_leaves, is_ragged, most_at_once, pad_events, places_of
 from sbitune.learning.shuffles import shuffle_epochs
 
 #: called after every epoch with the epoch (from 0) and the losses (n_members,) of training and validation
@@ -99,7 +100,8 @@ def train(
         model: a pytree whose floating-point arrays outside `Fixed` are trained.
         loss: `(model, batch, key) -> (n_events,)`, of every event of the batch by itself. What is minimised is the mean
             over the events. The last events of a batch may be others of the same member, which have weight 0.
-        data: a pytree of arrays, the events along the first axis of each.
+        data: a pytree of arrays, the events along the first axis of each, and of `RaggedRows`: sets of particles,
+            which the loss is given as `Sets`.
         config: see `TrainingConfig`.
         weights: (n_events,) of the events, which may be negative; by default 1. The mean divides by the number of
             events and not by the sum of weights, which fluctuates from batch to batch.
@@ -135,13 +137,13 @@ def run_epochs(
     n_events, n_members = _count_events(data), len(keys.words)
     split_keys, loop_keys, validation_keys = (keys.fold(number) for number in range(3))
     rows = check_rows(rows or split_rows(split_keys, n_events, config.validation_fraction), n_members, n_events)
-    program = _program(loss, optimizer, config, rows, keys.kind)
+    program = _program(loss, optimizer, config, rows, keys.kind, most_at_once(places_of(data), VALIDATION_SLICE))
     numbers = _numbers(config, rows, program)
 
     size, n_rows = pad_members(n_members), pad_rows(max(n_events, *(index.shape[1] for index in rows)))
     filled = jax.tree.map(lambda leaf: jax.device_put(pad_first(leaf, size)), models)
     weighted = (data, _check_weights(weights, n_events))
-    events = jax.tree.map(lambda array: jax.device_put(pad_first(array, pad_rows(n_events))), weighted)
+    events = pad_events(weighted, pad_rows(n_events))
     validation = jax.device_put(_fill(rows.validation, size, n_rows + program.slice))
     words = jax.device_put(np.stack([pad_first(part.words, size) for part in (loop_keys, validation_keys)]))
     state = epochs.start(filled, optimizer=program.optimizer, joined=program.joined)
@@ -189,7 +191,12 @@ class _Best(NamedTuple):
 
 
 def _program(
-    loss: Loss, optimizer: optax.GradientTransformation | None, config: TrainingConfig, rows: Rows, key_kind: Any
+    loss: Loss,
+    optimizer: optax.GradientTransformation | None,
+    config: TrainingConfig,
+    rows: Rows,
+    key_kind: Any,
+    most: int,
 ) -> epochs.Program:
     n_train, n_validation = (index.shape[1] for index in rows)
     return epochs.Program(
@@ -197,7 +204,7 @@ def _program(
         optimizer=optimizer or epochs.ADAM,
         joined=optimizer is None,
         batch=padded_size(min(config.batch_size, n_train), parts=4, least=8),
-        slice=min(VALIDATION_SLICE, padded_size(n_validation, parts=2, least=8)),
+        slice=min(most, padded_size(n_validation, parts=2, least=8)),
         key_kind=key_kind,
     )
 
@@ -236,7 +243,7 @@ def _best_models(state: epochs.State, here: np.ndarray, models: Any, program: ep
 
 
 def _count_events(data: Any) -> int:
-    lengths = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in jax.tree.leaves(data)}
+    lengths = {len(leaf) if is_ragged(leaf) or np.ndim(leaf) else 0 for leaf in event_leaves(data)}
     if len(lengths) != 1:
         raise InputError(f"training data: the arrays hold {sorted(lengths)} events, need one and the same number")
     return lengths.pop()

@@ -1,0 +1,1 @@
+"""Networks for events with sets of particles: ragged columns, deep sets, attention."""
