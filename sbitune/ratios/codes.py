@@ -1,4 +1,4 @@
-"""Codes of the faults that only fits of events have: stable, whatever the words."""
+"""Codes of the faults that only learned densities and ratios have: stable, whatever the words."""
 
 #: code -> what is wrong
 CODES = {
@@ -9,4 +9,13 @@ CODES = {
     "ratio-no-weight": "events whose weights sum to nothing",
     "ratio-unequal-weights": "a loss that compares events one with another, of events with different weights",
     "ratio-lacks-truth": "a loss that needs what the simulator knows, which the events do not tell",
+    "posterior-columns": "columns other than those that a model was trained on",
+    "posterior-constant-column": "a column that never varies",
+    "posterior-not-finite": "a simulation or an observation with a number that is not finite",
+    "posterior-other-observation": "another observation than the one that the rounds were made for",
+    "posterior-outside-prior": "parameters where the prior has no density",
+    "posterior-prior": "a prior that is none",
+    "posterior-shape": "arrays of parameters and observables that do not belong together",
+    "posterior-too-few": "too few simulations to train on",
+    "posterior-untrained": "a posterior asked for before training",
 }

@@ -1,0 +1,1 @@
+"""Posteriors of parameters from simulated pairs (theta, x): NPE, NLE and NRE, in one or several rounds."""

@@ -1,0 +1,47 @@
+"""The settings of flows and ratios that are trained on pairs."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from sbitune.learning.training import TrainingConfig
+
+Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+Many = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Layers = Annotated[int, msgspec.Meta(ge=1, le=100)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Part = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    members: Annotated[
+        int, msgspec.Meta(ge=1, le=1000, description="Networks in the ensemble; densities and ratios are averaged.")
+    ] = 1
+    hidden: Annotated[tuple[Width, ...], msgspec.Meta(description="Widths of the hidden layers.")] = (64, 64)
+    activation: Annotated[Literal["gelu", "relu", "silu", "tanh"], msgspec.Meta(description="Activation function.")] = (
+        "silu"
+    )
+    epochs: Annotated[Many, msgspec.Meta(description="Passes over the simulations, at most.")] = 60
+    batch_size: Annotated[Many, msgspec.Meta(description="Pairs per step.")] = 256
+    learning_rate: Annotated[
+        Positive, msgspec.Meta(description="Step size of Adam at the start; it falls to 0 as a cosine.")
+    ] = 4e-3
+    patience: Annotated[
+        Many, msgspec.Meta(description="A network stops after so many epochs without a better validation loss.")
+    ] = 20
+    validation_fraction: Annotated[
+        Part, msgspec.Meta(description="Part of the simulations that chooses the best epoch and takes no step.")
+    ] = 0.1
+
+    def training(self) -> TrainingConfig:
+        """The same, as the training loop reads it."""
+        names = ("epochs", "batch_size", "learning_rate", "patience", "validation_fraction")
+        return TrainingConfig(**{name: getattr(self, name) for name in names})
+
+
+class DensityConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A conditional flow, of NPE and NLE."""
+
+    layers: Annotated[Layers, msgspec.Meta(description="Autoregressive layers.")] = 4
+    width: Annotated[Width, msgspec.Meta(description="Hidden units of every layer.")] = 64
+    knots: Annotated[int, msgspec.Meta(ge=2, le=1000, description="Intervals of every spline.")] = 10

@@ -1,0 +1,50 @@
+"""Whether a model has learnt anything from its simulations, said in words.
+
+A network that failed (inputs out of scale, a step too large, columns that do not depend on the parameters) gives the
+prior as the posterior, which looks like a result. Validation pairs tell: a model that knows something finds a pair
+(theta, x) likelier than the same x with the theta of another pair, more often than in half of the cases.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sbitune.ratios.posteriors.methods.method import Pairs
+from sbitune.ratios.posteriors.model import Model
+
+#: errors by which the preference must exceed chance
+_ERRORS = 3.0
+#: other pairs that each is compared with
+_OTHERS = 4
+
+
+def judge(model: Model, validation: Pairs) -> Model:
+    """Return the model with its preference for validation pairs over shuffled ones, and with notes."""
+    n = len(validation.x)
+    true = model.log_of_pairs(validation)
+    # the split has shuffled them: a shift by a fixed number is as good as a draw
+    shifts = [1 + (k * n) // (_OTHERS + 1) for k in range(min(_OTHERS, n - 1))]
+    others = [model.log_of_pairs(_with_theta_of(validation, shift)) for shift in shifts]
+    wins = np.mean([(true > other) + 0.5 * (true == other) for other in others], axis=0)
+    preference = np.array([wins.mean(), 0.5 / np.sqrt(n)])
+    notes = _notes(preference, model)
+    return replace(model, preference=preference, notes=(*model.notes, *notes))
+
+
+def _with_theta_of(pairs: Pairs, shift: int) -> Pairs:
+    return Pairs(np.roll(pairs.real, shift, axis=0), np.roll(pairs.unit, shift, axis=0), pairs.x)
+
+
+def _notes(preference: np.ndarray, model: Model) -> tuple[str, ...]:
+    mean, error = preference
+    notes = []
+    if not mean > 0.5 + _ERRORS * error:
+        notes.append(
+            f"the network has learnt nothing: it prefers a simulated pair to a shuffled one in {mean:.1%} +- "
+            f"{error:.1%} of the cases, 50 % is chance. The posterior is the prior. Look whether the columns depend on "
+            "the parameters at all; simulate more, or take a smaller learning_rate and more epochs"
+        )
+    epochs = model.losses.shape[1]
+    if np.median(model.best_epochs) >= epochs - 1 and epochs < 3:
+        notes.append(f"the loss was still falling after {epochs} epochs: train longer")
+    return tuple(notes)
