@@ -13,4 +13,9 @@ CODES = {
     "modifier-up-is-down": "what lies up and what lies down are the same",
     "setting-length": "a setting for another number of parameters",
     "setting-name": "a setting of what there is not",
+    "workspace-interest": "a parameter of interest that there is not",
+    "workspace-measurement": "a measurement that there is not",
+    "workspace-schema": "what is no workspace of pyhf",
+    "workspace-term": "what a workspace of pyhf cannot hold",
+    "workspace-twice": "a name that is there twice in a workspace",
 }

@@ -12,16 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import InputError, naming
 from sbitune.data.parameter import Parameter
 from sbitune.data.text.names import nearest
 from sbitune.fitting.likelihood.histfactory.channel import Channel, all_names
 from sbitune.fitting.likelihood.histfactory.modifiers import (
+    VECTORS,
     HistoSys,
     Lumi,
     Modifier,
     NormFactor,
     NormSys,
+    ShapeFactor,
     ShapeSys,
     StatError,
 )
@@ -93,6 +95,11 @@ class HistFactory:
                 )
         _ = self.described
 
+    @property
+    def modifiers(self) -> dict[str, Modifier]:
+        """Name -> the first modifier that has it."""
+        return {name: modifier for name, (_, modifier) in self._modifiers.items()}
+
     @cached_property
     def _modifiers(self) -> dict[str, tuple[Channel, Modifier]]:
         """Name -> the first channel and modifier that have it."""
@@ -100,8 +107,9 @@ class HistFactory:
         for channel in self.channels:
             for sample in channel.samples:
                 for m in sample.modifiers:
-                    other = found.setdefault(m.name, (channel, m))[1]
-                    if _kind(m) != _kind(other) or (isinstance(m, ShapeSys) and m is not other):
+                    where, other = found.setdefault(m.name, (channel, m))
+                    apart = isinstance(m, ShapeFactor) and where.n_bins != channel.n_bins
+                    if _kind(m) != _kind(other) or apart or (isinstance(m, ShapeSys) and m is not other):
                         raise InputError(
                             f"channel {channel.name}, sample {sample.name}: {m.name} is the name of another modifier, "
                             f"{type(other).__name__.lower()}, too, which cannot share its parameter; rename one",
@@ -128,11 +136,11 @@ class HistFactory:
     def _describe(self, channel: Channel, modifier: Modifier) -> list[Described]:
         name, usual = modifier.name, _usual(channel, modifier)
         given, first = self.settings.get(name, Setting()), channel.first_bin.get(name, 0)
-        names = (name,) if _kind(modifier) in ("scalar", "lumi", "pull") else channel.vector_names(modifier)
+        names = channel.vector_names(modifier) if isinstance(modifier, VECTORS) else (name,)
+        wanted = self.size_of(name)
         if given.measured is not None and not usual.kind:
             raise InputError(f"{name}: nothing measures a {type(modifier).__name__.lower()}", code="setting-name")
         error = given.scales if usual.kind == POISSON else given.errors
-        wanted = max(len(names) + c.first_bin.get(name, 0) for c in self.channels if _has(c, name))
         rows: list[Described] = []
         for i, one in enumerate(names):
             if not one:
@@ -154,9 +162,16 @@ class HistFactory:
                 )
             if np.isnan(start):  # that of a luminosity: around what was measured
                 start, (low, high) = measured, (max(_LEAST, measured - _REACH * spread), measured + _REACH * spread)
-            parameter = Parameter(one, float(low), float(high), default=float(start))
+            with naming(f"settings of {name}"):
+                parameter = Parameter(one, float(low), float(high), default=float(start))
             rows.append(Described(parameter, usual.kind, measured, spread, given.fixed))
         return rows
+
+    def size_of(self, name: str) -> int:
+        """How many parameters a modifier has, those that stay 1 among them."""
+        if not isinstance(self._modifiers[name][1], VECTORS):
+            return 1
+        return max(c.first_bin.get(name, 0) + c.n_bins for c in self.channels if _has(c, name))
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
