@@ -72,9 +72,9 @@ def test_errors_are_those_of_the_exact_hessian():
     half[0, 1:] = half[1:, 0] = n * signal * background / expected**2
     half[[1, 2], [1, 2]] = n * background**2 / expected**2 + tau / gamma**2
     np.testing.assert_allclose(found.errors, np.sqrt(np.diag(np.linalg.inv(half))), rtol=1e-6)
-    model = pyhf.Workspace(content).model()
-    theirs = pyhf.infer.mle.fit([51, 48, *tau], model)
-    np.testing.assert_allclose(found.values, theirs, atol=1e-3 * found.errors.min())
+    assert abs(np.sum(signal * (1 - n / expected))) < 1e-3 / found.errors[0]
+    theirs = pyhf.infer.mle.fit([51, 48, *tau], pyhf.Workspace(content).model())
+    assert np.all(np.abs(found.values - theirs) < 0.01 * found.errors)  # as far as pyhf goes
 
 
 def edited(place, value):
