@@ -1,4 +1,7 @@
-"""Which events train and which validate: at random, by folds, by folds of groups, drawn with replacement."""
+"""Which events train and which validate: at random, by folds, by folds of groups, drawn with replacement.
+
+Here every member has its own; one split for all members, which knows groups, is in `splits.py`.
+"""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -8,8 +11,8 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.keys import Keys, check_key
+from sbitune.learning.loop.shuffles import permute
 from sbitune.learning.padding import pad_first, pad_members, pad_rows
-from sbitune.learning.shuffles import permute
 
 
 class Rows(NamedTuple):

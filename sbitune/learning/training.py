@@ -1,8 +1,8 @@
 """The one training loop.
 
 `train` fits one model, `train_ensemble` (in `ensembles.py`) a stack of them; both run `run_epochs`, which is written
-for a stack and treats a single model as a stack of one. An epoch is one compiled program, see `epochs.py`; Python runs
-between epochs only, to shuffle the events and to look at the losses.
+for a stack and treats a single model as a stack of one. An epoch is one compiled program, see `loop/epochs.py`; Python
+runs between epochs only, to shuffle the events and to look at the losses.
 
 Per member the parameters with the lowest validation loss are kept. Losses that draw random numbers draw the same ones
 for every validation, so that epochs are compared on one noise. A member whose validation loss has not improved for
@@ -24,14 +24,14 @@ import numpy as np
 import optax
 
 from sbitune.data.errors import ComputationError, InputError
-from sbitune.learning import epochs
-from sbitune.learning.epochs import Loss
 from sbitune.learning.keys import Keys, check_key, is_key
+from sbitune.learning.loop import epochs
+from sbitune.learning.loop.epochs import Loss
+from sbitune.learning.loop.shuffles import shuffle_epochs
 from sbitune.learning.networks import split_trained
 from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
 from sbitune.learning.rows import Rows, check_rows, split_rows
 from sbitune.learning.sets.ragged import event_leaves, is_ragged, most_at_once, pad_events, places_of
-from sbitune.learning.shuffles import shuffle_epochs
 
 #: called after every epoch with the epoch (from 0) and the losses (n_members,) of training and validation
 Progress = Callable[[int, np.ndarray, np.ndarray], None]

@@ -19,9 +19,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from sbitune.learning import epochs
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.flows import build_flow, fit_linear_gaussian
+from sbitune.learning.loop import epochs
 from sbitune.learning.losses import chi2_loss, negative_log_likelihood
 from sbitune.learning.networks import build_mlp
 from sbitune.learning.rows import fold_rows

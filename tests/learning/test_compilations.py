@@ -11,11 +11,11 @@ from helpers.compilations import compiled
 
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import Keys
+from sbitune.learning.loop.shuffles import permute, shuffle_epochs
 from sbitune.learning.losses import chi2_loss
 from sbitune.learning.networks import build_mlp
 from sbitune.learning.padding import pad_first, pad_members, pad_rows, padded_size
 from sbitune.learning.rows import Rows, bootstrap_rows, fold_rows
-from sbitune.learning.shuffles import permute, shuffle_epochs
 from sbitune.learning.training import TrainingConfig, train
 
 BASE = {"n": 400, "members": 18, "seed": 0, "epochs": 2, "batch_size": 32}
@@ -153,7 +153,7 @@ def test_numbers_are_spread_evenly_whatever_the_kind_of_keys(kind):
 def test_every_epoch_has_an_order_of_its_own_whatever_their_number(monkeypatch):
     keys, rows = Keys.of(jax.random.split(jax.random.key(5), 2)), np.stack([np.arange(9), np.arange(9)[::-1]])
     many = list(shuffle_epochs(keys, rows, 50))
-    monkeypatch.setattr("sbitune.learning.shuffles._AT_ONCE", 1)
+    monkeypatch.setattr("sbitune.learning.loop.shuffles._AT_ONCE", 1)
     one_by_one = list(shuffle_epochs(keys, rows, 50))
     np.testing.assert_array_equal(many, one_by_one)
     assert len({order.tobytes() for order in many}) == 50

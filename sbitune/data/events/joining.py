@@ -6,6 +6,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.events.events import Column, Events
+from sbitune.data.events.groups import middles, number_groups
 from sbitune.data.events.ragged import Ragged, join_ragged
 from sbitune.data.text.names import list_names
 
@@ -46,18 +47,12 @@ def assign_folds(events: Events, n_folds: int, seed: int) -> np.ndarray:
     if n_folds < 1:
         raise InputError(f"{events.where}: {n_folds} folds asked for, expected at least 1")
     n = len(events)
-    _, group, sizes = (
-        (None, np.arange(n), np.ones(n, np.int64))
-        if events.groups is None
-        else np.unique(events.groups, return_inverse=True, return_counts=True)
-    )
+    group, sizes = number_groups(events.groups, n)
     if len(sizes) < n_folds:
         raise InputError(f"{events.where}: {len(sizes)} groups of events cannot be dealt to {n_folds} folds")
     order = np.random.default_rng(seed).permutation(len(sizes))
-    before = np.cumsum(sizes[order]) - sizes[order]
-    fold_of_group = np.empty(len(sizes), np.int64)
-    # a group goes where its middle lies, so that no fold is off by more than half of a group at either end
-    fold_of_group[order] = (before + 0.5 * sizes[order]) * n_folds / n
+    # by their middles no fold is off by more than half of a group at either end
+    fold_of_group = (middles(sizes, order) * n_folds / n).astype(np.int64)
     folds = fold_of_group[group]
     empty = np.flatnonzero(np.bincount(folds, minlength=n_folds) == 0)
     if len(empty):

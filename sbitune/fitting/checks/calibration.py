@@ -59,11 +59,11 @@ class ConditionalPosterior(Protocol):
         """Number of densities whose equal mixture it is."""
         ...
 
-    def draw(self, key: jax.Array, c: np.ndarray, n: int) -> np.ndarray:
+    def draw(self, key: jax.Array, c: np.ndarray, n: int, /) -> np.ndarray:
         """Draw (m, n_members, n, n_parameters) given m times data c (m, k), n from every member."""
         ...
 
-    def log_prob(self, unit: np.ndarray, c: np.ndarray) -> np.ndarray:
+    def log_prob(self, theta: np.ndarray, c: np.ndarray, /) -> np.ndarray:
         """Log density (m,) at parameters (m, n_parameters) given data c (m, k)."""
         ...
 

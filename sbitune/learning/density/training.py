@@ -40,6 +40,7 @@ def train_mixture(
     rows: Rows,
     *,
     noise: KnownNoise | None = None,
+    weights: np.ndarray | None = None,
     edge: float = EDGE,
     progress: Progress | None = None,
 ) -> TrainedMixture:
@@ -54,6 +55,7 @@ def train_mixture(
         config: of the ensemble.
         rows: which pairs train and which validate, for every member.
         noise: of the first m pairs, which train; the others, which validate, have theirs.
+        weights: (n,) of the pairs; by default 1.
         edge: how close to the edge of the box parameters are taken to be, at most, as a part of its half width.
         progress: called after every epoch, see `sbitune.learning.training.Progress`.
 
@@ -76,6 +78,7 @@ def train_mixture(
         negative_log_likelihood if noise is None else jittered_loss,
         arrays,
         _training(config, rows),
+        weights=weights,
         rows=rows,
         progress=progress,
     )

@@ -12,8 +12,8 @@ from sbitune.data.events import Events, Ragged
 from sbitune.data.parameter import EDGE, Parameter, parameter_box
 from sbitune.data.text.names import list_names, shorten
 from sbitune.learning.keys import Keys
+from sbitune.learning.loop.shuffles import permute
 from sbitune.learning.rows import Rows
-from sbitune.learning.shuffles import permute
 
 
 @dataclass(frozen=True, eq=False)
