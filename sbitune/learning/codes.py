@@ -2,9 +2,12 @@
 
 #: code -> what is wrong
 CODES = {
+    "calibration-few-events": "too few events for the calibration or the curve that is asked for",
+    "calibration-negative-bin": "signed weights of a class sum to less than nothing in a bin",
+    "calibration-no-ratio": "a log ratio that is no finite number, or of no class",
     "column-constant": "a column of inputs has one value in all rows",
     "pairs-outside-box": "parameters of training pairs lie outside of their range",
     "pairs-wrong-shape": "parameters and data of training pairs do not fit each other",
-    "split-empty-part": "a part of a split of events would be empty",
     "split-bad-parts": "the parts of a split are not possible, or groups are of another number of events",
+    "split-empty-part": "a part of a split of events would be empty",
 }
