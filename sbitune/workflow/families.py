@@ -1,6 +1,7 @@
 """The method families: where each has its card and its command. What is here is text, imported when it is asked for."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,15 @@ class Family(NamedTuple):
     load: str  #: reads a card: (file, directory or what was parsed of it) -> `CardFile`
     command: str | None = None  #: its own click command or group, `sbitune NAME`; None: its commands are of the top
     summary: str | None = None  #: what `sbitune ls` says of one of its cards: `CardFile` -> figures
+    # what serves the commands that every family may have; those that are missing refuse its cards
+    train: str | None = None  #: `sbitune train`: (`CardFile`, reporter) -> figures
+    fit: str | None = None  #: `sbitune fit`: (`CardFile`, reporter) -> figures
+    report: str | None = None  #: `sbitune report`: (`CardFile`, reporter) -> figures
+    fitted: str | None = None  #: `sbitune profile, posterior, coverage`: (`CardFile`, reporter) -> (problem, fit) or
+    #: all of a `sbitune.workflow.cardfit.CardFit`
+    export: str | None = None  #: `sbitune export`: (`CardFit`, program, path, components) -> figures
+    posterior_written: str | None = None  #: its own files and page of a sampled posterior; see `sbitune posterior`
+    coverage_kept: str | None = None  #: told of coverage by toys at the fit: (`CardFit`, `Coverage`) -> None
 
     @property
     def card_type(self) -> "type[msgspec.Struct]":
@@ -34,12 +44,28 @@ class Family(NamedTuple):
         """Figures of one of its cards, by their names; none if the family has nothing to say."""
         return {} if self.summary is None else resolve(self.summary)(loaded)
 
+    def stage(self, name: str) -> Callable[..., Any] | None:
+        """The function that serves `train`, `fit`, `report` and so on; None if the family has none."""
+        reference = getattr(self, name)
+        return None if reference is None else resolve(reference)
+
 
 #: name -> family; `tune` is that of cards which name none
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("tune", "tune a generator to data", "sbitune.tuning.card:Card", "sbitune.tuning.card:load_card"),
+        Family(
+            "tune",
+            "tune a generator to data",
+            "sbitune.tuning.card:Card",
+            "sbitune.tuning.card:load_card",
+            fit="sbitune.tuning.stages.cardfit:fit_card",
+            report="sbitune.report.tune.write:report_card",
+            fitted="sbitune.tuning.stages.cardfit:card_fit",
+            export="sbitune.tuning.stages.cardfit:export_fit",
+            posterior_written="sbitune.report.tune.posterior:write_posterior",
+            coverage_kept="sbitune.tuning.stages.cardfit:keep",
+        ),
     )
 }
 

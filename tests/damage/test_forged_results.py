@@ -13,13 +13,13 @@ import yaml
 from helpers import toyline
 from helpers.calling import call
 
-from sbitune.cli.shared.figures import of_fit
 from sbitune.data.errors import InputError
 from sbitune.data.storage.sealed import read_sealed, write_sealed
 from sbitune.report.pieces.page import page
 from sbitune.report.tune.reliability import reliability_section
 from sbitune.report.tune.write import write_report
 from sbitune.tuning.card import load_card
+from sbitune.tuning.record.figures import of_fit
 from sbitune.tuning.record.result import read_record
 from sbitune.tuning.stages.fitted import read_fitted
 from sbitune.tuning.stages.pipeline import tune

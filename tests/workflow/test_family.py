@@ -1,9 +1,11 @@
 """A method family in sixty lines: card, stage, record, check, page and command of the mean of some numbers."""
 
 import json
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import click
+import jax.numpy as jnp
 import msgspec
 import numpy as np
 import pytest
@@ -13,8 +15,15 @@ from helpers.places import ROOT
 
 from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 from sbitune.data.errors import InputError
+from sbitune.data.parameter import Parameter
 from sbitune.data.storage.arrays import read_arrays, write_arrays
 from sbitune.data.storage.files import hash_bytes
+from sbitune.fitting.config import FitConfig
+from sbitune.fitting.likelihood import product
+from sbitune.fitting.likelihood.terms.term import Named, generator
+from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.results import Fit
+from sbitune.fitting.sampling.chains import load_posterior
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.verdicts import verdict_paragraphs
@@ -45,6 +54,8 @@ class Record(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 FORM = Format(1, "sbitune mean")
+#: of the commands that every family may have
+STAGES = {"fit": "fit_figures", "train": "train_figures", "fitted": "fitted"}
 
 
 def load_card(place: Any) -> CardFile[Card]:
@@ -93,10 +104,46 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
     return {"mean": mean, "verdict": verdict.words}
 
 
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """The numbers as a term of a likelihood."""
+
+    name: str
+    data: np.ndarray
+    error: float
+
+    def minus_two_log(self, given: Named, data: Any) -> Any:
+        return jnp.sum(((data - given["mean"]) / self.error) ** 2)
+
+    def draw(self, key: Any, given: Named, n: int) -> np.ndarray:
+        return generator(key).normal(float(given["mean"]), self.error, (n, len(self.data)))
+
+    def asimov(self, given: Named) -> np.ndarray:
+        return np.full(len(self.data), float(given["mean"]))
+
+
+def fitted(loaded: CardFile[Card], reporter: TerminalReporter) -> tuple[product.Product, Fit]:
+    """What profiles, posteriors and toys are made of."""
+    values = np.array(loaded.card.values)
+    parameter = Parameter("mean", float(values.min()) - 50, float(values.max()) + 50)
+    problem = product.Product([Numbers("numbers", values, loaded.card.error)], [parameter])
+    return problem, fit(problem, FitConfig(minos=False))
+
+
+def fit_figures(loaded: CardFile[Card], reporter: TerminalReporter) -> dict[str, Any]:
+    found = fitted(loaded, reporter)[1]
+    return {"mean": float(found.values[0]), "error": float(found.errors[0])}
+
+
+def train_figures(loaded: CardFile[Card], reporter: TerminalReporter) -> dict[str, Any]:
+    return {"numbers": len(centred(loaded, reporter))}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def family():
     names = (f"{__name__}:{name}" for name in ("Card", "load_card", "command", "summary"))
-    register(Family("mean", "the mean", *names))
+    stages = {stage: f"{__name__}:{name}" for stage, name in STAGES.items()}
+    register(Family("mean", "the mean", *names, **stages))
     yield FAMILIES["mean"]
     del FAMILIES["mean"]
 
@@ -134,7 +181,6 @@ def test_generic_commands_take_its_card_for_what_it_is(tmp_path):
     assert not is_card(tmp_path / "mean.yaml")  # which is a result
     for words in (
         ("scan", tmp_path),
-        ("train", tmp_path),
         ("convert", tmp_path, tmp_path / "out.h5"),
         ("runcombs", tmp_path, "-n", "1", "--leave-out", "1", "-o", tmp_path / "runcombs.dat"),
     ):
@@ -161,7 +207,7 @@ def test_its_card_is_documented_and_told_from_others(tmp_path):
     path = tmp_path / "card.yaml"
     path.write_text("family: mean\nvalues: [1]\n")
     assert open_card(path).card == Card((1.0,))
-    wrong = call("fit", tmp_path, code=2)
+    wrong = call("validate", tmp_path, code=2)
     assert f"{path}:1: family: a card of the family 'mean'; this command takes one of a tune, which" in wrong.stderr
     assert wrong.stderr.endswith(" [card-family-other]\n")
     with refused("card-without-scan", f"{path}: ", "mean"):
@@ -197,3 +243,49 @@ def test_the_family_is_read_as_yaml_reads_it(tmp_path):
     tune = (ROOT / "tunes/lep/card.yaml").read_text()
     path.write_text(f"{tune}\nfamily: tune\n")
     assert open_card(path).card == open_card(ROOT / "tunes/lep").card
+
+
+@pytest.fixture
+def card(tmp_path):
+    (tmp_path / "card.yaml").write_text("family: mean\nvalues: [1, 2, 3, 6]\nerror: 2\n")
+    return tmp_path
+
+
+def figures(*words: Any) -> dict[str, Any]:
+    return json.loads(call(*words, "--json").stdout)
+
+
+def test_verbs_of_fits_take_its_card(card):
+    assert figures("fit", card) == {"mean": pytest.approx(3), "error": pytest.approx(1)}
+    assert figures("train", card) == {"numbers": 4}
+    found = figures("profile", card, "mean", "--points", 3, "--range", 2, 4, "-o", card / "p.csv")
+    assert list(found["profile"].values()) == pytest.approx([1, 0, 1], abs=1e-6)
+    assert (card / "p.csv").read_text().startswith("mean,delta,mean_at_minimum\n2,")
+    toys = figures("coverage", card, "--toys", 60)
+    assert toys["coverage68"] == pytest.approx(0.68, abs=4 * np.sqrt(0.68 * 0.32 / 60))
+
+
+@pytest.mark.slow
+def test_its_posterior_is_sampled_and_has_a_page(card):
+    found = figures("posterior", card, "--samples", 200, "--warmup", 60, "--chains", 2)
+    assert found["parameters"]["mean"]["mean"] == pytest.approx(3, abs=0.3)
+    assert found["parameters"]["mean"]["half_width_ratio"] == pytest.approx(1, abs=0.2)
+    assert load_posterior(card / "posterior.npz").names == ("mean",)
+    assert "half width / fit" in (card / "posterior.html").read_text()
+    call("posterior", card, "--samples", 20, "--warmup", 20, "--chains", 2, "-o", card / "p.json")
+    assert list(json.loads((card / "p.json").read_text())["posterior"]) == ["mean"]
+    assert "has no bins to predict" in call("posterior", card, "--predictions", 20, code=2).stderr
+
+
+def test_verbs_that_it_has_not_and_options_of_tunes_are_refused(card, family, monkeypatch):
+    for words in (("report", card), ("export", card, "--to", "pyhf", "-o", card / "w.json")):
+        said = call(*words, code=2).stderr
+        assert f"card.yaml: a card of the family mean knows no `sbitune {words[0]}`" in said
+        assert said.endswith(" [card-without-verb]\n")
+    said = call("train", card, "--seed", 2, "--kind", "polynomial", code=2).stderr
+    assert "--kind, --seed: the card" in said
+    assert said.endswith(" [card-option-of-tune]\n")
+    monkeypatch.setitem(FAMILIES, "mean", family._replace(fitted=None, fit=None, train=None))
+    for words in (("profile", card, "mean"), ("posterior", card), ("coverage", card), ("fit", card)):
+        assert call(*words, code=2).stderr.endswith(" [card-without-verb]\n")
+    assert call("train", card, code=2).stderr.endswith(" [card-without-scan]\n")

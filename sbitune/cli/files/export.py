@@ -1,4 +1,4 @@
-"""`sbitune export`: the likelihood around a tune, for other programs."""
+"""`sbitune export`: the likelihood around a fit, for other programs."""
 
 import click
 
@@ -18,28 +18,17 @@ from sbitune.cli.shared.common import Figures, TerminalReporter, counted, report
 )
 @reports
 def command(reporter: TerminalReporter, card: str, to: str, output: str, components: int) -> Figures:
-    """Write the likelihood around CARD's tune, with linear responses, as a workspace of pyhf, to be fitted with others.
-    Writing it does not need pyhf; reading it does: pip install 'sbitune[pyhf]'.
+    """Write the likelihood around CARD's fit, of a tune with linear responses, as a workspace of pyhf, to be fitted
+    with others. Writing it does not need pyhf; reading it does: pip install 'sbitune[pyhf]'.
 
     Example: sbitune export tunes/lep --to pyhf -o workspace.json
     """
     from pathlib import Path
 
-    from sbitune.fitting.bridges.pyhf_export import write_workspace
-    from sbitune.tuning.card import load_card
-    from sbitune.tuning.output.tables import check_suffix
-    from sbitune.tuning.record.result import tune_of
-    from sbitune.tuning.stages.fitted import read_fitted
+    from sbitune.data.storage.files import check_suffix
+    from sbitune.workflow.cardfit import need_stage, open_fit
 
     check_suffix(output, (".json",))
-    fitted = read_fitted(load_card(card), reporter)
-    problem = fitted.problem
-    write_workspace(output, problem, tune_of(fitted.record, problem.parameters), components)
-    bins = problem.measured.bins
-    return {
-        "format": to,
-        "channels": len(bins.paths()),
-        "bins": len(bins),
-        "output": output,
-        "bytes": Path(output).stat().st_size,
-    }
+    loaded, family, found = open_fit(card, "export", reporter, "export")
+    more = need_stage(loaded.path, family, "export", "export")(found, to, Path(output), components)
+    return {"format": to, **more, "output": output, "bytes": Path(output).stat().st_size}

@@ -190,7 +190,7 @@ def _about(opened: Any) -> Figures:
 
 
 def _result(path: Path, pattern: str) -> Figures:
-    from sbitune.cli.shared.figures import of_fit
+    from sbitune.tuning.record.figures import of_fit
     from sbitune.tuning.record.result import read_record
 
     return of_fit(read_record(path))

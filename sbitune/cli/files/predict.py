@@ -29,8 +29,8 @@ def command(
     Example: sbitune predict tunes/lep StringZ:aLund=0.6 -o prediction.yoda
     """
     from sbitune.data import yoda
+    from sbitune.data.storage.files import check_suffix
     from sbitune.tuning.output.predicting import as_scatters, predict_histograms
-    from sbitune.tuning.output.tables import check_suffix
     from sbitune.tuning.tools.models import open_model, point_of, record_of, values_of_record, values_of_words
 
     check_suffix(output, (".yoda", ".yoda.gz"))

@@ -91,7 +91,7 @@ def _check_outputs(names: tuple[str, ...], columns: tuple[str, ...], output: str
     """Refuse what cannot be written, before anything is read."""
     from sbitune.data.errors import InputError
     from sbitune.data.formats.recognition import YODA
-    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.data.storage.files import check_suffix
 
     if not names and not columns:
         raise InputError("nothing is asked for: name analyses with -a, or columns with -c")

@@ -1,4 +1,4 @@
-"""`sbitune fit`: the parameters from a scan."""
+"""`sbitune fit`: the parameters."""
 
 from typing import Any
 
@@ -33,28 +33,22 @@ def command(
     output: str | None,
     toys: int | None,
 ) -> Figures:
-    """Fit CARD's parameters to its reference, on the scan that is there; writes result.yaml and tune.cmnd.
+    """Fit CARD's parameters to its data; of a tune to its reference, on the scan that is there, which writes
+    result.yaml and tune.cmnd.
 
     In place of a card there may be a surrogate.npz or Professor's ipol.dat, with data and weights as prof2-tune takes
     them: sbitune fit ipol.dat -r data.yoda --weights weights.dat -o results.txt
 
     Example: sbitune fit tunes/lep
     """
-    from sbitune.cli.shared.figures import of_fit
-    from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.findings import scan_findings
-    from sbitune.tuning.stages.fitstage import fit_stage
-    from sbitune.tuning.stages.scans import scan_at_hand
-    from sbitune.tuning.stages.training import surrogate_stage
+    from sbitune.workflow.cardfit import need_stage
+    from sbitune.workflow.opening import open_with_family
 
     if _is_surrogate(card):
         return _fit_surrogate(reporter, card, reference, weights, limits, output, toys)
     _refuse(reference=reference, weights=weights, limits=limits, output=output, toys=toys is not None)
-    loaded = load_card(card)
-    scan = scan_at_hand(loaded, reporter)
-    for finding in scan_findings(loaded, scan):
-        reporter.say(str(finding))
-    return of_fit(fit_stage(loaded, scan, surrogate_stage(loaded, scan, reporter), reporter).record)
+    loaded, family = open_with_family(card)
+    return need_stage(loaded.path, family, "fit", "fit")(loaded, reporter)
 
 
 def _is_surrogate(place: str) -> bool:
@@ -86,9 +80,9 @@ def _fit_surrogate(
 ) -> Figures:
     from msgspec.structs import replace
 
-    from sbitune.cli.shared.figures import of_fit
+    from sbitune.data.storage.files import check_suffix
     from sbitune.fitting.config import BinnedFitConfig
-    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.tuning.record.figures import of_fit
     from sbitune.tuning.tools.weight_file_fit import Wanted, fit_weight_file, write_fit
 
     if output:

@@ -9,13 +9,12 @@ from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 @click.argument("card")
 @reports
 def command(reporter: TerminalReporter, card: str) -> Figures:
-    """Write report.html of CARD's tune again, from the results that are there.
+    """Write report.html of CARD's result again, from the results that are there.
 
     Example: sbitune report tunes/lep
     """
-    from sbitune.report.tune.write import write_report
-    from sbitune.tuning.card import load_card
-    from sbitune.tuning.stages.fitted import read_fitted
+    from sbitune.workflow.cardfit import need_stage
+    from sbitune.workflow.opening import open_with_family
 
-    page = write_report(read_fitted(load_card(card), reporter))
-    return {"report": str(page), "bytes": page.stat().st_size}
+    loaded, family = open_with_family(card)
+    return need_stage(loaded.path, family, "report", "report")(loaded, reporter)

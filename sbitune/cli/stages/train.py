@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sbitune.cli.shared.common import SEEDS, Figures, TerminalReporter, reports
+from sbitune.cli.shared.families import other_family
 from sbitune.cli.shared.scans import card_at, kind_options, of_combination, parted, reading_options, surrogate_config
 
 
@@ -39,7 +40,8 @@ def command(
     output: str | None,
 ) -> Figures:
     """Train a surrogate on SCAN: a card's directory, a directory of runs (Professor's layout) or of MCNNTunes' YODA
-    files, a scan.npz or an Apprentice HDF5 file; several are joined.
+    files, a scan.npz or an Apprentice HDF5 file; several are joined. A card of another family than a tune trains what
+    it asks for.
 
     With --holdout the named runs are predicted, not trained on: rms_pull is the rms of (prediction - MC)/MC error over
     held-out runs and bins, pull_width the same with the surrogate's own error in quadrature.
@@ -48,13 +50,16 @@ def command(
     """
     import jax
 
-    from sbitune.tuning.output.tables import check_suffix
+    from sbitune.data.storage.files import check_suffix
     from sbitune.tuning.stages.training import train_stage
     from sbitune.tuning.surrogates.choice.choice import train_chosen
     from sbitune.tuning.surrogates.description import describe, describe_choice
     from sbitune.tuning.surrogates.heldout.evaluation import evaluate
     from sbitune.tuning.surrogates.storage import save_surrogate
 
+    other = other_family(scan, "train")
+    if other is not None:
+        return other(reporter)
     loaded = card_at(scan)
     config = surrogate_config(loaded, kind, order, per_bin, scale)
     if output:

@@ -16,9 +16,9 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
 
     Example: sbitune tune tunes/lep
     """
-    from sbitune.cli.shared.figures import of_fit
     from sbitune.report.tune.write import write_report
     from sbitune.tuning.card import load_card
+    from sbitune.tuning.record.figures import of_fit
     from sbitune.tuning.stages.pipeline import tune
 
     loaded = load_card(card)

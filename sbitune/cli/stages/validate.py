@@ -13,8 +13,8 @@ def command(reporter: TerminalReporter, card: str) -> Figures:
 
     Example: sbitune validate tunes/lep
     """
-    from sbitune.cli.shared.figures import of_fit
     from sbitune.tuning.card import load_card
+    from sbitune.tuning.record.figures import of_fit
     from sbitune.tuning.stages.comparison import validate_stage
     from sbitune.tuning.stages.fitted import read_fitted
 

@@ -42,8 +42,9 @@ def command(
     from sbitune.data import yoda
     from sbitune.data.errors import InputError
     from sbitune.data.scatters import scatters_of
+    from sbitune.data.storage.files import check_suffix
     from sbitune.tuning.checks.envelopes import find_envelopes, reach_of_observables
-    from sbitune.tuning.output.tables import check_suffix, write_table
+    from sbitune.tuning.output.tables import write_table
     from sbitune.tuning.tools.models import card_at, matched_with
 
     if output:

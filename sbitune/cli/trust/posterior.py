@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sbitune.cli.shared.common import SEEDS, Figures, TerminalReporter, counted, reports
+
+if TYPE_CHECKING:
+    from sbitune.fitting.sampling.chains import Posterior
+    from sbitune.workflow.cardfit import CardFit
 
 
 @click.command("posterior")
@@ -48,69 +52,54 @@ def command(
     output: str | None,
 ) -> Figures:
     """Sample the posterior of CARD's parameters, uniform prior in the limits of the fit, and compare it with the fit:
-    `half_width_ratio` is half the 68 % interval over that of MINOS (else HESSE). `p_value` is the posterior predictive
-    probability of a larger chi2. Writes the samples, and a page with their picture. The .json has groups of
+    `half_width_ratio` is half the 68 % interval over that of MINOS (else HESSE). `p_value`, of bins, is the posterior
+    predictive probability of a larger chi2. Writes the samples, and a page with their picture. The .json has groups of
     arviz: posterior, sample_stats, posterior_predictive (contents measured again), log_likelihood, observed_data.
 
     Example: sbitune posterior tunes/lep --samples 3000 -o posterior.npz
     """
     import jax
 
-    from sbitune.fitting.bridges.arviz_groups import arviz_groups, write_arviz
+    from sbitune.cli.shared.fits import posterior_rows
+    from sbitune.data.errors import InputError
+    from sbitune.data.storage.files import check_suffix
     from sbitune.fitting.sampling.posterior import PosteriorConfig, sample_posterior
-    from sbitune.fitting.sampling.predictive import predictive
-    from sbitune.report.tune.posterior import write_posterior_page
-    from sbitune.tuning.card import load_card
-    from sbitune.tuning.output.tables import check_suffix
-    from sbitune.tuning.record.result import made_of, tune_of
-    from sbitune.tuning.stages.fitted import read_fitted
+    from sbitune.workflow.cardfit import open_fit
 
     if output:
         check_suffix(output, (".npz", ".json"))
-    fitted = read_fitted(load_card(card), reporter)
-    problem = fitted.problem
-    tune = tune_of(fitted.record, problem.parameters)
+    loaded, family, found = open_fit(card, "posterior", reporter)
+    write = family.stage("posterior_written")
+    if write is None and predictions is not None:
+        raise InputError(f"--predictions: a card of the family {family.name} has no bins to predict")
     keys = jax.random.split(jax.random.key(seed), 2)
     reporter.say(f"sampling {chains} chains of {warmup} + {samples} draws")
     config = PosteriorConfig(warmup=warmup, samples=samples, chains=chains)
-    posterior = replace(sample_posterior(keys[0], problem, config, tune), made_of=made_of(fitted.record))
-    drawn = predictive(keys[1], posterior, problem, None if predictions is None else -(-predictions // chains))
-    place = Path(output) if output else fitted.loaded.output("posterior.npz")
-    page = place.with_suffix(".html")
-    if place.suffix == ".json":
-        write_arviz(place, arviz_groups(posterior, drawn, fitted.measured))
-    else:
-        posterior.save(place)
-    write_posterior_page(page, fitted, posterior, drawn, tune)
+    posterior = replace(sample_posterior(keys[0], found.problem, config, found.fit), made_of=dict(found.made_of))
+    place = Path(output) if output else loaded.output("posterior.npz")
+    each = None if predictions is None else -(-predictions // chains)
+    more = (write or _write)(found, keys[1], posterior, place, each)
     for note in posterior.notes:
         reporter.say(note)
     return {
         "converged": posterior.converged,
         "divergences": posterior.divergences,
-        "p_value": drawn.p_value,
-        "parameters": _rows(posterior, tune),
+        **more,
+        "parameters": posterior_rows(posterior, found.fit),
         "notes": list(posterior.notes),
         "output": str(place),
-        "page": str(page),
+        "page": str(place.with_suffix(".html")),
     }
 
 
-def _rows(posterior: Any, tune: Any) -> dict[str, dict[str, Any]]:
-    from sbitune.report.tune.posterior import half_widths
+def _write(found: "CardFit", key: Any, posterior: "Posterior", place: Path, predictions: Any) -> Figures:
+    """The samples and their page, of families that add nothing."""
+    from sbitune.fitting.bridges.arviz_groups import arviz_groups, write_arviz
+    from sbitune.report.pieces.posterior import write_posterior
 
-    ratios = half_widths(posterior, tune)
-    rows = {}
-    for i, name in enumerate(posterior.names):
-        if name not in ratios:
-            continue
-        low, high = posterior.intervals()[i]
-        rows[name] = {
-            "mean": float(posterior.mean[i]),
-            "sd": float(posterior.errors[i]),
-            "low68": float(low),
-            "high68": float(high),
-            "r_hat": float(posterior.diagnoses[name].r_hat),
-            "ess": float(posterior.diagnoses[name].ess),
-            "half_width_ratio": ratios[name],
-        }
-    return rows
+    if place.suffix == ".json":
+        write_arviz(place, arviz_groups(posterior))
+    else:
+        posterior.save(place)
+    write_posterior(place.with_suffix(".html"), found.title, posterior, found.fit, found.made_of)
+    return {}

@@ -34,8 +34,9 @@ def command(
 
     Example: sbitune residuals surrogate.npz my-scan --holdout runs.txt
     """
+    from sbitune.data.storage.files import check_suffix
     from sbitune.tuning.checks import residuals as library
-    from sbitune.tuning.output.tables import check_suffix, write_table
+    from sbitune.tuning.output.tables import write_table
     from sbitune.tuning.tools.models import open_model
 
     if output:

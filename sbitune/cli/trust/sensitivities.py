@@ -35,8 +35,9 @@ def command(
     """
     import numpy as np
 
+    from sbitune.data.storage.files import check_suffix
     from sbitune.tuning.checks import sensitivities as library
-    from sbitune.tuning.output.tables import check_suffix, write_table
+    from sbitune.tuning.output.tables import write_table
     from sbitune.tuning.tools.models import as_scan, matched_with, open_model
 
     if output:

@@ -164,3 +164,9 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def check_suffix(path: str | Path, suffixes: tuple[str, ...]) -> None:
+    """Raise `InputError` unless the name ends in one of the suffixes: before the work, not after it."""
+    if not str(path).endswith(suffixes):
+        raise InputError(f"{path}: the name must end in {' or '.join(suffixes)}")

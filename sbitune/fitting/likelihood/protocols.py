@@ -5,7 +5,7 @@ coordinates u (see `frame`): -2 log L, or a chi2 in which something is held whil
 date between minimisations. A model of bins is no more than a prediction for every bin, see `BinnedModel`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
@@ -151,6 +151,11 @@ class Problem(Protocol[F_co]):
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters, fixed ones included."""
+        ...
+
+    @property
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        """Ranges narrower than those of the parameters, by name."""
         ...
 
     @property

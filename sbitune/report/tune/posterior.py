@@ -2,53 +2,62 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-
-from sbitune.fitting.results import BinnedFit
+from sbitune.fitting.bridges.arviz_groups import arviz_groups, write_arviz
+from sbitune.fitting.results import Fit
 from sbitune.fitting.sampling.chains import Posterior
-from sbitune.fitting.sampling.predictive import Predictive
-from sbitune.plots.posterior import plot_corner, plot_predictive
+from sbitune.fitting.sampling.predictive import Predictive, predictive
+from sbitune.plots.posterior import plot_predictive
 from sbitune.plots.style import to_svg
 from sbitune.report.pieces.page import is_made_of, write_page
-from sbitune.report.pieces.parts import Figure, Paragraph, Table, table
+from sbitune.report.pieces.parts import Figure, Paragraph
+from sbitune.report.pieces.posterior import chains_in_words, corner_figure, posterior_table
 from sbitune.report.pieces.templates import Part
 from sbitune.tuning.record.result import made_of
 from sbitune.tuning.stages.fitted import Fitted
+from sbitune.workflow.cardfit import CardFit
 
 #: stands beside the card
 PAGE = "posterior.html"
 
 
-def half_widths(posterior: Posterior, tune: BinnedFit) -> dict[str, float]:
-    """Half the 68 % interval over that of MINOS, else HESSE's error; NaN where the fit has none. Of free parameters."""
-    found = {}
-    for name, (low, high), error in zip(posterior.names, posterior.intervals(), tune.errors, strict=True):
-        below, above = tune.minos.get(name, (-error, error))
-        if name in posterior.free:
-            found[name] = float((high - low) / (above - below)) if above > below else np.nan
-    return found
+def write_posterior(
+    found: CardFit, key: Any, posterior: Posterior, place: Path, predictions: int | None
+) -> dict[str, Any]:
+    """Write the samples with what they say of every bin, and the page.
+
+    Args:
+        found: the tune's fit.
+        key: draws predictions.
+        posterior: its samples.
+        place: the file, .npz or .json.
+        predictions: draws of every chain that predict; None: all.
+    """
+    fitted: Fitted = found.details
+    problem: Any = found.problem
+    drawn = predictive(key, posterior, problem, predictions)
+    if place.suffix == ".json":
+        write_arviz(place, arviz_groups(posterior, drawn, fitted.measured))
+    else:
+        posterior.save(place)
+    write_posterior_page(place.with_suffix(".html"), fitted, posterior, drawn, found.fit)
+    return {"p_value": drawn.p_value}
 
 
-def write_posterior_page(
-    path: str | Path, fitted: Fitted, posterior: Posterior, drawn: Predictive, tune: BinnedFit
-) -> None:
+def write_posterior_page(path: str | Path, fitted: Fitted, posterior: Posterior, drawn: Predictive, tune: Fit) -> None:
     """Write the page, whole or not at all."""
-    free = [posterior.names.index(name) for name in posterior.free]
     measured = fitted.measured
-    corner = plot_corner(posterior.free, posterior.draws[:, free], tune.values[free], tune.errors[free])
     predictions = drawn.values.reshape(-1, len(measured.bins))
     pulls = plot_predictive(list(measured.bins.path), measured.values, measured.total_errors, predictions)
     parts = [
         *(Paragraph(note, "warning") for note in posterior.notes),
         Paragraph(
-            f"{posterior.samples.shape[0]} chains of {posterior.samples.shape[1]} draws, {posterior.divergences} "
-            f"divergences. Posterior predictive p-value of chi2: {drawn.p_value:.3g}; small values say that the model "
-            "does not describe the data within the errors."
+            f"{chains_in_words(posterior)} Posterior predictive p-value of chi2: {drawn.p_value:.3g}; small values say "
+            "that the model does not describe the data within the errors."
         ),
-        _table(posterior, tune),
-        Figure(to_svg(corner), "Blue: 68 and 95 % of the posterior. Orange: the direct fit with its errors."),
+        posterior_table(posterior, tune),
+        corner_figure(posterior, tune),
         Figure(
             to_svg(pulls),
             "Every bin of the fit: median, 68 and 95 % of the predictions of the contents with the surrogate's own "
@@ -84,28 +93,3 @@ def of_another_fit(name: str, command: str) -> Paragraph:
 def _made_of(fitted: Fitted) -> str:
     """What tells pages of different fits apart."""
     return " ".join(made_of(fitted.record).values())
-
-
-def _fitted(tune: BinnedFit, i: int) -> str:
-    """Value and error; of a parameter at a limit how far its interval goes to either side."""
-    name, value = tune.names[i], f"{tune.values[i]:.5g}"
-    if name in tune.at_limit and name in tune.minos:
-        return f"{value} {tune.minos[name][0]:+.2g} {tune.minos[name][1]:+.2g}"
-    return f"{value} ± {tune.errors[i]:.2g}" if tune.errors[i] > 0 else f"{value} (at its limit)"
-
-
-def _table(posterior: Posterior, tune: BinnedFit) -> Table:
-    ratio = half_widths(posterior, tune)
-    rows = []
-    for i, name in enumerate(posterior.names):
-        if name not in ratio:
-            continue
-        low, high = posterior.intervals()[i]
-        d = posterior.diagnoses[name]
-        rows.append(
-            (name, _fitted(tune, i), f"{posterior.mean[i]:.5g}",
-             f"{posterior.errors[i]:.2g}", f"{low:.5g} to {high:.5g}", f"{ratio[name]:.2f}", f"{d.r_hat:.3f}",
-             f"{d.ess:.0f}")
-        )  # fmt: skip
-    head = ["parameter", "direct fit", "mean", "sd", "68 % interval", "half width / fit", "R-hat", "ESS"]
-    return table(head, rows, range(1, 8))

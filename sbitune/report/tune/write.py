@@ -1,7 +1,9 @@
 """`report.html`: one self-contained page of a tune."""
 
 from pathlib import Path
+from typing import Any
 
+from sbitune.data.reporting import Reporter
 from sbitune.generators.config import PythiaConfig
 from sbitune.report.pieces.findings import findings_section
 from sbitune.report.pieces.page import write_page
@@ -15,9 +17,16 @@ from sbitune.report.tune.posterior import link_to_posterior, of_another_fit
 from sbitune.report.tune.reliability import reliability_section
 from sbitune.report.tune.summary import summary
 from sbitune.report.tune.tables import correlations, figures, left_out, observables, parameters
+from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.inverse.stage import FILE, read_inverse
 from sbitune.tuning.output.settings import command_file
-from sbitune.tuning.stages.fitted import Fitted
+from sbitune.tuning.stages.fitted import Fitted, read_fitted
+
+
+def report_card(loaded: LoadedCard, reporter: Reporter) -> dict[str, Any]:
+    """Write the page of a tune again, from the results that are there. Raises as `read_fitted` does."""
+    page = write_report(read_fitted(loaded, reporter))
+    return {"report": str(page), "bytes": page.stat().st_size}
 
 
 def write_report(fitted: Fitted, path: Path | None = None) -> Path:

@@ -8,16 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from sbitune.data.bins import Bins
-from sbitune.data.errors import InputError
 from sbitune.data.storage.files import write_text
 
 _WIDTH = 10  #: significant digits of a CSV file
-
-
-def check_suffix(path: str | Path, suffixes: tuple[str, ...]) -> None:
-    """Raise `InputError` unless the name ends in one of the suffixes: before the work, not after it."""
-    if not str(path).endswith(suffixes):
-        raise InputError(f"{path}: the name must end in {' or '.join(suffixes)}")
 
 
 def write_table(path: str | Path, bins: Bins, columns: Mapping[str, np.ndarray]) -> None:

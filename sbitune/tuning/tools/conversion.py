@@ -34,12 +34,12 @@ from sbitune.data.reference import Reference, read_reference
 from sbitune.data.reporting import QUIET, LeftOut, Reporter
 from sbitune.data.scan import Scan
 from sbitune.data.scatters import scatters_of
+from sbitune.data.storage.files import check_suffix
 from sbitune.data.text.names import nearest
 from sbitune.data.text.numbers import quoted
 from sbitune.data.text.paths import analysis_of
 from sbitune.data.text.patterns import compile_pattern
 from sbitune.data.yoda import Scatter
-from sbitune.tuning.output.tables import check_suffix
 from sbitune.tuning.record.result import read_record
 from sbitune.tuning.record.types import ResultRecord
 from sbitune.tuning.surrogates.ipol.export import to_ipol
