@@ -29,9 +29,15 @@ def plot_profile(name: str, points: np.ndarray, delta: np.ndarray, value: float,
 
 
 def plot_contours(
-    names: tuple[str, str], contours: Sequence[tuple[float, np.ndarray]], value: np.ndarray, errors: np.ndarray
+    names: tuple[str, str],
+    contours: Sequence[tuple[float, np.ndarray]],
+    value: np.ndarray,
+    errors: np.ndarray,
+    word: str = "tune",
 ) -> Figure:
-    """Draw contours, each a (coverage, points (n, 2)), around the fitted values (2,) with their errors (2,)."""
+    """Draw contours, each a (coverage, points (n, 2)), around the fitted values (2,) with their errors (2,); `word` is
+    what these are called.
+    """
     with drawing():
         figure = new_figure(4.8, 4.2)
         axes = figure.subplots()
@@ -39,7 +45,7 @@ def plot_contours(
         for k, (coverage, points) in enumerate(contours):
             closed = np.concatenate([points, points[:1]])
             axes.plot(*closed.T, styles[k % len(styles)], color=COLOURS["tuned"], label=f"{100 * coverage:g} %")
-        axes.errorbar(*value, xerr=errors[0], yerr=errors[1], fmt="o", ms=3, color=COLOURS["default"], label="tune")
+        axes.errorbar(*value, xerr=errors[0], yerr=errors[1], fmt="o", ms=3, color=COLOURS["default"], label=word)
         axes.set_xlabel(short(list(names))[0])
         axes.set_ylabel(short(list(names))[1])
         axes.legend()

@@ -62,8 +62,10 @@ def profile_of(problem: "Problem[Any]", fit: "Fit", name: str, n: int, ends: tup
     return Drawn(figures, [name, "delta", *names], rows, picture)
 
 
-def contours_of(problem: "Problem[Any]", fit: "Fit", names: tuple[str, str], n: int) -> Drawn:
-    """The contours of two parameters that hold 68 and 95 %, with `n` points on each."""
+def contours_of(problem: "Problem[Any]", fit: "Fit", names: tuple[str, str], n: int, word: str) -> Drawn:
+    """The contours of two parameters that hold 68 and 95 %, with `n` points on each; `word` is what the fit is
+    called.
+    """
     from sbitune.fitting.minimise.profiles import contour
     from sbitune.plots.profiles import plot_contours
 
@@ -84,7 +86,7 @@ def contours_of(problem: "Problem[Any]", fit: "Fit", names: tuple[str, str], n: 
         for one in found
     }
     picture = plot_contours(
-        names, [(one.coverage, one.points) for one in found], fit.values[these], fit.quoted_errors[these]
+        names, [(one.coverage, one.points) for one in found], fit.values[these], fit.quoted_errors[these], word
     )
     figures = {"parameters": list(names), "contours": about, "notes": []}
     return Drawn(figures, ["coverage", *names, "at_limit"], rows, picture)

@@ -40,13 +40,15 @@ def command(
 
     for place in output:
         check_suffix(place, (".csv", ".svg"))
-    _, _, found = open_fit(card, "profile", reporter)
+    _, family, found = open_fit(card, "profile", reporter)
     if other is None:
         drawn = profile_of(found.problem, found.fit, name, points or 21, ends)
     else:
         if ends:
             raise InputError("--range: it is that of the profile of one parameter")
-        drawn = contours_of(found.problem, found.fit, (name, other), points or 48)
+        drawn = contours_of(
+            found.problem, found.fit, (name, other), points or 48, "tune" if family.name == "tune" else "fit"
+        )
     for note in drawn.figures["notes"]:
         reporter.say(note)
     for place in output:

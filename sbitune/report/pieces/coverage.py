@@ -1,4 +1,6 @@
-"""How often intervals hold the truth, of the figures that `sbitune.fitting.checks.coverage` gives."""
+"""What toys say of a fit: how often intervals hold the truth, of the figures that `sbitune.fitting.checks.coverage`
+gives, and how often toys are described no better than the data.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +15,25 @@ def coverage_in_words(figures: Mapping[str, Any]) -> str:
         f"{_percent(figures, 'coverage95')} of cases; (fitted - true) / error has a width of "
         f"{figures['pull_width']:.2f}. {figures['failed']} fits failed.{_at_limits(figures)}"
     )
+
+
+def goodness_in_words(figures: Mapping[str, Any], thrown: str) -> str:
+    """How good the fit is, by toys.
+
+    Args:
+        figures: `toys`, `p_value`, `p_error` and `asymptotic` (None if not known), see
+            `sbitune.fitting.checks.goodness`.
+        thrown: how these toys were made: "thrown from the model at the fit, ".
+    """
+    toys = f"{figures['toys']} toys {thrown}"
+    if figures["p_value"] <= 1 / (figures["toys"] + 1):
+        words = f"Of {toys}none is described as badly as the data are: P is below {figures['p_value']:.2g}"
+    else:
+        share = f"{100 * figures['p_value']:.1f} +- {100 * figures['p_error']:.1f} %"
+        words = f"Of {toys}{share} are described no better than the data are"
+    if figures["asymptotic"] is not None:
+        words += f" (by the chi2 distribution: {figures['asymptotic']:.2g})"
+    return f"{words}."
 
 
 def coverage_table(figures: Mapping[str, Any]) -> Table:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sbitune.report.pieces.coverage import coverage_in_words, coverage_table
+from sbitune.report.pieces.coverage import coverage_in_words, coverage_table, goodness_in_words
 from sbitune.report.pieces.numbers import decimal, with_error
 from sbitune.report.pieces.parts import Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
@@ -37,17 +37,8 @@ def reliability_section(
 def _toys(answer: Mapping[str, Any]) -> list[Part]:
     parts: list[Part] = []
     if "goodness" in answer:
-        g = answer["goodness"]
-        thrown = f"{g['toys']} toys thrown from the surrogate at the tune, with the errors of data and surrogate, "
-        if g["p_value"] <= 1 / (g["toys"] + 1):
-            words = f"Of {thrown}none is described as badly as the data are: P is below {g['p_value']:.2g}"
-        else:
-            share = f"{100 * g['p_value']:.1f} +- {100 * g['p_error']:.1f} %"
-            words = f"Of {thrown}{share} are described no better than the data are"
-        if g["asymptotic"] is not None:
-            words += f" (by the chi2 distribution: {g['asymptotic']:.2g})"
-        words += "."
-        parts.append(Paragraph(words))
+        where = "thrown from the surrogate at the tune, with the errors of data and surrogate, "
+        parts.append(Paragraph(goodness_in_words(answer["goodness"], where)))
     if "coverage" in answer:
         c = answer["coverage"]
         parts += [Paragraph(f"In {c['fits']} such toys {coverage_in_words(c)}"), coverage_table(c)]

@@ -4,40 +4,31 @@ import numpy as np
 
 from sbitune.data.text.paths import reference_key
 from sbitune.plots.observables import Panel
-from sbitune.plots.parameters import plot_correlation, plot_parameters
-from sbitune.plots.style import to_svg
-from sbitune.report.pieces.numbers import decimal, rounded
+from sbitune.report.pieces.numbers import decimal
 from sbitune.report.pieces.observables import histograms, single_bins
-from sbitune.report.pieces.parts import Figure, Figures, Paragraph, Section, table
+from sbitune.report.pieces.parameters import ParameterRow, correlations_section, parameters_section
+from sbitune.report.pieces.parts import Figures, Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
-from sbitune.tuning.record.types import ParameterRecord, ResultRecord
+from sbitune.tuning.record.types import ResultRecord
 from sbitune.tuning.stages.fitted import Fitted
 
 
 def parameters(record: ResultRecord) -> Section:
     """The fitted values with their errors."""
-    head = ["parameter", "value", "error", "MINOS", "scaled error", "before", "shift / scaled error", "range", "status"]
-    rows = [_parameter_row(name, p) for name, p in record.parameters.items()]
-    all_of = list(record.parameters.values())
-    drawing = plot_parameters(
-        list(record.parameters),
-        np.array([(p.low, p.high) for p in all_of]),
-        np.array([p.value for p in all_of]),
-        np.array([p.scaled_error for p in all_of]),
-        [p.default for p in all_of],
-    )
-    caption = "Parameters inside the range of the scan, with scaled errors."
-    picture = Figure(to_svg(drawing), caption, "single")
-    return Section("parameters", "Parameters", [table(head, rows, range(1, 8)), picture])
+    rows = [
+        ParameterRow(
+            name, p.value, p.error, p.low, p.high, p.status, p.minos, p.scaled_error, p.default, p.limits
+        )
+        for name, p in record.parameters.items()
+    ]  # fmt: skip
+    return parameters_section(rows, "Parameters inside the range of the scan, with scaled errors.")
 
 
 def correlations(record: ResultRecord) -> Section:
     """The correlation of the free parameters."""
     free = [i for i, p in enumerate(record.parameters.values()) if p.status != "fixed"]
     names = [list(record.parameters)[i] for i in free]
-    matrix = np.array(record.correlation)[np.ix_(free, free)]
-    picture = Figure(to_svg(plot_correlation(names, matrix)), "Correlation of the fitted parameters.", "matrix")
-    return Section("correlations", "Correlations", [picture])
+    return correlations_section(names, np.array(record.correlation)[np.ix_(free, free)])
 
 
 def observables(fitted: Fitted) -> Section:
@@ -77,18 +68,3 @@ def left_out(fitted: Fitted) -> Section:
     else:
         parts.append(Paragraph("Every selected bin entered the fit."))
     return Section("left-out", "Left out of the fit", parts)
-
-
-def _parameter_row(name: str, p: ParameterRecord) -> list[object]:
-    minos = "" if p.minos is None else f"{rounded(p.minos[0], p.error)} / +{rounded(p.minos[1], p.error)}"
-    shift = "" if p.default is None or p.error == 0 else f"{(p.value - p.default) / p.scaled_error:+.1f}"
-    quoted = "" if p.error == 0 or p.one_sided else f"± {rounded(p.error, p.error)}"
-    scaled = "" if p.error == 0 or p.one_sided else f"± {rounded(p.scaled_error, p.error)}"
-    status = (p.status, "bad") if p.status == "at limit" else p.status
-    default = "" if p.default is None else f"{p.default:g}"
-    return [name, rounded(p.value, p.error), quoted, minos, scaled, default, shift, _range(p), status]
-
-
-def _range(p: ParameterRecord) -> str:
-    low, high = p.limits or (p.low, p.high)
-    return f"{low:g} to {high:g}" + (" (limits of the fit)" if p.limits else "")
