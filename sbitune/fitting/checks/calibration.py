@@ -16,10 +16,9 @@ from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
-from scipy import stats
 
-#: deviations from uniform ranks are told if they exceed so many standard deviations
-SIGNIFICANT = 3.5
+from sbitune.fitting.checks.ranks import SIGNIFICANT, p_of_uniform, uniform_ranks, uniformity
+
 LEVELS = (0.68, 0.95)
 
 
@@ -104,12 +103,12 @@ def calibrate(
         density_draws: (n_pairs, n_draws) and at the draws.
     """
     single, joint = jax.random.split(key)
-    ranks = _uniform(single, (draws < truth[:, None]).sum(axis=1), draws.shape[1])
-    order = _uniform(joint, (density_draws > density_truth[:, None]).sum(axis=1), draws.shape[1])
+    ranks = uniform_ranks(single, (draws < truth[:, None]).sum(axis=1), draws.shape[1])
+    order = uniform_ranks(joint, (density_draws > density_truth[:, None]).sum(axis=1), draws.shape[1])
     n = len(truth)
     levels = np.array(LEVELS)
     columns = [*ranks.T, order]
-    p = min(stats.kstest(column, "uniform").pvalue for column in columns)
+    p, moments = min(p_of_uniform(column) for column in columns), uniformity(ranks)
     return Calibration(
         names=names,
         ranks=ranks,
@@ -117,14 +116,10 @@ def calibrate(
         coverage=np.mean(2 * np.abs(ranks - 0.5) < levels[:, None, None], axis=1),
         coverage_error=np.sqrt(levels * (1 - levels) / n),
         joint_coverage=np.mean(order < levels[:, None], axis=1),
-        shift=(ranks.mean(axis=0) - 0.5) * np.sqrt(12 * n),
-        width=(((ranks - 0.5) ** 2).mean(axis=0) - 1 / 12) * np.sqrt(180 * n),
+        shift=np.asarray(moments.shift),
+        width=np.asarray(moments.width),
         p_value=float(min(1.0, len(columns) * p)),
     )
-
-
-def _uniform(key: jax.Array, below: np.ndarray, n_draws: int) -> np.ndarray:
-    return (below + np.asarray(jax.random.uniform(key, below.shape), np.float64)) / (n_draws + 1)
 
 
 def _verdict(shift: float, width: float) -> str:
