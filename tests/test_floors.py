@@ -40,6 +40,7 @@ ONLY_IN = {
     "numpyro": {"fitting"},
     "torch": {"fitting"},
     "sbi": {"fitting"},
+    "sklearn": {"learning"},
     "h5py": {"data"},
     "pyarrow": {"data"},
     "uproot": {"data"},

@@ -8,6 +8,10 @@ CODES = {
     "column-constant": "a column of inputs has one value in all rows",
     "pairs-outside-box": "parameters of training pairs lie outside of their range",
     "pairs-wrong-shape": "parameters and data of training pairs do not fit each other",
+    "samples-few": "too few points for a test of two samples",
+    "samples-not-finite": "a point of two samples is not finite",
+    "samples-unequal": "two samples of other numbers of points or columns",
     "split-bad-parts": "the parts of a split are not possible, or groups are of another number of events",
     "split-empty-part": "a part of a split of events would be empty",
+    "trees-absent": "scikit-learn is not installed",
 }

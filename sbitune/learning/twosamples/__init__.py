@@ -1,0 +1,1 @@
+"""Classifier two-sample tests: can a classifier tell two samples apart?"""
