@@ -13,6 +13,7 @@ CODES = {
     "modifier-up-is-down": "what lies up and what lies down are the same",
     "setting-length": "a setting for another number of parameters",
     "setting-name": "a setting of what there is not",
+    "test-range": "a value that is tested, or the range of its parameter, on the wrong side of 0",
     "workspace-interest": "a parameter of interest that there is not",
     "workspace-measurement": "a measurement that there is not",
     "workspace-schema": "what is no workspace of pyhf",

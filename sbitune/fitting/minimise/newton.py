@@ -22,8 +22,9 @@ _TOLERANCE = 1e-7
 _STEPS = 60
 #: eigenvalues of the second derivatives are taken to be no smaller than this part of the largest
 _LEAST = 1e-9
-#: fits that are made at once: their events stay in the cache of a processor
-_AT_ONCE = 64
+#: fits that are made at once, filled up to the next of these numbers, so that little is compiled anew; of more their
+#: events would not stay in the cache of a processor
+_AT_ONCE = (1, 8, 64)
 #: near a minimum a step is taken whatever the objective says: events in single precision blur differences as small
 _NEAR, _BLUR = 1e-2, 1e-3
 #: a damping below this is none
@@ -43,10 +44,11 @@ class Minima(NamedTuple):
 class _State(NamedTuple):
     u: Any
     value: Any
+    each: Any
     gradient: Any
     hessian: Any
     damping: Any
-    step: Any
+    step: Any  #: -1 before the objective is known anywhere
     done: Any
 
 
@@ -60,11 +62,11 @@ def find_minima(
         starts: (n, p) where to begin, or (p,) for all; parameters that are not free stay there.
         data: n data sets, pytrees of arrays. Those of one shape are fitted together.
         limits: (p, 2) ends of the ranges.
-        free: (p,) whether a parameter is looked for.
+        free: (p,) or (n, p) whether a parameter is looked for.
     """
     program = over.programs.setdefault("newton", _program(over.each))
-    starts = np.broadcast_to(starts, (len(data), len(free)))
-    return Minima(*over_data_sets(partial(program, jnp.asarray(limits, float), jnp.asarray(free)), data, starts))
+    rows = np.stack([np.broadcast_to(row, (len(data), len(limits))) for row in (starts, free)], axis=1)
+    return Minima(*over_data_sets(partial(program, jnp.asarray(limits, float)), data, rows))
 
 
 def values_at(over: OverData, u: np.ndarray, data: Sequence[Any]) -> np.ndarray:
@@ -82,7 +84,7 @@ def over_data_sets(program: Callable[..., Any], data: Sequence[Any], rows: np.nd
     shapes = [str([np.shape(leaf) for leaf in jax.tree.leaves(one)]) for one in data]
     for shape in dict.fromkeys(shapes):
         alike = [i for i in range(len(data)) if shapes[i] == shape]
-        size = min(_AT_ONCE, 1 << max(len(alike) - 1, 0).bit_length())
+        size = next(size for size in _AT_ONCE if size >= min(len(alike), _AT_ONCE[-1]))
         for first in range(0, len(alike), size):
             here = alike[first : first + size]
             filled = here + [here[-1]] * (size - len(here))
@@ -95,35 +97,44 @@ def over_data_sets(program: Callable[..., Any], data: Sequence[Any], rows: np.nd
 
 
 def _program(each: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """Newton's method, compiled: (limits, free, starts, data) to `Minima`."""
+    """Newton's method, compiled: (limits, starts with what is free, data) to `Minima`."""
 
-    def total(u: Any, data: Any) -> Any:
-        return jnp.sum(each(u, data))
+    def gradient_of(u: Any, data: Any) -> tuple[Any, Any]:
+        gradient, parts = jax.grad(lambda u: total_and_parts(u, data), has_aux=True)(u)
+        return gradient, (gradient, parts)
 
-    def known(u: Any, data: Any) -> tuple[Any, Any, Any]:
-        value, gradient = jax.value_and_grad(total)(u, data)
-        return value, gradient, jax.hessian(total)(u, data)
+    def total_and_parts(u: Any, data: Any) -> tuple[Any, Any]:
+        parts = each(u, data)
+        return jnp.sum(parts), parts
 
-    def one(limits: Any, free: Any, u: Any, data: Any) -> tuple[Any, ...]:
+    def one(limits: Any, row: Any, data: Any) -> tuple[Any, ...]:
+        u, free = jnp.clip(row[0], *limits.T), row[1] > 0
+
         def advance(state: _State) -> _State:
-            move = _move(state, limits, free)
+            first = state.step < 0  # the objective stands in the program once: it takes long to compile
+            move = jnp.where(first, 0.0, _move(state, limits, free))
             promised = -(state.gradient @ move) - 0.5 * move @ state.hessian @ move
-            value, gradient, hessian = known(state.u + move, data)
+            hessian, (gradient, parts) = jax.jacfwd(gradient_of, has_aux=True)(state.u + move, data)
+            value = jnp.sum(parts)
             slack = jnp.where(jnp.abs(promised) < _NEAR, _BLUR, 1e-12 * jnp.abs(state.value))
-            better = jnp.isfinite(value) & (value <= state.value + slack)
+            better = first | (jnp.isfinite(value) & (value <= state.value + slack))
             less = jnp.where(state.damping < _UNDAMPED, 0.0, state.damping / 8)
             damping = jnp.where(better, less, jnp.maximum(8 * state.damping, 1e-3))
-            done = (jnp.abs(promised) < _TOLERANCE) & (state.damping < 1e-2)
-            moved = _State(state.u + move, value, gradient, hessian, damping, state.step + 1, done)
+            done = ~first & (jnp.abs(promised) < _TOLERANCE) & (state.damping < 1e-2)
+            moved = _State(state.u + move, value, parts, gradient, hessian, damping, state.step + 1, done)
             stayed = state._replace(damping=damping, step=state.step + 1, done=done)
             return jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, stayed)
 
-        u = jnp.clip(u, *limits.T)
-        begin = _State(u, *known(u, data), jnp.zeros(()), jnp.zeros((), int), jnp.zeros((), bool))
-        end = jax.lax.while_loop(lambda s: ~s.done & (s.step < _STEPS) & jnp.isfinite(s.value), advance, begin)
-        return end.u, end.value, each(end.u, data), end.hessian, end.done & jnp.isfinite(end.value)
+        def unfinished(state: _State) -> Any:
+            return ~state.done & (state.step < _STEPS) & ((state.step < 0) | jnp.isfinite(state.value))
 
-    return jax.jit(jax.vmap(one, in_axes=(None, None, 0, 0)))
+        parts = jnp.zeros(jax.eval_shape(each, u, data).shape)
+        nothing = (jnp.zeros(()), parts, jnp.zeros_like(u), jnp.eye(len(u)), jnp.zeros(()))
+        begin = _State(u, *nothing, jnp.full((), -1), jnp.zeros((), bool))
+        end = jax.lax.while_loop(unfinished, advance, begin)
+        return end.u, end.value, end.each, end.hessian, end.done & jnp.isfinite(end.value)
+
+    return jax.jit(jax.vmap(one, in_axes=(None, 0, 0)))
 
 
 def _move(state: _State, limits: Any, free: Any) -> Any:

@@ -27,12 +27,12 @@ from sbitune.fitting.likelihood.histfactory.modifiers import (
     in_bin,
 )
 from sbitune.fitting.likelihood.terms.constraints import stacked
-from sbitune.fitting.likelihood.terms.interpolation import code0, code1, code4, code4p
+from sbitune.fitting.likelihood.terms.interpolation import code0, code1, code4, code4_between, code4p
 from sbitune.fitting.likelihood.terms.term import Named
 
 NormCode = Literal["code1", "code4"]
 HistoCode = Literal["code0", "code4p"]
-_NORM, _HISTO = {"code1": code1, "code4": code4}, {"code0": code0, "code4p": code4p}
+_NORM, _HISTO = ("code1", "code4"), {"code0": code0, "code4p": code4p}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,7 @@ class _Tables(NamedTuple):
     nominal: np.ndarray  #: (n_samples, n_bins)
     log_up: np.ndarray  #: (n_samples, n) of norms
     log_down: np.ndarray  #: (n_samples, n)
+    between: np.ndarray  #: (6, n_samples, n) their polynomials of code 4
     norm: np.ndarray  #: (n_samples, n) which parameter
     up: np.ndarray  #: (n_samples, m, n_bins) differences to the nominal
     down: np.ndarray  #: (n_samples, m, n_bins)
@@ -162,10 +163,12 @@ class Channel:
             return places[m.name]
 
         nothing = np.zeros(self.n_bins)
+        up, down = (table(NormSys, lambda m, _, s=s: np.log(getattr(m, s)), 0.0) for s in ("up", "down"))
         return _Tables(
             nominal,
-            table(NormSys, lambda m, _: np.log(m.up), 0.0),
-            table(NormSys, lambda m, _: np.log(m.down), 0.0),
+            up,
+            down,
+            code4_between(up, down),
             table(NormSys, place, places[""]),
             table(HistoSys, lambda m, sample: np.asarray(m.up) - sample.bins, nothing),
             table(HistoSys, lambda m, sample: np.asarray(m.down) - sample.bins, nothing),
@@ -183,7 +186,11 @@ class Channel:
         t = self._tables
         p = jnp.concatenate([stacked(given, self.names), jnp.ones(1)]) if self.names else jnp.ones(1)
         bins = t.nominal + jnp.sum(_HISTO[self.histosys](p[t.histo.astype(int)][..., None], t.up, t.down), axis=1)
-        factors = jnp.prod(_NORM[self.normsys](p[t.norm.astype(int)], t.log_up, t.log_down), axis=1)
+        norms = p[t.norm.astype(int)]
+        if self.normsys == "code4":
+            factors = jnp.prod(code4(norms, t.log_up, t.log_down, t.between), axis=1)
+        else:
+            factors = jnp.prod(code1(norms, t.log_up, t.log_down), axis=1)
         factors = factors * jnp.prod(p[t.scalar.astype(int)], axis=1)
         return bins * factors[:, None] * jnp.prod(p[t.vector.astype(int)], axis=1)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 #: from nuisance and log ratios (n_events,) of up and of down to the nominal, to the log ratio (n_events,)
 EventInterpolation = Callable[[Any, Any, Any], Any]
@@ -41,11 +42,10 @@ def code1(alpha: Any, log_up: Any, log_down: Any) -> Any:
     return jnp.exp(log_code1(alpha, log_up, log_down))
 
 
-def code4(alpha: Any, log_up: Any, log_down: Any) -> Any:
-    """The factor, with logs of the ratios to the nominal."""
-    return jnp.where(
-        jnp.abs(alpha) >= 1, jnp.exp(log_code1(alpha, log_up, log_down)), 1 + _six(alpha, log_up, log_down)
-    )
+def code4(alpha: Any, log_up: Any, log_down: Any, between: Any = None) -> Any:
+    """The factor, with logs of the ratios to the nominal, and `code4_between` of these if it is known."""
+    inside = 1 + _polynomial(alpha, code4_between(log_up, log_down) if between is None else between)
+    return jnp.where(jnp.abs(alpha) >= 1, jnp.exp(log_code1(alpha, log_up, log_down)), inside)
 
 
 def log_code1(alpha: Any, log_up: Any, log_down: Any) -> Any:
@@ -55,7 +55,7 @@ def log_code1(alpha: Any, log_up: Any, log_down: Any) -> Any:
 
 def log_code4(alpha: Any, log_up: Any, log_down: Any) -> Any:
     """Log of the factor; NaN where the polynomial is not positive, for ratios that are wide apart."""
-    between = jnp.log1p(_six(alpha, log_up, log_down))
+    between = jnp.log1p(_polynomial(alpha, code4_between(log_up, log_down)))
     return jnp.where(jnp.abs(alpha) >= 1, log_code1(alpha, log_up, log_down), between)
 
 
@@ -74,26 +74,37 @@ def log_quadratic(alpha: Any, log_up: Any, log_down: Any) -> Any:
     return alpha * (log_up - log_down) / 2 + alpha**2 * (log_up + log_down) / 2
 
 
-def _six(alpha: Any, log_up: Any, log_down: Any) -> Any:
-    """The polynomial of code 4, less 1, for |alpha| < 1.
+def code4_between(log_up: Any, log_down: Any) -> Any:
+    """(6, ...) coefficients of the polynomial of code 4, less 1; of NumPy arrays NumPy arrays.
 
     Its odd and its even part have, at 1, the value, slope and curvature of the odd and the even part of the powers.
     """
-    up, down = jnp.exp(log_up), jnp.exp(log_down)
+    xp = jnp if isinstance(log_up, jax.Array) or isinstance(log_down, jax.Array) else np
+    up, down = xp.exp(log_up), xp.exp(log_down)
     values, slopes, bends = (
         ((x - y) / 2, (x + y) / 2)
         for x, y in ((up, down), (log_up * up, -log_down * down), (log_up**2 * up, log_down**2 * down))
     )
     odd, even = (values[0], slopes[1], bends[0]), (values[1] - 1, slopes[0], bends[1])
+    return xp.stack(
+        [
+            (15 * odd[0] - 7 * odd[1] + odd[2]) / 8,
+            3 * even[0] - (9 * even[1] - even[2]) / 8,
+            (-5 * odd[0] + 5 * odd[1] - odd[2]) / 4,
+            -3 * even[0] + (7 * even[1] - even[2]) / 4,
+            (3 * odd[0] - 3 * odd[1] + odd[2]) / 8,
+            even[0] - (5 * even[1] - even[2]) / 8,
+        ]
+    )
+
+
+def _polynomial(alpha: Any, coefficients: Any) -> Any:
+    """Without a constant, for |alpha| < 1."""
     inside = jnp.clip(alpha, -1.0, 1.0)
-    square = inside**2
-    a1 = (15 * odd[0] - 7 * odd[1] + odd[2]) / 8
-    a3 = (-5 * odd[0] + 5 * odd[1] - odd[2]) / 4
-    a5 = (3 * odd[0] - 3 * odd[1] + odd[2]) / 8
-    a2 = 3 * even[0] - (9 * even[1] - even[2]) / 8
-    a4 = -3 * even[0] + (7 * even[1] - even[2]) / 4
-    a6 = even[0] - (5 * even[1] - even[2]) / 8
-    return inside * (a1 + square * (a3 + square * a5)) + square * (a2 + square * (a4 + square * a6))
+    value = coefficients[5]
+    for k in (4, 3, 2, 1, 0):
+        value = coefficients[k] + inside * value
+    return inside * value
 
 
 def log_mean(log_ratio: Any, weights: Any) -> Any:

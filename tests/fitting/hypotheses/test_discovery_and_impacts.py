@@ -1,0 +1,102 @@
+"""Significances against closed forms and exact sums; impacts against fits and the covariance."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers.workspaces import COUNTS, model, uncorrelated_background
+from scipy import stats
+
+from sbitune.data.errors import InputError
+from sbitune.data.parameter import Parameter
+from sbitune.fitting.bridges.pyhf_import import open_workspace
+from sbitune.fitting.hypotheses.asimov import asimov_data, expected_covariance
+from sbitune.fitting.hypotheses.discovery import discovery
+from sbitune.fitting.hypotheses.impacts import impacts
+from sbitune.fitting.likelihood.product import Product
+from sbitune.fitting.likelihood.terms.constraints import Constraint
+from sbitune.fitting.likelihood.terms.counts import CountedBins
+
+BINS = CountedBins("bins", np.array([16.0]), lambda p: jnp.stack([p["s"] + 10.0]))
+COUNTING = Product([BINS], [Parameter("s", 0.0, 40.0)])
+
+
+def test_a_counting_experiment_has_the_closed_form():
+    """q_0 = 2 (n log(n / b) - (n - b)); Asimov: G. Cowan et al., eq. 97."""
+    found = discovery(COUNTING, "s", strength=5.0)
+    assert found.statistic == pytest.approx(2 * (16 * np.log(1.6) - 6), abs=1e-7)
+    assert found.significance == pytest.approx(np.sqrt(found.statistic))
+    assert found.p_value == pytest.approx(stats.norm.sf(found.significance))
+    assert found.expected == pytest.approx(np.sqrt(2 * (15 * np.log(1.5) - 5)), abs=1e-6)
+    assert found.best == pytest.approx(6.0, abs=1e-5)
+    less = discovery(COUNTING.with_data((np.array([8.0]),)), "s")
+    assert (less.statistic, less.p_value) == (0.0, 0.5)
+    toys = discovery(COUNTING, "s", key=jax.random.key(1), toys=3000)
+    assert toys.p_value == pytest.approx(stats.poisson.sf(15, 10.0), abs=4 * toys.p_error)
+    assert str(found).startswith("s: p0 = 0.0406, significance 1.74, expected 1.47")
+
+
+@pytest.fixture(scope="module")
+def all_modifiers():
+    return model().product(COUNTS)
+
+
+@pytest.mark.slow
+def test_impacts_are_those_of_fits(all_modifiers):
+    found = impacts(all_modifiers, "mu")
+    assert [abs(row.shift) for row in found.rows] == sorted((abs(row.shift) for row in found.rows), reverse=True)
+    assert {row.parameter for row in found.rows} == {p.name for p in all_modifiers.parameters} - {
+        "mu", "free[0]", "free[1]"
+    }  # fmt: skip
+    scale = max(abs(row.shift) for row in found.rows)
+    for row in found.rows:
+        down, up = row.refitted
+        assert (up - down) / 2 == pytest.approx(row.shift, abs=0.03 * scale)  # to second order in the error
+        down, up = row.reheld
+        assert (up - down) / 2 == pytest.approx(row.held, abs=0.03 * max(scale, abs(row.held)))
+        assert 0.1 < row.constraint < 1.05
+        assert abs(row.pull) < 2
+
+
+def test_shares_of_a_small_error_are_exact():
+    """For a measurement moved by a thousandth of its error the derivative is that of fits."""
+    parameters = [Parameter("s", 0.0, 40.0), Parameter("e", 0.5, 1.5), Parameter("b", -1.0, 1.0)]
+    bins = CountedBins("bins", np.array([16.0]), lambda p: jnp.stack([p["s"] * p["e"] + 10.0 + 2 * p["b"]]))
+    problem = Product([bins, Constraint("e", 1.1, 0.001), Constraint("b", 0.0, 1e-3)], parameters)
+    found = {row.parameter: row for row in impacts(problem, "s").rows}
+    # s = (n - 10 - 2 b) / e
+    assert found["e"].shift == pytest.approx(-6 / 1.1**2 * 0.001, rel=1e-6)
+    assert found["b"].shift == pytest.approx(-2 / 1.1 * 1e-3, rel=1e-6)
+    assert found["b"].refitted[1] == pytest.approx(found["b"].shift, rel=1e-3)
+    with pytest.raises(InputError, match="s is at the end of its range"):
+        impacts(problem.with_data((np.array([4.0]), *problem.data[1:])), "s", refits=False)
+    assert found["e"].refitted[0] == pytest.approx(-found["e"].shift, rel=3e-3)
+
+
+@pytest.mark.slow
+def test_shares_of_measurements_and_of_data_add_up_to_the_variance():
+    """With expected data, where the error is that of the data's own scatter: a measurement's share and what is left."""
+    problem = open_workspace(uncorrelated_background()).problem
+    theta = np.array([1.0, 1.0, 1.0])
+    expected = problem.with_data(asimov_data(problem, theta).data)
+    found = impacts(expected, "mu", refits=False)
+    assert found.value == pytest.approx(1.0, abs=1e-6)
+    covariance = expected_covariance(problem, theta)
+    assert found.error == pytest.approx(np.sqrt(covariance[0, 0]), rel=1e-6)
+    # share of a count of n events: d mu / d n sqrt(n), by fits with one more and one less
+    steps = []
+    for k in range(2):
+        ends = []
+        for side in (-1e-2, 1e-2):
+            counts = np.array(expected.data[0])
+            counts[k] += side
+            ends.append(impacts(expected.with_data((counts, *expected.data[1:])), "mu", refits=False).value)
+        steps.append((ends[1] - ends[0]) / 2e-2 * np.sqrt(expected.data[0][k]))
+    assert found.statistical == pytest.approx(np.hypot(*steps), rel=1e-4)
+    assert "of the data alone" in str(found)
+    assert found.rows[0].refitted is None
+
+
+def test_what_has_no_impacts_is_refused():
+    with pytest.raises(InputError, match="no free parameter beside s has an auxiliary measurement"):
+        impacts(COUNTING, "s")
