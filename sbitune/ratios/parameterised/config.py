@@ -15,8 +15,8 @@ class RatioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loss: Annotated[str, msgspec.Meta(description="What is minimised.")] = "binary"
     members: Annotated[
         int, msgspec.Meta(ge=1, description="Networks whose ratios are averaged, each from another start.")
-    ] = 2
+    ] = 3
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig(
-        epochs=15, batch_size=1024, learning_rate=3e-3, patience=15, validation_fraction=0.1
+        epochs=15, batch_size=512, learning_rate=3e-3, patience=15, validation_fraction=0.1
     )

@@ -47,7 +47,7 @@ class RatioModel:
         row = jnp.stack([jnp.asarray(theta[p.name]) for p in self.ratio.parameters])
         found = mean_log(
             jax.vmap(lambda net, part: net.combine(net.embed(row), part), (0, 1))(self.ratio.networks, prepared)
-        )
+        ) - self.ratio.log_mean(row)
         return found if self.number is None else found + jnp.log(jnp.asarray(self.number(theta)))
 
     def expected(self, theta: Named) -> Any:

@@ -10,8 +10,9 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.events import Events
-from sbitune.data.parameter import EDGE, Parameter
+from sbitune.data.parameter import EDGE, Parameter, parameter_box
 from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.correction import Correction
 from sbitune.ratios.parameterised.samples import columns_of
 
 #: events that are computed at once
@@ -44,6 +45,7 @@ class LearnedRatio:
     ranges: np.ndarray  #: (2, n_inputs) smallest and largest values of the columns that it was learned from
     networks: Any  #: a stack of members
     record: TrainingRecord
+    correction: Correction | None = None  #: log E_ref[r] where it was found to be larger than its error
 
     @property
     def n_members(self) -> int:
@@ -66,6 +68,17 @@ class LearnedRatio:
                 code="ratio-other-columns",
             )
         return x
+
+    def scaled(self, theta: Any) -> Any:
+        """Theta (..., n_parameters) with the box as [-1, 1], in its precision."""
+        centre, half = parameter_box(self.parameters)
+        return (theta - centre) / half
+
+    def log_mean(self, theta: Any) -> Any:
+        """Log E_ref[r] (...,) that is subtracted at theta (..., n_parameters)."""
+        if self.correction is None:
+            return jnp.zeros(jnp.shape(theta)[:-1])
+        return self.correction.at(self.scaled(theta), None if self.point is None else self.scaled(self.point))
 
     def check_theta(self, theta: np.ndarray) -> None:
         """Raise `InputError` for parameters (n, n_parameters) outside of the box in which the ratio was learned."""
@@ -95,7 +108,7 @@ class LearnedRatio:
             np.asarray(_average(self.networks, x[i : i + _SLICE], theta[i : i + _SLICE]))
             for i in range(0, len(x), _SLICE)
         ]
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        return np.concatenate(parts) - np.asarray(self.log_mean(theta)) if parts else np.zeros(0, np.float32)
 
 
 def mean_log(logs: Any) -> Any:

@@ -114,11 +114,10 @@ def _inputs(events: RatioEvents, reference: RatioEvents, point: Mapping[str, flo
     x = events.x if reference is events else np.concatenate([events.x, reference.x])
     centre, half = parameter_box(events.parameters)
     theta = _ordered(events, point)
-    where = np.full(len(centre), np.nan) if theta is None else theta
     return Inputs(
         find_scaling(events.inputs, x),
         Scaling(centre.astype(np.float32), half.astype(np.float32)),
-        where.astype(np.float32),
+        None if theta is None else theta.astype(np.float32),
     )
 
 

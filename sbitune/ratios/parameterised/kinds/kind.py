@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 import msgspec
-import numpy as np
 
 from sbitune.learning.initial import host_keys, repeat_constant
 from sbitune.learning.networks import Fixed
@@ -22,12 +21,12 @@ class Inputs(NamedTuple):
 
     x: Scaling  #: of the columns
     theta: Scaling  #: of the parameters: the box in which they are learned becomes [-1, 1]
-    reference: Any  #: (n_parameters,) where p(x | reference) is; NaN for a reference that is no point
+    reference: Any  #: (n_parameters,) where p(x | reference) is; None for a reference that is no point
 
     @property
     def has_point(self) -> bool:
         """Whether the reference is a point."""
-        return bool(np.isfinite(self.reference).all())
+        return self.reference is not None
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

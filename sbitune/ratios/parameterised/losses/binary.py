@@ -30,8 +30,8 @@ class Binary:
     With `pairs` 0 each keeps the one that it was given (`theta_ref`).
     """
 
-    pairs: int = 32  #: theta that an event of the reference meets at a step
-    odds: float = 1.0  #: nu
+    pairs: int = 64  #: theta that an event of the reference meets at a step
+    odds: float = 4.0  #: nu
     needs = ()
 
     def __call__(self, network: Any, batch: dict[str, Any], key: jax.Array) -> Any:

@@ -1,0 +1,27 @@
+"""A polynomial of theta by which log r is corrected, so that r is a ratio of normalised densities."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+
+class Correction(NamedTuple):
+    """log E_ref[r] as a polynomial of theta scaled to [-1, 1], counted from the reference where that is a point."""
+
+    powers: Any  #: (n_terms, n_parameters) exponents
+    coefficients: Any  #: (n_terms,)
+    errors: Any  #: (n_terms,) Monte Carlo errors of what was found, whether it was kept or not
+    n_kept: int  #: independent parts that are larger than their errors; the others are 0
+
+    def terms(self, scaled: Any, point: Any = None) -> Any:
+        """Products (..., n_terms) of scaled theta (..., n_parameters), less those at the scaled point."""
+        found = _products(scaled, self.powers)
+        return found if point is None else found - _products(point, self.powers)
+
+    def at(self, scaled: Any, point: Any = None) -> Any:
+        """Log E_ref[r] (...,)"""
+        return self.terms(scaled, point) @ self.coefficients
+
+
+def _products(scaled: Any, powers: Any) -> Any:
+    return jnp.prod(jnp.asarray(scaled)[..., None, :] ** powers, axis=-1)

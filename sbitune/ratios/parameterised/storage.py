@@ -1,0 +1,181 @@
+"""Learned ratios on disk: an .npz file of arrays with a JSON header. A ratio read back answers with the same bits."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sbitune.data.errors import ComputationError, InputError
+from sbitune.data.parameter import Parameter, read_parameters, read_words
+from sbitune.data.storage.arrays import reading_stored
+from sbitune.data.storage.layout import ArraySpec, check_arrays, whole_number
+from sbitune.data.storage.store import read_stored, write_stored
+from sbitune.data.text.names import list_names, shorten
+from sbitune.learning.keys import Keys
+from sbitune.learning.weights import pack_weights, unpack_weights
+from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.correction import Correction
+from sbitune.ratios.parameterised.kinds.kind import Inputs
+from sbitune.ratios.parameterised.kinds.registry import builder_of
+from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
+from sbitune.ratios.parameterised.scaling import Scaling
+
+FORMAT = "sbitune learned ratio"
+FORMAT_VERSION = 1
+LAYOUT = {
+    "point": ArraySpec(("n_parameters",), needed=False),
+    "ranges": ArraySpec((2, "n_inputs"), np.float32),
+    "loss_train": ArraySpec(("n_epochs", "n_members"), np.float32),
+    "loss_validation": ArraySpec(("n_epochs", "n_members"), np.float32),
+    "best_epoch": ArraySpec(("n_members",), np.int32, low=0),
+    "correction_powers": ArraySpec(("n_terms", "n_parameters"), np.int64, low=0, high=20, needed=False),
+    "correction_coefficients": ArraySpec(("n_terms",), needed=False),
+    "correction_errors": ArraySpec(("n_terms",), low=0, needed=False),
+}
+
+
+def save_ratio(path: str | Path, ratio: LearnedRatio) -> None:
+    """Write a ratio, whole or not at all."""
+    record, correction = ratio.record, ratio.correction
+    arrays: dict[str, np.ndarray] = pack_weights(ratio.networks)
+    arrays |= {
+        "ranges": ratio.ranges,
+        "loss_train": record.train,
+        "loss_validation": record.validation,
+        "best_epoch": record.best_epoch.astype(np.int32),
+    }
+    if ratio.point is not None:
+        arrays["point"] = ratio.point
+    if correction is not None:
+        arrays |= {f"correction_{name}": np.asarray(getattr(correction, name)) for name in Correction._fields[:3]}
+    meta = {
+        "config": msgspec.to_builtins(ratio.config),
+        "columns": list(ratio.columns),
+        "inputs": list(ratio.inputs),
+        "parameters": [astuple(parameter) for parameter in ratio.parameters],
+        "n_events": record.n_events,
+        "n_reference": record.n_reference,
+        "negative": record.negative,
+        "negative_reference": record.negative_reference,
+        "n_kept": 0 if correction is None else correction.n_kept,
+        "hash": _hash(arrays),
+    }
+    check_arrays(f"{path}: not written", arrays, LAYOUT, _sizes(ratio), ComputationError)
+    write_stored(path, FORMAT, FORMAT_VERSION, meta, arrays)
+
+
+def load_ratio(
+    path: str | Path, columns: Sequence[str] | None = None, parameters: Sequence[Parameter] | None = None
+) -> LearnedRatio:
+    """Read what `save_ratio` wrote.
+
+    Args:
+        path: the file.
+        columns: those that it is to be of, in this order.
+        parameters: those that it is to be of, in this order, with these units.
+
+    Raises:
+        InputError: the file is absent, damaged, or something else, or of other columns or parameters.
+    """
+    meta, stored = read_stored(path, FORMAT, FORMAT_VERSION)
+    with reading_stored(path, FORMAT):
+        if meta["hash"] != _hash(stored):
+            raise InputError("its arrays are not those that were written")
+        config = msgspec.convert(meta["config"], RatioConfig)
+        known = read_parameters(meta["parameters"])
+        found, inputs = read_words("columns", meta["columns"]), read_words("inputs", meta["inputs"])
+        sizes = {"n_parameters": len(known), "n_inputs": len(inputs), "n_members": config.members}
+        arrays = check_arrays(str(path), stored, LAYOUT, sizes)
+        template = _template(config, len(inputs), len(known), "point" in arrays)
+        ratio = LearnedRatio(
+            config=config,
+            columns=found,
+            inputs=inputs,
+            parameters=known,
+            point=arrays.get("point"),
+            ranges=arrays["ranges"],
+            networks=unpack_weights(str(path), template, stored),
+            record=_record(meta, arrays),
+            correction=_correction(meta, arrays),
+        )
+    _check_asked(str(path), ratio, columns, parameters)
+    return ratio
+
+
+def _check_asked(
+    where: str, ratio: LearnedRatio, columns: Sequence[str] | None, parameters: Sequence[Parameter] | None
+) -> None:
+    if columns is not None and tuple(columns) != ratio.columns:
+        raise InputError(
+            f"{where}: learned from the columns {list_names(dict.fromkeys(ratio.columns))}, not from "
+            f"{list_names(dict.fromkeys(columns))}; columns and their order must be the same",
+            code="ratio-other-columns",
+        )
+    if parameters is None:
+        return
+    for asked, known in ((p, q) for p, q in zip(parameters, ratio.parameters, strict=False) if p != q):
+        if (asked.name, asked.unit) != (known.name, known.unit):
+            raise InputError(
+                f"{where}: learned for {known.name} [{known.unit}], asked for {asked.name} [{asked.unit}]; parameters, "
+                "their order and units must be the same",
+                code="ratio-other-columns",
+            )
+    if len(parameters) != len(ratio.parameters):
+        raise InputError(
+            f"{where}: learned for {len(ratio.parameters)} parameters, asked for {len(parameters)}",
+            code="ratio-other-columns",
+        )
+
+
+def _sizes(ratio: LearnedRatio) -> dict[str, int]:
+    return {"n_parameters": len(ratio.parameters), "n_inputs": len(ratio.inputs), "n_members": ratio.n_members}
+
+
+def _template(config: RatioConfig, n_inputs: int, n_parameters: int, has_point: bool) -> Any:
+    """The networks that the config describes, with the shapes of their weights."""
+    x, theta = (Scaling(np.zeros(n, np.float32), np.ones(n, np.float32)) for n in (n_inputs, n_parameters))
+    point = np.zeros(n_parameters, np.float32) if has_point else None
+    return builder_of(config.kind)(Keys.for_shapes(config.members), Inputs(x, theta, point), config.network)
+
+
+def _record(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingRecord:
+    return TrainingRecord(
+        n_events=whole_number("n_events", meta["n_events"]),
+        n_reference=whole_number("n_reference", meta["n_reference"]),
+        negative=_share("negative", meta),
+        negative_reference=_share("negative_reference", meta),
+        train=arrays["loss_train"],
+        validation=arrays["loss_validation"],
+        best_epoch=arrays["best_epoch"],
+    )
+
+
+def _correction(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Correction | None:
+    names = [f"correction_{name}" for name in Correction._fields[:3]]
+    there = [name in arrays for name in names]
+    if any(there) and not all(there):
+        raise InputError("it has a part of a correction only")
+    n_kept = whole_number("n_kept", meta["n_kept"])
+    return Correction(*(arrays[name] for name in names), n_kept=n_kept) if all(there) else None
+
+
+def _share(name: str, meta: dict[str, Any]) -> float:
+    number = meta[name]
+    if type(number) not in (int, float) or not (math.isfinite(number) and 0 <= number <= 1):
+        raise InputError(f"{name} is {shorten(repr(number))}, expected a share")
+    return float(number)
+
+
+def _hash(arrays: dict[str, np.ndarray]) -> str:
+    """Of names, types, shapes and contents."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        found.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
