@@ -67,10 +67,9 @@ class RaggedRows:
 
     def pad(self, n_events: int) -> "RaggedRows":
         """Fill up to so many events, with the last; and the particles to a size that other data sets have, too."""
-        content = np.asarray(self.content)
-        if not len(content):
-            content = np.zeros((1, self.n_features), np.float32)
-        content = pad_first(content, pad_rows(len(content)))
+        given = np.asarray(self.content)
+        content = np.zeros((pad_rows(len(given)), self.n_features), np.float32)
+        content[: len(given)] = given
         starts, counts = (pad_first(np.asarray(array), n_events) for array in (self.starts, self.counts))
         return RaggedRows(content, starts, counts, self.longest)
 
