@@ -5,6 +5,8 @@ CODES = {
     "channel-counts": "a channel without observed counts, or with others than it has bins",
     "channel-samples": "a channel without samples, or with samples of different sizes",
     "constraint-without-measurement": "a constraint of what nobody has measured",
+    "draws-not-finite": "draws or densities of a posterior that are not finite",
+    "draws-wrong-shape": "truths and draws that do not fit each other",
     "fit-theory-error": "an error that the model is to have beyond its own, and cannot",
     "modifier-bins": "bins of a modifier that are no numbers, or not as many as the sample has",
     "modifier-factor": "a factor that is not above 0",

@@ -185,31 +185,27 @@ def test_particles_are_left_out_in_the_order_asked_for_and_counted() -> None:
 
 
 def test_faulty_sets_are_refused() -> None:
-    columns = ragged(COUNTS, CONTENT)
-    with pytest.raises(InputError, match=r"event 0 has 3 particles, at most 2 .* `keep_largest`"):
-        ragged_rows(columns, longest=2)
-    with pytest.raises(InputError, match="columns 0 and 1 of a set differ"):
-        ragged_rows([columns[0], from_counts(CONTENT[:, 1], COUNTS[::-1])])
-    bad = CONTENT.copy()
+    columns, bad = ragged(COUNTS, CONTENT), CONTENT.copy()
     bad[4, 1] = np.nan
-    with pytest.raises(InputError, match=r"column 1 of a set is nan for particle 1 of event 2 \(1 particles"):
-        ragged_rows(ragged(COUNTS, bad))
-    with pytest.raises(InputError, match="no column"):
-        ragged_rows([])
-    with pytest.raises(InputError, match=r"order of particles has the shape \(3,\), expected \(11,\)"):
-        keep_largest(columns, 2, np.ones(3))
-    with pytest.raises(InputError, match="6 cannot be dealt to 4 heads"):
-        build_set_attention(KEY, SCALING, width=6)
     network = build_deep_sets(KEY, SCALING, width=2, hidden=(), head=())
     events = SetEvents(ragged_rows(columns), np.ones((5, 2), np.float32))
-    with pytest.raises(InputError, match="were parameters or columns left out"):
-        evaluate(network, events)
-    with pytest.raises(InputError, match="2 features, the network is of 3"):
-        evaluate(network, events._replace(sets=ragged_rows(columns[:2])), THETA)
-    with pytest.raises(InputError, match=r"\[5, 4\] events"):
-        evaluate(network, events._replace(flat=np.ones((4, 2))), THETA)
-    with pytest.raises(InputError, match="theta: column 0 is inf in row 1"):
-        set_scaling(events, np.array([[1.0], [np.inf]]))
+    fewer = events._replace(sets=ragged_rows(columns[:2]))
+    faults: list[tuple[Callable[[], Any], str | None, str]] = [
+        (lambda: ragged_rows(columns, 2), "sets-too-long", r"event 0 has 3 particles, at most 2 .* `keep_largest`"),
+        (lambda: ragged_rows([columns[0], from_counts(CONTENT[:, 1], COUNTS[::-1])]), "sets-differ", "0 and 1"),
+        (lambda: ragged_rows(ragged(COUNTS, bad)), "sets-not-finite", r"column 1 .* particle 1 of event 2 \(1 part"),
+        (lambda: ragged_rows([]), None, "no column"),
+        (lambda: keep_largest(columns, 2, np.ones(3)), None, r"the shape \(3,\), expected \(11,\)"),
+        (lambda: build_set_attention(KEY, SCALING, width=6), None, "6 cannot be dealt to 4 heads"),
+        (lambda: evaluate(network, events), "sets-other-inputs", "were parameters or columns left out"),
+        (lambda: evaluate(network, fewer, THETA), "sets-other-inputs", "2 features, the network is of 3"),
+        (lambda: evaluate(network, events._replace(flat=np.ones((4, 2))), THETA), None, r"\[5, 4\] events"),
+        (lambda: set_scaling(events, np.array([[1.0], [np.inf]])), None, "theta: column 0 is inf in row 1"),
+    ]
+    for call, code, words in faults:
+        with pytest.raises(InputError, match=words) as caught:
+            call()
+        assert caught.value.code == code
 
 
 TOY = draw_sets(1, 400)

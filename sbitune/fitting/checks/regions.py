@@ -61,12 +61,16 @@ def expected_coverage(
     if truth.ndim != 1 or draws.ndim != 2 or len(draws) != len(truth) or not draws.size:
         raise InputError(
             f"coverage: densities have the shapes {truth.shape} at the truth and {draws.shape} at draws, expected "
-            "(n_pairs,) and (n_pairs, n_draws)"
+            "(n_pairs,) and (n_pairs, n_draws)",
+            code="draws-wrong-shape",
         )
     for name, density in (("the truth", truth), ("a draw", draws)):
         if np.isnan(density).any():
             pair = int(np.argwhere(np.isnan(density))[0][0])
-            raise InputError(f"coverage: the density at {name} of pair {pair} is NaN: did the posterior fail there?")
+            raise InputError(
+                f"coverage: the density at {name} of pair {pair} is NaN: did the posterior fail there?",
+                code="draws-not-finite",
+            )
     higher = draws > truth[:, None]
     if weights is None:
         ranks = uniform_ranks(key, higher.sum(axis=1), draws.shape[1])
@@ -116,12 +120,16 @@ def _check_tarp(truth: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.nd
     if truth.ndim != 2 or draws.ndim != 3 or (len(truth), truth.shape[1]) != (len(draws), draws.shape[2]):
         raise InputError(
             f"TARP: truths have the shape {truth.shape} and draws {draws.shape}, expected (n_pairs, n_parameters) and "
-            "(n_pairs, n_draws, n_parameters)"
+            "(n_pairs, n_draws, n_parameters)",
+            code="draws-wrong-shape",
         )
     for name, numbers in (("truth", truth), ("draw", draws)):
         if not np.isfinite(numbers).all():
             pair = int(np.argwhere(~np.isfinite(numbers))[0][0])
-            raise InputError(f"TARP: a {name} of pair {pair} is not finite: leave failed posteriors out, and say so")
+            raise InputError(
+                f"TARP: a {name} of pair {pair} is not finite: leave failed posteriors out, and say so",
+                code="draws-not-finite",
+            )
     same = truth.min(axis=0) == truth.max(axis=0)
     if same.any():
         raise InputError(f"TARP: parameter {int(np.argmax(same))} has one value in all pairs: leave it out")

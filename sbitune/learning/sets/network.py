@@ -50,12 +50,15 @@ class SetNetwork:
         scaling: SetScaling = self.scaling.value
         sets = kinds_of(events.sets)
         if len(sets) != len(self.encoders):
-            raise InputError(f"{len(sets)} kinds of particles for a network of {len(self.encoders)}")
+            raise InputError(
+                f"{len(sets)} kinds of particles for a network of {len(self.encoders)}", code="sets-other-inputs"
+            )
         parts = []
         for one, scale, typical, encoder in zip(sets, scaling.particles, scaling.counts, self.encoders, strict=True):
             if one.particles.shape[-1] != len(scale.shift):
                 raise InputError(
-                    f"particles have {one.particles.shape[-1]} features, the network is of {len(scale.shift)}"
+                    f"particles have {one.particles.shape[-1]} features, the network is of {len(scale.shift)}",
+                    code="sets-other-inputs",
                 )
             mask = one.mask[..., None]
             # what is filled up may be anything, NaN say: it is never computed with
@@ -79,7 +82,8 @@ class SetNetwork:
         if encoded.shape[-1] != self.linear.shape[0]:
             raise InputError(
                 f"flat columns and parameters give the network {encoded.shape[-1]} inputs, it is of "
-                f"{self.linear.shape[0]}: were parameters or columns left out?"
+                f"{self.linear.shape[0]}: were parameters or columns left out?",
+                code="sets-other-inputs",
             )
         return self.head(encoded) + encoded @ self.linear
 

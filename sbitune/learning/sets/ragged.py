@@ -91,7 +91,10 @@ def ragged_rows(columns: Sequence[Ragged], longest: int | None = None) -> Ragged
     offsets = columns[0].offsets
     for i, column in enumerate(columns):
         if column.offsets is not offsets and not np.array_equal(column.offsets, offsets):
-            raise InputError(f"columns 0 and {i} of a set differ in their numbers of entries: are they of one kind?")
+            raise InputError(
+                f"columns 0 and {i} of a set differ in their numbers of entries: are they of one kind?",
+                code="sets-differ",
+            )
     if offsets[-1] > _MOST:
         raise InputError(f"sets hold {offsets[-1]} particles, at most {_MOST} can be trained on: take fewer events")
     content = np.empty((int(offsets[-1]), len(columns)), np.float32)
@@ -103,7 +106,8 @@ def ragged_rows(columns: Sequence[Ragged], longest: int | None = None) -> Ragged
     if longest is not None and longest < most:
         raise InputError(
             f"event {int(np.argmax(counts > longest))} has {int(counts[np.argmax(counts > longest)])} particles, at "
-            f"most {longest} were asked for: cut with `keep_largest`, which says by what order"
+            f"most {longest} were asked for: cut with `keep_largest`, which says by what order",
+            code="sets-too-long",
         )
     places = padded_size(most, parts=8) if longest is None else longest
     return RaggedRows(content, offsets[:-1].astype(np.int32), counts, max(places, 1))
@@ -116,7 +120,8 @@ def _check_finite(content: np.ndarray, offsets: np.ndarray) -> None:
         event = int(np.searchsorted(offsets, place, side="right")) - 1
         raise InputError(
             f"column {feature} of a set is {content[place, feature]} for particle {place - int(offsets[event])} of "
-            f"event {event} ({int(bad.any(axis=1).sum())} particles have such numbers): leave them out"
+            f"event {event} ({int(bad.any(axis=1).sum())} particles have such numbers): leave them out",
+            code="sets-not-finite",
         )
 
 
