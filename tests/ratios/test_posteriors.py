@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from sbitune.data.errors import InputError
-from sbitune.ratios.posteriors.config import DensityConfig
-from sbitune.ratios.posteriors.inference import NLE, NPE, Inference, LearningWarning
+from sbitune.ratios.posteriors.config import DensityConfig, RatioConfig
+from sbitune.ratios.posteriors.inference import NLE, NPE, NRE, Inference, LearningWarning
 from sbitune.ratios.posteriors.posterior import Posterior
 from sbitune.ratios.posteriors.prior import Normal, Prior, Uniform, make_prior
 from sbitune.ratios.posteriors.storage import load_model, save_model
@@ -18,8 +18,12 @@ KEY = jax.random.key(7)
 NOISE = 0.5
 #: small: what is learnt here is a shift and a width
 TINY = {"layers": 2, "hidden": (16,), "width": 16, "knots": 4, "epochs": 12, "batch_size": 64}
-CONFIGS = {"npe": DensityConfig(**TINY), "nle": DensityConfig(**TINY)}
-FACES = {"npe": NPE, "nle": NLE}
+CONFIGS = {
+    "npe": DensityConfig(**TINY),
+    "nle": DensityConfig(**TINY),
+    "nre": RatioConfig(differences=4, hidden=(16,), hidden_pair=(16, 16), choices=31, epochs=12, learning_rate=5e-3),
+}
+FACES = {"npe": NPE, "nle": NLE, "nre": NRE}
 
 
 def gaussian(n: int, seed: int = 1, noise: float = NOISE) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +34,10 @@ def gaussian(n: int, seed: int = 1, noise: float = NOISE) -> tuple[np.ndarray, n
     return mu, np.concatenate([x, random.normal(size=(n, 1))], axis=1)
 
 
-@pytest.fixture(scope="module", params=list(FACES))
+# flows take some seconds to compile
+@pytest.fixture(
+    scope="module", params=["nre", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("npe", "nle"))]
+)
 def trained(request: pytest.FixtureRequest) -> Inference:
     kind = request.param
     inference = FACES[kind](make_prior({"mu": (-2.0, 2.0)}), CONFIGS[kind], ["mass", "idle"])
@@ -89,11 +96,21 @@ def test_a_model_that_is_read_back_gives_the_same_bits(trained: Inference, tmp_p
 
 
 def test_a_network_that_has_learnt_nothing_says_so() -> None:
-    mu, x = gaussian(400)
-    inference = NPE(make_prior({"mu": (-2.0, 2.0)}), CONFIGS["npe"], ["mass", "idle"])
+    mu, x = gaussian(1500)
+    inference = NRE(make_prior({"mu": (-2.0, 2.0)}), CONFIGS["nre"], ["mass", "idle"])
     inference.append_simulations(mu, x[::-1])
     with pytest.warns(LearningWarning, match="has learnt nothing: it prefers .* The posterior is the prior"):
         inference.train(KEY)
+
+
+def test_the_mean_of_a_ratio_over_independent_pairs_is_one(trained: Inference) -> None:
+    model = trained.model
+    assert model is not None
+    if model.kind == "nre":
+        mu, x = gaussian(4000, seed=5)
+        ratios = np.exp(model.log_value(np.roll(mu, 1, axis=0), x))
+        assert ratios.mean() == pytest.approx(1, abs=0.05)
+        assert 0 < model.mean[1] < 0.02
 
 
 def refused(code: str, words: str, prior: Prior, theta, x) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from sbitune.fitting.likelihood.precision import double_precision
-from sbitune.fitting.sampling.target import Target, import_numpyro
+from sbitune.fitting.sampling.target import import_numpyro
 
 
 class PosteriorConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -50,6 +50,14 @@ class PosteriorConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ] = 10
 
 
+class HasPotential(Protocol):
+    """What is sampled: a pytree, such as `Target`."""
+
+    def potential(self, z: Any) -> Any:
+        """-log density of z (n_free,), which runs over all numbers."""
+        ...
+
+
 class Whitening(NamedTuple):
     """Coordinates w with z = centre + root w, in which the posterior has about the widths 1 and no correlations."""
 
@@ -67,7 +75,9 @@ class Drawn(NamedTuple):
     steps: Any  #: (chains, draws)
 
 
-def run_chains(key: jax.Array, target: Target, starts: np.ndarray, white: Whitening, config: PosteriorConfig) -> Drawn:
+def run_chains(
+    key: jax.Array, target: HasPotential, starts: np.ndarray, white: Whitening, config: PosteriorConfig
+) -> Drawn:
     """Run a chain from each of `starts` (chains, n_free). Use it inside `double_precision`."""
     learn, sample = jax.random.split(key)
     half = config.warmup // 2
@@ -94,7 +104,7 @@ class _Program:
 
 
 def _compiled(
-    target: Target, starts: np.ndarray, white: Whitening, config: PosteriorConfig, warmup: int
+    target: HasPotential, starts: np.ndarray, white: Whitening, config: PosteriorConfig, warmup: int
 ) -> Callable[..., Drawn]:
     """A function (key, target, start, whitening, n) that makes n draws."""
     arguments = (jax.random.key(0), target, jnp.asarray(starts[0]), _to_jax(white), jnp.asarray(1))
@@ -107,7 +117,7 @@ def _compiled(
 def _compile(program: _Program) -> Callable[..., Drawn]:
     nuts, config, warmup = import_numpyro().infer.NUTS, program.config, program.warmup
 
-    def chain(key: Any, target: Target, z: Any, white: Whitening, n: Any) -> Drawn:
+    def chain(key: Any, target: HasPotential, z: Any, white: Whitening, n: Any) -> Drawn:
         kernel = nuts(
             potential_fn=lambda w: target.potential(white.centre + white.root @ w),
             adapt_mass_matrix=False,
@@ -132,7 +142,7 @@ def _compile(program: _Program) -> Callable[..., Drawn]:
 
 
 def _run(
-    chain: Callable[..., Drawn], key: jax.Array, target: Target, starts: np.ndarray, white: Whitening, n: int
+    chain: Callable[..., Drawn], key: jax.Array, target: HasPotential, starts: np.ndarray, white: Whitening, n: int
 ) -> Drawn:
     def one(key: Any, z: Any) -> Any:
         with double_precision(small=False):  # which every thread has for itself

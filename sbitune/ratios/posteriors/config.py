@@ -45,3 +45,21 @@ class DensityConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     layers: Annotated[Layers, msgspec.Meta(description="Autoregressive layers.")] = 4
     width: Annotated[Width, msgspec.Meta(description="Hidden units of every layer.")] = 64
     knots: Annotated[int, msgspec.Meta(ge=2, le=1000, description="Intervals of every spline.")] = 10
+
+
+class RatioConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A classifier of pairs, of NRE."""
+
+    differences: Annotated[
+        Width, msgspec.Meta(description="Numbers of theta and of x whose differences are shown to the last network.")
+    ] = 8
+    hidden_pair: Annotated[
+        tuple[Width, ...], msgspec.Meta(description="Widths of the last network, which runs for every pair of a block.")
+    ] = (32, 32)
+    choices: Annotated[
+        int, msgspec.Meta(ge=1, le=100_000, description="Thetas of other pairs with which each is compared.")
+    ] = 63
+    gamma: Annotated[Positive, msgspec.Meta(description="Odds of a pair among the thetas to none (NRE-C).")] = 1.0
+    epochs: Many = 30
+    batch_size: Many = 64
+    learning_rate: Positive = 2e-3

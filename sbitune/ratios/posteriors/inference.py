@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import jax
+import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.training import Progress
@@ -18,6 +19,7 @@ from sbitune.ratios.posteriors.methods.registry import find_kind
 from sbitune.ratios.posteriors.model import Model
 from sbitune.ratios.posteriors.posterior import Posterior
 from sbitune.ratios.posteriors.prior import Prior
+from sbitune.ratios.posteriors.rounds import Proposal
 from sbitune.ratios.posteriors.simulations import Simulations, check_pairs, join_rounds, name_columns
 from sbitune.ratios.posteriors.training import train_model
 
@@ -42,10 +44,35 @@ class Inference:
         self.kind, self.prior, self.config, self.columns = kind, prior, config, columns
         self.rounds: list[Simulations] = []
         self.model: Model | None = None
+        self.observation: np.ndarray | None = None
 
-    def append_simulations(self, theta: Any, x: Any) -> Self:
-        """Add pairs of theta (n, n_parameters) and x (n, n_columns), of the prior. Raises as `check_pairs`."""
+    def append_simulations(self, theta: Any, x: Any, proposal: Proposal | None = None) -> Self:
+        """Add pairs of theta (n, n_parameters) and x (n, n_columns).
+
+        Args:
+            theta: of the prior, or of the proposal.
+            x: simulated with them.
+            proposal: what theta were drawn from, if not from the prior, see `propose`; its observation is then that of
+                the posterior.
+
+        Raises:
+            InputError: as `check_pairs`; theta that are not of the proposal; another observation than before.
+        """
         pairs = check_pairs(self.prior, self.columns, theta, x, len(self.rounds))
+        if proposal is not None:
+            outside = np.flatnonzero(~proposal.contains(pairs.theta))
+            if len(outside):
+                raise InputError(
+                    f"theta, row {outside[0]}: it is not of the proposal, a truncated prior ({len(outside)} of "
+                    f"{len(pairs.theta)} rows); give those that it has drawn",
+                    code="posterior-outside-prior",
+                )
+            if self.observation is not None and not np.array_equal(self.observation, proposal.x):
+                raise InputError(
+                    "rounds were made for another observation; begin anew for this one",
+                    code="posterior-other-observation",
+                )
+            self.observation = proposal.x
         self.columns = name_columns(self.columns, pairs.x.shape[1])
         self.rounds.append(pairs)
         return self
@@ -55,7 +82,14 @@ class Inference:
         if not self.rounds:
             raise InputError("there are no simulations: append_simulations first", code="posterior-untrained")
         self.model = train_model(
-            key, self.kind, self.prior, join_rounds(self.rounds), self.config, columns=self.columns, progress=progress
+            key,
+            self.kind,
+            self.prior,
+            join_rounds(self.rounds),
+            self.config,
+            columns=self.columns,
+            observation=self.observation,
+            progress=progress,
         )
         for note in self.model.notes:
             warnings.warn(note, LearningWarning, stacklevel=2)
@@ -80,3 +114,10 @@ class NLE(Inference):
 
     def __init__(self, prior: Prior, config: Any = None, columns: Sequence[str] | None = None) -> None:
         super().__init__("nle", prior, config, columns)
+
+
+class NRE(Inference):
+    """Neural ratio estimation."""
+
+    def __init__(self, prior: Prior, config: Any = None, columns: Sequence[str] | None = None) -> None:
+        super().__init__("nre", prior, config, columns)

@@ -16,10 +16,20 @@ from sbitune.ratios.posteriors.model import Model
 _ERRORS = 3.0
 #: other pairs that each is compared with
 _OTHERS = 4
+#: independent pairs of which the mean of a ratio is taken, about
+_MEAN_PAIRS = 100_000
 
 
-def judge(model: Model, validation: Pairs) -> Model:
-    """Return the model with its preference for validation pairs over shuffled ones, and with notes."""
+def judge(model: Model, validation: Pairs, every: Pairs) -> Model:
+    """Return the model with what is known of it after training, and with notes.
+
+    Args:
+        model: as trained.
+        validation: pairs that took no step.
+        every: all pairs, which make independent ones with each other's theta for the mean of a ratio.
+    """
+    if model.method.normalised:
+        model = replace(model, mean=_mean_ratio(model, every))
     n = len(validation.x)
     true = model.log_of_pairs(validation)
     # the split has shuffled them: a shift by a fixed number is as good as a draw
@@ -27,8 +37,20 @@ def judge(model: Model, validation: Pairs) -> Model:
     others = [model.log_of_pairs(_with_theta_of(validation, shift)) for shift in shifts]
     wins = np.mean([(true > other) + 0.5 * (true == other) for other in others], axis=0)
     preference = np.array([wins.mean(), 0.5 / np.sqrt(n)])
-    notes = _notes(preference, model)
-    return replace(model, preference=preference, notes=(*model.notes, *notes))
+    return replace(model, preference=preference, notes=(*model.notes, *_notes(preference, model)))
+
+
+def _mean_ratio(model: Model, every: Pairs) -> np.ndarray:
+    """Logarithm of the mean of r over independent pairs, and its error: what is subtracted and reported.
+
+    Narrow posteriors have large r for few pairs: the mean then has a large error, and a mean of 1 within two of them
+    is left as the loss made it.
+    """
+    n = len(every.x)
+    shifts = np.unique(np.linspace(1, n - 1, max(1, min(n - 1, _MEAN_PAIRS // n))).astype(int))
+    ratios = np.exp(np.concatenate([model.log_of_pairs(_with_theta_of(every, int(shift))) for shift in shifts]))
+    mean, error = ratios.mean(), ratios.std() / np.sqrt(len(ratios))
+    return np.array([np.log(mean) if abs(mean - 1) > 2 * error else 0.0, error / mean])
 
 
 def _with_theta_of(pairs: Pairs, shift: int) -> Pairs:

@@ -82,9 +82,10 @@ class Model:
         order = np.asarray(jax.random.permutation(order_key, each * members))[:n]
         return self.prior.from_real(z.reshape(each * members, -1)[order])
 
-    def log_of_real(self, z: jax.Array, x: jax.Array) -> jax.Array:
-        """The logarithm (...,) at z (..., n_parameters) for scaled x, as JAX traces it."""
-        return _average(self.method, self.networks, z, self.prior.unit_of_real(z), x)
+    def minus_log_posterior(self, networks: Any, x: jax.Array, z: jax.Array) -> jax.Array:
+        """At z (n_parameters,), given scaled x (m, n_columns) of one theta, up to a constant, as JAX traces it."""
+        unit = self.prior.unit_of_real(z)
+        return 0.5 * jnp.sum(z**2) - jnp.sum(_average(self.method, networks, z, unit, x))
 
     @cached_property
     def _log_values(self) -> Any:

@@ -1,7 +1,6 @@
 """The posterior of one model: samples and densities, with sbi's verbs."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import jax
@@ -9,19 +8,18 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.keys import check_key
-from sbitune.ratios.posteriors.grid import COARSE, Grid, draw_from_grid, make_grid
 from sbitune.ratios.posteriors.model import Model
+from sbitune.ratios.posteriors.sampling.likelihood import Likelihood
+from sbitune.ratios.posteriors.sampling.sampler import draw, log_evidence
 from sbitune.ratios.posteriors.simulations import check_observation
-
-#: observations of which the grid is remembered
-_REMEMBERED = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
     """p(theta | x). Samples never leave the prior.
 
-    NPE draws from its flow. A likelihood or a ratio is sampled on a grid up to three parameters, by NUTS above.
+    NPE draws from its flow. A likelihood or a ratio is sampled on a grid up to three parameters, above by adaptive
+    importance sampling, or NUTS where that does not succeed.
     """
 
     model: Model
@@ -42,16 +40,14 @@ class Posterior:
         if self.model.method.posterior:
             draws = self.model.draw(check_key(key), given, n)
         else:
-            random = np.random.default_rng(np.asarray(jax.random.key_data(check_key(key))).ravel().tolist())
-            likelihood = _Likelihood(self.model, given.tobytes(), given.shape)
-            draws = self.model.prior.from_cumulative(draw_from_grid(random, _grid(likelihood), likelihood.at, n))
+            draws = draw(check_key(key), Likelihood.of(self.model, given), n)
         return draws.reshape(*shape, len(self.model.prior.names))
 
     def log_prob(self, theta: Any, x: Any) -> np.ndarray:
         """Return the log density (...,) of theta (..., n_parameters) given an observation, as for `sample`.
 
-        Minus infinity outside the prior. It is normalised: of a flow as it is, on the grid up to three parameters, and
-        above by the ratio alone; a likelihood of more parameters has no normalisation, and its log density a constant.
+        Minus infinity outside the prior. It is normalised: of a flow as it is, of others on the grid up to three
+        parameters, and by weighted points above.
         """
         theta, given = np.asarray(theta, np.float64), self._check(x)
         if theta.shape[-1:] != (len(self.model.prior.names),):
@@ -64,10 +60,8 @@ class Posterior:
         if self.model.method.posterior:
             density = self.model.log_value(safe, given)
         else:
-            likelihood = _Likelihood(self.model, given.tobytes(), given.shape)
-            density = likelihood.of(safe) + self.model.prior.log_prob(safe)
-            if theta.shape[-1] in COARSE:
-                density = density - _grid(likelihood).log_evidence
+            likelihood = Likelihood.of(self.model, given)
+            density = likelihood.at(safe) + self.model.prior.log_prob(safe) - log_evidence(likelihood)
         return np.where(inside, density, -np.inf)
 
     def _check(self, x: Any) -> np.ndarray:
@@ -88,26 +82,3 @@ class Posterior:
                 code="posterior-other-observation",
             )
         return given
-
-
-@dataclass(frozen=True)
-class _Likelihood:
-    """The log likelihood of observations; equal ones share a grid."""
-
-    model: Model
-    content: bytes
-    shape: tuple[int, ...]
-
-    def of(self, theta: np.ndarray) -> np.ndarray:
-        """At theta (..., n_parameters): (...,)."""
-        x = np.frombuffer(self.content, np.float64).reshape(-1, self.shape[-1])
-        return np.sum([self.model.log_value(theta, row) for row in x], axis=0)
-
-    def at(self, v: np.ndarray) -> np.ndarray:
-        """At v (n, n_parameters) in (0, 1): (n,)."""
-        return self.of(self.model.prior.from_cumulative(v))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _grid(likelihood: _Likelihood) -> Grid:
-    return make_grid(likelihood.at, len(likelihood.model.prior.names))

@@ -86,6 +86,11 @@ class Prior:
         ends = (np.where(self.bounded, self.centre + sign * self.scale, sign * np.inf) for sign in (-1, 1))
         return np.clip(theta, *ends)
 
+    def to_cumulative(self, theta: Any) -> np.ndarray:
+        """Map theta (..., n_parameters) to v in (0, 1)."""
+        unit = self.to_unit(theta)
+        return np.where(self.bounded, (1 + unit) / 2, ndtr(unit))
+
     def from_cumulative(self, v: Any) -> np.ndarray:
         """Map v (..., n_parameters) in (0, 1) to theta."""
         v = np.clip(np.asarray(v, np.float64), 1e-300, np.nextafter(1.0, 0.0))

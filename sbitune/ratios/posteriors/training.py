@@ -96,7 +96,7 @@ def train_model(
         simulations_hash=simulations.hash,
         observation=observation,
     )
-    return judge(model, Pairs(*(part[rows.validation[0]] for part in pairs)))
+    return judge(model, Pairs(*(part[rows.validation[0]] for part in pairs)), pairs)
 
 
 def split_simulations(key: jax.Array, n: int, members: int, validation_fraction: float) -> Rows:

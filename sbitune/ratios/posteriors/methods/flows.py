@@ -55,7 +55,7 @@ class PosteriorFlow:
 class PosteriorMethod:
     """NPE."""
 
-    name, posterior = "npe", True
+    name, posterior, normalised = "npe", True, False
 
     def build(
         self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None
@@ -97,7 +97,7 @@ class PosteriorMethod:
 class LikelihoodMethod:
     """NLE."""
 
-    name, posterior = "nle", False
+    name, posterior, normalised = "nle", False, False
 
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Flow:
         """See `Method`."""

@@ -23,6 +23,8 @@ class Method(Protocol):
     name: str  #: in files and messages
     posterior: bool  #: whether `log_value` is the posterior's log density of z itself, and `sample` draws from it
 
+    normalised: bool  #: whether the mean of what is learnt is 1 over independent theta and x
+
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Any:
         """Build untrained networks, a stack with one for every key; without pairs for the shapes of the arrays."""
         ...

@@ -4,21 +4,23 @@ from typing import NamedTuple
 
 from sbitune.data.errors import InputError
 from sbitune.data.text.names import nearest, shorten
-from sbitune.ratios.posteriors.config import DensityConfig
+from sbitune.ratios.posteriors.config import DensityConfig, RatioConfig
 from sbitune.ratios.posteriors.methods.flows import LikelihoodMethod, PosteriorMethod
 from sbitune.ratios.posteriors.methods.method import Method
+from sbitune.ratios.posteriors.methods.ratios import RatioMethod
 
 
 class Kind(NamedTuple):
     """A method, and the record of its settings."""
 
     method: Method
-    config: type[DensityConfig]
+    config: type[DensityConfig] | type[RatioConfig]
 
 
 KINDS: dict[str, Kind] = {
     "npe": Kind(PosteriorMethod(), DensityConfig),
     "nle": Kind(LikelihoodMethod(), DensityConfig),
+    "nre": Kind(RatioMethod(), RatioConfig),
 }
 
 

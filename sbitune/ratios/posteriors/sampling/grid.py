@@ -20,9 +20,9 @@ COARSE = {1: 2048, 2: 128, 3: 40}
 #: posterior is e^-d^2/2 of its largest value d widths away, and no cell's middle is further from it than some 6 widths
 _NEAR = 20.0
 #: a fine cell is divided if it holds this part of the probability
-_PART = 1e-6
+_PART = 1e-8
 #: cells are divided until there would be more than this
-_MOST = 150_000
+_MOST = 200_000
 #: and no more often: then a cell is 1e-5 of the prior or less
 _LEVELS = {1: 10, 2: 8, 3: 7}
 #: of points that are tried, this part is accepted where the likelihood exceeds that of the cell most
