@@ -132,7 +132,7 @@ def test_toys_of_few_counts_are_exact_sums_where_the_formulae_are_not():
     formulae = upper_limit(problem, "s")
     assert formulae.observed == pytest.approx(2.2, abs=0.1)
     assert "use toys" in formulae.notes[0]
-    limit = upper_limit(problem, "s", key=jax.random.key(1), toys=4000)
+    limit = upper_limit(problem, "s", key=jax.random.key(1), toys=2000)
     assert limit.observed == pytest.approx(-np.log(0.05), abs=4 * limit.observed_error)
     assert limit.observed_error < 0.1
     for n, found in zip((0, 0, 0, 1, 2), limit.expected, strict=True):  # of what the background gives at -2 .. 2
@@ -147,7 +147,8 @@ def test_toys_of_few_counts_are_exact_sums_where_the_formulae_are_not():
 
 @pytest.mark.slow
 def test_toys_agree_with_the_formulae_where_these_hold(workspace):
-    found = exclude(workspace, "mu", 1.0, key=jax.random.key(3), toys=20_000)
+    found = exclude(workspace, "mu", 1.0, key=jax.random.key(3), toys=5_000)
     exact = exclude(workspace, "mu", 1.0)
     assert found.cls == pytest.approx(exact.cls, abs=4 * found.cls_error)
-    np.testing.assert_allclose(found.expected, exact.expected, rtol=0.25, atol=0.003)
+    np.testing.assert_allclose(found.expected[:4], exact.expected[:4], rtol=0.15, atol=0.006)
+    assert found.expected[4] == 1.0  # the best value is above 1, and q~ therefore 0: what the formula does not know
