@@ -1,1 +1,1 @@
-"""Floor 4: fits of parameters to events by learned likelihood ratios."""
+"""Parameters from events and simulations: learned likelihood ratios, and posteriors."""

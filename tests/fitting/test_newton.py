@@ -102,7 +102,7 @@ def test_toys_of_a_pool(mixture):
     sizes = np.array([one.counts.sum() for one in drawn])
     assert sizes.mean() == pytest.approx(1050, abs=4 * np.sqrt(1050 / 200))
     assert sizes.var() == pytest.approx(1050, rel=4 * np.sqrt(2 / 200))
-    y = np.concatenate([one.prepared[one.counts > 0, 1] for one in drawn])
+    y = np.concatenate([one.prepared[1][one.counts > 0] for one in drawn])
     assert y.mean() == pytest.approx(1000 / 1050, abs=4 / np.sqrt(len(y)) + 0.02)
     x = np.zeros((3, 2))
     with pytest.raises(InputError, match=r"events: 50\.0% of the pool has negative weights"):

@@ -25,10 +25,10 @@ class Mixture:
         self.shift = shift
 
     def prepare(self, events):
-        return np.asarray(events, np.float32)
+        return tuple(np.asarray(events, np.float32).T)
 
     def log_intensity(self, theta, prepared):
-        x, y = prepared.T
+        x, y = prepared
         moved = self.shift * theta["nu"]
         return jnp.log(SIGNAL * theta["mu"] * jnp.exp(1 - x - y) + BACKGROUND * jnp.exp(moved * (y - 1) - moved**2 / 2))
 

@@ -1,0 +1,1 @@
+"""Classifiers: networks whose outputs are logarithms of ratios of densities, and their losses."""

@@ -1,0 +1,1 @@
+"""Checks of learned ratios on events that no network has seen."""

@@ -1,0 +1,153 @@
+"""What a nuisance parameter does to the events of a sample: log p(x | nu) / p(x | 0).
+
+Learned from events at any values, it is sum_k nu^k g_k(x) with k from 1: so g_k are the derivatives of log p at 0, and
+the networks run once for all nu (C. Schoefbeck and others, "Refinable modeling for unbinned SMEFT analyses",
+arXiv:2406.19076, and GOLLUM, arXiv:2505.05544). Members of an ensemble are averaged in g_k, since a mean of ratios is
+not of this form; what that changes is of second order in their differences, and the normalisation takes most of it.
+
+Interpolated between events at -1 and +1, it follows from the two ratios to the nominal events, see
+`fitting.likelihood.terms.interpolation`. Neither form has the mean 1 over nominal events by itself: `normalisation`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from sbitune.data.reporting import Reporter
+from sbitune.fitting.likelihood.terms.interpolation import EVENT_CODES
+from sbitune.learning.classifiers.losses import polynomial, response_cross_entropy
+from sbitune.learning.classifiers.networks import build_classifier, evaluate_members
+from sbitune.learning.ensembles import train_ensemble
+from sbitune.learning.rows import Rows
+from sbitune.learning.scaling import find_scaling
+from sbitune.ratios.card import InterpolatedConfig, LearnedConfig, NetworkConfig
+from sbitune.ratios.mixture.classes import train_classes
+from sbitune.ratios.mixture.learning import Learned, learned, training_config
+from sbitune.ratios.samples import Simulated
+
+#: name of the learned form, beside the codes of interpolation
+POLYNOMIAL = "polynomial"
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """What one nuisance parameter does to the events of one sample."""
+
+    sample: str
+    nuisance: str
+    form: str  #: `polynomial`, or one of `EVENT_CODES`
+    order: int  #: numbers of an event that it needs: powers, or up and down
+    members: Any  #: stack of classifiers
+    rate: tuple[float, float]  #: expected number at -1 and +1 over that at 0
+    ends: tuple[float, float]  #: values between which it was learnt
+
+    def coefficients(self, x: np.ndarray) -> np.ndarray:
+        """(n_events, order) what does not depend on nu, of x (n_events, n_columns), float32."""
+        outputs = evaluate_members(self.members, x)
+        if self.form == POLYNOMIAL:
+            return outputs.mean(axis=0)
+        logits = outputs.astype(np.float64)
+        ratios = np.exp(logits[..., 1:] - logits[..., :1]).mean(axis=0)
+        return np.log(np.maximum(ratios, np.finfo(np.float32).tiny)).astype(np.float32)
+
+    def log_response(self, nu: Any, coefficients: Any) -> Any:
+        """(n_events,) at nu, not normalised, of coefficients (order, n_events). Can be traced by JAX."""
+        if self.form == POLYNOMIAL:
+            return polynomial(coefficients, nu)
+        return EVENT_CODES[self.form](nu, *coefficients)
+
+    def log_rate(self, nu: Any) -> Any:
+        """Log of the expected number at nu over that at 0."""
+        down, up = np.log(self.rate)
+        return nu * (up - down) / 2 + nu**2 * (up + down) / 2
+
+
+def train_response(
+    key: jax.Array,
+    name: str,
+    nuisance: str,
+    nominal: Simulated,
+    varied: Sequence[Simulated],
+    config: LearnedConfig | InterpolatedConfig,
+    columns: Sequence[str],
+    network: NetworkConfig,
+    reporter: Reporter,
+) -> tuple[Response, Learned]:
+    """Learn the response of a sample to a nuisance parameter, and say how that went. Raises as `train_classes`."""
+    values = [0.0, *(sample.value for sample in varied)]
+    ends = (min(values), max(values))
+    what = f"{name}, {nuisance}"
+    if isinstance(config, InterpolatedConfig):
+        thirds = np.full(3, 1 / 3)
+        ordered = [nominal, max(varied, key=_value), min(varied, key=_value)]
+        classes, noted = train_classes(key, ordered, columns, thirds, network, reporter)
+        assert noted is not None
+        response = Response(name, nuisance, config.code, 2, classes.members, config.rate, ends)
+        return response, Learned(what, noted.train, noted.validation, noted.best_epoch, noted.nothing)
+    members, noted = _train_polynomial(key, what, nominal, varied, config.order, columns, network, reporter)
+    return Response(name, nuisance, POLYNOMIAL, config.order, members, config.rate, ends), noted
+
+
+def _value(sample: Simulated) -> float:
+    return sample.value
+
+
+def _train_polynomial(
+    key: jax.Array,
+    what: str,
+    nominal: Simulated,
+    varied: Sequence[Simulated],
+    order: int,
+    columns: Sequence[str],
+    network: NetworkConfig,
+    reporter: Reporter,
+) -> tuple[Any, Learned]:
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(jax.random.fold_in(key, 2))).tolist())
+    parts = [_pairs(rng, nominal.of(role), [sample.of(role) for sample in varied]) for role in ("train", "validation")]
+    data = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    n_train, n = len(parts[0]["nu"]), len(data["nu"])
+    shape, settings = (network.members, 1), training_config(network)
+    scaling = find_scaling(what, columns, np.concatenate([data["varied"], data["nominal"]]))
+    trained = train_ensemble(
+        jax.random.split(jax.random.fold_in(key, 1), network.members),
+        build_classifier(
+            jax.random.split(jax.random.fold_in(key, 0), network.members), scaling, order, network.hidden
+        ),
+        response_cross_entropy,
+        data,
+        settings,
+        rows=Rows(np.tile(np.arange(n_train), shape), np.tile(np.arange(n_train, n), shape)),
+        progress=lambda epoch, *_: reporter.progress(f"training {what}", epoch + 1, settings.epochs),
+    )
+    reporter.progress(f"training {what}", settings.epochs, settings.epochs)
+    return trained.model, learned(what, trained, float(2 * np.log(2)))
+
+
+def _pairs(rng: np.random.Generator, nominal: Simulated, varied: Sequence[Simulated]) -> dict[str, np.ndarray]:
+    """Varied events, each beside a nominal one; the fewer of both come again.
+
+    Events at every value count alike in all, so that rates of the samples, which are told apart from the shapes, teach
+    the networks nothing.
+    """
+    x = np.concatenate([sample.x for sample in varied])
+    nu = np.concatenate([np.full(len(sample.x), sample.value) for sample in varied])
+    weights = np.concatenate([sample.weights * len(sample.x) / sample.weights.sum() for sample in varied])
+    n = max(len(x), len(nominal.x))
+    moved, there = _rows(rng, len(x), n), _rows(rng, len(nominal.x), n)
+    return {
+        "varied": x[moved],
+        "nu": nu[moved].astype(np.float32),
+        "varied_weight": (weights[moved] * n / weights[moved].sum()).astype(np.float32),
+        "nominal": nominal.x[there],
+        "nominal_weight": (nominal.weights[there] * n / nominal.weights[there].sum()).astype(np.float32),
+    }
+
+
+def _rows(rng: np.random.Generator, n: int, wanted: int) -> np.ndarray:
+    """(wanted,) rows of n, shuffled, each as often as the others or once more."""
+    return np.concatenate([rng.permutation(n) for _ in range(-(-wanted // n))])[:wanted]
+
+
