@@ -10,6 +10,7 @@ from sbitune.workflow.families import FAMILIES, resolve
 #: command -> folder that it stands in, in the order of `--help`
 COMMANDS = {
     "tune": "stages",
+    "infer": "stages",
     "scan": "stages",
     "train": "stages",
     "fit": "stages",
@@ -51,8 +52,8 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="sbitune")
 def main() -> None:
-    """Tune Monte Carlo generators to measured data.
+    """Tune Monte Carlo generators to measured data, and fit parameters to events by learned likelihood ratios.
 
-    The whole line is `sbitune tune CARD`; the other commands are its stages.
+    The whole lines are `sbitune tune CARD` and `sbitune infer CARD`; the other commands are their stages.
     Exit codes: 0 done, 1 the computation failed, 2 the input is wrong.
     """

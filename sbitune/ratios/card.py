@@ -108,7 +108,7 @@ class NetworkConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ] = 3
     epochs: Annotated[int, msgspec.Meta(ge=1, le=100_000, description="Passes over the training events, at most.")] = 20
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="Events of a step.")] = 1024
-    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1, description="Step size of Adam at the start.")] = 3e-3
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1, description="Step size of Adam at the start.")] = 1e-3
     patience: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,
         msgspec.Meta(
@@ -206,9 +206,7 @@ class RatiosCardFile(CardFile[Card], frozen=True):
     def parameters(self) -> tuple[Parameter, ...]:
         """Of the fit."""
         nominal = self.nominal
-        return tuple(
-            Parameter(name, p.low, p.high, nominal[name], p.unit) for name, p in self.card.parameters.items()
-        )
+        return tuple(Parameter(name, p.low, p.high, nominal[name], p.unit) for name, p in self.card.parameters.items())
 
 
 def load_card(place: str | Path | Parsed) -> RatiosCardFile:

@@ -86,6 +86,8 @@ def read_samples(loaded: RatiosCardFile) -> Samples:
         for nuisance, response in sample.responses.items():
             for value, file in varied_files(response):
                 tables.append((name, nuisance, value, read_table(loaded.file(file), card)))
+    for *_, events in tables:
+        _check_number(events, card)
     roles = _part([events for *_, events in tables], card)
     nominal: dict[str, Simulated] = {}
     varied: dict[tuple[str, str], tuple[Simulated, ...]] = {}
@@ -130,13 +132,21 @@ def _roles(key: jax.Array, groups: np.ndarray | None, n: int, card: Card) -> np.
     return roles
 
 
+def _check_number(events: Events, card: Card) -> None:
+    if len(events) < _FEWEST:
+        of = f" that are selected by {card.select!r}" if card.select else ""
+        raise InputError(
+            f"{events.where}: {len(events)} events{of}; at least {_FEWEST} are needed to learn anything: simulate more",
+            code="ratios-too-few-events",
+        )
+
+
 def _check(sample: Simulated) -> None:
     counts = np.bincount(sample.role, minlength=len(ROLES))
-    if counts.min() < _FEWEST // 5 or len(sample.x) < _FEWEST:
+    if counts.min() < _FEWEST // 5:
         raise InputError(
-            f"{sample.name}: {len(sample.x)} events, of which {counts[0]} train, {counts[1]} validate and {counts[2]} "
-            f"are held back; at least {_FEWEST} are needed, with {_FEWEST // 5} for each: simulate more, or change "
-            "`split`",
+            f"{sample.name}: of {len(sample.x)} events {counts[0]} train, {counts[1]} validate and {counts[2]} are "
+            f"held back; {_FEWEST // 5} are needed for each: simulate more, or change `split`",
             code="ratios-too-few-events",
         )
     for role in ROLES:

@@ -66,6 +66,17 @@ FAMILIES: dict[str, Family] = {
             posterior_written="sbitune.report.tune.posterior:write_posterior",
             coverage_kept="sbitune.tuning.stages.cardfit:keep",
         ),
+        Family(
+            "ratios",
+            "fit parameters to events by learned likelihood ratios",
+            "sbitune.ratios.card:Card",
+            "sbitune.ratios.card:load_card",
+            summary="sbitune.ratios.stages.pipeline:summary",
+            train="sbitune.ratios.stages.pipeline:train_card",
+            fit="sbitune.ratios.stages.pipeline:fit_card",
+            report="sbitune.report.ratios.write:report_card",
+            fitted="sbitune.ratios.stages.fitstage:card_fit",
+        ),
     )
 }
 

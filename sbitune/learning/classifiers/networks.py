@@ -1,12 +1,12 @@
 """Networks of classifiers: logistic regression and what is not linear, on scaled inputs.
 
-The output is A x + f(x) with a fully connected network f. What a ratio has of the inputs themselves is the larger part
-of many, and all of it for two normal distributions of one width; the network need not learn it. Both begin at 0: a
-classifier that has learnt nothing says that all classes are alike. The scaling is part of the model.
+The output is A x + b + f(x) with a fully connected network f, on scaled inputs. What a ratio has of the inputs
+themselves is the larger part of many, and all of it for two normal distributions of one width; the network need not
+learn it: A and b begin as those of `logistic`, f as 0. The scaling is part of the model.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -60,8 +60,9 @@ def build_classifier(
     n_out: int,
     hidden: Sequence[int] = (64, 64),
     activation: str = "silu",
+    linear: np.ndarray | None = None,
 ) -> Classifier:
-    """Build a classifier that says 0 everywhere.
+    """Build a classifier that says what the linear one does.
 
     Args:
         key: draws the initial weights. A row of keys (n_members,) gives a stack of classifiers.
@@ -69,11 +70,19 @@ def build_classifier(
         n_out: number of outputs.
         hidden: width of every hidden layer.
         activation: a name in `ACTIVATIONS`.
+        linear: (n_in + 1, n_out) A of scaled inputs and, last, b, as `fit_logistic` gives them; by default 0.
     """
     keys = host_keys(key)
     scaling = np.stack(scaling)
     module = LinearAndNetwork(keys, scaling.shape[1], n_out, hidden, activation)
-    return Classifier(Fixed(repeat_constant(keys, np.asarray(scaling, np.float32))), wrap_module(module))
+    network = wrap_module(module)
+    if linear is not None:
+        weights = dict(network.weights)
+        kernel, bias = np.asarray(linear[:-1], np.float32), np.asarray(linear[-1], np.float32)
+        weights["direct"] = weights["direct"] | {"kernel": repeat_constant(keys, kernel)}
+        weights["last"] = weights["last"] | {"bias": repeat_constant(keys, bias)}
+        network = replace(network, weights=weights)
+    return Classifier(Fixed(repeat_constant(keys, np.asarray(scaling, np.float32))), network)
 
 
 def evaluate_members(members: Any, x: np.ndarray, at_once: int = 1 << 15) -> np.ndarray:

@@ -180,7 +180,7 @@ def means_along(mixture: Mixture, samples: Samples) -> list[MeanAlong]:
             g = np.exp(np.asarray(response.log_response(value, numbers)))
             mean = float(w @ g)
             error = float(np.sqrt(np.sum((w * (g - mean)) ** 2)))
-            rows.append((value, mean * np.exp(-z), error * np.exp(-z), mean))
+            rows.append((value, float(mean * np.exp(-z)), float(error * np.exp(-z)), mean))
         values, mean, error, without = map(list, zip(*rows, strict=True))
         found.append(MeanAlong(response.sample, response.nuisance, values, mean, error, without))
     return found

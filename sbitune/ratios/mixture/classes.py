@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from sbitune.data.reporting import Reporter
+from sbitune.learning.classifiers.logistic import fit_logistic, with_ones
 from sbitune.learning.classifiers.losses import class_cross_entropy
 from sbitune.learning.classifiers.networks import build_classifier, evaluate_members
 from sbitune.learning.ensembles import train_ensemble
@@ -80,11 +81,15 @@ def train_classes(
     n_train = sum(len(sample.x) for sample in used[0])
     rows = np.arange(len(x))
     shape = (config.members, 1)
+    scaling = find_scaling("samples", columns, x)
+    begin = slice(0, n_train)
+    linear = fit_logistic(with_ones(scaling.apply(x[begin])), label[begin], len(samples), weights[begin])
     models = build_classifier(
         jax.random.split(jax.random.fold_in(key, 0), config.members),
-        find_scaling("samples", columns, x),
+        scaling,
         len(samples),
         config.hidden,
+        linear=linear,
     )
     settings: TrainingConfig = training_config(config)
     trained = train_ensemble(
@@ -99,7 +104,7 @@ def train_classes(
     )
     reporter.progress("training ratios", settings.epochs, settings.epochs)
     nothing = float(np.log(len(samples)))
-    return ClassRatios(names, fractions, trained.model, none), learned("ratios", trained, nothing)
+    return ClassRatios(names, fractions, trained.model, none), learned("ratios", trained, nothing, len(x) - n_train)
 
 
 def _balanced(part: Sequence[Simulated], samples: Sequence[Simulated]) -> np.ndarray:

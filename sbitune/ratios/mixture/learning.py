@@ -20,6 +20,8 @@ class Learned(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """(n_members,) whose network was kept, from 0."""
     nothing: float
     """Loss of a classifier that says that all classes are alike."""
+    n_validation: int
+    """Events, or pairs of them, that validated."""
 
     @property
     def best(self) -> np.ndarray:
@@ -37,7 +39,7 @@ def training_config(config: NetworkConfig) -> TrainingConfig:
     )
 
 
-def learned(what: str, trained: Trained, nothing: float) -> Learned:
+def learned(what: str, trained: Trained, nothing: float, n_validation: int) -> Learned:
     """Note a training."""
     losses = [np.round(np.asarray(part, float), 7).tolist() for part in trained.losses]
-    return Learned(what, losses[0], losses[1], np.asarray(trained.best_epoch).tolist(), nothing)
+    return Learned(what, losses[0], losses[1], np.asarray(trained.best_epoch).tolist(), nothing, n_validation)

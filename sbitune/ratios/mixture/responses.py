@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import msgspec
 import numpy as np
 
 from sbitune.data.reporting import Reporter
 from sbitune.fitting.likelihood.terms.interpolation import EVENT_CODES
+from sbitune.learning.classifiers.logistic import fit_logistic, with_ones
 from sbitune.learning.classifiers.losses import polynomial, response_cross_entropy
 from sbitune.learning.classifiers.networks import build_classifier, evaluate_members
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.rows import Rows
-from sbitune.learning.scaling import find_scaling
+from sbitune.learning.scaling import Scaling, find_scaling
 from sbitune.ratios.card import InterpolatedConfig, LearnedConfig, NetworkConfig
 from sbitune.ratios.mixture.classes import train_classes
 from sbitune.ratios.mixture.learning import Learned, learned, training_config
@@ -86,7 +88,7 @@ def train_response(
         classes, noted = train_classes(key, ordered, columns, thirds, network, reporter)
         assert noted is not None
         response = Response(name, nuisance, config.code, 2, classes.members, config.rate, ends)
-        return response, Learned(what, noted.train, noted.validation, noted.best_epoch, noted.nothing)
+        return response, msgspec.structs.replace(noted, what=what)
     members, noted = _train_polynomial(key, what, nominal, varied, config.order, columns, network, reporter)
     return Response(name, nuisance, POLYNOMIAL, config.order, members, config.rate, ends), noted
 
@@ -111,10 +113,15 @@ def _train_polynomial(
     n_train, n = len(parts[0]["nu"]), len(data["nu"])
     shape, settings = (network.members, 1), training_config(network)
     scaling = find_scaling(what, columns, np.concatenate([data["varied"], data["nominal"]]))
+    linear = _linear({name: array[:n_train] for name, array in data.items()}, scaling, order)
     trained = train_ensemble(
         jax.random.split(jax.random.fold_in(key, 1), network.members),
         build_classifier(
-            jax.random.split(jax.random.fold_in(key, 0), network.members), scaling, order, network.hidden
+            jax.random.split(jax.random.fold_in(key, 0), network.members),
+            scaling,
+            order,
+            network.hidden,
+            linear=linear,
         ),
         response_cross_entropy,
         data,
@@ -123,7 +130,22 @@ def _train_polynomial(
         progress=lambda epoch, *_: reporter.progress(f"training {what}", epoch + 1, settings.epochs),
     )
     reporter.progress(f"training {what}", settings.epochs, settings.epochs)
-    return trained.model, learned(what, trained, float(2 * np.log(2)))
+    return trained.model, learned(what, trained, float(2 * np.log(2)), n - n_train)
+
+
+def _linear(data: dict[str, np.ndarray], scaling: Scaling, order: int) -> np.ndarray:
+    """(n_columns + 1, order) of networks g_k that are linear: a logistic regression on nu^k and nu^k x."""
+    powers = data["nu"][:, None].astype(float) ** np.arange(1, order + 1)
+    features = np.concatenate(
+        [
+            (with_ones(scaling.apply(data[kind]))[:, :, None] * powers[:, None, :]).reshape(len(powers), -1)
+            for kind in ("nominal", "varied")
+        ]
+    )
+    label = np.repeat([0, 1], len(powers))
+    weights = np.concatenate([data["nominal_weight"], data["varied_weight"]])
+    found = fit_logistic(features, label, 2, weights)
+    return (found[:, 1] - found[:, 0]).reshape(-1, order)
 
 
 def _pairs(rng: np.random.Generator, nominal: Simulated, varied: Sequence[Simulated]) -> dict[str, np.ndarray]:
@@ -149,5 +171,3 @@ def _pairs(rng: np.random.Generator, nominal: Simulated, varied: Sequence[Simula
 def _rows(rng: np.random.Generator, n: int, wanted: int) -> np.ndarray:
     """(wanted,) rows of n, shuffled, each as often as the others or once more."""
     return np.concatenate([rng.permutation(n) for _ in range(-(-wanted // n))])[:wanted]
-
-

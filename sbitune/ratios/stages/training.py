@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import msgspec
 
+from sbitune.data.events.tables.reading import format_of
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.storage.files import hash_bytes, hash_file
 from sbitune.ratios.card import RatiosCardFile
@@ -20,7 +21,7 @@ from sbitune.ratios.checks.records import SampleRecord, TrainingRecord
 from sbitune.ratios.mixture.model import Mixture
 from sbitune.ratios.mixture.storage import load_mixture, save_mixture
 from sbitune.ratios.mixture.training import MeanRatio, train_mixture
-from sbitune.ratios.samples import Samples, Simulated, read_samples, varied_files
+from sbitune.ratios.samples import ROLES, Samples, Simulated, read_samples, varied_files
 from sbitune.workflow.stages import Product, writing
 
 #: number of what makes ratios: a higher one, and they are learned again
@@ -54,7 +55,7 @@ def train_stage(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> TrainedRa
         ComputationError: if a loss is not finite, or mean ratios cannot be made 1.
     """
     product, wanted = ratios_product(loaded), training_key(loaded)
-    why = product.why_not(wanted)
+    why = product.why_not(wanted) if product.path.exists() else ""
     if why is None:
         return TrainedRatios(load_mixture(product.path), product.read_note().about)
     if why:
@@ -83,7 +84,9 @@ def training_key(loaded: RatiosCardFile) -> dict[str, str]:
     card = loaded.card
     files = [sample.events for sample in card.samples.values()]
     files += [f for s in card.samples.values() for r in s.responses.values() for _, f in varied_files(r)]
-    hashes = "".join(hash_file(loaded.file(name), "sample") for name in files)
+    for name in files:
+        format_of(loaded.file(name))  # says what is no table before it is hashed
+    hashes = "".join(hash_file(loaded.file(name)) for name in files)
     said = (card.columns, card.parameters, card.samples, card.derive, card.select, card.reference)
     words = msgspec.json.encode([*said, card.network, card.split, card.seed])
     return {"samples": hash_bytes(hashes.encode()), "card": hash_bytes(words), "maker": _MAKER}
@@ -109,5 +112,5 @@ def _describe(
 
 
 def _row(name: str, file: str, sample: Simulated) -> SampleRecord:
-    counts = [len(sample.of(role).x) for role in ("train", "validation", "held")]
-    return SampleRecord(name, file, *counts, sample.effective, sample.negative)
+    train, validation, held = (len(sample.of(role).x) for role in ROLES)
+    return SampleRecord(name, file, train, validation, held, sample.effective, sample.negative)

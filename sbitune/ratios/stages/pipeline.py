@@ -1,0 +1,58 @@
+"""From a card to a fit: each stage is a function, each leaves a file, each resumes."""
+
+from typing import Any
+
+from sbitune.data.reporting import QUIET, Reporter
+from sbitune.ratios.card import RatiosCardFile
+from sbitune.ratios.record import figures_of, read_record
+from sbitune.ratios.stages.fitstage import FittedRatios, fit_stage
+from sbitune.ratios.stages.training import train_stage
+
+
+def infer(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> FittedRatios:
+    """Learn the ratios of a card, or read them, and fit its data."""
+    return fit_stage(loaded, train_stage(loaded, reporter), reporter)
+
+
+def train_card(loaded: RatiosCardFile, reporter: Reporter) -> dict[str, Any]:
+    """Figures of the ratios, for `sbitune train`."""
+    record = train_stage(loaded, reporter).record
+    return {
+        "samples": {
+            row.name: {
+                "train": row.train,
+                "validation": row.validation,
+                "held": row.held,
+                "effective": row.effective,
+                "negative": row.negative,
+            }
+            for row in record.samples
+        },
+        "losses": {
+            row.what: {"validation": row.best.tolist(), "guessing": row.nothing, "epochs": len(row.train)}
+            for row in record.learned
+        },
+        "mean_ratios": {
+            row.name: [row.mean_ratio, row.mean_ratio_error] for row in record.samples if row.mean_ratio is not None
+        },
+        "worst_closure_p": min((row.p_value for row in record.closure), default=None),
+        "cpu_seconds": record.cpu_seconds,
+    }
+
+
+def fit_card(loaded: RatiosCardFile, reporter: Reporter) -> dict[str, Any]:
+    """Figures of the fit, for `sbitune fit`."""
+    return figures_of(infer(loaded, reporter).record)
+
+
+def summary(loaded: RatiosCardFile) -> dict[str, Any]:
+    """What `sbitune ls` says of a card."""
+    card = loaded.card
+    found: dict[str, Any] = {
+        "columns": list(card.columns),
+        "parameters": {name: [p.low, p.high] for name, p in card.parameters.items()},
+        "samples": {name: sample.expected for name, sample in card.samples.items()},
+        "data": card.data,
+    }
+    path = loaded.output("result.yaml")
+    return found | ({"result": figures_of(read_record(path))["parameters"]} if path.is_file() else {})
