@@ -9,7 +9,7 @@ from helpers.faults import refused
 from helpers.mixture import SIGNAL, Mixture, draw
 from helpers.mixturecard import CARD, table, write_mixture
 
-from sbitune.data.events import read_events, write_events
+from sbitune.data.events import Events, from_counts, read_events, write_events
 from sbitune.ratios.card import load_card
 from sbitune.ratios.mixture.storage import load_mixture, save_mixture
 from sbitune.ratios.record import read_record
@@ -172,6 +172,11 @@ def test_what_is_wrong_with_events_is_said(tmp_path):
         write_events(place / "background.npz", events if code == "column-constant" else table(x))
         with refused(code, message):
             train_stage(load_card(place))
+    write_mixture(place, n=400)
+    particles = from_counts(np.ones(200), np.full(100, 2))
+    write_events(place / "signal.npz", Events.of({"x": particles, "y": x[:100, 1]}))
+    with refused("ratios-column-ragged", "column 'x' has several numbers"):
+        train_stage(load_card(place))
     write_mixture(place, n=400)
     write_events(place / "data.npz", table(x, weights=np.full(400, 2.0)))
     assert "[ratios-data-weighted]" in call("infer", place, code=2).stderr

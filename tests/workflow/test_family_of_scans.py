@@ -57,4 +57,4 @@ def test_its_scan_is_listed_made_written_and_learnt_from(place, tmp_path, family
     options = ("--kind", "polynomial", "--order", "1", "--per-bin", "-o", tmp_path / "s.npz")
     assert json.loads(call("train", place, *options, "--json").stdout)["runs"] == 12
     call("runcombs", place, "-n", "2", "--leave-out", "3", "-o", tmp_path / "runcombs.dat")
-    assert "[card-family-other]" in call("fit", place, code=2).stderr
+    assert "[card-without-verb]" in call("fit", place, code=2).stderr
