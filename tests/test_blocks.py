@@ -188,6 +188,18 @@ def test_commands_that_say_how_sure_the_answer_is(own_card):
 
 
 @pytest.mark.slow
+def test_counts_limits_impacts_and_a_belt(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(marked("counts")[0], found)
+    assert capsys.readouterr().out.strip() == marked("counts output")[0].strip()
+    assert found["workspace"].interest == "mu"
+    assert found["expected"].shape == (4, 4)
+    assert found["belt"].data.intervals[0] == pytest.approx((0.15, 1.25), abs=0.25)
+    np.testing.assert_allclose(found["holds"], 0.683, atol=4 * 0.038)
+
+
+@pytest.mark.slow
 def test_a_fit_of_a_likelihood_of_ones_own(capsys):
     found: dict = {}
     exec(marked("fit")[0], found)

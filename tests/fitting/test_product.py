@@ -61,7 +61,7 @@ PROBLEM = Product([decays(), control(), Constraint("efficiency", 1.0, S)], PARAM
 
 def test_the_page_about_fits_runs_and_prints_what_it_says(capsys):
     text = (Path(__file__).parents[2] / "analyses" / "fits" / "README.md").read_text()
-    (code,) = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
+    code, *_ = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
     names = {}
     exec(code, names)
     (printed,) = re.findall(r"```\n(minimum.*?)```", text, re.DOTALL)

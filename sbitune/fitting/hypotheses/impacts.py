@@ -71,7 +71,7 @@ class Impacts:
         lines.append(f"{'':<{width}}  {'pull':>7} {'constraint':>10} {'shift':>10} {'held':>10}")
         for row in self.rows:
             moved = f"{row.shift:>+10.4g} {row.held:>+10.4g}"
-            lines.append(f"{row.parameter:<{width}}  {row.pull:>+7.2f} {row.constraint:>10.3f} {moved}")
+            lines.append(f"{row.parameter:<{width}}  {round(row.pull, 2) + 0.0:>+7.2f} {row.constraint:>10.3f} {moved}")
         return "\n".join(lines)
 
 
