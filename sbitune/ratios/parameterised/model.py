@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.terms.term import Named
@@ -26,7 +27,7 @@ class RatioModel:
     ratio: LearnedRatio
     number: Callable[[Named], Any] | None = None  #: expected number of events; None: it says nothing
     extrapolate: bool = False  #: allow theta outside of the range in which the ratio was learned
-    kind: Any = np.float64  #: precision of prepared events; in single precision they take half of the memory
+    precision: Any = np.float64  #: precision of prepared events; in single precision they take half of the memory
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -38,13 +39,15 @@ class RatioModel:
 
     def prepare(self, events: Any) -> np.ndarray:
         """What networks make of x: (n_events, n_members, ...)."""
-        x = self.ratio.events(events)
-        parts = [np.asarray(_prepare(self.ratio.networks, part), self.kind) for part in _slices(x)]
+        x = self.ratio.inputs_of(events)
+        parts = [np.asarray(_prepare(self.ratio.networks, part), self.precision) for part in _slices(x)]
         return np.concatenate(parts)
 
     def log_intensity(self, theta: Named, prepared: Any) -> Any:
-        """(n_events,)"""
+        """(n_events,) Raises `InputError` for theta outside of the box; a fit, which traces this, asks `parameters`."""
         row = jnp.stack([jnp.asarray(theta[p.name]) for p in self.ratio.parameters])
+        if not (self.extrapolate or isinstance(row, Tracer)):
+            self.ratio.check_theta(np.asarray(row)[None])
         found = mean_log(
             jax.vmap(lambda net, part: net.combine(net.embed(row), part), (0, 1))(self.ratio.networks, prepared)
         ) - self.ratio.log_mean(row)
@@ -54,15 +57,10 @@ class RatioModel:
         """The number."""
         return None if self.number is None else self.number(theta)
 
-    def check(self, theta: Named) -> None:
-        """Raise `InputError` for parameters outside of the range in which the ratio was learned, unless allowed."""
-        if not self.extrapolate:
-            self.ratio.check_theta(np.array([[float(theta[p.name]) for p in self.ratio.parameters]]))
-
 
 def _slices(x: np.ndarray) -> list[np.ndarray]:
     size = 1 << 14
-    return [x[i : i + size] for i in range(0, len(x), size)]
+    return [x[i : i + size] for i in range(0, max(len(x), 1), size)]
 
 
 @jax.jit

@@ -24,6 +24,7 @@ _OUTSIDE = 0.5
 class TrainingRecord(NamedTuple):
     """How the training went."""
 
+    loss: str  #: what was minimised, with its settings
     n_events: int  #: with parameters
     n_reference: int  #: of the reference
     negative: float  #: share of negative weights in the sum of absolute ones
@@ -52,7 +53,7 @@ class LearnedRatio:
         """Networks."""
         return self.config.members
 
-    def events(self, events: Events | Mapping[str, np.ndarray] | np.ndarray) -> np.ndarray:
+    def inputs_of(self, events: Events | Mapping[str, np.ndarray] | np.ndarray) -> np.ndarray:
         """X (n, n_inputs) of events: columns by their names, or an array of them in their order.
 
         Raises `InputError` for other columns, numbers that are not finite, and a column that is not in its unit.
@@ -97,12 +98,12 @@ class LearnedRatio:
     ) -> np.ndarray:
         """(n,) log r of events at theta (n_parameters,), or at one for each (n, n_parameters), in single precision.
 
-        Raises `InputError` as `events`, and for theta outside of the box unless `extrapolate`.
+        Raises `InputError` as `inputs_of`, and for theta outside of the box unless `extrapolate`.
         """
         theta = np.asarray(theta, float)
         if not extrapolate:
             self.check_theta(np.atleast_2d(theta))
-        x = self.events(events)
+        x = self.inputs_of(events)
         theta = np.broadcast_to(np.asarray(theta, np.float32), (len(x), len(self.parameters)))
         parts = [
             np.asarray(_average(self.networks, x[i : i + _SLICE], theta[i : i + _SLICE]))

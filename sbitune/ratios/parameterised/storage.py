@@ -58,6 +58,7 @@ def save_ratio(path: str | Path, ratio: LearnedRatio) -> None:
         "columns": list(ratio.columns),
         "inputs": list(ratio.inputs),
         "parameters": [astuple(parameter) for parameter in ratio.parameters],
+        "loss": record.loss,
         "n_events": record.n_events,
         "n_reference": record.n_reference,
         "negative": record.negative,
@@ -145,6 +146,7 @@ def _template(config: RatioConfig, n_inputs: int, n_parameters: int, has_point: 
 
 def _record(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingRecord:
     return TrainingRecord(
+        loss=read_words("loss", [meta["loss"]])[0],
         n_events=whole_number("n_events", meta["n_events"]),
         n_reference=whole_number("n_reference", meta["n_reference"]),
         negative=_share("negative", meta),

@@ -71,6 +71,7 @@ def train_ratio(
     keys = jax.random.split(train_key, config.members)
     trained = train_ensemble(keys, networks, loss, data, config.training, rows=tiled, progress=progress)
     record = TrainingRecord(
+        loss=repr(loss),
         n_events=len(events),
         n_reference=len(sample),
         negative=_negative(events),

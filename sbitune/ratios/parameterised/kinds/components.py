@@ -23,6 +23,9 @@ from sbitune.learning.initial import host_keys
 from sbitune.learning.networks import Fixed, Network, build_mlp
 from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, fixed, n_inputs, with_inputs
 
+#: what is added to r, so that its logarithm is finite where amplitudes cancel
+_LEAST = 1e-6
+
 
 @partial(jax.tree_util.register_dataclass, data_fields=["network", "linear", "norm", "inputs"], meta_fields=[])
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def _log_square(away: Any, triangle: Any) -> Any:
     for column in range(m.shape[-1]):
         projected = jnp.sum(terms[..., columns == column], axis=-1) + (1.0 if column == 0 else 0.0)
         total = total + projected**2
-    return jnp.log(total)
+    return jnp.log(total + _LEAST)
 
 
 def build_components(keys: Any, inputs: Inputs, config: NetworkConfig) -> Components:

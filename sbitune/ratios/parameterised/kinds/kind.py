@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 import msgspec
 
@@ -73,8 +74,6 @@ def all_pairs(network: RatioNetwork, embedded: Any, prepared: Any) -> Any:
 
 def fixed(keys: Any, part: Any) -> Fixed:
     """The same constants for every key."""
-    import jax
-
     return Fixed(jax.tree.map(partial(repeat_constant, host_keys(keys)), part))
 
 

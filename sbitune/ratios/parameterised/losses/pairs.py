@@ -6,8 +6,6 @@ batch are as good for x' as any: batches are shuffled at every epoch, so x' meet
 
 from typing import Any
 
-import jax.numpy as jnp
-
 from sbitune.ratios.parameterised.kinds.kind import all_pairs
 
 
@@ -24,8 +22,3 @@ def in_blocks(array: Any, size: int) -> Any:
 def pairs_in_blocks(network: Any, embedded: Any, prepared: Any, size: int) -> Any:
     """Log r (n / size, x, theta) of all pairs in blocks of `size` rows."""
     return all_pairs(network, in_blocks(embedded, size), in_blocks(prepared, size))
-
-
-def off_diagonal(size: int) -> Any:
-    """(size, size) 1, and 0 where the two are of one row."""
-    return 1.0 - jnp.eye(size)
