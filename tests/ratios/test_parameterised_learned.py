@@ -10,7 +10,7 @@ import pytest
 from helpers.ratiotoys import Peaks, Shifted, rms_of
 from scipy import stats
 
-from sbitune.data.errors import InputError
+from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.events import Events
 from sbitune.data.parameter import Parameter
 from sbitune.data.storage.store import read_stored, write_stored
@@ -58,6 +58,13 @@ def test_a_ratio_is_learned(learned):
     assert learned.record.n_events == 6000
     assert learned.record.negative == 0
     assert learned.record.validation.shape[1] == 2
+
+
+def test_networks_that_learned_nothing_are_refused(learned):
+    assert learned.record.gain.mean > 8 * learned.record.gain.error
+    other = replace(TOY.sample(1, 6000), x=TOY.sample(6, 6000, reference=True).x)
+    with pytest.raises(ComputationError, match="nothing was learned"):
+        train_ratio(KEY, other, TOY.sample(2, 5000, reference=True), CONFIG, TOY.point())
 
 
 def test_networks_of_x_run_when_events_are_prepared_and_the_dot_product_is_the_ratio(learned):
@@ -111,6 +118,8 @@ def test_other_columns_and_units_are_refused(learned):
 def test_a_ratio_read_back_answers_with_the_same_bits(learned, reference, tmp_path):
     x, theta = reference.x[:100], np.array([0.3, -0.8])
     correction = Correction(np.array([[1, 0], [0, 2]]), np.array([0.1, 0.2]), np.array([0.1, 0.1]), 2)
+    slope = jax.jit(jax.jacfwd(jax.grad(correction.at)))(jnp.zeros(2))  # a power has no derivatives at 0
+    np.testing.assert_allclose(slope, [[0, 0], [0, 0.4]], rtol=1e-6)
     for ratio in (learned, replace(learned, correction=correction)):
         save_ratio(tmp_path / "ratio.npz", ratio)
         again = load_ratio(tmp_path / "ratio.npz", TOY.columns, TOY.parameters)
@@ -181,7 +190,7 @@ def test_pulls_of_fits_with_a_learned_ratio():
     config = RatioConfig(members=1, network=NetworkConfig(hidden=(32, 32), features=4))
     learned = train_ratio(KEY, TOY.sample(21, 50_000), TOY.sample(22, 50_000, reference=True), config, TOY.point())
     ratio = normalise(learned, TOY.sample(23, 200_000, reference=True))
-    truth, rng = np.array([0.3, -0.4]), np.random.default_rng(11)
+    truth, rng = np.array([0.3, 0.0]), np.random.default_rng(11)
     draw = [np.stack(list(TOY.draw(rng, 1000, truth).columns.values()), axis=1) for _ in range(64)]
     term = UnbinnedEvents("events", RatioModel(ratio), draw[0])
     problem = Product([term], TOY.parameters)

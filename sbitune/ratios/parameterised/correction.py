@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 
 class Correction(NamedTuple):
@@ -24,4 +25,12 @@ class Correction(NamedTuple):
 
 
 def _products(scaled: Any, powers: Any) -> Any:
-    return jnp.prod(jnp.asarray(scaled)[..., None, :] ** powers, axis=-1)
+    """By multiplication: the derivatives of a power are not finite at 0."""
+    x = jnp.asarray(scaled)
+    rising = [jnp.ones_like(x)]
+    for _ in range(int(np.max(powers, initial=0))):
+        rising.append(rising[-1] * x)
+    table, found = jnp.stack(rising, axis=-1), jnp.ones((*x.shape[:-1], len(powers)), x.dtype)
+    for i in range(x.shape[-1]):
+        found = found * table[..., i, powers[:, i]]
+    return found

@@ -13,6 +13,7 @@ from sbitune.data.events import Events
 from sbitune.data.parameter import EDGE, Parameter, parameter_box
 from sbitune.ratios.parameterised.config import RatioConfig
 from sbitune.ratios.parameterised.correction import Correction
+from sbitune.ratios.parameterised.judgement import Gain
 from sbitune.ratios.parameterised.samples import columns_of
 
 #: events that are computed at once
@@ -29,6 +30,7 @@ class TrainingRecord(NamedTuple):
     n_reference: int  #: of the reference
     negative: float  #: share of negative weights in the sum of absolute ones
     negative_reference: float  #: the same of the reference
+    gain: Gain  #: by how much the loss is lower than that of r = 1
     train: np.ndarray  #: (n_epochs, n_members) loss
     validation: np.ndarray  #: (n_epochs, n_members) loss, of the same events for all members
     best_epoch: np.ndarray  #: (n_members,)

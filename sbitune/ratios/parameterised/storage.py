@@ -20,6 +20,7 @@ from sbitune.learning.keys import Keys
 from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.ratios.parameterised.config import RatioConfig
 from sbitune.ratios.parameterised.correction import Correction
+from sbitune.ratios.parameterised.judgement import Gain
 from sbitune.ratios.parameterised.kinds.kind import Inputs
 from sbitune.ratios.parameterised.kinds.registry import builder_of
 from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
@@ -63,6 +64,7 @@ def save_ratio(path: str | Path, ratio: LearnedRatio) -> None:
         "n_reference": record.n_reference,
         "negative": record.negative,
         "negative_reference": record.negative_reference,
+        "gain": list(record.gain),
         "n_kept": 0 if correction is None else correction.n_kept,
         "hash": _hash(arrays),
     }
@@ -151,6 +153,7 @@ def _record(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingReco
         n_reference=whole_number("n_reference", meta["n_reference"]),
         negative=_share("negative", meta),
         negative_reference=_share("negative_reference", meta),
+        gain=Gain(*_pair("gain", meta)),
         train=arrays["loss_train"],
         validation=arrays["loss_validation"],
         best_epoch=arrays["best_epoch"],
@@ -171,6 +174,13 @@ def _share(name: str, meta: dict[str, Any]) -> float:
     if type(number) not in (int, float) or not (math.isfinite(number) and 0 <= number <= 1):
         raise InputError(f"{name} is {shorten(repr(number))}, expected a share")
     return float(number)
+
+
+def _pair(name: str, meta: dict[str, Any]) -> tuple[float, float]:
+    found = meta[name]
+    if not (isinstance(found, list) and len(found) == 2 and all(type(x) is float and math.isfinite(x) for x in found)):
+        raise InputError(f"{name} is {shorten(repr(found))}, expected two numbers")
+    return found[0], found[1]
 
 
 def _hash(arrays: dict[str, np.ndarray]) -> str:

@@ -13,6 +13,7 @@ from sbitune.learning.keys import check_key
 from sbitune.learning.rows import Rows
 from sbitune.learning.training import Progress
 from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.judgement import check_gain, gain_of
 from sbitune.ratios.parameterised.kinds.kind import Inputs
 from sbitune.ratios.parameterised.kinds.registry import builder_of
 from sbitune.ratios.parameterised.losses.registry import RatioLoss, loss_of
@@ -46,7 +47,7 @@ def train_ratio(
     Raises:
         InputError: other columns or parameters in the reference, no theta, weights without a sum above 0, too few
             events, a column of one value, a point outside the box, or truth missing that the loss needs.
-        ComputationError: the loss is not finite.
+        ComputationError: the loss is not finite, or no better than that of r = 1 on events that validate.
     """
     split_key, start_key, train_key = jax.random.split(check_key(key), 3)
     sample = events if reference is None else reference
@@ -70,12 +71,16 @@ def train_ratio(
     tiled = Rows(*(np.tile(index, (config.members, 1)) for index in rows))
     keys = jax.random.split(train_key, config.members)
     trained = train_ensemble(keys, networks, loss, data, config.training, rows=tiled, progress=progress)
+    held = {name: array[rows.validation[0]] for name, array in data.items()}
+    gain = gain_of(start_key, loss, trained.model, inputs, held)
+    check_gain(gain)
     record = TrainingRecord(
         loss=repr(loss),
         n_events=len(events),
         n_reference=len(sample),
         negative=_negative(events),
         negative_reference=_negative(sample),
+        gain=gain,
         train=trained.losses.train,
         validation=trained.losses.validation,
         best_epoch=np.asarray(trained.best_epoch),
