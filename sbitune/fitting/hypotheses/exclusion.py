@@ -159,10 +159,10 @@ def exclude(
         ComputationError: if the data cannot be fitted, or more than 5 % of the toys.
     """
     need_key(key, toys)
-    tests = UpperTests(problem, name, kind, best)
     if not value > LEAST:
         raise InputError(f"{name} = {value:g}: a value above 0 is tested against 0", code="test-range")
-    tests.profiled.unit(value)
+    Profiled(problem, name).unit(value)
+    tests = UpperTests(problem, name, kind, best)
     if not toys or key is None:
         return tests.asymptotic(value)
     return exclude_by_toys(tests, value, *(ToysAt(tests, one, mu, toys) for one, mu in both(key, value)))

@@ -43,6 +43,7 @@ def test_expected_counts_and_likelihood_are_those_of_pyhf(norm, histo):
     assert set(theirs.config.par_names) - {p.name for p in ours.parameters} == {"uncorrelated[2]"}
 
 
+@pytest.mark.slow
 def test_toys_fluctuate_counts_and_both_kinds_of_constraints():
     product = model().product(COUNTS)
     theta = np.array([p.default for p in product.parameters])

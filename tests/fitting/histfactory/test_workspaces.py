@@ -59,6 +59,7 @@ def test_what_is_read_and_written_again_is_the_likelihood_of_pyhf(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_the_exact_hessian():
     """Fitted with MIGRAD, and the closed-form second derivatives of the likelihood there."""
     content = uncorrelated_background()

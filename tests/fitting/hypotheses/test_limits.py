@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.workspaces import uncorrelated_background
+from helpers.workspaces import workspace as all_modifiers
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
@@ -152,3 +153,19 @@ def test_toys_agree_with_the_formulae_where_these_hold(workspace):
     assert found.cls == pytest.approx(exact.cls, abs=4 * found.cls_error)
     np.testing.assert_allclose(found.expected[:4], exact.expected[:4], rtol=0.15, atol=0.006)
     assert found.expected[4] == 1.0  # the best value is above 1, and q~ therefore 0: what the formula does not know
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")  # as pyhf 0.7.6 uses it
+def test_all_modifiers_have_the_cls_of_pyhf():
+    pyhf = pytest.importorskip("pyhf")
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-3))
+    content = all_modifiers()
+    opened = pyhf.Workspace(content)
+    model = opened.model()
+    theirs, expected = pyhf.infer.hypotest(
+        1.5, opened.data(model), model, test_stat="qtilde", return_expected_set=True
+    )  # fmt: skip
+    ours = exclude(open_workspace(content).problem, "mu", 1.5)
+    assert ours.cls == pytest.approx(float(theirs), rel=0.01)
+    np.testing.assert_allclose(ours.expected, [float(x) for x in expected], rtol=0.02)

@@ -51,6 +51,7 @@ def test_the_table_is_what_exact_integrals_give():
         np.testing.assert_allclose(exact_interval(x, level), ends, atol=0.012)
 
 
+@pytest.mark.slow
 def test_a_belt_of_a_bounded_gaussian_is_that_of_the_table():
     problem = gaussian(0.0)
     points = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0])
@@ -69,11 +70,11 @@ def test_a_belt_of_a_bounded_gaussian_is_that_of_the_table():
 def test_intervals_of_the_table_and_coverage():
     points, problem = np.linspace(0, 5, 21), gaussian(0.0)
     for level in (0.6827, 0.9):
-        belt = neyman_belt(jax.random.key(2), problem, "mu", points, toys=6000, level=level)
+        belt = neyman_belt(jax.random.key(2), problem, "mu", points, toys=3000, level=level)
         for x in (x for x, of in TABLE if of == level):
             found = belt_interval(belt, problem.with_data((np.array(x),)))
-            np.testing.assert_allclose(found.intervals[0], TABLE[x, level], atol=0.08 if x > -2 else 0.02)
-        found = belt_coverage(jax.random.key(3), belt, problem, [0.13, 0.6, 1.9, 3.1], toys=6000)
+            np.testing.assert_allclose(found.intervals[0], TABLE[x, level], atol=0.1 if x > -2 else 0.03)
+        found = belt_coverage(jax.random.key(3), belt, problem, [0.13, 0.6, 1.9, 3.1], toys=3000)
         # of the toys and of the critical values
         np.testing.assert_allclose(found.covered, level, atol=4 * np.sqrt(2) * found.error.max())
 

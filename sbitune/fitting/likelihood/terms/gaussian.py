@@ -46,3 +46,8 @@ class GaussianBins:
         problem, theta = self.problem, np.asarray(self._theta(given))
         mean = np.asarray(problem.model.predict(theta).mean)[problem.measured.indices]
         return mean + fluctuate(key, total_covariance(problem, theta), n)
+
+    def asimov(self, given: Named) -> np.ndarray:
+        """(n_bins,) contents that the model predicts."""
+        problem = self.problem
+        return np.asarray(problem.model.predict(self._theta(given)).mean, float)[problem.measured.indices]
