@@ -25,6 +25,8 @@ _LEAST = 1e-9
 #: fits that are made at once, filled up to the next of these numbers, so that little is compiled anew; of more their
 #: events would not stay in the cache of a processor
 _AT_ONCE = (1, 8, 64)
+#: data sets of more bytes are fitted one by one: 64 of this size are a gibibyte, and their derivatives several
+_LARGE = 1 << 24
 #: near a minimum a step is taken whatever the objective says: events in single precision blur differences as small
 _NEAR, _BLUR = 1e-2, 1e-3
 #: a damping below this is none
@@ -84,7 +86,10 @@ def over_data_sets(program: Callable[..., Any], data: Sequence[Any], rows: np.nd
     shapes = [str([np.shape(leaf) for leaf in jax.tree.leaves(one)]) for one in data]
     for shape in dict.fromkeys(shapes):
         alike = [i for i in range(len(data)) if shapes[i] == shape]
-        size = next(size for size in _AT_ONCE if size >= min(len(alike), _AT_ONCE[-1]))
+        most = min(len(alike), _AT_ONCE[-1])
+        if sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(data[alike[0]])) > _LARGE:
+            most = 1
+        size = next(size for size in _AT_ONCE if size >= most)
         for first in range(0, len(alike), size):
             here = alike[first : first + size]
             filled = here + [here[-1]] * (size - len(here))
