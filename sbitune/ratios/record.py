@@ -28,8 +28,10 @@ class FittedRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     value: float
     error: float
-    """Where -2 log L has risen by 1, by its second derivatives; 0 if fixed. At a limit: how far into the range the
-    interval goes."""
+    """From the data: where -2 log L has risen by 1, by its second derivatives; 0 if fixed. At a limit: how far into the
+    range the interval goes."""
+    ratio_error: float
+    """From the ratios: the finite samples that they were learned from. Not in `error`, nor in `minos`."""
     minos: tuple[float, float] | None
     """Lower (negative) and upper MINOS error."""
     nominal: float
@@ -76,6 +78,8 @@ class RatiosRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     parameters: dict[str, FittedRecord]
     covariance: list[list[float]]
     correlation: list[list[float]]
+    ratio_covariance: list[list[float]]
+    """Of the errors from the ratios."""
     processes: dict[str, ProcessRecord]
     pool: dict[str, float]
     """Of simulated events at the fit, of which toys are made: `events`, `effective` number, `closure` (sum of weights
@@ -93,16 +97,18 @@ FORM = Format(VERSION, "sbitune infer", _HEAD)
 
 
 def describe_parameters(
-    fit: Fit, nominal: Mapping[str, float], measured: Mapping[str, tuple[float, float]]
+    fit: Fit, nominal: Mapping[str, float], measured: Mapping[str, tuple[float, float]], ratio_covariance: np.ndarray
 ) -> dict[str, FittedRecord]:
     """The parameters of a fit; `measured` are values and errors of auxiliary measurements."""
     found = {}
-    for p, value, error in zip(fit.parameters, fit.values, fit.quoted_errors, strict=True):
+    of_ratios = np.sqrt(np.diag(ratio_covariance))
+    for p, value, error, other in zip(fit.parameters, fit.values, fit.quoted_errors, of_ratios, strict=True):
         status = "fixed" if p.name not in fit.free else "at limit" if p.name in fit.at_limit else "free"
         known = measured.get(p.name)
         found[p.name] = FittedRecord(
             float(value),
             float(error),
+            float(other),
             fit.minos.get(p.name),
             float(nominal[p.name]),
             p.low,
@@ -163,7 +169,7 @@ def figures_of(record: RatiosRecord) -> dict[str, Any]:
         "events": record.events,
         "minimum": record.minimum,
         "parameters": {
-            name: {key: getattr(p, key) for key in ("value", "error", "minos", "pull", "status")}
+            name: {key: getattr(p, key) for key in ("value", "error", "ratio_error", "minos", "pull", "status")}
             for name, p in record.parameters.items()
         },
         "processes": {name: {"nominal": p.nominal, "fitted": p.fitted} for name, p in record.processes.items()},

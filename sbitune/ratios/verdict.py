@@ -9,6 +9,7 @@ import numpy as np
 
 from sbitune.fitting.results import Fit
 from sbitune.ratios.checks.records import ColumnClosure, TrainingRecord
+from sbitune.ratios.record import FittedRecord
 from sbitune.workflow.results.checks import Check, made, not_made
 
 #: of all comparisons of a kind, one as bad or worse is by chance as rare as this
@@ -21,6 +22,8 @@ _LEARNT = 6.0
 _NEGATIVE, _UNSUPPORTED = 0.2, 0.01
 #: fewer effective events of the pool than this for every one that is expected, and toys share too many
 _POOL = 5.0
+#: of the error of the data: added in quadrature an error of this part is a tenth
+_OF_RATIOS = 0.45
 #: auxiliary measurements that are off by more
 _PULL = 3.0
 
@@ -39,13 +42,14 @@ def checks_of_training(record: TrainingRecord) -> list[Check]:
 
 def checks_of_fit(
     fit: Fit,
+    parameters: Mapping[str, FittedRecord],
     columns: Sequence[ColumnClosure],
     coverage: Mapping[str, Any],
     pool: Mapping[str, float],
-    pulls: Mapping[str, float],
 ) -> list[Check]:
     """What the fit says."""
-    found = [_limits(fit)]
+    pulls = {n: row.pull for n, row in parameters.items() if row.pull is not None and row.status != "fixed"}
+    found = [_limits(fit), _ratio_errors(parameters)]
     if columns:
         found.append(_closure("data and fit", columns, "the data do not look like the fit"))
     found.append(_pool(pool))
@@ -141,6 +145,20 @@ def _support(record: TrainingRecord) -> Check:
 def _limits(fit: Fit) -> Check:
     said = [f"{name} is at the end of its range" for name in fit.at_limit]
     return made("limits", bool(said), "a parameter is at the end of its range", said)
+
+
+def _ratio_errors(parameters: Mapping[str, FittedRecord]) -> Check:
+    """The error from the ratios is not in the intervals: it must be small beside that of the data, or be added."""
+    parts = {name: row.ratio_error / row.error for name, row in parameters.items() if row.error > 0}
+    said = [
+        f"the error of {name} from the ratios is {parameters[name].ratio_error:.2g}, beside "
+        f"{parameters[name].error:.2g} from the data: add it, or learn from more events"
+        for name, part in parts.items()
+        if part > _OF_RATIOS
+    ]
+    words = "the ratios are not known well enough for these data"
+    return made("error from the ratios", bool(said), words, said, value=max(parts.values(), default=0.0),
+                expected=f"below {_OF_RATIOS:g} of that of the data")  # fmt: skip
 
 
 def _pool(pool: Mapping[str, float]) -> Check:

@@ -100,7 +100,7 @@ def halves(n: int) -> tuple[np.ndarray, np.ndarray]:
 def closure_of_samples(mixture: Mixture) -> list[ColumnClosure]:
     """The reference reweighted to every sample, on one half of the held events, beside the other half."""
     held, ratios, found = mixture.held, mixture.ratios, []
-    if ratios.members is None:
+    if ratios.combined is None:
         return []
     first, second = halves(len(held.x))
     part = Held(held.x[first], held.weights[first], held.sample[first])
@@ -134,7 +134,7 @@ def closure_of_responses(mixture: Mixture, samples: Samples) -> list[ColumnClosu
 
 def calibration_curves(ratios: ClassRatios, held: Held) -> list[CalibrationCurve]:
     """Held events in bins of what the ratios say, beside what they are of."""
-    if ratios.members is None:
+    if ratios.combined is None:
         return []
     weights = held.of_reference(ratios.fractions)
     says = np.exp(ratios.log_ratios(held.x).astype(np.float64)) * ratios.fractions

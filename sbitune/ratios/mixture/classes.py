@@ -7,7 +7,8 @@ up to what all have in common. With the reference p_ref = sum_j c_j p_j (parts c
 
 so that sum_j c_j r_j = 1 for every event, whatever was learnt, and no r_j is above 1 / c_j. For two samples this is the
 classifier of K. Cranmer, J. Pavez, G. Louppe, "Approximating likelihood ratios with calibrated discriminative
-classifiers", arXiv:1506.02169. An ensemble's ratio is the mean of its members' ratios.
+classifiers", arXiv:1506.02169. The members of an ensemble are combined on events that none has seen, see
+`learning.classifiers.combination`: that makes mean ratios 1 over these, and gives the error of the ratio.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,10 @@ import jax
 import numpy as np
 
 from sbitune.data.reporting import Reporter
+from sbitune.learning.classifiers.combination import Combined, fit_classes, plain_mean
 from sbitune.learning.classifiers.logistic import fit_logistic, with_ones
 from sbitune.learning.classifiers.losses import class_cross_entropy
-from sbitune.learning.classifiers.networks import build_classifier, evaluate_members
+from sbitune.learning.classifiers.networks import build_classifier
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.rows import Rows
 from sbitune.learning.scaling import find_scaling
@@ -34,26 +36,19 @@ class ClassRatios(NamedTuple):
 
     names: tuple[str, ...]  #: (n_samples,)
     fractions: np.ndarray  #: (n_samples,) parts of the reference
-    members: Any  #: stack of classifiers; None for a single sample, whose ratio is 1
-    shifts: np.ndarray  #: (n_samples,) added to the outputs of all members, so that E_ref[r] = 1
+    combined: Combined | None  #: classifiers; None for a single sample, whose ratio is 1
 
     def log_ratios(self, x: np.ndarray) -> np.ndarray:
         """(n_events, n_samples) log r of x (n_events, n_columns), float32."""
-        if self.members is None:
+        if self.combined is None:
             return np.zeros((len(x), 1), np.float32)
-        ratios = self.of_logits(self.logits(x), self.shifts)
-        # a ratio of 0 would be an event that the sample cannot have, which no classifier knows
-        return np.log(np.maximum(ratios, np.finfo(np.float32).tiny)).astype(np.float32)
+        return np.asarray(log_ratios_of(self.combined.outputs(x), self.fractions, np), np.float32)
 
-    def logits(self, x: np.ndarray) -> np.ndarray:
-        """(n_members, n_events, n_samples) outputs of the classifiers."""
-        return evaluate_members(self.members, x).astype(np.float64)
 
-    def of_logits(self, logits: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        """(n_events, n_samples) r of outputs with shifts (n_samples,) added."""
-        logits = logits + shifts
-        dense = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return (dense / (dense @ self.fractions)[..., None]).mean(axis=0)
+def log_ratios_of(outputs: Any, fractions: Any, xp: Any) -> Any:
+    """Log r (n_events, n_samples) of outputs (n_events, n_samples); `xp` is NumPy or `jax.numpy`."""
+    shifted = outputs - xp.max(outputs, axis=1, keepdims=True)
+    return shifted - xp.log(xp.exp(shifted) @ fractions)[:, None]
 
 
 def train_classes(
@@ -71,13 +66,12 @@ def train_classes(
         ComputationError: if a loss is not finite.
     """
     names = tuple(sample.name for sample in samples)
-    none = np.zeros(len(samples))
     if len(samples) == 1:
-        return ClassRatios(names, fractions, None, none), None
+        return ClassRatios(names, fractions, None), None
     used = [[sample.of(role) for sample in samples] for role in ("train", "validation")]
     x = np.concatenate([sample.x for part in used for sample in part])
     label = np.concatenate([np.full(len(s.x), i, np.int32) for part in used for i, s in enumerate(part)])
-    weights = np.concatenate([_balanced(part, samples) for part in used])
+    weights = np.concatenate([_balanced(part) for part in used])
     n_train = sum(len(sample.x) for sample in used[0])
     rows = np.arange(len(x))
     shape = (config.members, 1)
@@ -104,10 +98,15 @@ def train_classes(
     )
     reporter.progress("training ratios", settings.epochs, settings.epochs)
     nothing = float(np.log(len(samples)))
-    return ClassRatios(names, fractions, trained.model, none), learned("ratios", trained, nothing, len(x) - n_train)
+    noted = learned("ratios", trained, nothing, len(x) - n_train)
+    combined = plain_mean(trained.model, x.shape[1], first_is_base=True)
+    held = [sample.of("held") for sample in samples]
+    label = np.concatenate([np.full(len(s.x), i) for i, s in enumerate(held)])
+    combined = fit_classes(combined, np.concatenate([s.x for s in held]), label, _balanced(held))
+    return ClassRatios(names, fractions, combined), noted
 
 
-def _balanced(part: Sequence[Simulated], samples: Sequence[Simulated]) -> np.ndarray:
+def _balanced(part: Sequence[Simulated]) -> np.ndarray:
     """Weights with which all samples count alike, and one event once on average."""
     total = sum(len(sample.x) for sample in part)
-    return np.concatenate([sample.weights * total / len(samples) / sample.weights.sum() for sample in part])
+    return np.concatenate([sample.weights * total / len(part) / sample.weights.sum() for sample in part])

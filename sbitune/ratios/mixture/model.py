@@ -73,10 +73,14 @@ class Mixture:
 
     def log_intensity(self, theta: Mapping[str, Any], prepared: Sequence[Any]) -> Any:
         """(n_events,) with respect to the reference."""
+        return self.log_intensity_with(theta, prepared, [each.log_mean(theta) for each in self.normalisations])
+
+    def log_intensity_with(self, theta: Mapping[str, Any], prepared: Sequence[Any], log_means: Sequence[Any]) -> Any:
+        """The same with log Z of every process (n_processes,) given."""
         places = np.cumsum([len(self.processes), *(response.order for response in self.responses)])
         total = 0.0
         for i, process in enumerate(self.processes):
-            log = prepared[i] - self.normalisations[i].log_mean(theta)
+            log = prepared[i] - log_means[i]
             for first, response in zip(places, self.responses, strict=False):
                 if response.sample == process.name:
                     numbers = prepared[first : first + response.order]
@@ -101,12 +105,17 @@ class Mixture:
         """Of every process."""
         found, ranges = [], {p.name: (p.low, p.high) for p in self.parameters}
         for i, process in enumerate(self.processes):
-            rows = np.flatnonzero(self.held.sample == i)
+            rows = self.normalising(i)
             mine = [response for response in self.responses if response.sample == process.name]
-            rows = rows if len(mine) == 1 else rows[:_NORMALISING]
             numbers = [response.coefficients(self.held.x[rows]).T for response in mine]
             found.append(normalise(mine, numbers, self.held.weights[rows], ranges))
         return tuple(found)
+
+    def normalising(self, i: int) -> np.ndarray:
+        """Rows of the held events of a process from which its normalisation is found."""
+        rows = np.flatnonzero(self.held.sample == i)
+        several = sum(response.sample == self.processes[i].name for response in self.responses) > 1
+        return rows[:_NORMALISING] if several else rows
 
     @property
     def pool(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
 """What a nuisance parameter does to the events of a sample: log p(x | nu) / p(x | 0).
 
 Learned from events at any values, it is sum_k nu^k g_k(x) with k from 1: so g_k are the derivatives of log p at 0, and
-the networks run once for all nu (C. Schoefbeck and others, "Refinable modeling for unbinned SMEFT analyses",
-arXiv:2406.19076, and GOLLUM, arXiv:2505.05544). Members of an ensemble are averaged in g_k, since a mean of ratios is
-not of this form; what that changes is of second order in their differences, and the normalisation takes most of it.
+the networks run once for all nu (R. Schoefbeck, "Refinable modeling for unbinned SMEFT analyses",
+arXiv:2406.19076, and GOLLUM, arXiv:2505.05544). Members of an ensemble are combined in g_k on events that none has
+seen, see `learning.classifiers.combination`.
 
 Interpolated between events at -1 and +1, it follows from the two ratios to the nominal events, see
 `fitting.likelihood.terms.interpolation`. Neither form has the mean 1 over nominal events by itself: `normalisation`.
@@ -19,9 +19,10 @@ import numpy as np
 
 from sbitune.data.reporting import Reporter
 from sbitune.fitting.likelihood.terms.interpolation import EVENT_CODES
+from sbitune.learning.classifiers.combination import Combined, fit_polynomial, plain_mean
 from sbitune.learning.classifiers.logistic import fit_logistic, with_ones
 from sbitune.learning.classifiers.losses import polynomial, response_cross_entropy
-from sbitune.learning.classifiers.networks import build_classifier, evaluate_members
+from sbitune.learning.classifiers.networks import build_classifier
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.rows import Rows
 from sbitune.learning.scaling import Scaling, find_scaling
@@ -42,18 +43,17 @@ class Response:
     nuisance: str
     form: str  #: `polynomial`, or one of `EVENT_CODES`
     order: int  #: numbers of an event that it needs: powers, or up and down
-    members: Any  #: stack of classifiers
+    combined: Combined  #: networks
     rate: tuple[float, float]  #: expected number at -1 and +1 over that at 0
     ends: tuple[float, float]  #: values between which it was learnt
 
     def coefficients(self, x: np.ndarray) -> np.ndarray:
         """(n_events, order) what does not depend on nu, of x (n_events, n_columns), float32."""
-        outputs = evaluate_members(self.members, x)
-        if self.form == POLYNOMIAL:
-            return outputs.mean(axis=0)
-        logits = outputs.astype(np.float64)
-        ratios = np.exp(logits[..., 1:] - logits[..., :1]).mean(axis=0)
-        return np.log(np.maximum(ratios, np.finfo(np.float32).tiny)).astype(np.float32)
+        return np.asarray(self.coefficients_of(self.combined.outputs(x)), np.float32)
+
+    def coefficients_of(self, outputs: Any) -> Any:
+        """The same of what the networks say (n_events, n_out). Can be traced by JAX."""
+        return outputs if self.form == POLYNOMIAL else outputs[:, 1:] - outputs[:, :1]
 
     def log_response(self, nu: Any, coefficients: Any) -> Any:
         """(n_events,) at nu, not normalised, of coefficients (order, n_events). Can be traced by JAX."""
@@ -87,10 +87,11 @@ def train_response(
         ordered = [nominal, max(varied, key=_value), min(varied, key=_value)]
         classes, noted = train_classes(key, ordered, columns, thirds, network, reporter)
         assert noted is not None
-        response = Response(name, nuisance, config.code, 2, classes.members, config.rate, ends)
+        assert classes.combined is not None
+        response = Response(name, nuisance, config.code, 2, classes.combined, config.rate, ends)
         return response, msgspec.structs.replace(noted, what=what)
-    members, noted = _train_polynomial(key, what, nominal, varied, config.order, columns, network, reporter)
-    return Response(name, nuisance, POLYNOMIAL, config.order, members, config.rate, ends), noted
+    combined, noted = _train_polynomial(key, what, nominal, varied, config.order, columns, network, reporter)
+    return Response(name, nuisance, POLYNOMIAL, config.order, combined, config.rate, ends), noted
 
 
 def _value(sample: Simulated) -> float:
@@ -106,7 +107,7 @@ def _train_polynomial(
     columns: Sequence[str],
     network: NetworkConfig,
     reporter: Reporter,
-) -> tuple[Any, Learned]:
+) -> tuple[Combined, Learned]:
     rng = np.random.default_rng(np.asarray(jax.random.key_data(jax.random.fold_in(key, 2))).tolist())
     parts = [_pairs(rng, nominal.of(role), [sample.of(role) for sample in varied]) for role in ("train", "validation")]
     data = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -130,7 +131,18 @@ def _train_polynomial(
         progress=lambda epoch, *_: reporter.progress(f"training {what}", epoch + 1, settings.epochs),
     )
     reporter.progress(f"training {what}", settings.epochs, settings.epochs)
-    return trained.model, learned(what, trained, float(2 * np.log(2)), n - n_train)
+    noted = learned(what, trained, float(2 * np.log(2)), n - n_train)
+    combined = plain_mean(trained.model, len(columns), first_is_base=False)
+    pairs = _pairs(rng, nominal.of("held"), [sample.of("held") for sample in varied])
+    return _combine(combined, pairs), noted
+
+
+def _combine(combined: Combined, pairs: dict[str, np.ndarray]) -> Combined:
+    """Fit to pairs of events that were held back: each sees the value of the varied one."""
+    x = np.concatenate([pairs["varied"], pairs["nominal"]])
+    label = np.repeat([1.0, 0.0], len(pairs["nu"]))
+    weights = np.concatenate([pairs["varied_weight"], pairs["nominal_weight"]]).astype(float)
+    return fit_polynomial(combined, x, np.tile(pairs["nu"].astype(float), 2), label, weights)
 
 
 def _linear(data: dict[str, np.ndarray], scaling: Scaling, order: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from sbitune.data.parameter import read_parameters, read_words
 from sbitune.data.storage.arrays import reading_stored
 from sbitune.data.storage.layout import ArraySpec, check_arrays
 from sbitune.data.storage.store import read_stored, write_stored
+from sbitune.learning.classifiers.combination import Combined, plain_mean
 from sbitune.learning.classifiers.networks import build_classifier
 from sbitune.learning.keys import Keys
 from sbitune.ratios.mixture.classes import ClassRatios
@@ -21,7 +22,6 @@ from sbitune.ratios.mixture.responses import Response
 FORMAT, VERSION = "sbitune mixture of events", 1
 _LAYOUT = {
     "fractions": ArraySpec(("n_samples",), low=0),
-    "shifts": ArraySpec(("n_samples",)),
     "held_x": ArraySpec(("n_events", "n_columns"), np.float32),
     "held_weights": ArraySpec(("n_events",)),
     "held_sample": ArraySpec(("n_events",), np.int32, low=0),
@@ -31,24 +31,24 @@ _LAYOUT = {
 def save_mixture(path: str | Path, mixture: Mixture) -> None:
     """Write a model, whole or not at all."""
     ratios, held = mixture.ratios, mixture.held
-    networks: dict[str, Any] = {} if ratios.members is None else {"ratios": ratios.members}
-    networks |= {f"response{i}": response.members for i, response in enumerate(mixture.responses)}
+    networks: dict[str, Combined] = {} if ratios.combined is None else {"ratios": ratios.combined}
+    networks |= {f"response{i}": response.combined for i, response in enumerate(mixture.responses)}
     meta = {
         "columns": list(mixture.columns),
         "parameters": [astuple(parameter) for parameter in mixture.parameters],
         "processes": [list(process) for process in mixture.processes],
         "responses": [[r.sample, r.nuisance, r.form, r.order, *r.rate, *r.ends] for r in mixture.responses],
-        "networks": {name: _shape(members) for name, members in networks.items()},
+        "networks": {name: _shape(combined) for name, combined in networks.items()},
     }
     arrays = {
         "fractions": ratios.fractions,
-        "shifts": ratios.shifts,
         "held_x": held.x,
         "held_weights": held.weights,
         "held_sample": held.sample,
     }
-    for name, members in networks.items():
-        arrays |= {f"{name}/{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(members))}
+    for name, combined in networks.items():
+        arrays |= {f"{name}/{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(combined.members))}
+        arrays |= {f"{name}/phi": combined.phi, f"{name}/covariance": combined.covariance}
     write_stored(path, FORMAT, VERSION, meta, arrays)
 
 
@@ -71,30 +71,30 @@ def load_mixture(path: str | Path) -> Mixture:
         return Mixture(
             columns,
             processes,
-            ClassRatios(names, arrays["fractions"], networks.get("ratios"), arrays["shifts"]),
+            ClassRatios(names, arrays["fractions"], networks.get("ratios")),
             responses,
             read_parameters(meta["parameters"]),
             Held(arrays["held_x"], arrays["held_weights"], arrays["held_sample"]),
         )
 
 
-def _shape(members: Any) -> dict[str, Any]:
+def _shape(combined: Combined) -> dict[str, Any]:
     """Whatever the networks can be built again from."""
+    members = combined.members
     widths = [layer["kernel"].shape[-1] for _, layer in sorted(members.network.weights["hidden"]["layers"].items())]
     n_members, _, n_in = members.scaling.value.shape
-    return {
-        "members": n_members,
-        "n_in": n_in,
-        "n_out": int(members.network.weights["last"]["kernel"].shape[-1]),
-        "hidden": widths,
-    }
+    sizes = {"members": n_members, "n_in": n_in, "n_out": combined.n_out, "hidden": widths}
+    return sizes | {"first_is_base": combined.first_is_base}
 
 
-def _network(name: str, shape: dict[str, Any], stored: dict[str, np.ndarray]) -> Any:
+def _network(name: str, shape: dict[str, Any], stored: dict[str, np.ndarray]) -> Combined:
     """A stack of classifiers with the stored arrays in place of its own."""
     members, n_in = int(shape["members"]), int(shape["n_in"])
     empty = build_classifier(Keys.for_shapes(members), np.ones((2, n_in)), int(shape["n_out"]), shape["hidden"])
     leaves, structure = jax.tree.flatten(empty)
     layout = {f"{name}/{i}": ArraySpec(leaf.shape, np.float32) for i, leaf in enumerate(leaves)}
-    arrays = check_arrays(name, stored, layout)
-    return jax.tree.unflatten(structure, [jax.device_put(arrays[key]) for key in layout])
+    sizes = {f"{name}/phi": ArraySpec(("n_phi",)), f"{name}/covariance": ArraySpec(("n_phi", "n_phi"))}
+    begun = plain_mean(empty, n_in, bool(shape["first_is_base"]))
+    arrays = check_arrays(name, stored, layout | sizes, {"n_phi": len(begun.phi)})
+    filled = jax.tree.unflatten(structure, [jax.device_put(arrays[key]) for key in layout])
+    return Combined(filled, arrays[f"{name}/phi"], arrays[f"{name}/covariance"], begun.first_is_base)

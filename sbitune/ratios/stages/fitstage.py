@@ -19,6 +19,7 @@ from sbitune.fitting.results import Fit
 from sbitune.ratios.card import RatiosCardFile
 from sbitune.ratios.checks.closure import column_closure
 from sbitune.ratios.checks.records import ColumnClosure
+from sbitune.ratios.mixture.errors import ratio_covariance
 from sbitune.ratios.mixture.model import Mixture
 from sbitune.ratios.record import (
     VERSION,
@@ -157,10 +158,11 @@ def _record(
     measured = {
         name: (p.measured.value, p.measured.error) for name, p in card.parameters.items() if p.measured is not None
     }
-    rows = describe_parameters(best, nominal, measured)
-    pulls = {name: row.pull for name, row in rows.items() if row.pull is not None and row.status != "fixed"}
-    columns = _columns(loaded, mixture, expected)
-    checks = [*checks_of_training(trained.record), *checks_of_fit(best, columns, coverage, pool, pulls)]
+    x, counts = _events(loaded, mixture, problem)
+    of_ratios = ratio_covariance(mixture, problem, best, x, counts)
+    rows = describe_parameters(best, nominal, measured, of_ratios)
+    columns = _columns(loaded, mixture, x, expected)
+    checks = [*checks_of_training(trained.record), *checks_of_fit(best, rows, columns, coverage, pool)]
     data = problem.data[0]
     return RatiosRecord(
         format=VERSION,
@@ -175,6 +177,7 @@ def _record(
         parameters=rows,
         covariance=best.covariance.tolist(),
         correlation=best.correlation.tolist(),
+        ratio_covariance=of_ratios.tolist(),
         processes=numbers,
         pool=pool,
         columns=columns,
@@ -186,14 +189,21 @@ def _record(
     )
 
 
-def _columns(loaded: RatiosCardFile, mixture: Mixture, expected: np.ndarray) -> list[ColumnClosure]:
-    """Data beside the simulated events with the weights that they have at the fit."""
+def _events(loaded: RatiosCardFile, mixture: Mixture, problem: Product) -> tuple[np.ndarray, np.ndarray]:
+    """Columns (n_events, n_columns) of the data, and with what each event counts."""
     card = loaded.card
     if card.data is None:
-        return []
+        return mixture.held.x, np.asarray(problem.data[0].counts)[: len(mixture.held.x)]
     x = as_columns(read_table(loaded.file(card.data), card), card.columns)
+    return x, np.ones(len(x))
+
+
+def _columns(loaded: RatiosCardFile, mixture: Mixture, x: np.ndarray, expected: np.ndarray) -> list[ColumnClosure]:
+    """Data beside the simulated events with the weights that they have at the fit."""
+    if loaded.card.data is None:
+        return []
     source = mixture.held.x, mixture.held.of_reference(mixture.ratios.fractions), expected / expected.sum()
-    return column_closure("data", card.columns, (x, np.ones(len(x))), source)
+    return column_closure("data", loaded.card.columns, (x, np.ones(len(x))), source)
 
 
 def _hashes(loaded: RatiosCardFile) -> dict[str, str]:

@@ -39,6 +39,7 @@ def write_report(fitted: FittedRatios, path: Path | None = None) -> Path:
     sections = [
         parameters_section(rows_of(fitted.fit, fitted.loaded.card.fit.limits), "Parameters inside their ranges."),
         *_correlations(fitted),
+        _errors(record),
         _numbers(record),
         *_data(record),
         _coverage(record),
@@ -71,6 +72,21 @@ def _correlations(fitted: FittedRatios) -> list[Section]:
         return []
     names = [fitted.fit.names[i] for i in free]
     return [correlations_section(names, fitted.fit.correlation[np.ix_(free, free)])]
+
+
+def _errors(record: RatiosRecord) -> Section:
+    words = (
+        "Errors from the data are those of the table above. Errors from the ratios are those of the samples that they "
+        "were learned from, found by the sandwich covariance of the ensemble's combination over events that were held "
+        "back and carried to the fit; other samples of the same size would move the values by so much."
+    )
+    rows = []
+    for name, p in record.parameters.items():
+        if p.status != "fixed":
+            sizes = p.error, p.ratio_error, float(np.hypot(p.error, p.ratio_error))
+            rows.append((name, *(f"± {rounded(size, p.error)}" for size in sizes)))
+    head = ["parameter", "from the data", "from the ratios", "both"]
+    return Section("errors", "Errors", [table(head, rows, range(1, 4)), Paragraph(words)])
 
 
 def _numbers(record: RatiosRecord) -> Section:
@@ -162,7 +178,7 @@ def _calibration(fitted: FittedRatios) -> Section:
     head = ["sample", "file", "train", "validate", "held back", "effective", "negative", "mean ratio", "no support"]
     words = (
         "How often events of the reference mixture are of a sample, where the ratios say how often. Mean ratios are "
-        "those before the classifier's outputs were shifted to make them 1."
+        "those over the validation events; they must be 1."
     )
     return Section("calibration", "Calibration", [table(head, rows, range(2, 9)), Paragraph(words), Figures(figures)])
 

@@ -1,0 +1,99 @@
+"""The error of a learned ratio: that of the ensemble's combination against closed forms, and carried to a fit."""
+
+import importlib.util
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from helpers.mixture import draw
+
+from sbitune.data.errors import ComputationError
+from sbitune.learning.classifiers.combination import fit_classes, fit_polynomial, plain_mean
+from sbitune.learning.classifiers.networks import build_classifier
+from sbitune.learning.scaling import find_scaling
+
+N = 4000
+LABEL = np.repeat([0, 1], N)
+
+
+def events(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.concatenate([draw(rng, N, 0), draw(rng, 0, N)]).astype(np.float32)
+
+
+def members(n_out: int = 2):
+    """Two networks that say the same: nothing."""
+    keys = jax.random.split(jax.random.key(1), 2)
+    return build_classifier(keys, find_scaling("events", ["x", "y"], events(1)), n_out, (4,))
+
+
+def test_a_combination_is_logistic_regression_with_its_covariance():
+    """The members say nothing: left are intercept and slopes, whose errors are those of Fisher's information."""
+    x = events(2)
+    found = fit_classes(plain_mean(members(), 2, first_is_base=True), x, LABEL, np.ones(2 * N))
+    at = np.array([[0.0, 0.0], [2.0, -1.0], [0.5, 0.5]], np.float32)
+    outputs = found.outputs(at)
+    design = np.column_stack([np.ones(2 * N), x]).astype(float)
+    p = 1 / (1 + np.exp(1 - x.sum(1)))
+    covariance = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design)
+    there = np.column_stack([np.ones(3), at])
+    errors = np.sqrt(np.einsum("ni,ij,nj->n", there, covariance, there))
+    features = found.features(at)
+    differences = features[:, 1] - features[:, 0]
+    ours = np.sqrt(np.einsum("ni,ij,nj->n", differences, found.covariance, differences))
+    np.testing.assert_allclose(ours, errors, rtol=0.1)
+    pulls = (outputs[:, 1] - outputs[:, 0] - (at.sum(1) - 1)) / errors
+    assert np.abs(pulls).max() < 3.5
+    # with the intercept the mean of what it says is what there is
+    said = 1 / (1 + np.exp(-np.diff(found.outputs(x), axis=1)[:, 0]))
+    assert said.mean() == pytest.approx(0.5, abs=1e-5)
+
+
+def test_weights_of_both_signs_are_in_the_error():
+    x, label = events(3), LABEL
+    start = plain_mean(members(), 2, first_is_base=True)
+    plain = fit_classes(start, x, label, np.ones(2 * N))
+    twice = fit_classes(start, x, label, np.full(2 * N, 2.0))
+    np.testing.assert_allclose(twice.covariance, plain.covariance, rtol=1e-6, atol=1e-12)
+    rng = np.random.default_rng(4)
+    signs = np.where(rng.uniform(size=2 * N) < 0.2, -1.0, 1.0)
+    signed = fit_classes(start, x, label, signs)
+    # 20 % negative: (1 - 0.4)^2 of the events are left to say anything
+    growth = np.diag(signed.covariance)[2:] / np.diag(plain.covariance)[2:]
+    np.testing.assert_allclose(growth, 1 / 0.36, rtol=0.25)
+    with pytest.raises(ComputationError, match="no minimum; give more events, or fewer negative weights"):
+        fit_classes(start, x, label, np.where(x[:, 0] > 0, -1.0, 0.5))
+
+
+def test_a_polynomial_response_is_found():
+    """log p(x|nu)/p(x|0) = nu (y - 1) - nu^2 / 2."""
+    rng = np.random.default_rng(5)
+    nu = rng.choice([-1.0, 0.5, 1.0], N)
+    moved = draw(rng, 0, N) + np.column_stack([np.zeros(N), nu])
+    x = np.concatenate([moved, draw(rng, 0, N)]).astype(np.float32)
+    start = plain_mean(members(), 2, first_is_base=False)
+    found = fit_polynomial(start, x, np.tile(nu, 2), np.repeat([1.0, 0.0], N), np.ones(2 * N))
+    at = np.array([[1.0, 1.0], [0.0, 2.0]], np.float32)
+    errors = np.sqrt(np.einsum("nkp,pq,nkq->nk", found.features(at), found.covariance, found.features(at)))
+    pulls = (found.outputs(at) - np.column_stack([at[:, 1] - 1, [-0.5, -0.5]])) / errors
+    assert np.abs(pulls).max() < 3.5
+    assert errors.max() < 0.1
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_with_the_error_of_the_ratio_and_not_without():
+    path = Path(__file__).parents[1] / "benchmarks" / "bench_ratio_errors.py"
+    spec = importlib.util.spec_from_file_location("bench_ratio_errors", path)
+    assert spec is not None
+    assert spec.loader is not None
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    n = 100
+    (exact, taken_for_exact, with_error), widths = bench.measure(500, n)
+    error = np.sqrt(0.683 * 0.317 / n)
+    assert exact == pytest.approx(0.683, abs=3 * error)
+    assert with_error == pytest.approx(0.683, abs=3 * error)
+    assert taken_for_exact < 0.683 - 2 * error
+    assert widths[2] == pytest.approx(1, abs=3 / np.sqrt(2 * n))
+    assert widths[1] > 1.25
