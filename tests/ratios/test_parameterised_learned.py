@@ -179,7 +179,7 @@ def test_only_what_is_larger_than_its_error_is_corrected(learned):
     theta = np.array([[1.0, 1.0], [-0.5, 1.0]])
     few, many = (TOY.sample(9, n, reference=True) for n in (60, 20_000))
     little, much = normalise(learned, few, order=3), normalise(off, many, order=3)
-    assert little.correction.n_kept <= 3
+    assert little.correction.n_kept <= 5
     assert (little.correction.errors > 0).all()
     assert np.asarray(much.log_mean(theta)) == pytest.approx(0.2 * np.array([5.0, 1.25 - 0.5 + 1 - 0.5]), abs=0.25)
 

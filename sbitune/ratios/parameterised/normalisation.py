@@ -9,9 +9,8 @@ measures them, with the known error of a mean of numbers that may spread widely.
 only as far as that is larger than its own error. log N is found at many theta of the box, all from the same events,
 with the covariance of their means, and described by a polynomial g(theta), 0 at the reference if that is a point. It is
 cut in parts along the eigenvectors of its covariance, in units in which the sum of their squares is the mean of g^2
-over the box. A part d with the variance v is kept if d^2 > 4 v: from d^2 > 2 v on its true size, d^2 - v by estimate,
-is more than what correcting by d adds, but means of few events are less well known than they say. So the correction is
-a smooth function of theta wherever a fit goes.
+over the box. A part d with the variance v is kept if d^2 > 2 v: then its true size, d^2 - v by estimate, is more than
+what correcting by d adds. So the correction is a smooth function of theta wherever a fit goes.
 
 Events that a network was trained on have the mean 1 too easily; others are better, and many.
 """
@@ -38,7 +37,7 @@ _POINTS_PER_TERM = 3
 #: events that are computed at once, times points
 _SLICE = 1 << 20
 #: a part of the correction is kept if its square is larger than this many times its variance
-_THRESHOLD = 4.0
+_THRESHOLD = 2.0
 
 
 class Means(NamedTuple):
