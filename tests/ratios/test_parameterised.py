@@ -32,8 +32,8 @@ SMALL = NetworkConfig(hidden=(8,), hidden_theta=(8,), features=2)
 QUICK = RatioConfig(
     network=SMALL, members=2, training=TrainingConfig(epochs=12, batch_size=128, learning_rate=2e-2, patience=12)
 )
-#: losses that are tried by default: the others are sums of these and the score
-QUICKLY = ("binary", "contrastive", "alice", "sally")
+#: losses that are tried by default
+QUICKLY = ("binary", "alice")
 INPUTS = Inputs(
     Scaling(np.array([1.0, -2.0, 0.0], np.float32), np.array([2.0, 1.0, 3.0], np.float32)),
     Scaling(np.array([5.0, 0.0], np.float32), np.array([0.5, 2.0], np.float32)),
@@ -108,6 +108,7 @@ def test_the_ratio_is_exactly_1_at_the_point_of_the_reference(kind):
     assert np.abs(jax.jit(log_ratio)(network, x, INPUTS.reference)).max() == 0
 
 
+@pytest.mark.slow
 def test_weights_of_both_signs_that_cancel_change_nothing():
     """Every event twice, with weights that sum to 1: in blocks twice as large the loss is the same."""
     data, _ = assemble(KEY, TOY.sample(1, 300), TOY.sample(2, 300, reference=True), 0.2)

@@ -173,6 +173,7 @@ def test_a_normalised_ratio_has_the_mean_1_within_its_error(learned, reference):
     assert np.abs(found.log_ratios(other.x[:5], np.zeros(2))).max() == 0
 
 
+@pytest.mark.slow
 def test_only_what_is_larger_than_its_error_is_corrected(learned):
     """A polynomial of nine terms cannot be found from 60 events; one that is off by 1 at an end is seen."""
     off = replace(learned, networks=replace(learned.networks, quadratic=learned.networks.quadratic + np.float32(0.2)))
