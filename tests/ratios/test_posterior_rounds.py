@@ -9,9 +9,11 @@ from scipy.special import logsumexp
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.ratios.posteriors.config import DensityConfig, RatioConfig
 from sbitune.ratios.posteriors.inference import NLE, NPE, NRE, Inference
-from sbitune.ratios.posteriors.prior import make_prior
+from sbitune.ratios.posteriors.prior import Normal, make_prior
 from sbitune.ratios.posteriors.rounds import propose, run_rounds
+from sbitune.ratios.posteriors.sampling.chains import draw_by_nuts
 from sbitune.ratios.posteriors.sampling.grid import draw_from_grid, make_grid
+from sbitune.ratios.posteriors.sampling.likelihood import Likelihood
 from sbitune.ratios.posteriors.sampling.populations import draw_from_population, find_population, log_normal
 
 KEY = jax.random.key(11)
@@ -40,7 +42,7 @@ def check_two_moons(theta: np.ndarray, width: float) -> None:
     assert np.abs(np.quantile(angle, [0.25, 0.5, 0.75]) / (np.pi / 4) - [-1, 0, 1]).max() < 0.3
 
 
-FLOW = DensityConfig(layers=3, hidden=(32,), width=32, knots=8, epochs=40, batch_size=128)
+FLOW = DensityConfig(members=1, layers=3, hidden=(32,), width=32, knots=8, epochs=40, batch_size=128)
 
 
 def inference(kind: str) -> Inference:
@@ -102,3 +104,31 @@ def test_weighted_points_find_four_modes_of_six_parameters_with_their_weights() 
     np.testing.assert_allclose(found, parts, atol=0.03)
     within = z - centres[np.argmin(((z[:, None] - centres) ** 2).sum(axis=2), axis=1)]
     np.testing.assert_allclose(within.std(axis=0), width, rtol=0.05)
+
+
+@pytest.mark.slow
+def test_linear_gaussian_simulations_have_their_exact_posterior_whatever_draws_it() -> None:
+    """Four parameters: by NPE, by weighted points and by NUTS of NLE. The flows start there, and may stay."""
+    random = np.random.default_rng(4)
+    prior = make_prior({name: Normal(1.0, 2.0) for name in "abcd"})
+    theta = prior.draw(KEY, 3000)
+    x = theta + random.normal(size=theta.shape)
+    observed = np.array([0.0, 1.0, 2.0, 3.0])
+    mean, width = (1 / 4 + observed) / (1 / 4 + 1), 1 / np.sqrt(1 / 4 + 1)
+    config = DensityConfig(members=1, layers=2, hidden=(16,), width=16, knots=4, epochs=3)
+    npe, nle = (face(prior, config).append_simulations(theta, x) for face in (NPE, NLE))
+    draws = []
+    for learner in (npe, nle):
+        learner.train(KEY)
+        posterior = learner.build_posterior()
+        draws.append(posterior.sample((4000,), x=observed, key=KEY))
+        at = mean + width * random.normal(size=(50, 4))
+        exact = stats.norm.logpdf(at, mean, width).sum(axis=1)
+        assert np.abs(posterior.log_prob(at, observed) - exact).mean() < 0.15
+    likelihood = Likelihood.of(posterior.model, observed)
+    population = find_population(random, likelihood.at_real, 4, 2000)
+    draws.append(prior.from_real(draw_by_nuts(KEY, likelihood, population, 4000)))
+    for each in draws:
+        np.testing.assert_allclose(each.mean(axis=0), mean, atol=0.12 * width)
+        np.testing.assert_allclose(each.std(axis=0), width, rtol=0.08)
+        assert np.abs(np.corrcoef(each.T) - np.eye(4)).max() < 0.1

@@ -17,7 +17,7 @@ from sbitune.ratios.posteriors.storage import load_model, save_model
 KEY = jax.random.key(7)
 NOISE = 0.5
 #: small: what is learnt here is a shift and a width
-TINY = {"layers": 2, "hidden": (16,), "width": 16, "knots": 4, "epochs": 12, "batch_size": 64}
+TINY = {"members": 1, "layers": 2, "hidden": (16,), "width": 16, "knots": 4, "epochs": 12, "batch_size": 64}
 CONFIGS = {
     "npe": DensityConfig(**TINY),
     "nle": DensityConfig(**TINY),

@@ -8,20 +8,21 @@ from sbitune.learning.training import TrainingConfig
 
 Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Many = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Members = Annotated[
+    int, msgspec.Meta(ge=1, le=1000, description="Networks in the ensemble; densities and ratios are averaged.")
+]
 Layers = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Part = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
 class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    members: Annotated[
-        int, msgspec.Meta(ge=1, le=1000, description="Networks in the ensemble; densities and ratios are averaged.")
-    ] = 1
-    hidden: Annotated[tuple[Width, ...], msgspec.Meta(description="Widths of the hidden layers.")] = (64, 64)
+    members: Members = 3
+    hidden: Annotated[tuple[Width, ...], msgspec.Meta(description="Widths of the hidden layers.")] = (48, 48)
     activation: Annotated[Literal["gelu", "relu", "silu", "tanh"], msgspec.Meta(description="Activation function.")] = (
         "silu"
     )
-    epochs: Annotated[Many, msgspec.Meta(description="Passes over the simulations, at most.")] = 60
+    epochs: Annotated[Many, msgspec.Meta(description="Passes over the simulations, at most.")] = 45
     batch_size: Annotated[Many, msgspec.Meta(description="Pairs per step.")] = 256
     learning_rate: Annotated[
         Positive, msgspec.Meta(description="Step size of Adam at the start; it falls to 0 as a cosine.")
@@ -43,8 +44,8 @@ class DensityConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """A conditional flow, of NPE and NLE."""
 
     layers: Annotated[Layers, msgspec.Meta(description="Autoregressive layers.")] = 4
-    width: Annotated[Width, msgspec.Meta(description="Hidden units of every layer.")] = 64
-    knots: Annotated[int, msgspec.Meta(ge=2, le=1000, description="Intervals of every spline.")] = 10
+    width: Annotated[Width, msgspec.Meta(description="Hidden units of every layer.")] = 32
+    knots: Annotated[int, msgspec.Meta(ge=2, le=1000, description="Intervals of every spline.")] = 8
 
 
 class RatioConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,6 +61,8 @@ class RatioConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True
         int, msgspec.Meta(ge=1, le=100_000, description="Thetas of other pairs with which each is compared.")
     ] = 63
     gamma: Annotated[Positive, msgspec.Meta(description="Odds of a pair among the thetas to none (NRE-C).")] = 1.0
+    members: Members = 1
+    hidden: tuple[Width, ...] = (64, 64)
     epochs: Many = 30
     batch_size: Many = 64
     learning_rate: Positive = 2e-3

@@ -33,7 +33,7 @@ class Model:
     config: Any  #: the settings of the method
     networks: Any  #: a stack
     losses: np.ndarray  #: (2, n_epochs, n_members) of training and validation
-    best_epochs: np.ndarray  #: (n_members,) whose networks are kept
+    best_epochs: np.ndarray  #: (n_members,) whose networks are kept; -1: as they started
     mean: (
         np.ndarray
     )  #: (2,) of NRE the logarithm of E[r] over independent pairs, which is subtracted; its error. 0: others

@@ -29,7 +29,7 @@ LAYOUT = {
     "low": ArraySpec(("n_columns",)),
     "high": ArraySpec(("n_columns",)),
     "losses": ArraySpec((2, "n_epochs", "n_members"), np.float32),
-    "best_epochs": ArraySpec(("n_members",), np.int32, low=0),
+    "best_epochs": ArraySpec(("n_members",), np.int32, low=-1),
     "preference": ArraySpec((2,), low=0, high=1),
     "mean": ArraySpec((2,)),
     "observation": ArraySpec(("n_columns",), needed=False),

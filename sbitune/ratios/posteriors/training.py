@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import Keys, check_key
 from sbitune.learning.rows import Rows, split_rows
-from sbitune.learning.training import Progress
+from sbitune.learning.training import Progress, Trained
 from sbitune.ratios.posteriors.judgement import judge
-from sbitune.ratios.posteriors.methods.method import Pairs
+from sbitune.ratios.posteriors.methods.method import Method, Pairs
 from sbitune.ratios.posteriors.methods.registry import find_kind
 from sbitune.ratios.posteriors.model import Model
 from sbitune.ratios.posteriors.prior import Prior
@@ -71,24 +72,29 @@ def train_model(
     rows = split_simulations(split_key, n, config.members, config.validation_fraction)
     trained_on = Pairs(*(part[rows.train[0]] for part in pairs))
     keys = jax.random.split(start_key, config.members)
+    start = method.build(keys, config, prior, n_columns, trained_on)
     trained = train_ensemble(
         jax.random.split(train_key, config.members),
-        method.build(keys, config, prior, n_columns, trained_on),
+        start,
         method.loss(config),
         method.events(pairs),
         config.training(),
         rows=rows,
         progress=progress,
     )
+    validation = Pairs(*(part[rows.validation[0]] for part in pairs))
+    networks, best_epochs = trained.model, np.asarray(trained.best_epoch)
+    if method.starts_linear:
+        networks, best_epochs = _keep_better_start(method, start, trained, validation)
     model = Model(
         kind=kind,
         prior=prior,
         columns=columns,
         scaling=scaling,
         config=config,
-        networks=jax.tree.map(np.asarray, trained.model),
+        networks=jax.tree.map(np.asarray, networks),
         losses=np.stack(trained.losses),
-        best_epochs=np.asarray(trained.best_epoch),
+        best_epochs=best_epochs,
         mean=np.zeros(2),
         preference=np.full(2, np.nan),
         rounds=len(np.unique(simulations.rounds)),
@@ -96,7 +102,23 @@ def train_model(
         simulations_hash=simulations.hash,
         observation=observation,
     )
-    return judge(model, Pairs(*(part[rows.validation[0]] for part in pairs)), pairs)
+    return judge(model, validation, pairs)
+
+
+def _keep_better_start(method: Method, start: Any, trained: Trained, validation: Pairs) -> tuple[Any, np.ndarray]:
+    """Networks, and their best epochs, with those as they started where training did not lower the validation loss.
+
+    They start as the best linear model, which is exact for simulations that are linear and Gaussian: steps only add
+    noise there.
+    """
+    parts = [jnp.asarray(part, jnp.float32) for part in validation]
+    log = jax.vmap(lambda network: method.log_value(network, *parts).mean())(start)
+    better = -np.asarray(log) <= trained.losses.validation.min(axis=0)
+
+    def choose(first: Any, last: Any) -> np.ndarray:
+        return np.where(better.reshape(-1, *[1] * (np.ndim(last) - 1)), first, last)
+
+    return jax.tree.map(choose, start, trained.model), np.where(better, -1, trained.best_epoch).astype(np.int32)
 
 
 def split_simulations(key: jax.Array, n: int, members: int, validation_fraction: float) -> Rows:

@@ -56,6 +56,7 @@ class PosteriorMethod:
     """NPE."""
 
     name, posterior, normalised = "npe", True, False
+    starts_linear = True
 
     def build(
         self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None
@@ -98,6 +99,7 @@ class LikelihoodMethod:
     """NLE."""
 
     name, posterior, normalised = "nle", False, False
+    starts_linear = True
 
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Flow:
         """See `Method`."""

@@ -102,6 +102,7 @@ class RatioMethod:
     """NRE."""
 
     name, posterior, normalised = "nre", False, True
+    starts_linear = False
 
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Ratio:
         """See `Method`."""
