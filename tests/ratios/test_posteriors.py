@@ -9,7 +9,8 @@ from scipy import stats
 
 from sbitune.data.errors import InputError
 from sbitune.ratios.posteriors.config import DensityConfig, RatioConfig
-from sbitune.ratios.posteriors.inference import NLE, NPE, NRE, Inference, LearningWarning
+from sbitune.ratios.posteriors.inference import NLE, NPE, NRE, Inference
+from sbitune.ratios.posteriors.judgement import LearningWarning
 from sbitune.ratios.posteriors.posterior import Posterior
 from sbitune.ratios.posteriors.prior import Normal, Prior, Uniform, make_prior
 from sbitune.ratios.posteriors.storage import load_model, save_model
@@ -148,6 +149,12 @@ def test_what_a_posterior_cannot_answer_is_refused(trained: Inference) -> None:
     with pytest.raises(InputError, match="call train first") as caught:
         NPE(trained.prior).build_posterior()
     assert caught.value.code == "posterior-untrained"
+
+
+def test_an_observation_outside_of_all_simulations_is_told(trained: Inference) -> None:
+    words = "outside of all 1500 simulations in column mass, by .* deviations .* the network extrapolates"
+    with pytest.warns(LearningWarning, match=words):
+        trained.build_posterior().sample((10,), x=[1060.0, 0.0], key=KEY)
 
 
 def test_priors_have_their_densities_and_coordinates() -> None:

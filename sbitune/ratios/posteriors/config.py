@@ -7,31 +7,31 @@ import msgspec
 from sbitune.learning.training import TrainingConfig
 
 Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
-Many = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 Members = Annotated[
     int, msgspec.Meta(ge=1, le=1000, description="Networks in the ensemble; densities and ratios are averaged.")
 ]
-Layers = Annotated[int, msgspec.Meta(ge=1, le=100)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Part = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Hidden = Annotated[tuple[Width, ...], msgspec.Meta(description="Widths of the hidden layers.")]
+Epochs = Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="Passes over the simulations, at most.")]
+Batch = Annotated[int, msgspec.Meta(ge=1, le=10_000_000, description="Pairs per step.")]
+Rate = Annotated[float, msgspec.Meta(gt=0, description="Step size of Adam at the start; it falls to 0 as a cosine.")]
 
 
 class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     members: Members = 3
-    hidden: Annotated[tuple[Width, ...], msgspec.Meta(description="Widths of the hidden layers.")] = (48, 48)
+    hidden: Hidden = (48, 48)
     activation: Annotated[Literal["gelu", "relu", "silu", "tanh"], msgspec.Meta(description="Activation function.")] = (
         "silu"
     )
-    epochs: Annotated[Many, msgspec.Meta(description="Passes over the simulations, at most.")] = 45
-    batch_size: Annotated[Many, msgspec.Meta(description="Pairs per step.")] = 256
-    learning_rate: Annotated[
-        Positive, msgspec.Meta(description="Step size of Adam at the start; it falls to 0 as a cosine.")
-    ] = 4e-3
+    epochs: Epochs = 60
+    batch_size: Batch = 256
+    learning_rate: Rate = 4e-3
     patience: Annotated[
-        Many, msgspec.Meta(description="A network stops after so many epochs without a better validation loss.")
+        int,
+        msgspec.Meta(ge=1, description="A network stops after so many epochs without a better validation loss."),
     ] = 20
     validation_fraction: Annotated[
-        Part, msgspec.Meta(description="Part of the simulations that chooses the best epoch and takes no step.")
+        float,
+        msgspec.Meta(gt=0, lt=1, description="Part of the simulations that chooses the best epoch, without steps."),
     ] = 0.1
 
     def training(self) -> TrainingConfig:
@@ -43,7 +43,7 @@ class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class DensityConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A conditional flow, of NPE and NLE."""
 
-    layers: Annotated[Layers, msgspec.Meta(description="Autoregressive layers.")] = 4
+    layers: Annotated[int, msgspec.Meta(ge=1, le=100, description="Autoregressive layers.")] = 4
     width: Annotated[Width, msgspec.Meta(description="Hidden units of every layer.")] = 32
     knots: Annotated[int, msgspec.Meta(ge=2, le=1000, description="Intervals of every spline.")] = 8
 
@@ -60,9 +60,9 @@ class RatioConfig(_Common, frozen=True, forbid_unknown_fields=True, kw_only=True
     choices: Annotated[
         int, msgspec.Meta(ge=1, le=100_000, description="Thetas of other pairs with which each is compared.")
     ] = 63
-    gamma: Annotated[Positive, msgspec.Meta(description="Odds of a pair among the thetas to none (NRE-C).")] = 1.0
+    gamma: Annotated[float, msgspec.Meta(gt=0, description="Odds of a pair among the thetas to none (NRE-C).")] = 1.0
     members: Members = 1
-    hidden: tuple[Width, ...] = (64, 64)
-    epochs: Many = 30
-    batch_size: Many = 64
-    learning_rate: Positive = 2e-3
+    hidden: Hidden = (64, 64)
+    epochs: Epochs = 30
+    batch_size: Batch = 64
+    learning_rate: Rate = 2e-3

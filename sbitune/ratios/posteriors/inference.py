@@ -15,6 +15,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.training import Progress
+from sbitune.ratios.posteriors.judgement import LearningWarning
 from sbitune.ratios.posteriors.methods.registry import find_kind
 from sbitune.ratios.posteriors.model import Model
 from sbitune.ratios.posteriors.posterior import Posterior
@@ -22,10 +23,6 @@ from sbitune.ratios.posteriors.prior import Prior
 from sbitune.ratios.posteriors.rounds import Proposal
 from sbitune.ratios.posteriors.simulations import Simulations, check_pairs, join_rounds, name_columns
 from sbitune.ratios.posteriors.training import train_model
-
-
-class LearningWarning(UserWarning):
-    """A training that gives numbers which mean little; the words say why."""
 
 
 class Inference:

@@ -5,6 +5,7 @@ prior as the posterior, which looks like a result. Validation pairs tell: a mode
 (theta, x) likelier than the same x with the theta of another pair, more often than in half of the cases.
 """
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,25 @@ _ERRORS = 3.0
 _OTHERS = 4
 #: independent pairs of which the mean of a ratio is taken, about
 _MEAN_PAIRS = 100_000
+
+
+class LearningWarning(UserWarning):
+    """Numbers that mean little, of a network that did not learn or is asked for what it has not seen; in words."""
+
+
+def warn_outside(model: Model, x: np.ndarray) -> None:
+    """Warn (`LearningWarning`) if an observation (..., n_columns) lies outside of all simulations in some column."""
+    rows = x.reshape(-1, len(model.columns))
+    away = np.maximum(model.scaling.low - rows, rows - model.scaling.high).max(axis=0) / model.scaling.scale
+    far = int(np.argmax(away))
+    if away[far] > 0:
+        warnings.warn(
+            f"the observation is outside of all {model.simulations} simulations in column {model.columns[far]}, by "
+            f"{away[far]:.2g} of their deviations ({model.scaling.low[far]:g} to {model.scaling.high[far]:g}): the "
+            "network extrapolates, and its posterior means little; widen the prior, or look what the simulator lacks",
+            LearningWarning,
+            stacklevel=4,
+        )
 
 
 def judge(model: Model, validation: Pairs, every: Pairs) -> Model:

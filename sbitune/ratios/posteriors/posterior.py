@@ -8,6 +8,7 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.keys import check_key
+from sbitune.ratios.posteriors.judgement import warn_outside
 from sbitune.ratios.posteriors.model import Model
 from sbitune.ratios.posteriors.sampling.likelihood import Likelihood
 from sbitune.ratios.posteriors.sampling.sampler import draw, log_evidence
@@ -81,4 +82,5 @@ class Posterior:
                 "from the whole prior for others",
                 code="posterior-other-observation",
             )
+        warn_outside(self.model, given)
         return given
