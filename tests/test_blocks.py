@@ -206,3 +206,27 @@ def test_a_fit_of_a_likelihood_of_ones_own(capsys):
     assert capsys.readouterr().out.strip() == marked("fit output")[0].strip()
     assert found["delta"].shape == (3,)
     assert found["posterior"] is not None
+
+
+@pytest.mark.slow
+def test_parameters_are_fitted_to_events_as_the_page_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(marked("mixture samples")[0], {})
+    (card,) = marked("mixture card")
+    (tmp_path / "card.yaml").write_text(card)
+    for name, *words in commands(marked("ratios commands")[0]):
+        call(name, *words)
+    names: dict = {}
+    exec(marked("ratios in python")[0], names)
+    fitted = names["fitted"]
+    assert capsys.readouterr().out.startswith(str(fitted.fit))
+    # exact ratios give .355 and .035
+    errors = dict(zip(fitted.fit.names, fitted.fit.errors, strict=True))
+    assert errors["mu"] == pytest.approx(0.355, rel=0.15)
+    assert errors["nu"] == pytest.approx(0.0353, rel=0.15)
+    for name, row in fitted.record.parameters.items():
+        both = np.hypot(row.error, row.ratio_error)
+        assert abs(row.value - {"mu": 1.0, "nu": 0.0}[name]) < 4 * both
+        assert 0 < row.ratio_error < row.error
+    toys = names["toys"].figures()
+    assert toys["coverage68"] == pytest.approx(0.683, abs=4 * toys["coverage68_error"])
