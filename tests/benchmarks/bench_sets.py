@@ -44,9 +44,8 @@ def show_ratio(name: str, build: Callable[..., SetNetwork], n_events: int, epoch
     found = evaluate(trained.model, SetEvents(fresh.rows))[:, 0]
     done = time.process_time()
     rms = np.sqrt(np.mean((found - fresh.exact) ** 2))
-    mean = np.exp(found[fresh.label == 0].astype(float)).mean()
     print(
-        f"{name:12} {n_events:8} {epochs:6} {rms:8.3f} {fresh.exact.std():8.3f} {mean:9.3f} "
+        f"{name:12} {n_events:8} {epochs:6} {rms:8.3f} {fresh.exact.std():8.3f} "
         f"{trained_at - start:9.1f} {done - trained_at:9.1f}",
         flush=True,
     )
@@ -83,7 +82,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     options = parser.parse_args()
     show_memory()
-    print(f"\n{'':12} {'events':>8} {'epochs':>6} {'rms':>8} {'spread':>8} {'E_0[r]':>9} {'train s':>9} {'eval. s':>9}")
+    print(f"\n{'':12} {'events':>8} {'epochs':>6} {'rms':>8} {'spread':>8} {'train s':>9} {'eval. s':>9}")
     show_ratio("deep sets", build_deep_sets, options.events, options.epochs)
     show_ratio("deep sets", build_deep_sets, 5 * options.events, options.epochs)
     show_ratio("attention", build_set_attention, options.events, max(1, options.epochs // 2))

@@ -208,6 +208,17 @@ def test_faulty_sets_are_refused() -> None:
         assert caught.value.code == code
 
 
+def test_scales_are_means_and_deviations_also_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sbitune.learning.sets.scaling._BLOCK", 4)
+    columns = 1e4 + CONTENT
+    columns[:, 2] = 0.1
+    scaling = set_scaling(SetEvents(ragged_rows(ragged(COUNTS, columns))))
+    exact = columns.astype(float)
+    np.testing.assert_allclose(scaling.particles[0].shift, exact.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(scaling.particles[0].size, [*exact.std(axis=0)[:2], 1], rtol=1e-6)
+    assert scaling.counts[0] == pytest.approx(2.2)
+
+
 TOY = draw_sets(1, 400)
 QUICK = TrainingConfig(epochs=2, batch_size=32, learning_rate=3e-3)
 SMALL = partial(build_deep_sets, width=4, hidden=(8,), head=(8,))
@@ -286,16 +297,46 @@ def test_several_kinds_of_particles_have_encoders_of_their_own() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("build", "n_events"), [(build_deep_sets, 10000), (partial(build_set_attention, width=16, blocks=1), 4000)]
+    ("build", "n_events"), [(build_deep_sets, 10000), (partial(build_set_attention, width=16, blocks=1), 3000)]
 )
 def test_networks_learn_the_log_ratio_of_independent_particles(build: Callable[..., SetNetwork], n_events: int) -> None:
-    toy, fresh = draw_sets(3, n_events), draw_sets(4, 4000)
+    toy, fresh = draw_sets(3, n_events), draw_sets(4, 2000)
     events = SetEvents(toy.rows)
     config = TrainingConfig(epochs=8, batch_size=200, learning_rate=5e-3)
     model = build(KEY, set_scaling(events))
     trained = train(KEY, model, binary_cross_entropy, {"x": events, "label": toy.label}, config).model
     miss = evaluate(trained, SetEvents(fresh.rows))[:, 0] - fresh.exact
-    assert np.sqrt(np.mean(miss**2)) < 0.3 * fresh.exact.std()
+    assert np.sqrt(np.mean(miss**2)) < 0.35 * fresh.exact.std()
+
+
+def parameterised_entropy(model: SetNetwork, batch: dict[str, Any], key: jax.Array) -> jax.Array:
+    """Cross entropy of events with parameters of their own."""
+    return binary_cross_entropy(lambda x: model(x, batch["theta"]), batch, key)
+
+
+@pytest.mark.slow
+def test_a_network_of_sets_and_parameters_learns_their_log_ratio() -> None:
+    """Particles of N(theta, 1) and of N(0, 1): log r = sum_i theta x_i - theta^2 / 2, and the same number of both."""
+
+    def draw(seed: int, n: int) -> tuple[SetEvents, np.ndarray, np.ndarray, np.ndarray]:
+        random = np.random.default_rng(seed)
+        counts, theta, label = random.poisson(8, n), random.uniform(-1, 1, n), np.arange(n) % 2
+        x = random.normal(size=counts.sum()) + np.repeat(theta * label, counts)
+        exact = theta * np.bincount(np.repeat(np.arange(n), counts), x, n) - counts * theta**2 / 2
+        rows = ragged_rows(ragged(counts, x[:, None]))
+        return SetEvents(rows), theta[:, None].astype(np.float32), label, exact
+
+    events, theta, label, _ = draw(1, 10000)
+    fresh, at, _, exact = draw(2, 4000)
+    model = build_deep_sets(KEY, set_scaling(events, theta))
+    config = TrainingConfig(epochs=10, batch_size=200, learning_rate=5e-3)
+    data = {"x": events, "theta": theta, "label": label}
+    trained = train(KEY, model, parameterised_entropy, data, config).model
+    found = evaluate(trained, fresh, at)[:, 0]
+    assert np.sqrt(np.mean((found - exact) ** 2)) < 0.25 * exact.std()
+    # all of the events at one theta, and what does not depend on it only once
+    once = trained.finish(encode_events(trained, fresh), at[0])[:, 0]
+    np.testing.assert_allclose(evaluate(trained, fresh, at[0])[:, 0], once, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def test_accuracies_are_those_of_the_best_classifier_and_one_half_for_one_distri
 
 @pytest.mark.slow
 def test_exact_samples_give_one_half_within_errors() -> None:
-    found = [c2st(jax.random.key(i), *gaussians(500, 0.0, seed=i)) for i in range(30)]
+    found = [c2st(jax.random.key(i), *gaussians(250, 0.0, seed=i)) for i in range(30)]
     pulls = np.array([(f.accuracy - 0.5) / f.error for f in found])
     assert abs(pulls.mean()) < 4 / np.sqrt(30)
     assert 0.5 < pulls.std() < 1.4

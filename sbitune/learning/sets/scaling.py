@@ -8,6 +8,9 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.learning.sets.ragged import RaggedRows
 
+#: rows of which moments are taken at once
+_BLOCK = 1 << 16
+
 
 class Scale(NamedTuple):
     """Numbers that become (x - shift) / size."""
@@ -63,15 +66,25 @@ def scale_of(columns: Any, name: str) -> Scale:
         raise InputError(f"{name}: columns of the shape {columns.shape}, expected (n_events, n_columns)")
     if not len(columns):
         return Scale(np.zeros(columns.shape[1], np.float32), np.ones(columns.shape[1], np.float32))
-    finite = np.isfinite(columns)
-    if not finite.all():
-        column = int(np.argmin(finite.all(axis=0)))
-        row = int(np.argmin(finite[:, column]))
-        raise InputError(f"{name}: column {column} is {columns[row, column]} in row {row}: leave such events out")
-    mean, width = columns.mean(axis=0, dtype=np.float64), columns.std(axis=0, dtype=np.float64)
+    for start in range(0, len(columns), _BLOCK):
+        finite = np.isfinite(columns[start : start + _BLOCK])
+        if not finite.all():
+            column = int(np.argmin(finite.all(axis=0)))
+            row = start + int(np.argmin(finite[:, column]))
+            raise InputError(f"{name}: column {column} is {columns[row, column]} in row {row}: leave such events out")
+    mean = _mean_square(columns, 0, 1)
+    width = np.sqrt(_mean_square(columns, mean, 2))
     # the deviation of one value many times is rounding, not 0
     constant = width <= 1e-6 * np.abs(mean)
     return Scale(mean.astype(np.float32), np.where(constant, 1.0, width).astype(np.float32))
+
+
+def _mean_square(columns: np.ndarray, about: Any, power: int) -> np.ndarray:
+    """(k,) means of powers of the distance of columns (n, k) from a point, block by block: particles may be many."""
+    total = np.zeros(columns.shape[1])
+    for start in range(0, len(columns), _BLOCK):
+        total += ((columns[start : start + _BLOCK].astype(np.float64) - about) ** power).sum(axis=0)
+    return total / len(columns)
 
 
 def kinds_of(sets: Any) -> Sequence[Any]:
