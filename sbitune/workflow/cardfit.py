@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
+from sbitune.fitting.likelihood.product import Product
 from sbitune.fitting.likelihood.protocols import Problem
 from sbitune.fitting.results import Fit
 from sbitune.workflow.cards.cardfile import CardFile
@@ -53,3 +54,19 @@ def open_fit(
         need_stage(loaded.path, family, needs, verb)
     found = need_stage(loaded.path, family, "fitted", verb)(loaded, reporter)
     return loaded, family, CardFit(*found)
+
+
+def open_product(place: Any, verb: str, reporter: Reporter = QUIET) -> tuple[CardFile[Any], CardFit, Product]:
+    """The card at a place, and the fit that its stages left, which is one of a product of terms.
+
+    Raises `InputError` as `open_fit`, or for a fit of another kind.
+    """
+    loaded, family, found = open_fit(place, verb, reporter)
+    if not isinstance(found.problem, Product):
+        raise InputError(
+            f"{loaded.path}: `sbitune {verb}` asks about the terms of a likelihood, auxiliary measurements among them, "
+            f"and the fit of a card of the family {family.name} has none; `sbitune profile` and `sbitune coverage` "
+            "take it",
+            code="card-without-terms",
+        )
+    return loaded, found, found.problem

@@ -25,6 +25,7 @@ CODES = {
     "card-selection-twice": "both observables and a weight file",
     "card-setting-lines": "a setting that is more than one line",
     "card-without-scan": "something needs a scan, and the card has none",
+    "card-without-terms": "a command that asks about terms of a likelihood, of a fit that has none",
     "card-without-verb": "a command that the family of a card does not have",
     "scan-absent": "there is no such scan",
     "scan-unknown-format": "a scan in no known format",

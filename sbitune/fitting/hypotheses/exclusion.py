@@ -4,6 +4,7 @@ CLs = p_sb / p_b (A. L. Read, J. Phys. G 28 (2002) 2693), by the asymptotic form
 toys and of Asimov data have the values that fit the data best with the strength held, auxiliary measurements too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -166,6 +167,14 @@ def exclude(
     if not toys or key is None:
         return tests.asymptotic(value)
     return exclude_by_toys(tests, value, *(ToysAt(tests, one, mu, toys) for one, mu in both(key, value)))
+
+
+def exclusions(
+    problem: Product, name: str, values: Sequence[float], kind: Upper = "q_tilde", best: Fit | None = None
+) -> tuple[Exclusion, ...]:
+    """Tests of several values above 0 by the asymptotic formulae, for a picture. Raises as `exclude`."""
+    tests = UpperTests(problem, name, kind, best)
+    return tuple(tests.asymptotic(value) for value in values)
 
 
 def need_key(key: jax.Array | None, toys: int) -> None:

@@ -14,12 +14,15 @@ from scipy.optimize import brentq
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.fitting.hypotheses.asymptotic import BANDS, root_at
 from sbitune.fitting.hypotheses.exclusion import Exclusion, ToysAt, UpperTests, exclude_by_toys, need_key
+from sbitune.fitting.hypotheses.profiled import Profiled
 from sbitune.fitting.hypotheses.statistics import LEAST, Upper
 from sbitune.fitting.likelihood.product import Product
 from sbitune.fitting.results import Fit
 
 #: limits are found to this part of themselves
 _NEAR = 1e-5
+#: values of a picture, and how far it goes beyond limits
+_VALUES, _BEYOND = 16, 1.25
 #: brackets grow by this factor
 _GROWTH = 1.6
 #: the smallest value that is tried, as a part of the range: none of a signal can be seen there
@@ -86,6 +89,13 @@ def upper_limit(
     if not toys or key is None:
         return asymptotic.limit()
     return _ByToys(asymptotic, key, toys).limit()
+
+
+def scan_values(problem: Product, limit: UpperLimit) -> tuple[float, ...]:
+    """Values up to beyond a limit and its expectation, within the range of the parameter, for a picture of p-values."""
+    profiled = Profiled(problem, limit.parameter)
+    last = min(_BEYOND * max(limit.observed, limit.expected[4]), profiled.ends[1])
+    return tuple((last * np.arange(1, _VALUES + 1) / _VALUES).tolist())
 
 
 class _Asymptotic:

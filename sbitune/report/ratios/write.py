@@ -10,9 +10,11 @@ from sbitune.plots.ratios import plot_calibration, plot_closure, plot_means, plo
 from sbitune.plots.style import to_svg
 from sbitune.ratios.card import RatiosCardFile
 from sbitune.ratios.checks.records import ColumnClosure
-from sbitune.ratios.record import RatiosRecord, figures_of
+from sbitune.ratios.record import RatiosRecord, figures_of, made_of
 from sbitune.ratios.stages.fitstage import ASIMOV, FittedRatios, read_fitted
 from sbitune.report.pieces.coverage import coverage_in_words, coverage_table
+from sbitune.report.pieces.hypotheses import hypothesis_sections
+from sbitune.report.pieces.links import link_to_posterior
 from sbitune.report.pieces.numbers import rounded
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.page import write_page
@@ -42,6 +44,7 @@ def write_report(fitted: FittedRatios, path: Path | None = None) -> Path:
         _errors(record),
         _numbers(record),
         *_data(record),
+        *hypothesis_sections(fitted.loaded, fitted.fit.names, made_of(record)),
         _coverage(record),
         _closure(fitted),
         _calibration(fitted),
@@ -53,6 +56,7 @@ def write_report(fitted: FittedRatios, path: Path | None = None) -> Path:
     verdict = judge(record.checks, "this fit and its errors")._replace(words=record.verdict)
     top: list[Part] = [*verdict_paragraphs(verdict, record.warnings), Paragraph(_summary(record))]
     top += [Paragraph(note, "warning") for note in record.notes]
+    top += link_to_posterior(fitted.loaded, made_of(record))
     write_page(path, record.title, [*top, Navigation(sections), *sections])
     return path
 

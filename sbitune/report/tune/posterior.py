@@ -1,8 +1,7 @@
 """`posterior.html`: the posterior beside the direct fit, and what it says of every bin."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from sbitune.fitting.bridges.arviz_groups import arviz_groups, write_arviz
 from sbitune.fitting.results import Fit
@@ -10,16 +9,12 @@ from sbitune.fitting.sampling.chains import Posterior
 from sbitune.fitting.sampling.predictive import Predictive, predictive
 from sbitune.plots.posterior import plot_predictive
 from sbitune.plots.style import to_svg
-from sbitune.report.pieces.page import is_made_of, write_page
+from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.parts import Figure, Paragraph
 from sbitune.report.pieces.posterior import chains_in_words, corner_figure, posterior_table
-from sbitune.report.pieces.templates import Part
 from sbitune.tuning.record.result import made_of
 from sbitune.tuning.stages.fitted import Fitted
 from sbitune.workflow.cardfit import CardFit
-
-#: stands beside the card
-PAGE = "posterior.html"
 
 
 def write_posterior(
@@ -65,29 +60,6 @@ def write_posterior_page(path: str | Path, fitted: Fitted, posterior: Posterior,
         ),
     ]
     write_page(path, f"Posterior: {fitted.record.title}", parts, _made_of(fitted))
-
-
-@dataclass(frozen=True)
-class PosteriorLink:
-    """A sentence that leads to the page of the posterior."""
-
-    page: str
-    template: ClassVar[str] = "tune/posterior_link.html"
-
-
-def link_to_posterior(fitted: Fitted) -> list[Part]:
-    """A paragraph that leads to the page beside the card, if there is one of this fit."""
-    path = fitted.loaded.output(PAGE)
-    if not path.is_file():
-        return []
-    return [PosteriorLink(PAGE) if is_made_of(path, _made_of(fitted)) else of_another_fit(PAGE, "posterior")]
-
-
-def of_another_fit(name: str, command: str) -> Paragraph:
-    """A paragraph on a file beside the card that is not shown."""
-    return Paragraph(
-        f"{name} beside the card is of another fit and is not shown: run `sbitune {command}` again, or take it away."
-    )
 
 
 def _made_of(fitted: Fitted) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from sbitune.data.reporting import Reporter
 from sbitune.generators.config import PythiaConfig
 from sbitune.report.pieces.findings import findings_section
+from sbitune.report.pieces.links import link_to_posterior, of_another_fit
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.parts import Navigation, Paragraph, Preformatted, Section
 from sbitune.report.pieces.templates import Part
@@ -13,13 +14,13 @@ from sbitune.report.tune.errorsources import error_sources
 from sbitune.report.tune.live import live_section
 from sbitune.report.tune.method import method_section
 from sbitune.report.tune.panels import panels
-from sbitune.report.tune.posterior import link_to_posterior, of_another_fit
 from sbitune.report.tune.reliability import reliability_section
 from sbitune.report.tune.summary import summary
 from sbitune.report.tune.tables import correlations, figures, left_out, observables, parameters
 from sbitune.tuning.card import LoadedCard
 from sbitune.tuning.inverse.stage import FILE, read_inverse
 from sbitune.tuning.output.settings import command_file
+from sbitune.tuning.record.result import made_of
 from sbitune.tuning.stages.fitted import Fitted, read_fitted
 
 
@@ -35,7 +36,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     record = fitted.record
     shown = list(panels(fitted))
     inverse = read_inverse(fitted)
-    others = link_to_posterior(fitted)
+    others = link_to_posterior(fitted.loaded, made_of(fitted.record))
     if inverse is None and fitted.loaded.output(FILE).is_file():
         others.append(of_another_fit(FILE, "inverse"))
     sections = [

@@ -1,0 +1,78 @@
+"""Limits, belts and impacts of a card of events by their commands: numbers, files, pictures, the page, refusals."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from helpers.calling import call
+from helpers.mixturecard import CARD, write_mixture
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A card whose ratios were learned and fitted."""
+    place = write_mixture(tmp_path_factory.mktemp("hypotheses") / "card", n=1500)
+    (place / "card.yaml").write_text(CARD.replace("toys: 20", "toys: 0").replace("epochs: 6", "epochs: 3"))
+    call("fit", place)
+    return place
+
+
+def figures(*words):
+    return json.loads(call(*words, "--json").stdout)
+
+
+def rows_of(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_a_limit_and_its_page(fitted, tmp_path):
+    found = figures("limit", fitted, "mu", "-o", tmp_path / "l.csv", "-o", tmp_path / "l.svg")
+    expected = list(found["expected"].values())
+    assert expected == sorted(expected)
+    # sigma(mu) is 0.355 with exact ratios: without signal 1.64 of it and, for CLs, some more
+    assert 0.4 < expected[2] < 1.1
+    assert found["limit"] > found["best"] > 0
+    assert found["significance"] == pytest.approx(np.sqrt(found["q0"]))
+    rows = rows_of(tmp_path / "l.csv")
+    at = [float(row["mu"]) for row in rows]
+    values = np.log([float(row["CLs"]) for row in rows])
+    assert np.exp(np.interp(found["limit"], at, values)) == pytest.approx(0.05, rel=0.05)
+    middle = np.log([float(row["expected0"]) for row in rows])
+    assert np.exp(np.interp(expected[2], at, middle)) == pytest.approx(0.05, rel=0.08)
+    assert (tmp_path / "l.svg").read_text().startswith("<svg")
+    less = figures("limit", fitted, "mu", "--no-cls", "--level", "0.9")
+    assert less["limit"] < found["limit"]
+    assert less["method"] == "p_sb"
+    call("report", fitted)
+    page = (fitted / "report.html").read_text()
+    assert "Limit: mu" in page
+    assert f"mu &lt; {less['limit']:.4g} at 90 % (p_sb)" in page
+
+
+def test_impacts_add_up(fitted, tmp_path):
+    found = figures("impacts", fitted, "mu", "-o", tmp_path / "i.csv", "-o", tmp_path / "i.svg")
+    one = found["impacts"]["nu"]
+    assert found["error"] ** 2 == pytest.approx(found["statistical"] ** 2 + one["shift"] ** 2)
+    assert float(rows_of(tmp_path / "i.csv")[0]["up"]) == pytest.approx(one["shift"], rel=0.3)
+    assert one["constraint"] == pytest.approx(0.035, rel=0.4)
+
+
+def test_a_belt_and_its_page(fitted, tmp_path):
+    words = ("--points", 4, "--toys", 40, "--range", 0, 3, "-o", tmp_path / "b.csv", "-o", tmp_path / "b.svg")
+    found = figures("neyman", fitted, "mu", *words)
+    ((low, high),) = found["intervals"]
+    assert low < found["best"] < high
+    assert high - low == pytest.approx(2 * 0.36, rel=0.5)
+    rows = rows_of(tmp_path / "b.csv")
+    assert [float(row["mu"]) for row in rows] == [0, 1, 2, 3]
+    assert all(float(row["accepted_low"]) <= float(row["mu"]) <= float(row["accepted_high"]) for row in rows)
+    call("report", fitted)
+    assert "Confidence belt: mu" in (fitted / "report.html").read_text()
+
+
+def test_what_cannot_be_tested_is_refused(fitted):
+    assert "no free parameter" in call("limit", fitted, "mew", code=2).stderr
+    assert "[test-range]" in call("limit", fitted, "nu", code=2).stderr
