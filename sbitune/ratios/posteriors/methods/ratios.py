@@ -126,7 +126,8 @@ class RatioMethod:
         return Ratio(
             build_mlp(of_x, n_columns, m, config.hidden, config.activation),
             build_mlp(of_theta, d, m, config.hidden, config.activation),
-            *(jax.device_put(start) for start in starts),
+            jax.device_put(starts[0]),
+            jax.device_put(starts[1]),
             zeros_init(given, (m,), np.float32),
             build_mlp(head, m * (1 + len(_GAINS)), 1, config.hidden_pair, config.activation),
         )
