@@ -11,6 +11,8 @@ from helpers.calling import call
 from helpers.places import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+#: of a minute each
+SLOW = {"ratios"}
 
 
 def load_study(name: str):
@@ -78,7 +80,11 @@ def test_sequential_design_of_the_lep_card_as_it_is_told():
             )
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=pytest.mark.slow) if p.stem in SLOW else p for p in NOTEBOOKS],
+    ids=lambda p: p.stem,
+)
 def test_notebook(path: Path):
     nbformat = pytest.importorskip("nbformat")
     from nbclient import NotebookClient
