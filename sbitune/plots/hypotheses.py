@@ -91,7 +91,7 @@ def plot_belt(
         axes.set_ylim(points[0], points[-1])
         axes.set_xlabel(f"{readable(name)}, fitted")
         axes.set_ylabel(f"{readable(name)}, true")
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
         return figure
 
 

@@ -6,7 +6,14 @@ import json
 import numpy as np
 import pytest
 from helpers.calling import call
+from helpers.faults import refused
 from helpers.mixturecard import CARD, write_mixture
+from scipy.stats import norm
+
+from sbitune.data.reporting import QUIET
+from sbitune.ratios.card import load_card
+from sbitune.ratios.columns import column_histogram
+from sbitune.ratios.stages.fitstage import card_fit
 
 pytestmark = pytest.mark.slow
 
@@ -75,4 +82,24 @@ def test_a_belt_and_its_page(fitted, tmp_path):
 
 def test_what_cannot_be_tested_is_refused(fitted):
     assert "no free parameter" in call("limit", fitted, "mew", code=2).stderr
-    assert "[test-range]" in call("limit", fitted, "nu", code=2).stderr
+
+
+def test_histograms_of_columns_are_expected_counts(fitted):
+    opened = card_fit(load_card(fitted), QUIET).details
+    edges = np.linspace(-8, 8, 9)
+    found = column_histogram(opened, "x", {"mu": 1.0, "nu": 0.0}, edges)
+    # 50 signal events around 0 and 1,000 around 1
+    exact = 50 * np.diff(norm.cdf(edges)) + 1000 * np.diff(norm.cdf(edges - 1))
+    off = (found.values() - exact)[exact > 5]
+    np.testing.assert_array_less(np.abs(off), 5 * np.sqrt(found.variances()[exact > 5]) + 0.05 * exact[exact > 5])
+    assert found.values().sum() == pytest.approx(1050, rel=0.03)
+    double = column_histogram(opened, "x", {"mu": 2.0, "nu": 0.0}, edges)
+    assert double.values().sum() - found.values().sum() == pytest.approx(50, rel=0.05)
+    # the second column moves with nu
+    up, down = (column_histogram(opened, "y", {"mu": 1.0, "nu": nu}, edges) for nu in (0.5, -0.5))
+    middle = up.axes[0].centers
+    means = [h.values() @ middle / h.values().sum() for h in (up, down)]
+    assert means[0] - means[1] == pytest.approx(1000 / 1050, rel=0.2)
+    for column, theta, code in (("z", {}, None), ("x", {"m": 1.0}, "card-parameter-unknown")):
+        with refused(code):
+            column_histogram(opened, column, theta)
