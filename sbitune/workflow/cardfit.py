@@ -24,6 +24,14 @@ class CardFit(NamedTuple):
     details: Any = None  #: what the family's own additions need
 
 
+class ExportOptions(NamedTuple):
+    """What may be said of an export; families refuse what they do not have."""
+
+    components: int | None = None  #: eigenvectors of correlations between bins
+    bins: int | None = None  #: in which events are counted
+    observable: str | None = None  #: column of events that is binned
+
+
 def need_stage(place: object, family: Family, stage: str, verb: str) -> Any:
     """The function of a family that serves a command. Raises `InputError` if it has none."""
     found = family.stage(stage)

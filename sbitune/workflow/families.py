@@ -27,7 +27,7 @@ class Family(NamedTuple):
     report: str | None = None  #: `sbitune report`: (`CardFile`, reporter) -> figures
     fitted: str | None = None  #: `sbitune profile, posterior, coverage`: (`CardFile`, reporter) -> (problem, fit) or
     #: all of a `sbitune.workflow.cardfit.CardFit`
-    export: str | None = None  #: `sbitune export`: (`CardFit`, program, path, components) -> figures
+    export: str | None = None  #: `sbitune export`: (`CardFit`, program, path, `ExportOptions`) -> figures
     posterior_written: str | None = None  #: its own files and page of a sampled posterior; see `sbitune posterior`
     coverage_kept: str | None = None  #: told of coverage by toys at the fit: (`CardFit`, `Coverage`) -> None
 
@@ -76,6 +76,7 @@ FAMILIES: dict[str, Family] = {
             fit="sbitune.ratios.stages.pipeline:fit_card",
             report="sbitune.report.ratios.write:report_card",
             fitted="sbitune.ratios.stages.fitstage:card_fit",
+            export="sbitune.ratios.export.workspace:export_fit",
         ),
     )
 }

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from sbitune.data.errors import InputError
 from sbitune.data.reporting import Reporter
 from sbitune.fitting.bridges.pyhf_export import write_workspace
 from sbitune.fitting.checks.coverage import Coverage
@@ -14,7 +15,10 @@ from sbitune.tuning.stages.fitstage import fit_stage
 from sbitune.tuning.stages.fitted import keep_coverage, read_fitted
 from sbitune.tuning.stages.scans import scan_at_hand
 from sbitune.tuning.stages.training import surrogate_stage
-from sbitune.workflow.cardfit import CardFit
+from sbitune.workflow.cardfit import CardFit, ExportOptions
+
+#: eigenvectors of correlations in a workspace, if their number is not said
+_COMPONENTS = 10
 
 
 def fit_card(loaded: LoadedCard, reporter: Reporter) -> dict[str, Any]:
@@ -39,9 +43,12 @@ def keep(found: CardFit, coverage: Coverage) -> None:
     keep_coverage(found.details, coverage)
 
 
-def export_fit(found: CardFit, to: str, output: Path, components: int) -> dict[str, Any]:
+def export_fit(found: CardFit, to: str, output: Path, options: ExportOptions) -> dict[str, Any]:
     """Write a workspace of pyhf. Raises `InputError` as `write_workspace` does."""
     problem: Any = found.problem
+    if options.bins is not None or options.observable is not None:
+        raise InputError("--bins and --observable say how events are binned; those of a tune are")
+    components = _COMPONENTS if options.components is None else options.components
     write_workspace(output, problem, found.fit, components)  # pyright: ignore[reportArgumentType]
     bins = problem.measured.bins
     return {"channels": len(bins.paths()), "bins": len(bins)}

@@ -1,0 +1,212 @@
+r"""A fit of events as a workspace of pyhf: what a binned analysis of the same samples can do, beside the unbinned one.
+
+A process is a sample of the held events that are of it, which no network has seen, binned in a discriminant: its
+template owes nothing to the learned ratio but the place of the bins. A scale is a `normfactor`. A nuisance nu with the
+measurement m +- s becomes alpha = (nu - m) / s, which is measured to be 0 +- 1: templates with the weights that the
+response gives events at alpha = -1 and +1 are a `histosys`, the expected number there a `normsys`. Numbers of simulated
+events are a `staterror`. A file beside it names the unbinned model, and what parameters of both have in common.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sbitune.data.errors import InputError
+from sbitune.data.parameter import Parameter
+from sbitune.data.storage.files import hash_file, write_text
+from sbitune.fitting.bridges.pyhf_counts import write_counts_workspace
+from sbitune.fitting.likelihood.histfactory.channel import Channel, Sample
+from sbitune.fitting.likelihood.histfactory.model import HistFactory, Setting
+from sbitune.fitting.likelihood.histfactory.modifiers import HistoSys, Modifier, NormFactor, NormSys, StatError
+from sbitune.fitting.likelihood.product import Product
+from sbitune.ratios.export.discriminant import Discriminant, counts_in, find_discriminant
+from sbitune.ratios.mixture.model import Mixture
+from sbitune.ratios.mixture.responses import Response
+from sbitune.ratios.stages.fitstage import FittedRatios
+from sbitune.ratios.stages.training import ratios_product
+from sbitune.workflow.cardfit import CardFit, ExportOptions
+
+#: the channel, and the error of its simulated events
+CHANNEL, SIMULATED = "events", "simulated_events"
+#: nuisances are looked for within so many errors of their measurements
+_REACH = 5.0
+#: bins of a workspace, if their number is not said
+_BINS = 12
+
+
+def export_fit(found: CardFit, to: str, output: Path, options: ExportOptions) -> dict[str, Any]:
+    """Write a workspace and what stands beside it, for `sbitune export`. Gives figures. Raises as `binned_problem`."""
+    if options.components is not None:
+        raise InputError(f"{found.title}: --components are those of bins of a tune; events have none")
+    fitted: FittedRatios = found.details
+    interest = interest_of(fitted)
+    problem, discriminant = binned_problem(fitted, interest, options.observable, options.bins or _BINS)
+    write_counts_workspace(output, problem, interest)
+    beside = output.with_name(f"{output.stem}.unbinned.json")
+    write_text(beside, json.dumps(_unbinned(fitted, discriminant, output), indent=1, allow_nan=False) + "\n")
+    return {
+        "interest": interest,
+        "discriminant": discriminant.name,
+        "bins": len(discriminant.edges) + 1,
+        "unbinned": str(beside),
+    }
+
+
+def interest_of(fitted: FittedRatios) -> str:
+    """The first parameter that scales a sample. Raises `InputError` if none does."""
+    scales = {process.scale for process in fitted.trained.mixture.processes}
+    for name in fitted.loaded.card.parameters:
+        if name in scales:
+            return name
+    raise InputError(
+        f"{fitted.loaded.path}: no parameter scales a sample; a workspace needs a strength, `scale: mu` of a sample",
+        code="workspace-interest",
+    )
+
+
+def binned_problem(
+    fitted: FittedRatios, interest: str, column: str | None = None, bins: int = _BINS
+) -> tuple[Product, Discriminant]:
+    """The fit of the card's data in bins of a discriminant.
+
+    Args:
+        fitted: the fit of the card.
+        interest: the strength whose signal is told from the rest.
+        column: in which events are binned; by default the log ratio.
+        bins: how many; fewer where values of the discriminant repeat.
+
+    Raises:
+        InputError: for fewer than two bins, a template below 0, a scale that others have measured, a column that there
+            is not.
+    """
+    if bins < 2:
+        raise InputError(f"a workspace needs two bins or more, not {bins}")
+    mixture, card = fitted.trained.mixture, fitted.loaded.card
+    scales = {process.scale for process in mixture.processes}
+    for name, p in card.parameters.items():
+        if name in scales and p.measured is not None:
+            raise InputError(
+                f"{fitted.loaded.place('parameters', name)}: {name} scales a sample and is measured by others, which a "
+                "normfactor cannot be; take one of both away",
+                code="workspace-term",
+            )
+    discriminant = find_discriminant(fitted, interest, column, bins)
+    samples = [_sample(fitted, i, discriminant) for i in range(len(mixture.processes))]
+    observed = counts_in(discriminant.edges, discriminant.data, discriminant.counts)
+    known = {modifier.name for sample in samples for modifier in sample.modifiers}
+    settings = {name: one for name, one in _settings(fitted).items() if name in known}
+    model = HistFactory([Channel(CHANNEL, samples)], settings)
+    found = model.product({CHANNEL: observed})
+    fixed = {name: _alpha(fitted, name, value) for name, value in card.fit.fixed.items() if name in known}
+    return Product(found.terms, [_ranged(p, fitted) for p in found.parameters], None, found.fixed | fixed), discriminant
+
+
+def _sample(fitted: FittedRatios, i: int, discriminant: Discriminant) -> Sample:
+    """A process with its modifiers."""
+    mixture, nominal = fitted.trained.mixture, _measured(fitted)
+    process = mixture.processes[i]
+    rows = np.flatnonzero(mixture.held.sample == i)
+    values = discriminant.held[rows]
+    weights = mixture.held.weights[rows]
+    weights = weights * process.expected / weights.sum()
+    responses = [response for response in mixture.responses if response.sample == process.name]
+    central = weights * _response(mixture, i, rows, responses, nominal) * _rates(responses, nominal)
+    template = counts_in(discriminant.edges, values, central)
+    if np.any(template < 0):
+        raise InputError(
+            f"sample {process.name}: bin {int(np.argmin(template))} of {discriminant.name} has {template.min():.3g} "
+            "events, as weights are negative; take fewer bins",
+            code="workspace-term",
+        )
+    modifiers: list[Modifier] = [] if process.scale is None else [NormFactor(process.scale)]
+    for response in responses:
+        name = response.nuisance
+        moved = [nominal | {name: _theta(fitted, name, side)} for side in (-1, 1)]
+        shapes = [
+            counts_in(discriminant.edges, values, weights * _response(mixture, i, rows, responses, at)) for at in moved
+        ]
+        down, up = (shape * template.sum() / shape.sum() for shape in shapes)
+        if not np.array_equal(down, up):
+            modifiers.append(HistoSys(name, up=up, down=down))
+        low, high = (_rates(responses, at) / _rates(responses, nominal) for at in moved)
+        if low != high:
+            modifiers.append(NormSys(name, up=high, down=low))
+    errors = np.sqrt(counts_in(discriminant.edges, values, central**2))
+    return Sample(process.name, template, [*modifiers, StatError(SIMULATED, errors)])
+
+
+def _response(
+    mixture: Mixture, i: int, rows: np.ndarray, responses: list[Response], theta: dict[str, float]
+) -> np.ndarray:
+    """(n_rows,) p(x | nu) / p(x | 0) of a process at parameters, normalised."""
+    log = -np.asarray(mixture.normalisations[i].log_mean(theta), float) * np.ones(len(rows))
+    for response in responses:
+        numbers = response.coefficients(mixture.held.x[rows]).T.astype(float)
+        log = log + np.asarray(response.log_response(theta[response.nuisance], numbers), float)
+    return np.exp(log)
+
+
+def _rates(responses: list[Response], theta: dict[str, float]) -> float:
+    """Expected number over that at 0."""
+    return float(np.exp(sum(np.asarray(r.log_rate(theta[r.nuisance]), float) for r in responses)))
+
+
+def _measured(fitted: FittedRatios) -> dict[str, float]:
+    """Parameters where their auxiliary measurements are, else nominal."""
+    card = fitted.loaded.card
+    known = {name: p.measured.value for name, p in card.parameters.items() if p.measured is not None}
+    return fitted.loaded.nominal | known
+
+
+def _theta(fitted: FittedRatios, name: str, alpha: float) -> float:
+    measured = fitted.loaded.card.parameters[name].measured
+    return alpha if measured is None else measured.value + alpha * measured.error
+
+
+def _alpha(fitted: FittedRatios, name: str, theta: float) -> float:
+    measured = fitted.loaded.card.parameters[name].measured
+    return theta if measured is None else (theta - measured.value) / measured.error
+
+
+def _settings(fitted: FittedRatios) -> dict[str, Setting]:
+    """Auxiliary measurements as the data of the fit have them: of Asimov data they are the nominal parameters."""
+    problem, found = fitted.problem, {}
+    for term, data in zip(problem.terms[1:], problem.data[1:], strict=True):
+        name = getattr(term, "parameter", "")
+        found[name] = Setting(measured=(_alpha(fitted, name, float(data)),))
+    return found
+
+
+def _ranged(p: Parameter, fitted: FittedRatios) -> Parameter:
+    """A parameter of the workspace with the range and default of the card."""
+    card, names = fitted.loaded.card, fitted.loaded.card.parameters
+    if p.name not in names:
+        return p
+    low, high = card.fit.limits.get(p.name, (names[p.name].low, names[p.name].high))
+    low, high = _alpha(fitted, p.name, low), _alpha(fitted, p.name, high)
+    if names[p.name].measured is not None:
+        low, high = max(low, -_REACH), min(high, _REACH)
+    nominal = min(max(_alpha(fitted, p.name, fitted.loaded.nominal[p.name]), low), high)
+    return Parameter(p.name, low, high, nominal, p.unit)
+
+
+def _unbinned(fitted: FittedRatios, discriminant: Discriminant, output: Path) -> dict[str, Any]:
+    """What the workspace leaves out: where the unbinned model is, and how its parameters are those of the workspace."""
+    model = ratios_product(fitted.loaded).path
+    parameters = {
+        name: {"value_at_0": _theta(fitted, name, 0.0), "value_at_1": _theta(fitted, name, 1.0)}
+        for name in fitted.loaded.card.parameters
+    }
+    return {
+        "what": "unbinned model of which the workspace is the binned form",
+        "workspace": {"file": output.name, "hash": hash_file(output)},
+        "model": {"file": str(model.resolve()), "format": "sbitune mixture of events", "hash": hash_file(model)},
+        "card": str(fitted.loaded.path.resolve()),
+        "data": fitted.record.data,
+        "columns": list(fitted.trained.mixture.columns),
+        "discriminant": discriminant.name,
+        "edges": discriminant.edges.tolist(),
+        "parameters": parameters,
+    }
