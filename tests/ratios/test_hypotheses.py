@@ -138,7 +138,7 @@ def test_a_workspace_is_one_for_pyhf_and_for_us(fitted, tmp_path):
     assert 0.95 < errors[0] / errors[1] < 3
     beside = json.loads((tmp_path / "w.unbinned.json").read_text())
     assert beside["parameters"]["nu"] == {"value_at_0": 0.0, "value_at_1": 1.0}
-    mixture = load_mixture(beside["model"]["file"])
+    mixture = load_mixture(tmp_path / beside["model"]["file"])
     assert list(mixture.columns) == beside["columns"]
     column = figures("export", fitted, "--to", "pyhf", "-o", out, "--observable", "y")
     assert (column["discriminant"], column["bins"]) == ("y", 12)

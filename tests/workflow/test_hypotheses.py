@@ -119,6 +119,24 @@ def test_a_belt_holds_what_it_says(place, tmp_path):
     place.write_text(text)
 
 
+@pytest.mark.slow
+def test_a_limit_by_toys(place, tmp_path):
+    """Toys fluctuate the count and the measurement: p0 is the share of sums over nu of Poisson tails."""
+    found = figures("limit", place, "s", "--toys", 1500, "-o", tmp_path / "l.csv", "-o", tmp_path / "l.svg")
+    asymptotic = figures("limit", place, "s")
+    assert found["limit"] == pytest.approx(
+        asymptotic["limit"], abs=4 * found["limit_error"] + 0.05 * asymptotic["limit"]
+    )
+    assert found["asymptotic_significance"] == pytest.approx(asymptotic["significance"])
+    assert found["p0"] == pytest.approx(asymptotic["p0"], abs=0.03)
+    assert found["toys"] == 1500
+    assert all(row["CLs_error"] for row in rows_of(tmp_path / "l.csv"))
+    far = tmp_path / "far"
+    far.mkdir()
+    (far / "card.yaml").write_text("family: count\nseen: 26\n")
+    assert "p0 is an upper limit" in call("limit", far, "s", "--toys", 100).stderr
+
+
 def test_what_cannot_be_tested_is_refused(place, tmp_path):
     assert "no free parameter" in call("limit", place, "t", code=2).stderr
     assert ".csv" in call("impacts", place, "s", "-o", tmp_path / "i.pdf", code=2).stderr

@@ -27,6 +27,7 @@ def drawn_limit(record: "LimitRecord") -> Drawn:
         "p0": record.p0,
         "p0_error": record.p0_error,
         "significance": record.significance,
+        "asymptotic_significance": record.asymptotic_significance,
         "expected_significance": record.expected_significance,
         "toys": record.toys,
         "notes": record.notes,

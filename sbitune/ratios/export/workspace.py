@@ -8,6 +8,7 @@ events are a `staterror`. A file beside it names the unbinned model, and what pa
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,15 @@ def _ranged(p: Parameter, fitted: FittedRatios) -> Parameter:
 
 
 def _unbinned(fitted: FittedRatios, discriminant: Discriminant, output: Path) -> dict[str, Any]:
-    """What the workspace leaves out: where the unbinned model is, and how its parameters are those of the workspace."""
+    """What the workspace leaves out: where the unbinned model is, and how its parameters are those of the workspace.
+
+    Files are named as seen from the workspace.
+    """
     model = ratios_product(fitted.loaded).path
+
+    def named(path: Path) -> str:
+        return Path(os.path.relpath(path.resolve(), output.resolve().parent)).as_posix()
+
     parameters = {
         name: {"value_at_0": _theta(fitted, name, 0.0), "value_at_1": _theta(fitted, name, 1.0)}
         for name in fitted.loaded.card.parameters
@@ -202,8 +210,8 @@ def _unbinned(fitted: FittedRatios, discriminant: Discriminant, output: Path) ->
     return {
         "what": "unbinned model of which the workspace is the binned form",
         "workspace": {"file": output.name, "hash": hash_file(output)},
-        "model": {"file": str(model.resolve()), "format": "sbitune mixture of events", "hash": hash_file(model)},
-        "card": str(fitted.loaded.path.resolve()),
+        "model": {"file": named(model), "format": "sbitune mixture of events", "hash": hash_file(model)},
+        "card": named(fitted.loaded.path),
         "data": fitted.record.data,
         "columns": list(fitted.trained.mixture.columns),
         "discriminant": discriminant.name,

@@ -57,9 +57,9 @@ def limit_in_words(record: LimitRecord) -> str:
     spread = "" if record.observed_error is None else f" ± {record.observed_error:.2g}"
     by = f"{record.toys:,} toys of each kind at every value" if record.toys else "the asymptotic formulae"
     p_spread = "" if record.p0_error is None else f" ± {record.p0_error:.2g}"
-    wanted = ""
+    wanted = f"; {record.asymptotic_significance:.2f} by the asymptotic formula" if record.toys else ""
     if record.expected_significance is not None:
-        wanted = f"; {record.expected_significance:.2f} are expected of a signal of nominal strength"
+        wanted += f"; {record.expected_significance:.2f} are expected of a signal of nominal strength"
     return (
         f"{record.parameter} < {record.observed:.4g}{spread} at {100 * record.level:g} % ({record.method}), by {by}. A "
         f"signal has the significance {record.significance:.2f} (p0 = {record.p0:.3g}{p_spread}){wanted}."
@@ -92,14 +92,14 @@ def _impacts(record: ImpactsRecord) -> list[Part]:
     words = (
         f"{record.parameter} = {record.best:.4g} ± {record.error:.2g}; the data alone leave "
         f"± {record.statistical:.2g}. A shift is what the result does where an auxiliary measurement moves by its "
-        "error; squares of shifts and of what the data leave add up to the variance."
+        "error; squares of shifts and of what the data leave add up to the variance. Held: the parameter itself is one "
+        "fitted error off. Constraint: error of the fit over that of the measurement."
     )
     rows = [
         (r.parameter, f"{r.pull:+.2f}", f"{r.constraint:.2f}", *_moved(r.shift, r.refitted), *_moved(r.held, r.reheld))
         for r in record.rows
     ]
-    head = ["auxiliary measurement of", "pull", "error / that of the measurement", "shift, down", "up"]
-    head += ["parameter held one error down", "up"]
+    head = ["measurement of", "pull", "constraint", "shift, down", "up", "held, down", "up"]
     figure = Figure(to_svg(impacts_picture(record)), "Pulls, and shifts of the result.", "single")
     return [Paragraph(words), table(head, rows, range(1, 7)), figure]
 

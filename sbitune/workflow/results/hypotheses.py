@@ -65,6 +65,8 @@ class LimitRecord(HypothesisRecord, forbid_unknown_fields=True, frozen=True, kw_
     p0_error: float | None
     """Of the number of toys."""
     significance: float
+    asymptotic_significance: float
+    """The same by the formula, where `significance` is of toys."""
     expected_significance: float | None
     """Of a signal of the nominal strength."""
     tests: list[TestedValue]
@@ -136,11 +138,16 @@ def limit_record(
         )
         for t in scan
     ]  # fmt: skip
-    quoted = by_toys or found
+    quoted, few = by_toys or found, list[str]()
+    if by_toys is not None and by_toys.p_value <= 1.5 / by_toys.toys:
+        few.append(
+            f"none of {by_toys.toys} toys without signal is as much like one as the data: p0 is an upper limit, and "
+            "the significance a lower one; throw more"
+        )
     return LimitRecord(
         parameter=limit.parameter,
         best=limit.best,
-        notes=list(dict.fromkeys((*limit.notes, *found.notes))),
+        notes=list(dict.fromkeys((*limit.notes, *found.notes, *few))),
         level=limit.level,
         method=limit.method,
         toys=toys,
@@ -151,6 +158,7 @@ def limit_record(
         p0=quoted.p_value,
         p0_error=quoted.p_error,
         significance=quoted.significance,
+        asymptotic_significance=found.significance,
         expected_significance=found.expected,
         tests=tests,
         **_about(made_of, seed),
