@@ -106,9 +106,14 @@ class NetworkConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     members: Annotated[
         int, msgspec.Meta(ge=1, le=100, description="Networks whose ratios are averaged; all see the same events.")
     ] = 3
-    epochs: Annotated[int, msgspec.Meta(ge=1, le=100_000, description="Passes over the training events, at most.")] = 20
+    epochs: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None,
+        msgspec.Meta(
+            description="Passes over the training events; by default as many as make 3,000 steps, from 20 to 200."
+        ),
+    ] = None
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="Events of a step.")] = 1024
-    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1, description="Step size of Adam at the start.")] = 1e-3
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1, description="Step size of Adam at the start.")] = 2e-3
     patience: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,
         msgspec.Meta(

@@ -148,7 +148,8 @@ def calibration_curves(ratios: ClassRatios, held: Held) -> list[CalibrationCurve
         total = np.bincount(place, weights, n)
         is_it = (held.sample == i).astype(float)
         predicted, observed = (np.bincount(place, weights * v, n) / total for v in (says[:, i], is_it))
-        scatter = np.bincount(place, (weights * (is_it - says[:, i])) ** 2, n) / total**2
+        # the variance if the ratios are right: where no event is of the sample, what is seen has none
+        scatter = np.bincount(place, weights**2 * np.clip(says[:, i] * (1 - says[:, i]), 0, None), n) / total**2
         chi2 = float(np.sum((observed - predicted) ** 2 / np.maximum(scatter, 1e-300)))
         found.append(
             CalibrationCurve(

@@ -85,7 +85,7 @@ def train_classes(
         config.hidden,
         linear=linear,
     )
-    settings: TrainingConfig = training_config(config)
+    settings: TrainingConfig = training_config(config, n_train)
     trained = train_ensemble(
         jax.random.split(jax.random.fold_in(key, 1), config.members),
         models,

@@ -6,6 +6,9 @@ import numpy as np
 from sbitune.learning.training import Trained, TrainingConfig
 from sbitune.ratios.card import NetworkConfig
 
+#: steps of a training that is left to itself: a tenth does not find what is not linear; epochs, at least and at most
+_STEPS, _EPOCHS = 3000, (20, 200)
+
 
 class Learned(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How a training went; losses are those of a classifier, in nats."""
@@ -29,13 +32,15 @@ class Learned(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return np.array(self.validation)[self.best_epoch, np.arange(len(self.best_epoch))]
 
 
-def training_config(config: NetworkConfig) -> TrainingConfig:
-    """What the loop takes; which events validate is said beside it."""
+def training_config(config: NetworkConfig, n_train: int) -> TrainingConfig:
+    """What the loop takes, for so many training events; which events validate is said beside it."""
+    steps = max(1, n_train // config.batch_size)
+    epochs = config.epochs or int(np.clip(-(-_STEPS // steps), *_EPOCHS))
     return TrainingConfig(
-        epochs=config.epochs,
+        epochs=epochs,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
-        patience=config.patience or config.epochs,
+        patience=config.patience or epochs,
     )
 
 

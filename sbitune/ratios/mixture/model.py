@@ -44,7 +44,8 @@ class Held(NamedTuple):
     def of_reference(self, fractions: np.ndarray) -> np.ndarray:
         """(n_events,) weights with which the sum of a function is its mean over the reference mixture."""
         totals = np.bincount(self.sample, self.weights, len(fractions))
-        return self.weights * (fractions / totals)[self.sample]
+        each = np.divide(fractions, totals, out=np.zeros(len(fractions)), where=totals != 0)
+        return self.weights * each[self.sample]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,5 +120,18 @@ class Mixture:
 
     @property
     def pool(self) -> tuple[np.ndarray, np.ndarray]:
-        """The held events, and their weights for means over the reference."""
-        return self.held.x, self.held.of_reference(self.ratios.fractions)
+        """Held events of which toys can be drawn, and their weights for means over the reference.
+
+        Where samples have negative weights, events of the others stand for them, with the ratio of the reference to
+        the mixture of these; where all have, there is nothing to draw from, and the weights are as they are.
+        """
+        held, fractions = self.held, self.ratios.fractions
+        negative = np.bincount(held.sample, held.weights < 0, len(fractions)) > 0
+        used = np.where(negative, 0.0, fractions)
+        if not negative.any() or not used.sum() > 0:
+            return held.x, held.of_reference(fractions)
+        rows = np.flatnonzero(used[held.sample] > 0)
+        used = used / used.sum()
+        part = Held(held.x[rows], held.weights[rows], held.sample[rows])
+        share = np.exp(self.ratios.log_ratios(part.x).astype(np.float64)) @ used
+        return part.x, part.of_reference(used) / share

@@ -112,7 +112,7 @@ def _train_polynomial(
     parts = [_pairs(rng, nominal.of(role), [sample.of(role) for sample in varied]) for role in ("train", "validation")]
     data = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     n_train, n = len(parts[0]["nu"]), len(data["nu"])
-    shape, settings = (network.members, 1), training_config(network)
+    shape, settings = (network.members, 1), training_config(network, n_train)
     scaling = find_scaling(what, columns, np.concatenate([data["varied"], data["nominal"]]))
     linear = _linear({name: array[:n_train] for name, array in data.items()}, scaling, order)
     trained = train_ensemble(

@@ -132,6 +132,10 @@ def card_fit(loaded: RatiosCardFile, reporter: Reporter) -> CardFit:
 def _coverage(loaded: RatiosCardFile, problem: Product, best: Fit, reporter: Reporter) -> dict[str, Any]:
     if not loaded.card.fit.toys:
         return {}
+    events: Any = problem.terms[0]
+    if np.any(events.expectation(dict(zip(best.names, best.values.tolist(), strict=True))).counts < 0):
+        reporter.say("no toys: simulated events of all samples have negative weights, of which none can be drawn")
+        return {}
     key = jax.random.fold_in(jax.random.key(loaded.card.seed), 1)
     return coverage_of_toys(key, problem, best.values, loaded.card.fit.toys, reporter).figures()
 
@@ -193,7 +197,8 @@ def _events(loaded: RatiosCardFile, mixture: Mixture, problem: Product) -> tuple
     """Columns (n_events, n_columns) of the data, and with what each event counts."""
     card = loaded.card
     if card.data is None:
-        return mixture.held.x, np.asarray(problem.data[0].counts)[: len(mixture.held.x)]
+        pool = mixture.pool[0]
+        return pool, np.asarray(problem.data[0].counts)[: len(pool)]
     x = as_columns(read_table(loaded.file(card.data), card), card.columns)
     return x, np.ones(len(x))
 
@@ -202,7 +207,7 @@ def _columns(loaded: RatiosCardFile, mixture: Mixture, x: np.ndarray, expected: 
     """Data beside the simulated events with the weights that they have at the fit."""
     if loaded.card.data is None:
         return []
-    source = mixture.held.x, mixture.held.of_reference(mixture.ratios.fractions), expected / expected.sum()
+    source = *mixture.pool, expected / expected.sum()
     return column_closure("data", loaded.card.columns, (x, np.ones(len(x))), source)
 
 
