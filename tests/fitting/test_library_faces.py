@@ -1,7 +1,5 @@
 """Likelihoods as other libraries take them: costs of iminuit, models of numpyro, histograms of UHI."""
 
-import boost_histogram
-import hist
 import iminuit.cost
 import jax
 import jax.numpy as jnp
@@ -10,8 +8,6 @@ import pytest
 from helpers.mixture import problem as mixture_problem
 from iminuit import Minuit
 from numpyro.infer import MCMC, NUTS
-from uhi.numpy_plottable import ensure_plottable_histogram
-from uhi.typing.plottable import PlottableHistogram
 
 from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter
@@ -111,12 +107,14 @@ def test_the_model_of_numpyro_has_the_density():
 
 
 def test_histograms_are_those_of_uhi():
+    hist, boost_histogram = pytest.importorskip("hist"), pytest.importorskip("boost_histogram")
+    plottable, protocol = pytest.importorskip("uhi.numpy_plottable"), pytest.importorskip("uhi.typing.plottable")
     rng = np.random.default_rng(1)
     x, w = rng.normal(size=500), rng.uniform(0.5, 2, 500)
     edges = np.array([-2.0, -1, 0, 0.5, 3])
     ours = count_histogram(x, w, edges, "x")
-    assert isinstance(ours, PlottableHistogram)
-    assert ensure_plottable_histogram(ours) is ours
+    assert isinstance(ours, protocol.PlottableHistogram)
+    assert plottable.ensure_plottable_histogram(ours) is ours
     inside = boost_histogram.Histogram(boost_histogram.axis.Variable(edges), storage=boost_histogram.storage.Weight())
     inside.fill(x, weight=w)
     for theirs in (inside, boost_histogram.Histogram(ours), hist.Hist(ours)):
