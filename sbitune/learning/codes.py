@@ -6,8 +6,6 @@ CODES = {
     "calibration-negative-bin": "signed weights of a class sum to less than nothing in a bin",
     "calibration-no-ratio": "a log ratio that is no finite number, or of no class",
     "column-constant": "a column of inputs has one value in all rows",
-    "pairs-outside-box": "parameters of training pairs lie outside of their range",
-    "pairs-wrong-shape": "parameters and data of training pairs do not fit each other",
     "samples-few": "too few points for a test of two samples",
     "samples-not-finite": "a point of two samples is not finite",
     "samples-unequal": "two samples of other numbers of points or columns",
