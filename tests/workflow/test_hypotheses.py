@@ -17,7 +17,7 @@ from sbitune.fitting.likelihood.product import Product
 from sbitune.fitting.likelihood.terms.constraints import Constraint
 from sbitune.fitting.likelihood.terms.counts import CountedBins
 from sbitune.fitting.minimise.minimiser import fit
-from sbitune.report.pieces.hypotheses import hypothesis_sections
+from sbitune.report.beside.hypotheses import hypothesis_sections
 from sbitune.report.pieces.page import page
 from sbitune.workflow.cards.cardfile import CardFile, read_card_file
 from sbitune.workflow.families import FAMILIES, Family, register

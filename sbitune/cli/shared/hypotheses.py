@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def drawn_limit(record: "LimitRecord") -> Drawn:
     """A limit: its figures; a row for every value that was tested."""
-    from sbitune.report.pieces.hypotheses import BANDS, limit_picture
+    from sbitune.report.beside.hypotheses import BANDS, limit_picture
 
     figures = {
         "parameter": record.parameter,
@@ -39,7 +39,7 @@ def drawn_limit(record: "LimitRecord") -> Drawn:
 
 def drawn_belt(record: "BeltRecord") -> Drawn:
     """A belt: its figures; a row for every point."""
-    from sbitune.report.pieces.hypotheses import belt_picture
+    from sbitune.report.beside.hypotheses import belt_picture
 
     figures = {
         "parameter": record.parameter,
@@ -59,7 +59,7 @@ def drawn_belt(record: "BeltRecord") -> Drawn:
 
 def drawn_impacts(record: "ImpactsRecord") -> Drawn:
     """Impacts: a row for every auxiliary measurement, the largest first."""
-    from sbitune.report.pieces.hypotheses import impacts_picture
+    from sbitune.report.beside.hypotheses import impacts_picture
 
     rows, table = [], {}
     for r in record.rows:

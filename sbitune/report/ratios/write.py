@@ -12,9 +12,9 @@ from sbitune.ratios.card import RatiosCardFile
 from sbitune.ratios.checks.records import ColumnClosure
 from sbitune.ratios.record import RatiosRecord, figures_of, made_of
 from sbitune.ratios.stages.fitstage import ASIMOV, FittedRatios, read_fitted
+from sbitune.report.beside.hypotheses import hypothesis_sections
+from sbitune.report.beside.links import link_to_posterior
 from sbitune.report.pieces.coverage import coverage_in_words, coverage_table
-from sbitune.report.pieces.hypotheses import hypothesis_sections
-from sbitune.report.pieces.links import link_to_posterior
 from sbitune.report.pieces.numbers import rounded
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.page import write_page

@@ -5,8 +5,8 @@ from typing import Any
 
 from sbitune.data.reporting import Reporter
 from sbitune.generators.config import PythiaConfig
+from sbitune.report.beside.links import link_to_posterior, of_another_fit
 from sbitune.report.pieces.findings import findings_section
-from sbitune.report.pieces.links import link_to_posterior, of_another_fit
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.parts import Navigation, Paragraph, Preformatted, Section
 from sbitune.report.pieces.templates import Part

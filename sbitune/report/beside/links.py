@@ -18,7 +18,7 @@ class PosteriorLink:
     """A sentence that leads to the page of the posterior."""
 
     page: str
-    template: ClassVar[str] = "pieces/posterior_link.html"
+    template: ClassVar[str] = "beside/posterior_link.html"
 
 
 def link_to_posterior(loaded: CardFile[Any], made_of: Mapping[str, str]) -> list[Part]:

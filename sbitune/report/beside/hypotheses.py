@@ -5,7 +5,7 @@ from typing import Any
 
 from sbitune.plots.hypotheses import plot_belt, plot_impacts, plot_scan
 from sbitune.plots.style import to_svg
-from sbitune.report.pieces.links import of_another_fit
+from sbitune.report.beside.links import of_another_fit
 from sbitune.report.pieces.parts import Figure, Figures, Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
 from sbitune.workflow.cards.cardfile import CardFile
