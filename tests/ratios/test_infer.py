@@ -66,6 +66,7 @@ def test_verbs_of_a_fit_take_the_card(fitted):
     assert toys["coverage68"] == pytest.approx(0.683, abs=4 * 0.06)
 
 
+@pytest.mark.slow
 def test_changed_data_and_samples_are_noticed(fitted, tmp_path):
     place, _ = fitted
     other = tmp_path / "card"
@@ -84,6 +85,7 @@ def test_changed_data_and_samples_are_noticed(fitted, tmp_path):
     assert "not checked: coverage by toys" in read_record(other / "result.yaml").verdict
 
 
+@pytest.mark.slow
 def test_without_data_errors_are_expected_ones(tmp_path):
     place = write_mixture(tmp_path / "card")
     (place / "card.yaml").write_text(CARD.replace("data: data.npz\n", "").replace("toys: 20", "toys: 0"))
