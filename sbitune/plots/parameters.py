@@ -17,7 +17,12 @@ def short(names: list[str]) -> list[str]:
 
 
 def plot_parameters(
-    names: list[str], ranges: np.ndarray, values: np.ndarray, errors: np.ndarray, defaults: list[float | None]
+    names: list[str],
+    ranges: np.ndarray,
+    values: np.ndarray,
+    errors: np.ndarray,
+    defaults: list[float | None],
+    words: tuple[str, str] = ("default", "tuned"),
 ) -> Figure:
     """Draw every parameter inside its scan range: value with error, and the value before tuning.
 
@@ -27,6 +32,7 @@ def plot_parameters(
         values: (n,) fitted values.
         errors: (n,) errors, 0 for fixed parameters.
         defaults: (n,) values before tuning, None where unknown.
+        words: of these, and of what was found, in the legend.
     """
     with drawing():
         figure = new_figure(7.2, 0.7 + 0.36 * len(names))
@@ -34,11 +40,11 @@ def plot_parameters(
         y = np.arange(len(names))[::-1]
         width = ranges[:, 1] - ranges[:, 0]
         at = (values - ranges[:, 0]) / width
-        axes.errorbar(at, y, xerr=errors / width, fmt="o", color=COLOURS["tuned"], capsize=2, label="tuned")
+        axes.errorbar(at, y, xerr=errors / width, fmt="o", color=COLOURS["tuned"], capsize=2, label=words[1])
         known = [i for i, value in enumerate(defaults) if value is not None]
         before = [(float(defaults[i] or 0.0) - ranges[i, 0]) / width[i] for i in known]
         if known:
-            axes.plot(before, y[known], "s", ms=4, color=COLOURS["default"], label="default")
+            axes.plot(before, y[known], "s", ms=4, color=COLOURS["default"], label=words[0])
         for k, (low, high) in zip(y, ranges, strict=True):
             axes.text(-0.01, k + 0.32, f"{low:g}", fontsize=7, ha="left", va="center", color="#666666")
             axes.text(1.01, k + 0.32, f"{high:g}", fontsize=7, ha="right", va="center", color="#666666")

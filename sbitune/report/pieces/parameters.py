@@ -48,16 +48,23 @@ def rows_of(fit: Fit, limits: Mapping[str, tuple[float, float]] | None = None) -
     return rows
 
 
-def parameters_section(rows: Sequence[ParameterRow], caption: str = "Parameters inside their ranges.") -> Section:
-    """The fitted values with their errors, as a table and a figure."""
+def parameters_section(
+    rows: Sequence[ParameterRow],
+    caption: str = "Parameters inside their ranges.",
+    words: tuple[str, str, str] = ("before", "before", "fit"),
+) -> Section:
+    """The fitted values with their errors, as a table and a figure; `words` are for values before the fit in the table
+    and in the figure, and for what was found.
+    """
     by = "scaled error" if any(row.scaled_error is not None for row in rows) else "error"
-    head = ["parameter", "value", "error", "MINOS", "scaled error", "before", f"shift / {by}", "range", "status"]
+    head = ["parameter", "value", "error", "MINOS", "scaled error", words[0], f"shift / {by}", "range", "status"]
     drawing = plot_parameters(
         [row.name for row in rows],
         np.array([(row.low, row.high) for row in rows]),
         np.array([row.value for row in rows]),
         np.array([row.drawn_error for row in rows]),
         [row.before for row in rows],
+        words[1:],
     )
     picture = Figure(to_svg(drawing), caption, "single")
     return Section("parameters", "Parameters", [table(head, map(_cells, rows), range(1, 8)), picture])

@@ -39,7 +39,7 @@ def write_report(fitted: FittedRatios, path: Path | None = None) -> Path:
     path = path or fitted.loaded.output("report.html")
     record = fitted.record
     sections = [
-        parameters_section(rows_of(fitted.fit, fitted.loaded.card.fit.limits), "Parameters inside their ranges."),
+        parameters_section(rows_of(fitted.fit, fitted.loaded.card.fit.limits), words=("nominal", "nominal", "fit")),
         *_correlations(fitted),
         _errors(record),
         _numbers(record),

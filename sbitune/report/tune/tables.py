@@ -21,7 +21,8 @@ def parameters(record: ResultRecord) -> Section:
         )
         for name, p in record.parameters.items()
     ]  # fmt: skip
-    return parameters_section(rows, "Parameters inside the range of the scan, with scaled errors.")
+    caption = "Parameters inside the range of the scan, with scaled errors."
+    return parameters_section(rows, caption, words=("before", "default", "tuned"))
 
 
 def correlations(record: ResultRecord) -> Section:
