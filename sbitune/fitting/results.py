@@ -1,6 +1,7 @@
 """What a fit gives."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -71,6 +72,10 @@ class Fit:
     def errors(self) -> np.ndarray:
         """(n_parameters,) symmetric errors; 0 for fixed parameters."""
         return np.sqrt(np.diag(self.covariance))
+
+    def status_of(self, name: str) -> Literal["free", "fixed", "at limit"]:
+        """What became of a parameter."""
+        return "fixed" if name not in self.free else "at limit" if name in self.at_limit else "free"
 
     def _is_one_sided(self, name: str) -> bool:
         """Whether a parameter is at the end of its range, with an interval that says how far into it."""

@@ -37,6 +37,8 @@ from sbitune.learning.splines import apply_spline, count_numbers, invert_spline
 
 #: |s| stays below this: a layer stretches by less than e^4, whatever x it is shown
 LARGEST_LOG_SCALE = 4.0
+#: estimates are shown to a flow up to this part of a box
+_WITHIN = 0.995
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -119,6 +121,12 @@ def build_flow(
     return Flow(Fixed(linear), context, wrap_module(conditioner))
 
 
+def build_flow_of(key: jax.Array | Keys, config: Any, linear: LinearGaussian) -> Flow:
+    """Build a flow of the sizes that settings have: `layers`, `hidden`, `width`, `knots` and `activation`."""
+    names = ("layers", "hidden", "width", "knots", "activation")
+    return build_flow(key, linear, **{name: getattr(config, name) for name in names})
+
+
 class Constant(nnx.Variable):
     """An array of a module that is not trained."""
 
@@ -174,6 +182,11 @@ def fit_linear_gaussian(z: np.ndarray, x: np.ndarray) -> LinearGaussian:
 def box_to_real(unit: jax.Array) -> jax.Array:
     """Map numbers in (-1, 1) to the real line; what is uniform becomes standard normal."""
     return ndtri((1 + jnp.asarray(unit)) / 2)
+
+
+def estimate_to_real(unit: Any) -> jax.Array:
+    """Map estimates of numbers in (-1, 1), which may lie beyond, to the real line: cut off near the ends."""
+    return box_to_real(jnp.clip(unit, -_WITHIN, _WITHIN))
 
 
 def real_to_box(z: Any) -> Any:

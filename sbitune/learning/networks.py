@@ -67,11 +67,19 @@ def build_mlp(
     """
     keys: Any = WeightKeys(host_keys(key))
     linear = partial(nnx.Linear, kernel_init=kernel_init, bias_init=zeros_init, rngs=keys)
+    layers, width = hidden_layers(linear, n_in, hidden, activation)
+    return wrap_module(nnx.Sequential(*layers, linear(width, n_out)))
+
+
+def hidden_layers(
+    linear: Callable[[int, int], Any], n_in: int, hidden: Sequence[int], activation: str
+) -> tuple[list[Callable[..., Any]], int]:
+    """Layers of these widths, each `linear(n_in, n_out)` and an activation, and the width of the last."""
     layers: list[Callable[..., Any]] = []
     for width in hidden:
         layers += [linear(n_in, width), ACTIVATIONS[activation]]
         n_in = width
-    return wrap_module(nnx.Sequential(*layers, linear(n_in, n_out)))
+    return layers, n_in
 
 
 def split_trained(model: Any) -> tuple[list[jax.Array], Callable[[list[Any]], Any]]:

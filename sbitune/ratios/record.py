@@ -7,13 +7,13 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter
 from sbitune.data.storage.files import hash_bytes
-from sbitune.fitting.results import Fit, Minimum
+from sbitune.fitting.results import Fit
 from sbitune.ratios.checks.records import ColumnClosure
 from sbitune.workflow.results import records
 from sbitune.workflow.results.checks import Check
+from sbitune.workflow.results.fits import MinimumRecord, fit_fields
 from sbitune.workflow.results.records import Format
 
 VERSION = 1
@@ -51,14 +51,6 @@ class ProcessRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Expected at the nominal parameters."""
     fitted: float
     """Expected at the fit."""
-
-
-class MinimumRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A minimum that is not the fit."""
-
-    theta: list[float]
-    above: float
-    """By how much -2 log L is higher there."""
 
 
 class RatiosRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -103,7 +95,6 @@ def describe_parameters(
     found = {}
     of_ratios = np.sqrt(np.diag(ratio_covariance))
     for p, value, error, other in zip(fit.parameters, fit.values, fit.quoted_errors, of_ratios, strict=True):
-        status = "fixed" if p.name not in fit.free else "at limit" if p.name in fit.at_limit else "free"
         known = measured.get(p.name)
         found[p.name] = FittedRecord(
             float(value),
@@ -113,7 +104,7 @@ def describe_parameters(
             float(nominal[p.name]),
             p.low,
             p.high,
-            status,
+            fit.status_of(p.name),
             known,
             None if known is None else float((value - known[0]) / known[1]),
         )
@@ -122,24 +113,13 @@ def describe_parameters(
 
 def fit_of(record: RatiosRecord, parameters: tuple[Parameter, ...]) -> Fit:
     """The fit that was written down. Raises `InputError` if the parameters are others than those of the record."""
-    rows = record.parameters
-    if [p.name for p in parameters] != list(rows):
-        raise InputError("the result and the card have different parameters; fit again")
     return Fit(
-        parameters=parameters,
-        values=np.array([row.value for row in rows.values()]),
-        covariance=np.array(record.covariance),
-        minos={name: row.minos for name, row in rows.items() if row.minos is not None},
+        **fit_fields(parameters, record.parameters, record.covariance, record.other_minima, "card"),
         minimum=record.minimum,
-        free=tuple(name for name, row in rows.items() if row.status != "fixed"),
-        at_limit=tuple(name for name, row in rows.items() if row.status == "at limit"),
         starts=(),
-        edm=np.nan,
-        calls=0,
         hesse_difference=np.nan,
         status=record.status,
         notes=tuple(record.notes),
-        others=tuple(Minimum(np.array(m.theta), m.above) for m in record.other_minima),
     )
 
 

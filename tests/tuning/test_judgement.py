@@ -6,10 +6,11 @@ from helpers import toyline
 
 from sbitune.data.errors import SbituneError
 from sbitune.tuning.card import load_card
-from sbitune.tuning.record.types import FindingRecord, MinimumRecord, ResultRecord
+from sbitune.tuning.record.types import FindingRecord, ResultRecord
 from sbitune.tuning.stages.pipeline import tune
 from sbitune.tuning.verdict import as_before, find_checks, verdict_from
 from sbitune.workflow.results.checks import warnings_of
+from sbitune.workflow.results.fits import MinimumRecord
 
 GOOD = {"fits": 24, "warnings": []}
 BAD = {"fits": 24, "warnings": ["68 % intervals hold the truth in 30.0 % of cases: errors are too small"]}

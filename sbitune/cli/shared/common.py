@@ -7,7 +7,7 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeGuard
 
 import click
@@ -35,6 +35,20 @@ SEEDS = click.IntRange(0, 2**63 - 1)
 def counted(least: int, most: int = 1_000_000) -> click.IntRange:
     """A number of things that a machine can serve: more is refused before anything is allocated or run."""
     return click.IntRange(least, most)
+
+
+#: `-o` of commands whose results are a table, a picture, or both
+table_or_picture = click.option(
+    "-o", "--output", multiple=True, type=click.Path(dir_okay=False), help="Table (.csv) or picture (.svg), or both."
+)
+
+
+def check_table_or_picture(output: Sequence[str]) -> None:
+    """Raise `InputError` for a file of `-o` that is neither."""
+    from sbitune.data.storage.files import check_suffix
+
+    for place in output:
+        check_suffix(place, (".csv", ".svg"))
 
 
 def visible(text: str) -> str:

@@ -2,16 +2,14 @@
 
 import click
 
-from sbitune.cli.shared.common import Figures, TerminalReporter, reports
+from sbitune.cli.shared.common import Figures, TerminalReporter, check_table_or_picture, reports, table_or_picture
 
 
 @click.command("impacts")
 @click.argument("card")
 @click.argument("name")
 @click.option("--refits/--no-refits", default=True, show_default=True, help="Four fits for each, or first order only.")
-@click.option(
-    "-o", "--output", multiple=True, type=click.Path(dir_okay=False), help="Table (.csv) or picture (.svg), or both."
-)
+@table_or_picture
 @reports
 def command(reporter: TerminalReporter, card: str, name: str, refits: bool, output: tuple[str, ...]) -> Figures:
     """Say by how much NAME moves in CARD's fit where each auxiliary measurement moves down or up by its error, and how
@@ -21,13 +19,11 @@ def command(reporter: TerminalReporter, card: str, name: str, refits: bool, outp
     Example: sbitune impacts my-card mu -o impacts.svg -o impacts.csv
     """
     from sbitune.cli.shared.hypotheses import drawn_impacts, finished
-    from sbitune.data.storage.files import check_suffix
     from sbitune.fitting.hypotheses.impacts import impacts
     from sbitune.workflow.cardfit import open_product
     from sbitune.workflow.results.hypotheses import impacts_record, write_hypothesis
 
-    for place in output:
-        check_suffix(place, (".csv", ".svg"))
+    check_table_or_picture(output)
     loaded, found, problem = open_product(card, "impacts", reporter)
     record = impacts_record(impacts(problem, name, found.fit, refits), found.made_of)
     return finished(drawn_impacts(record), write_hypothesis(loaded, record), output)

@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from sbitune.cli.shared.common import SEEDS, Figures, TerminalReporter, counted, reports
+from sbitune.cli.shared.common import (
+    SEEDS,
+    Figures,
+    TerminalReporter,
+    check_table_or_picture,
+    counted,
+    reports,
+    table_or_picture,
+)
 
 
 @click.command("limit")
@@ -21,9 +29,7 @@ from sbitune.cli.shared.common import SEEDS, Figures, TerminalReporter, counted,
 )  # fmt: skip
 @click.option("--toys", type=counted(0), default=0, show_default=True, help="With and without signal; 0: asymptotic.")
 @click.option("--seed", type=SEEDS, default=1, show_default=True)
-@click.option(
-    "-o", "--output", multiple=True, type=click.Path(dir_okay=False), help="Table (.csv) or picture (.svg), or both."
-)
+@table_or_picture
 @reports
 def command(
     reporter: TerminalReporter,
@@ -45,15 +51,13 @@ def command(
     import jax
 
     from sbitune.cli.shared.hypotheses import drawn_limit, finished
-    from sbitune.data.storage.files import check_suffix
     from sbitune.fitting.hypotheses.discovery import discovery
     from sbitune.fitting.hypotheses.exclusion import exclusions
     from sbitune.fitting.hypotheses.limits import scan_values, upper_limit
     from sbitune.workflow.cardfit import open_product
     from sbitune.workflow.results.hypotheses import limit_record, write_hypothesis
 
-    for place in output:
-        check_suffix(place, (".csv", ".svg"))
+    check_table_or_picture(output)
     loaded, found, problem = open_product(card, "limit", reporter)
     keys = jax.random.split(jax.random.key(seed))
     limit = upper_limit(problem, name, level, statistic, use_cls, found.fit, keys[0], toys)

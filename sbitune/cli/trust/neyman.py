@@ -2,7 +2,15 @@
 
 import click
 
-from sbitune.cli.shared.common import SEEDS, Figures, TerminalReporter, counted, reports
+from sbitune.cli.shared.common import (
+    SEEDS,
+    Figures,
+    TerminalReporter,
+    check_table_or_picture,
+    counted,
+    reports,
+    table_or_picture,
+)
 
 #: the belt reaches so many errors to either side
 _REACH = 4.0
@@ -19,9 +27,7 @@ _REACH = 4.0
     help="How often intervals hold the truth.",
 )  # fmt: skip
 @click.option("--seed", type=SEEDS, default=1, show_default=True)
-@click.option(
-    "-o", "--output", multiple=True, type=click.Path(dir_okay=False), help="Table (.csv) or picture (.svg), or both."
-)
+@table_or_picture
 @reports
 def command(
     reporter: TerminalReporter,
@@ -44,13 +50,11 @@ def command(
     import numpy as np
 
     from sbitune.cli.shared.hypotheses import drawn_belt, finished
-    from sbitune.data.storage.files import check_suffix
     from sbitune.fitting.hypotheses.neyman import neyman_belt
     from sbitune.workflow.cardfit import open_product
     from sbitune.workflow.results.hypotheses import belt_record, write_hypothesis
 
-    for place in output:
-        check_suffix(place, (".csv", ".svg"))
+    check_table_or_picture(output)
     loaded, found, problem = open_product(card, "neyman", reporter)
     frame = problem.frame()
     i = frame.index(name)

@@ -2,7 +2,14 @@
 
 import click
 
-from sbitune.cli.shared.common import Figures, TerminalReporter, counted, reports
+from sbitune.cli.shared.common import (
+    Figures,
+    TerminalReporter,
+    check_table_or_picture,
+    counted,
+    reports,
+    table_or_picture,
+)
 
 
 @click.command("profile")
@@ -15,9 +22,7 @@ from sbitune.cli.shared.common import Figures, TerminalReporter, counted, report
     help="Of the profile, or on every contour.  [default: 21 or 48]",
 )
 @click.option("--range", "ends", type=(float, float), metavar="LOW HIGH", help="Of the profile; default: 3 errors.")
-@click.option(
-    "-o", "--output", multiple=True, type=click.Path(dir_okay=False), help="Table (.csv) or picture (.svg), or both."
-)
+@table_or_picture
 @reports
 def command(
     reporter: TerminalReporter,
@@ -35,11 +40,9 @@ def command(
     """
     from sbitune.cli.shared.fits import contours_of, profile_of, write_drawn
     from sbitune.data.errors import InputError
-    from sbitune.data.storage.files import check_suffix
     from sbitune.workflow.cardfit import open_fit
 
-    for place in output:
-        check_suffix(place, (".csv", ".svg"))
+    check_table_or_picture(output)
     _, family, found = open_fit(card, "profile", reporter)
     if other is None:
         drawn = profile_of(found.problem, found.fit, name, points or 21, ends)

@@ -16,7 +16,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.fitting.likelihood.curvature import parabola
 from sbitune.fitting.likelihood.product import Product, named
-from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
+from sbitune.fitting.likelihood.terms.unbinned import Sample, UnbinnedEvents
 
 #: a pool that misses what is expected by more, and by more than so many of its errors, is worth a note
 _CLOSES, _ERRORS = 0.01, 3.0
@@ -64,12 +64,19 @@ def asimov_data(problem: Product, theta: np.ndarray) -> Asimov:
 
 
 def _events(term: UnbinnedEvents, given: Mapping[str, Any], sample: Any) -> tuple[Any, PoolQuality]:
+    weights, quality = np.asarray(sample.counts), pool_quality(term, given, sample)
+    if quality.closure is None:  # as many as were observed
+        sample = sample._replace(counts=weights * (term.n_events / weights.sum()))
+    return sample, quality
+
+
+def pool_quality(term: UnbinnedEvents, given: Mapping[str, Any], sample: Sample) -> PoolQuality:
+    """How well simulated events with the counts that are expected at parameters stand for these."""
     weights, number = np.asarray(sample.counts), term.model.expected(given)
     effective = float(weights.sum() ** 2 / np.sum(weights**2))
-    if number is None:  # as many as were observed
-        sample = sample._replace(counts=weights * (term.n_events / weights.sum()))
-        return sample, PoolQuality(float(term.n_events), effective, None)
-    return sample, PoolQuality(float(number), effective, float(weights.sum() / number - 1))
+    if number is None:
+        return PoolQuality(float(term.n_events), effective, None)
+    return PoolQuality(float(number), effective, float(weights.sum() / number - 1))
 
 
 def _notes(name: str, pool: PoolQuality) -> list[str]:

@@ -5,7 +5,7 @@ themselves is the larger part of many, and all of it for two normal distribution
 learn it: A and b begin as those of `logistic`, f as 0. The scaling is part of the model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from flax import nnx
 
 from sbitune.learning.initial import WeightKeys, host_keys, kernel_init, repeat_constant, zeros_init
 from sbitune.learning.keys import Keys
-from sbitune.learning.networks import ACTIVATIONS, Fixed, Network, wrap_module
+from sbitune.learning.networks import Fixed, Network, hidden_layers, wrap_module
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["scaling", "network"], meta_fields=[])
@@ -40,11 +40,7 @@ class LinearAndNetwork(nnx.Module):
     def __init__(self, keys: Keys, n_in: int, n_out: int, hidden: Sequence[int], activation: str) -> None:
         rngs: Any = WeightKeys(keys)
         linear = partial(nnx.Linear, kernel_init=kernel_init, bias_init=zeros_init, rngs=rngs)
-        layers: list[Callable[..., Any]] = []
-        width = n_in
-        for n in hidden:
-            layers += [linear(width, n), ACTIVATIONS[activation]]
-            width = n
+        layers, width = hidden_layers(linear, n_in, hidden, activation)
         self.hidden = nnx.Sequential(*layers)
         self.last = linear(width, n_out, kernel_init=zeros_init)
         self.direct = linear(n_in, n_out, use_bias=False, kernel_init=zeros_init)

@@ -9,14 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from sbitune.learning.density.config import FlowConfig
-from sbitune.learning.flows import Flow, LinearGaussian, box_to_real, build_flow
+from sbitune.learning.flows import Flow, LinearGaussian, build_flow_of, estimate_to_real
 from sbitune.learning.initial import host_keys, repeat_constant
 from sbitune.learning.keys import Keys
 from sbitune.learning.losses import negative_log_likelihood
 from sbitune.learning.networks import Fixed
 
-#: estimates are shown to the flow up to this part of the box
-_WITHIN = 0.995
 #: products enter the estimates if there are so many pairs (theta, c) per term
 _PAIRS_PER_TERM = 10
 
@@ -56,7 +54,7 @@ def features(reading: Reading, c: Any) -> Any:
     """
     x = c / reading.scale
     estimate = _products(x, reading.products, jnp) @ reading.slope + reading.shift
-    return jnp.concatenate([x, box_to_real(jnp.clip(estimate, -_WITHIN, _WITHIN))], axis=-1)
+    return jnp.concatenate([x, estimate_to_real(estimate)], axis=-1)
 
 
 def make_reading(jitter: np.ndarray, unit: np.ndarray, c: np.ndarray) -> Reading:
@@ -81,15 +79,7 @@ def _products(x: Any, pairs: Any, xp: Any) -> Any:
 
 def build_members(keys: jax.Array | Keys, config: FlowConfig, reading: Reading, linear: LinearGaussian) -> Member:
     """Build a stack of untrained members, one per key."""
-    flow = build_flow(
-        keys,
-        linear,
-        layers=config.layers,
-        hidden=config.hidden,
-        width=config.width,
-        knots=config.knots,
-        activation=config.activation,
-    )
+    flow = build_flow_of(keys, config, linear)
     return Member(flow, Fixed(jax.tree.map(partial(repeat_constant, host_keys(keys)), reading)))
 
 

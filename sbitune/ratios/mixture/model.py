@@ -118,7 +118,7 @@ class Mixture:
         several = sum(response.sample == self.processes[i].name for response in self.responses) > 1
         return rows[:_NORMALISING] if several else rows
 
-    @property
+    @cached_property
     def pool(self) -> tuple[np.ndarray, np.ndarray]:
         """Held events of which toys can be drawn, and their weights for means over the reference.
 

@@ -93,10 +93,13 @@ class Model:
 
     @cached_property
     def _draws(self) -> Any:
+        sample = self.method.sample
+        assert sample is not None  # asked of posteriors only
+
         @jax.jit
         def draw(networks: Any, key: jax.Array, x: jax.Array) -> jax.Array:
             keys = jax.random.split(key, jax.tree.leaves(networks)[0].shape[0])
-            return jax.vmap(lambda network, key: self.method.sample(network, key, x, _DRAWS))(networks, keys)
+            return jax.vmap(lambda network, key: sample(network, key, x, _DRAWS))(networks, keys)
 
         return partial(draw, self.networks)
 

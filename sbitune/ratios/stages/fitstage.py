@@ -10,10 +10,10 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.storage.files import hash_bytes, hash_file
 from sbitune.fitting.checks.coverage import coverage_of_toys
-from sbitune.fitting.hypotheses.asimov import asimov_data
-from sbitune.fitting.likelihood.product import Product
+from sbitune.fitting.hypotheses.asimov import asimov_data, pool_quality
+from sbitune.fitting.likelihood.product import Product, named
 from sbitune.fitting.likelihood.terms.constraints import Constraint
-from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
+from sbitune.fitting.likelihood.terms.unbinned import Sample, UnbinnedEvents
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.results import Fit
 from sbitune.ratios.card import RatiosCardFile
@@ -23,7 +23,6 @@ from sbitune.ratios.mixture.errors import ratio_covariance
 from sbitune.ratios.mixture.model import Mixture
 from sbitune.ratios.record import (
     VERSION,
-    MinimumRecord,
     ProcessRecord,
     RatiosRecord,
     describe_parameters,
@@ -37,6 +36,7 @@ from sbitune.ratios.stages.training import TrainedRatios, ratios_product, train_
 from sbitune.ratios.verdict import checks_of_fit, checks_of_training
 from sbitune.workflow.cardfit import CardFit
 from sbitune.workflow.results.checks import judge, warnings_of
+from sbitune.workflow.results.fits import record_minima
 from sbitune.workflow.results.provenance import provenance
 from sbitune.workflow.stages import writing
 
@@ -56,25 +56,30 @@ class FittedRatios(NamedTuple):
     record: RatiosRecord
 
 
-def make_problem(loaded: RatiosCardFile, mixture: Mixture) -> Product:
-    """What a card asks to be fitted.
+def read_data(loaded: RatiosCardFile) -> np.ndarray | None:
+    """Columns (n_events, n_columns) of the measured events; None where the card names none.
 
     Raises `InputError` for data that cannot be read, have weights, or hold no events.
     """
-    card, nominal = loaded.card, loaded.nominal
+    card = loaded.card
     if card.data is None:
-        events: Any = mixture.held.x[:1]
-    else:
-        table = read_table(loaded.file(card.data), card)
-        if not len(table):
-            raise InputError(f"{table.where}: there are no events{' that are selected' if card.select else ''}")
-        if np.any(table.weight != 1):
-            raise InputError(
-                f"{table.where}: the data have weights other than 1, with which their number is no count; leave the "
-                "column out",
-                code="ratios-data-weighted",
-            )
-        events = as_columns(table, card.columns)
+        return None
+    table = read_table(loaded.file(card.data), card)
+    if not len(table):
+        raise InputError(f"{table.where}: there are no events{' that are selected' if card.select else ''}")
+    if np.any(table.weight != 1):
+        raise InputError(
+            f"{table.where}: the data have weights other than 1, with which their number is no count; leave the "
+            "column out",
+            code="ratios-data-weighted",
+        )
+    return as_columns(table, card.columns)
+
+
+def make_problem(loaded: RatiosCardFile, mixture: Mixture, data: np.ndarray | None) -> Product:
+    """What a card asks to be fitted, of the data that `read_data` gives."""
+    card, nominal = loaded.card, loaded.nominal
+    events = mixture.held.x[:1] if data is None else data
     term = UnbinnedEvents(EVENTS, mixture, events, mixture.pool, nominal)
     constraints = [
         Constraint(name, p.measured.value, p.measured.error)
@@ -82,7 +87,7 @@ def make_problem(loaded: RatiosCardFile, mixture: Mixture) -> Product:
         if p.measured is not None
     ]
     problem = Product([term, *constraints], loaded.parameters(), card.fit.limits, card.fit.fixed)
-    if card.data is not None:
+    if data is not None:
         return problem
     theta = np.array([nominal[p.name] for p in problem.parameters])
     return problem.with_data(asimov_data(problem, theta).data)
@@ -93,18 +98,22 @@ def fit_stage(loaded: RatiosCardFile, trained: TrainedRatios, reporter: Reporter
 
     Raises:
         ComputationError: if it did not; a result of a fit before is taken away then.
-        InputError: as `make_problem`, or if another sbitune is at work on the card.
+        InputError: as `read_data`, or if another sbitune is at work on the card.
     """
     with writing(loaded):
-        problem = make_problem(loaded, trained.mixture)
+        data = read_data(loaded)
+        problem = make_problem(loaded, trained.mixture, data)
         try:
             best = fit(problem, loaded.card.fit)
         except ComputationError:
             loaded.output("result.yaml").unlink(missing_ok=True)
             raise
         reporter.say(str(best))
-        coverage = _coverage(loaded, problem, best, reporter)
-        record = _record(loaded, trained, problem, best, coverage)
+        with problem.computing():
+            given = named(problem.parameters, jnp.asarray(best.values))
+            expected = _events_of(problem).expectation(given)
+        coverage = _coverage(loaded, problem, best, expected, reporter)
+        record = _record(loaded, trained, problem, best, data, expected, coverage)
         write_record(loaded.output("result.yaml"), record)
     return FittedRatios(loaded, trained, problem, best, record)
 
@@ -118,9 +127,8 @@ def read_fitted(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> FittedRat
             f"{loaded.output('result.yaml')}: {' and '.join(changed)} changed since; run `sbitune infer "
             f"{loaded.directory}` again"
         )
-    return FittedRatios(
-        loaded, trained, make_problem(loaded, trained.mixture), fit_of(record, loaded.parameters()), record
-    )
+    problem = make_problem(loaded, trained.mixture, read_data(loaded))
+    return FittedRatios(loaded, trained, problem, fit_of(record, loaded.parameters()), record)
 
 
 def card_fit(loaded: RatiosCardFile, reporter: Reporter) -> CardFit:
@@ -129,11 +137,18 @@ def card_fit(loaded: RatiosCardFile, reporter: Reporter) -> CardFit:
     return CardFit(found.problem, found.fit, made_of(found.record), found.record.title, found)
 
 
-def _coverage(loaded: RatiosCardFile, problem: Product, best: Fit, reporter: Reporter) -> dict[str, Any]:
+def _events_of(problem: Product) -> UnbinnedEvents:
+    """The term of events."""
+    (term,) = (term for term in problem.terms if isinstance(term, UnbinnedEvents))
+    return term
+
+
+def _coverage(
+    loaded: RatiosCardFile, problem: Product, best: Fit, expected: Sample, reporter: Reporter
+) -> dict[str, Any]:
     if not loaded.card.fit.toys:
         return {}
-    events: Any = problem.terms[0]
-    if np.any(events.expectation(dict(zip(best.names, best.values.tolist(), strict=True))).counts < 0):
+    if np.any(expected.counts < 0):
         reporter.say("no toys: simulated events of all samples have negative weights, of which none can be drawn")
         return {}
     key = jax.random.fold_in(jax.random.key(loaded.card.seed), 1)
@@ -141,33 +156,38 @@ def _coverage(loaded: RatiosCardFile, problem: Product, best: Fit, reporter: Rep
 
 
 def _record(
-    loaded: RatiosCardFile, trained: TrainedRatios, problem: Product, best: Fit, coverage: dict[str, Any]
+    loaded: RatiosCardFile,
+    trained: TrainedRatios,
+    problem: Product,
+    best: Fit,
+    data: np.ndarray | None,
+    expected: Sample,
+    coverage: dict[str, Any],
 ) -> RatiosRecord:
     card, mixture, nominal = loaded.card, trained.mixture, loaded.nominal
-    at_fit = {name: jnp.asarray(value) for name, value in zip(best.names, best.values.tolist(), strict=True)}
     with problem.computing():
+        at_fit = named(problem.parameters, jnp.asarray(best.values))
         numbers = {
             p.name: ProcessRecord(float(mixture.expected_of(p, nominal)), float(mixture.expected_of(p, at_fit)))
             for p in mixture.processes
         }
-        events: Any = problem.terms[0]
-        expected = events.expectation(at_fit).counts
-    total = sum(row.fitted for row in numbers.values())
+        quality = pool_quality(_events_of(problem), at_fit, expected)
+    assert quality.closure is not None  # a mixture expects a number
     pool = {
-        "events": float(len(expected)),
-        "effective": float(expected.sum() ** 2 / np.sum(expected**2)),
-        "expected": float(total),
-        "closure": float(expected.sum() / total - 1),
+        "events": float(len(expected.counts)),
+        "effective": quality.effective,
+        "expected": quality.expected,
+        "closure": quality.closure,
     }
     measured = {
         name: (p.measured.value, p.measured.error) for name, p in card.parameters.items() if p.measured is not None
     }
-    x, counts = _events(loaded, mixture, problem)
-    of_ratios = ratio_covariance(mixture, problem, best, x, counts)
+    observed = problem.data[0].counts
+    x = mixture.pool[0] if data is None else data
+    of_ratios = ratio_covariance(mixture, problem, best, x, observed[: len(x)])
     rows = describe_parameters(best, nominal, measured, of_ratios)
-    columns = _columns(loaded, mixture, x, expected)
+    columns = [] if data is None else _columns(card.columns, mixture, data, expected.counts)
     checks = [*checks_of_training(trained.record), *checks_of_fit(best, rows, columns, coverage, pool)]
-    data = problem.data[0]
     return RatiosRecord(
         format=VERSION,
         title=card.title,
@@ -176,7 +196,7 @@ def _record(
         checks=checks,
         warnings=warnings_of(checks),
         data=card.data or ASIMOV,
-        events=float(np.sum(data.counts)),
+        events=float(np.sum(observed)),
         minimum=best.minimum,
         parameters=rows,
         covariance=best.covariance.tolist(),
@@ -187,28 +207,16 @@ def _record(
         columns=columns,
         coverage=coverage,
         notes=list(best.notes),
-        other_minima=[MinimumRecord(m.theta.tolist(), float(m.above)) for m in best.others],
+        other_minima=record_minima(best),
         provenance=provenance({"card": loaded.path.read_bytes()}, {"card": card.seed, "fit": card.fit.seed})
         | _hashes(loaded),
     )
 
 
-def _events(loaded: RatiosCardFile, mixture: Mixture, problem: Product) -> tuple[np.ndarray, np.ndarray]:
-    """Columns (n_events, n_columns) of the data, and with what each event counts."""
-    card = loaded.card
-    if card.data is None:
-        pool = mixture.pool[0]
-        return pool, np.asarray(problem.data[0].counts)[: len(pool)]
-    x = as_columns(read_table(loaded.file(card.data), card), card.columns)
-    return x, np.ones(len(x))
-
-
-def _columns(loaded: RatiosCardFile, mixture: Mixture, x: np.ndarray, expected: np.ndarray) -> list[ColumnClosure]:
+def _columns(names: tuple[str, ...], mixture: Mixture, x: np.ndarray, expected: np.ndarray) -> list[ColumnClosure]:
     """Data beside the simulated events with the weights that they have at the fit."""
-    if loaded.card.data is None:
-        return []
     source = *mixture.pool, expected / expected.sum()
-    return column_closure("data", loaded.card.columns, (x, np.ones(len(x))), source)
+    return column_closure("data", names, (x, np.ones(len(x))), source)
 
 
 def _hashes(loaded: RatiosCardFile) -> dict[str, str]:

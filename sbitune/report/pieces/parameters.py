@@ -42,9 +42,8 @@ def rows_of(fit: Fit, limits: Mapping[str, tuple[float, float]] | None = None) -
     """The parameters of a fit, with limits by name."""
     rows = []
     for p, value, error in zip(fit.parameters, fit.values, fit.quoted_errors, strict=True):
-        status = "at limit" if p.name in fit.at_limit else "free" if p.name in fit.free else "fixed"
         given = fit.minos.get(p.name), None, p.default, (limits or {}).get(p.name)
-        rows.append(ParameterRow(p.name, float(value), float(error), p.low, p.high, status, *given))
+        rows.append(ParameterRow(p.name, float(value), float(error), p.low, p.high, fit.status_of(p.name), *given))
     return rows
 
 

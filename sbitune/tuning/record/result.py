@@ -9,21 +9,20 @@ import numpy as np
 
 from sbitune.data.checks.examination import Finding
 from sbitune.data.error_sources import Decision
-from sbitune.data.errors import InputError
 from sbitune.data.parameter import Parameter
 from sbitune.data.storage.files import hash_bytes
-from sbitune.fitting.results import BinnedFit, Minimum, ObservableChi2, Start
+from sbitune.fitting.results import BinnedFit, ObservableChi2, Start
 from sbitune.tuning.record.checks import check_record
 from sbitune.tuning.record.parts import ExcludedRecord, SurrogateRecord
 from sbitune.tuning.record.types import (
     ErrorSourceRecord,
     FindingRecord,
-    MinimumRecord,
     ObservableRecord,
     ParameterRecord,
     ResultRecord,
 )
 from sbitune.workflow.results import records
+from sbitune.workflow.results.fits import fit_fields, record_minima
 from sbitune.workflow.results.records import Format
 
 #: files of format 1, of an older sbitune, have no hash of their own lines
@@ -53,7 +52,6 @@ def make_record(
     scale = max(1.0, np.sqrt(tune.chi2_unit / tune.ndf)) if tune.ndf > 0 else 1.0
     parameters = {}
     for p, value, error in zip(tune.parameters, tune.values, tune.quoted_errors, strict=True):
-        status = "fixed" if p.name not in tune.free else "at limit" if p.name in tune.at_limit else "free"
         parameters[p.name] = ParameterRecord(
             value=float(value),
             error=float(error),
@@ -62,7 +60,7 @@ def make_record(
             default=p.default,
             low=p.low,
             high=p.high,
-            status=status,
+            status=tune.status_of(p.name),
             limits=limits.get(p.name),
         )
     return ResultRecord(
@@ -79,7 +77,7 @@ def make_record(
         excluded=excluded,
         notes=list(tune.notes),
         minima=[{"chi2": s.value, "valid": s.valid, "theta": s.theta.tolist()} for s in tune.starts],
-        other_minima=[MinimumRecord(m.theta.tolist(), float(m.above)) for m in tune.others],
+        other_minima=record_minima(tune),
         surrogate=cast(SurrogateRecord, {key: x for key, x in surrogate.items() if key not in _OF_THEIR_OWN}),
         hesse_difference=float(tune.hesse_difference) if np.isfinite(tune.hesse_difference) else None,
         choice=surrogate.get("choice", []),
@@ -116,28 +114,17 @@ def tune_of(record: ResultRecord, parameters: tuple[Parameter, ...]) -> BinnedFi
     Raises:
         InputError: if the parameters are others than those of the record.
     """
-    if [p.name for p in parameters] != list(record.parameters):
-        raise InputError("the result and the surrogate have different parameters; fit again")
-    rows = record.parameters
     return BinnedFit(
-        parameters=parameters,
-        values=np.array([p.value for p in rows.values()]),
-        covariance=np.array(record.covariance),
-        minos={name: p.minos for name, p in rows.items() if p.minos is not None},
+        **fit_fields(parameters, record.parameters, record.covariance, record.other_minima, "surrogate"),
         chi2=record.chi2,
         chi2_unit=record.chi2_unit,
         ndf=record.ndf,
-        free=tuple(name for name, p in rows.items() if p.status != "fixed"),
-        at_limit=tuple(name for name, p in rows.items() if p.status == "at limit"),
         observables=tuple(ObservableChi2(o.path, o.chi2, o.bins, o.weight) for o in record.observables),
         starts=tuple(Start(np.array(m["theta"]), m["chi2"], m["valid"]) for m in record.minima),
         minimum=np.nan,
-        edm=np.nan,
-        calls=0,
         hesse_difference=np.nan if record.hesse_difference is None else record.hesse_difference,
         status=record.status,
         notes=tuple(record.notes),
-        others=tuple(Minimum(np.array(m.theta), m.above) for m in record.other_minima),
     )
 
 

@@ -14,6 +14,7 @@ from sbitune.tuning.record.parts import (
     WorstObservableRecord,
 )
 from sbitune.workflow.results.checks import Check
+from sbitune.workflow.results.fits import MinimumRecord
 
 
 class ParameterRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -105,14 +106,6 @@ class ErrorSourceRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
     """What of the label, or of the card, says so."""
     observables: int
     """In how many it is taken so."""
-
-
-class MinimumRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A minimum that is not the tune."""
-
-    theta: list[float]
-    above: float
-    """By how much chi2, or -2 log L, is higher than at the tune."""
 
 
 class ResultRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -226,10 +226,10 @@ class UnbinnedEvents:
         """N samples of events, each of as many as a Poisson distribution says, or as were observed if their number says
         nothing.
         """
-        how_many, which = jax.random.split(key)
-        number = self.model.expected(given)
         if self._pool is not None:
             return self._draw_from_pool(key, given, n)
+        how_many, which = jax.random.split(key)
+        number = self.model.expected(given)
         sample = getattr(self.model, "sample", None)
         if sample is None:
             raise InputError(f"{self.name}: toys need `sample`, which draws events, or a pool of simulated ones")

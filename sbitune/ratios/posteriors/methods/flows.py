@@ -19,16 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sbitune.learning.flows import Flow, LinearGaussian, box_to_real, build_flow, fit_linear_gaussian
+from sbitune.learning.flows import Flow, LinearGaussian, build_flow_of, estimate_to_real, fit_linear_gaussian
 from sbitune.learning.initial import host_keys, repeat_constant
 from sbitune.learning.keys import Keys
 from sbitune.learning.losses import negative_log_likelihood
 from sbitune.learning.networks import Fixed
 from sbitune.ratios.posteriors.methods.method import Pairs
 from sbitune.ratios.posteriors.prior import Prior
-
-#: estimates are shown to the flow up to this part of a range
-_WITHIN = 0.995
 
 
 class Estimate(NamedTuple):
@@ -72,7 +69,7 @@ class PosteriorMethod:
             estimate = Estimate(solution[:-1], solution[-1], bounded)
             linear = fit_linear_gaussian(pairs.real, np.asarray(_shown(estimate, jnp.asarray(pairs.x)), np.float64))
         stacked = (repeat_constant(host_keys(keys), np.asarray(part, np.float32)) for part in estimate)
-        return PosteriorFlow(_build(keys, config, linear), Fixed(Estimate(*stacked)))
+        return PosteriorFlow(build_flow_of(keys, config, linear), Fixed(Estimate(*stacked)))
 
     def events(self, pairs: Pairs) -> dict[str, np.ndarray]:
         """See `Method`."""
@@ -100,13 +97,14 @@ class LikelihoodMethod:
 
     name, posterior, normalised = "nle", False, False
     starts_linear = True
+    sample = None  # a likelihood is sampled with its prior
 
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Flow:
         """See `Method`."""
         linear = LinearGaussian(np.zeros((len(prior.names), n_columns)), np.zeros(n_columns), np.eye(n_columns))
         if pairs is not None:
             linear = fit_linear_gaussian(pairs.x.astype(np.float64), pairs.unit)
-        return _build(keys, config, linear)
+        return build_flow_of(keys, config, linear)
 
     def events(self, pairs: Pairs) -> dict[str, np.ndarray]:
         """See `Method`."""
@@ -124,25 +122,8 @@ class LikelihoodMethod:
         """See `Method`."""
         return -float(np.log(scale).sum())
 
-    def sample(self, network: Flow, key: jax.Array, x: jax.Array, n: int) -> jax.Array:
-        """There is none: a likelihood is sampled with its prior."""
-        raise NotImplementedError
-
-
-def _build(keys: jax.Array | Keys, config: Any, linear: LinearGaussian) -> Flow:
-    return build_flow(
-        keys,
-        linear,
-        layers=config.layers,
-        hidden=config.hidden,
-        width=config.width,
-        knots=config.knots,
-        activation=config.activation,
-    )
-
 
 def _shown(estimate: Estimate, x: Any) -> Any:
     """What a flow of z is shown: x (..., n_columns), and estimates of z behind it."""
     unit = x @ estimate.slope + estimate.shift
-    real = box_to_real(jnp.clip(unit, -_WITHIN, _WITHIN))
-    return jnp.concatenate([x, jnp.where(estimate.bounded > 0, real, unit)], axis=-1)
+    return jnp.concatenate([x, jnp.where(estimate.bounded > 0, estimate_to_real(unit), unit)], axis=-1)

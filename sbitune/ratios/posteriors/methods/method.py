@@ -1,5 +1,6 @@
 """What a method is: networks, what they are shown, and the loss that makes their answer a density or a ratio."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -49,6 +50,7 @@ class Method(Protocol):
         """
         ...
 
-    def sample(self, network: Any, key: jax.Array, x: jax.Array, n: int) -> jax.Array:
-        """Draw z (n, n_parameters) for one x (n_columns,), if `posterior`."""
+    @property
+    def sample(self) -> Callable[[Any, jax.Array, jax.Array, int], jax.Array] | None:
+        """Draws z (n, n_parameters) for a network, a key and one x (n_columns,), if `posterior`; else None."""
         ...

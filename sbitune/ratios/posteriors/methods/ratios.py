@@ -108,6 +108,7 @@ class RatioMethod:
 
     name, posterior, normalised = "nre", False, True
     starts_linear = False
+    sample = None  # a ratio is sampled with its prior
 
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Ratio:
         """See `Method`."""
@@ -147,10 +148,6 @@ class RatioMethod:
     def log_unit(self, prior: Prior, scale: np.ndarray, theta: np.ndarray) -> np.ndarray | float:
         """See `Method`: a ratio has no unit."""
         return 0.0
-
-    def sample(self, network: Ratio, key: jax.Array, x: jax.Array, n: int) -> jax.Array:
-        """There is none: a ratio is sampled with its prior."""
-        raise NotImplementedError
 
 
 def block_size(n: int, most: int) -> int:
