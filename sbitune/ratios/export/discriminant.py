@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 from sbitune.data.errors import InputError
 from sbitune.data.text.names import nearest
@@ -65,7 +64,7 @@ def _log_ratio(
     """(n_events,) log of the sum of N r over signal, less that over the rest, without responses."""
     numbers = [float(mixture.expected_of(process, nominal)) or process.expected for process in mixture.processes]
     logs = np.stack([np.log(n) + column for n, column in zip(numbers, prepared, strict=False)]).astype(float)
-    return logsumexp(logs[signal], axis=0) - logsumexp(logs[~signal], axis=0)
+    return np.logaddexp.reduce(logs[signal], axis=0) - np.logaddexp.reduce(logs[~signal], axis=0)
 
 
 def _halves(mixture: Mixture, signal: np.ndarray) -> np.ndarray:
