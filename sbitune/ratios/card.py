@@ -6,39 +6,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from sbitune.data.errors import InputError
-from sbitune.data.parameter import Parameter
 from sbitune.data.text.names import nearest
 from sbitune.fitting.config import FitConfig
-from sbitune.workflow.cards.cardfile import CardFile, read_card_file
+from sbitune.ratios.parameters import EventsCardFile, ParameterConfig, check_known, check_parameters
+from sbitune.workflow.cards.cardfile import read_card_file
 from sbitune.workflow.cards.yamlfile import Parsed
 
 FAMILY = "ratios"
 Positive = Annotated[float, msgspec.Meta(gt=0)]
-
-
-class MeasuredConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A measurement of a parameter by others, an auxiliary measurement."""
-
-    error: Annotated[float, msgspec.Meta(gt=0, description="One standard deviation.")]
-    value: Annotated[float, msgspec.Meta(description="What was measured.")] = 0.0
-
-
-class ParameterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A parameter of the fit."""
-
-    low: Annotated[float, msgspec.Meta(description="Lower end of the range in which it is looked for.")]
-    high: Annotated[float, msgspec.Meta(description="Upper end.")]
-    nominal: Annotated[
-        float | None,
-        msgspec.Meta(
-            description="Where the expectation before data is taken; by default what was measured by others, 1 for a "
-            "parameter that scales a sample, the middle of the range for others."
-        ),
-    ] = None
-    measured: Annotated[
-        MeasuredConfig | None, msgspec.Meta(description="A nuisance parameter: what others have measured of it.")
-    ] = None
-    unit: Annotated[str, msgspec.Meta(description="Unit for axes and tables.")] = ""
 
 
 class VariedConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -183,12 +158,8 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="f
     ] = 1
 
 
-class RatiosCardFile(CardFile[Card], frozen=True):
+class RatiosCardFile(EventsCardFile[Card], frozen=True):
     """A card of a fit of events, and the file that it stands in."""
-
-    def file(self, name: str) -> Path:
-        """A table of events, relative to the card."""
-        return self.directory / name
 
     @property
     def fractions(self) -> dict[str, float]:
@@ -198,20 +169,9 @@ class RatiosCardFile(CardFile[Card], frozen=True):
         return {name: given.get(name, 0.0) / total for name in self.card.samples}
 
     @property
-    def nominal(self) -> dict[str, float]:
-        """Parameter -> where the expectation before data is taken."""
-        scales = {sample.scale for sample in self.card.samples.values()}
-        found = {}
-        for name, p in self.card.parameters.items():
-            default = 1.0 if name in scales and p.low <= 1 <= p.high else (p.low + p.high) / 2
-            default = p.measured.value if p.measured is not None else default
-            found[name] = default if p.nominal is None else p.nominal
-        return found
-
-    def parameters(self) -> tuple[Parameter, ...]:
-        """Of the fit."""
-        nominal = self.nominal
-        return tuple(Parameter(name, p.low, p.high, nominal[name], p.unit) for name, p in self.card.parameters.items())
+    def usual(self) -> dict[str, float]:
+        """1 for what scales a sample."""
+        return {sample.scale: 1.0 for sample in self.card.samples.values() if sample.scale is not None}
 
 
 def load_card(place: str | Path | Parsed) -> RatiosCardFile:
@@ -221,7 +181,7 @@ def load_card(place: str | Path | Parsed) -> RatiosCardFile:
         InputError: naming file, line and key of whatever is wrong with it.
     """
     loaded = read_card_file(place, Card, RatiosCardFile, FAMILY)
-    _check_parameters(loaded)
+    check_parameters(loaded)
     for name, sample in loaded.card.samples.items():
         _check_sample(loaded, name, sample)
     _check_used(loaded)
@@ -229,24 +189,11 @@ def load_card(place: str | Path | Parsed) -> RatiosCardFile:
     return loaded
 
 
-def _check_parameters(loaded: RatiosCardFile) -> None:
-    for name, p in loaded.card.parameters.items():
-        where = loaded.place("parameters", name)
-        if not p.low < p.high:
-            raise InputError(f"{where}: low {p.low:g} is not below high {p.high:g}", code="card-empty-range")
-        value = loaded.nominal[name]
-        if not p.low <= value <= p.high:
-            raise InputError(
-                f"{where}: nominal {value:g} is not inside the range [{p.low:g}, {p.high:g}]", code="card-outside-range"
-            )
-    loaded.parameters()
-
-
 def _check_sample(loaded: RatiosCardFile, name: str, sample: SampleConfig) -> None:
     known = loaded.card.parameters
     if sample.scale is not None:
         where = loaded.place("samples", name, "scale")
-        _check_known(where, sample.scale, known)
+        check_known(where, sample.scale, known)
         if known[sample.scale].low < 0:
             raise InputError(
                 f"{where}: {sample.scale} may be {known[sample.scale].low:g}; a negative number of events has no "
@@ -255,7 +202,7 @@ def _check_sample(loaded: RatiosCardFile, name: str, sample: SampleConfig) -> No
             )
     for nuisance, response in sample.responses.items():
         where = loaded.place("samples", name, "responses", nuisance)
-        _check_known(where, nuisance, known)
+        check_known(where, nuisance, known)
         p = known[nuisance]
         if p.measured is None:
             raise InputError(
@@ -279,11 +226,6 @@ def _check_sample(loaded: RatiosCardFile, name: str, sample: SampleConfig) -> No
             )
 
 
-def _check_known(where: str, name: str, known: dict[str, ParameterConfig]) -> None:
-    if name not in known:
-        raise InputError(f"{where}: {name}: no such parameter{nearest(name, known)}", code="card-parameter-unknown")
-
-
 def _check_used(loaded: RatiosCardFile) -> None:
     samples = loaded.card.samples.values()
     used = {sample.scale for sample in samples} | {name for sample in samples for name in sample.responses}
@@ -294,9 +236,6 @@ def _check_used(loaded: RatiosCardFile) -> None:
                 "`responses` of a sample, or take it away",
                 code="ratios-parameter-unused",
             )
-    for key in ("limits", "fixed"):
-        for name in getattr(loaded.card.fit, key):
-            _check_known(loaded.place("fit", key, name), name, loaded.card.parameters)
 
 
 def _check_reference(loaded: RatiosCardFile) -> None:

@@ -1,5 +1,6 @@
 """The stage that fits: events and ratios to parameters, `result.yaml`."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ from sbitune.ratios.checks.closure import column_closure
 from sbitune.ratios.checks.records import ColumnClosure
 from sbitune.ratios.mixture.errors import ratio_covariance
 from sbitune.ratios.mixture.model import Mixture
+from sbitune.ratios.parameters import ParameterConfig
 from sbitune.ratios.record import (
     VERSION,
     ProcessRecord,
@@ -35,6 +37,7 @@ from sbitune.ratios.samples import as_columns, read_table
 from sbitune.ratios.stages.training import TrainedRatios, ratios_product, train_stage
 from sbitune.ratios.verdict import checks_of_fit, checks_of_training
 from sbitune.workflow.cardfit import CardFit
+from sbitune.workflow.cards.cardfile import CardFile
 from sbitune.workflow.results.checks import judge, warnings_of
 from sbitune.workflow.results.fits import record_minima
 from sbitune.workflow.results.provenance import provenance
@@ -81,11 +84,7 @@ def make_problem(loaded: RatiosCardFile, mixture: Mixture, data: np.ndarray | No
     card, nominal = loaded.card, loaded.nominal
     events = mixture.held.x[:1] if data is None else data
     term = UnbinnedEvents(EVENTS, mixture, events, mixture.pool, nominal)
-    constraints = [
-        Constraint(name, p.measured.value, p.measured.error)
-        for name, p in card.parameters.items()
-        if p.measured is not None
-    ]
+    constraints = [Constraint(name, *values) for name, values in measured_by_others(card.parameters).items()]
     problem = Product([term, *constraints], loaded.parameters(), card.fit.limits, card.fit.fixed)
     if data is not None:
         return problem
@@ -112,7 +111,7 @@ def fit_stage(loaded: RatiosCardFile, trained: TrainedRatios, reporter: Reporter
         with problem.computing():
             given = named(problem.parameters, jnp.asarray(best.values))
             expected = _events_of(problem).expectation(given)
-        coverage = _coverage(loaded, problem, best, expected, reporter)
+        coverage = coverage_at_fit(loaded, problem, best, expected, reporter)
         record = _record(loaded, trained, problem, best, data, expected, coverage)
         write_record(loaded.output("result.yaml"), record)
     return FittedRatios(loaded, trained, problem, best, record)
@@ -143,9 +142,15 @@ def _events_of(problem: Product) -> UnbinnedEvents:
     return term
 
 
-def _coverage(
-    loaded: RatiosCardFile, problem: Product, best: Fit, expected: Sample, reporter: Reporter
+def measured_by_others(parameters: Mapping[str, ParameterConfig]) -> dict[str, tuple[float, float]]:
+    """Value and error of every auxiliary measurement, by parameter."""
+    return {name: (p.measured.value, p.measured.error) for name, p in parameters.items() if p.measured is not None}
+
+
+def coverage_at_fit(
+    loaded: CardFile[Any], problem: Product, best: Fit, expected: Sample, reporter: Reporter
 ) -> dict[str, Any]:
+    """Figures of toys at the fit; none if the card asks for none, or if some expected events have negative weights."""
     if not loaded.card.fit.toys:
         return {}
     if np.any(expected.counts < 0):
@@ -179,9 +184,7 @@ def _record(
         "expected": quality.expected,
         "closure": quality.closure,
     }
-    measured = {
-        name: (p.measured.value, p.measured.error) for name, p in card.parameters.items() if p.measured is not None
-    }
+    measured = measured_by_others(card.parameters)
     observed = problem.data[0].counts
     x = mixture.pool[0] if data is None else data
     of_ratios = ratio_covariance(mixture, problem, best, x, observed[: len(x)])
