@@ -46,6 +46,7 @@ ONLY_IN = {
     "uproot": {"data"},
     "pyhepmc": {"generators"},
     "distributed": {"generators"},
+    "fastjet": {"generators"},
     # what is written for these is JSON: nothing imports them
     "pyhf": set(),
     "arviz": set(),
