@@ -14,6 +14,7 @@ CODES = {
     "ratio-constant-column": "a column that is one number for all events",
     "ratio-lacks-truth": "a loss that needs what the simulator knows, which the events do not tell",
     "ratio-no-extrapolation": "parameters outside the ranges in which a ratio was learned",
+    "ratio-no-sets": "a kind of networks that takes no sets of particles",
     "ratio-no-weight": "events whose weights sum to nothing",
     "ratio-other-columns": "events with other columns than a ratio was learned from",
     "ratio-outside-box": "parameters of events outside the ranges in which a ratio is to be learned",

@@ -4,12 +4,11 @@ Events of like length are computed together, filled up to the next power of two 
 particles and 20 on average this takes a fifth of the time of filling up all to 200.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import InputError
@@ -38,15 +37,37 @@ def evaluate(model: SetNetwork, events: SetEvents, theta: Any = None) -> np.ndar
     Raises:
         InputError: events or parameters of other numbers than the network is of.
     """
-    return _in_slices(model, events, theta, finished=True)
+    return map_events(_call, model, events, theta, stacked=model.linear.ndim == 3)
 
 
 def encode_events(model: SetNetwork, events: SetEvents) -> np.ndarray:
     """Return what a network says of events before it is given parameters, see `SetNetwork.finish`: (n_events, n)."""
-    return _in_slices(model, events, None, finished=False)
+    return map_events(_encode, model, events, stacked=model.linear.ndim == 3)
 
 
-def _in_slices(model: SetNetwork, events: SetEvents, theta: Any, finished: bool) -> np.ndarray:
+def _call(model: SetNetwork, events: SetEvents, theta: Any) -> Any:
+    return model(events, theta)
+
+
+def _encode(model: SetNetwork, events: SetEvents, theta: Any) -> Any:
+    return model.encode(events)
+
+
+def map_events(
+    function: Callable[[Any, SetEvents, Any], Any], model: Any, events: SetEvents, theta: Any = None, *, stacked: bool
+) -> np.ndarray:
+    """Return `function(model, events, theta)` (n_events, n) of all events, those of like length together.
+
+    Args:
+        function: of a module: it is compiled once for it, and for the sizes of the arrays. It is given `Sets`.
+        model: a pytree, with a first axis of members if `stacked`: then it is (n_members, n_events, n).
+        events: of `RaggedRows`.
+        theta: as in `evaluate`.
+        stacked: whether the model is a stack.
+
+    Raises:
+        InputError: sets, flat columns or parameters of other numbers of events, or no event.
+    """
     sets = tuple(kinds_of(events.sets))
     n_events = len(sets[0])
     lengths = [len(part) for part in (*sets, *([] if events.flat is None else [events.flat]))]
@@ -55,13 +76,12 @@ def _in_slices(model: SetNetwork, events: SetEvents, theta: Any, finished: bool)
     if set(lengths) != {n_events}:
         raise InputError(f"sets, flat columns and parameters are of {lengths} events, expected one and the same number")
     theta = None if theta is None else np.broadcast_to(np.asarray(theta, np.float32), (n_events, np.shape(theta)[-1]))
-    stacked = model.linear.ndim == 3
     found: np.ndarray | None = None
-    on_device = jax.tree.map(jnp.asarray, sets)
     for rows, longest, size in _slices(sets):
         filled = pad_first(rows, size)
         flat, given = (None if part is None else np.asarray(part)[filled] for part in (events.flat, theta))
-        values = _compute(model, on_device, flat, given, filled, longest=longest, finished=finished, stacked=stacked)
+        taken = tuple(part.fill(filled, most) for part, most in zip(sets, longest, strict=True))
+        values = _compute(model, SetEvents(taken, flat), given, function=function, stacked=stacked)
         values = np.asarray(values)[..., : len(rows), :]
         if found is None:
             found = np.empty((*values.shape[:-2], n_events, values.shape[-1]), values.dtype)
@@ -71,17 +91,9 @@ def _in_slices(model: SetNetwork, events: SetEvents, theta: Any, finished: bool)
     return found
 
 
-@partial(jax.jit, static_argnames=("longest", "finished", "stacked"))
-def _compute(
-    model: Any, sets: Any, flat: Any, theta: Any, rows: Any, *, longest: tuple[int, ...], finished: bool, stacked: bool
-) -> Any:
-    taken = tuple(part.take(rows, most) for part, most in zip(sets, longest, strict=True))
-    events = SetEvents(taken, flat)
-
-    def call(model: SetNetwork) -> Any:
-        return model(events, theta) if finished else model.encode(events)
-
-    return jax.vmap(call)(model) if stacked else call(model)
+@partial(jax.jit, static_argnames=("function", "stacked"))
+def _compute(model: Any, events: SetEvents, theta: Any, *, function: Any, stacked: bool) -> Any:
+    return jax.vmap(lambda one: function(one, events, theta))(model) if stacked else function(model, events, theta)
 
 
 def _slices(sets: tuple[RaggedRows, ...]) -> Iterator[tuple[np.ndarray, tuple[int, ...], int]]:

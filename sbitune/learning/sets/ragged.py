@@ -65,13 +65,31 @@ class RaggedRows:
         particles = jnp.asarray(self.content).at[places].get(mode="promise_in_bounds")
         return Sets(jnp.where(mask[..., None], particles, 0), mask)
 
-    def pad(self, n_events: int) -> "RaggedRows":
-        """Fill up to so many events, with the last; and the particles to a size that other data sets have, too."""
-        given = np.asarray(self.content)
-        content = np.zeros((pad_rows(len(given)), self.n_features), np.float32)
-        content[: len(given)] = given
+    def fill(self, rows: np.ndarray, longest: int | None = None) -> Sets:
+        """Return the same as `take`, by NumPy: outside of `jit`, where particles of all events need go nowhere else."""
+        starts, counts = np.asarray(self.starts)[rows], np.asarray(self.counts)[rows]
+        mask = np.arange(longest or self.longest) < counts[:, None]
+        particles = np.zeros((*mask.shape, self.n_features), np.float32)
+        begins = np.cumsum(counts) - counts
+        particles[mask] = np.asarray(self.content)[np.repeat(starts - begins, counts) + np.arange(counts.sum())]
+        return Sets(particles, mask)
+
+    def pick(self, rows: np.ndarray) -> "RaggedRows":
+        """Return events `rows` (n,), any of them as often as it is named, whose particles stay where they are."""
+        return RaggedRows(self.content, np.asarray(self.starts)[rows], np.asarray(self.counts)[rows], self.longest)
+
+    def pad(self, n_events: int, content: Any = None) -> "RaggedRows":
+        """Fill up to so many events, with the last; and the particles, unless they are given, as `pad_content`."""
+        content = pad_content(self.content) if content is None else content
         starts, counts = (pad_first(np.asarray(array), n_events) for array in (self.starts, self.counts))
         return RaggedRows(content, starts, counts, self.longest)
+
+
+def pad_content(content: Any) -> np.ndarray:
+    """Particles (n_particles, n_features) filled up to a size that other data sets have, too."""
+    filled = np.zeros((pad_rows(len(content)), content.shape[-1]), np.float32)
+    filled[: len(content)] = content
+    return filled
 
 
 def ragged_rows(columns: Sequence[Ragged], longest: int | None = None) -> RaggedRows:
@@ -178,11 +196,29 @@ def take_rows(data: Any, rows: Any) -> Any:
     return jax.tree.map(take, data, is_leaf=is_ragged)
 
 
+def pick_rows(data: Any, rows: np.ndarray) -> Any:
+    """Return some events (n,) of a pytree of arrays and `RaggedRows`, which stay as they are; by NumPy."""
+    return jax.tree.map(lambda leaf: leaf.pick(rows) if is_ragged(leaf) else leaf[rows], data, is_leaf=is_ragged)
+
+
+def fill_rows(data: Any, rows: np.ndarray) -> Any:
+    """Return what `take_rows` does, by NumPy: outside of `jit`."""
+    return jax.tree.map(lambda leaf: leaf.fill(rows) if is_ragged(leaf) else leaf[rows], data, is_leaf=is_ragged)
+
+
 def pad_events(data: Any, n_events: int) -> Any:
-    """Fill a pytree of arrays and `RaggedRows` up to so many events, with the last, and put it where it is used."""
+    """Fill a pytree of arrays and `RaggedRows` up to so many events, with the last, and put it where it is used.
+
+    Particles that several sets have in common, see `RaggedRows.pick`, are there once.
+    """
+    contents: dict[int, Any] = {}
 
     def pad(leaf: Any) -> Any:
-        return jax.device_put(leaf.pad(n_events) if is_ragged(leaf) else pad_first(leaf, n_events))
+        if not is_ragged(leaf):
+            return jax.device_put(pad_first(leaf, n_events))
+        if id(leaf.content) not in contents:
+            contents[id(leaf.content)] = jax.device_put(pad_content(leaf.content))
+        return jax.device_put(leaf.pad(n_events, contents[id(leaf.content)]))
 
     return jax.tree.map(pad, data, is_leaf=is_ragged)
 

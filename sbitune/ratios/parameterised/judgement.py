@@ -10,6 +10,8 @@ import numpy as np
 
 from sbitune.data.errors import ComputationError
 from sbitune.learning.networks import Fixed
+from sbitune.learning.sets.ragged import fill_rows, most_at_once, places_of
+from sbitune.learning.sets.scaling import SetEvents
 
 #: rows that are computed at once
 _SLICE = 2048
@@ -35,19 +37,20 @@ class _Unity:
         return 0 * theta[..., :1]
 
     def prepare(self, x: Any) -> Any:
-        return 0 * x[..., :1]
+        flat = x.flat if isinstance(x, SetEvents) else x
+        return jnp.zeros((*flat.shape[:-1], 1), flat.dtype)
 
     def combine(self, embedded: Any, prepared: Any) -> Any:
         return (embedded + prepared)[..., 0]
 
 
-def gain_of(key: jax.Array, loss: Any, networks: Any, inputs: Any, rows: dict[str, np.ndarray]) -> Gain:
-    """By how much networks are better than none, of rows that validate."""
-    n = len(rows["x"])
-    size = min(n, _SLICE)
+def gain_of(key: jax.Array, loss: Any, networks: Any, inputs: Any, data: dict[str, Any], rows: np.ndarray) -> Gain:
+    """By how much networks are better than none, of rows (n,) of the data that validate."""
+    n = len(rows)
+    size = min(n, most_at_once(places_of(data), _SLICE))
     gains = []
     for begin in range(0, n - size + 1, size):
-        batch = {name: array[begin : begin + size] for name, array in rows.items()}
+        batch = fill_rows(data, rows[begin : begin + size])
         gains.append(np.asarray(_gains(networks, _Unity(Fixed(inputs)), batch, key, loss=loss)))
     gain = np.concatenate(gains).astype(float)
     return Gain(float(gain.mean()), float(gain.std() / np.sqrt(len(gain))))

@@ -39,9 +39,7 @@ class RatioModel:
 
     def prepare(self, events: Any) -> np.ndarray:
         """What networks make of x: (n_events, n_members, ...)."""
-        x = self.ratio.inputs_of(events)
-        parts = [np.asarray(_prepare(self.ratio.networks, part), self.precision) for part in _slices(x)]
-        return np.concatenate(parts)
+        return self.ratio.prepare(self.ratio.inputs_of(events)).astype(self.precision)
 
     def log_intensity(self, theta: Named, prepared: Any) -> Any:
         """(n_events,) Raises `InputError` for theta outside of the box; a fit, which traces this, asks `parameters`."""
@@ -56,13 +54,3 @@ class RatioModel:
     def expected(self, theta: Named) -> Any:
         """The number."""
         return None if self.number is None else self.number(theta)
-
-
-def _slices(x: np.ndarray) -> list[np.ndarray]:
-    size = 1 << 14
-    return [x[i : i + size] for i in range(0, max(len(x), 1), size)]
-
-
-@jax.jit
-def _prepare(networks: Any, x: Any) -> Any:
-    return jnp.swapaxes(jax.vmap(lambda network: network.prepare(x))(networks), 0, 1)

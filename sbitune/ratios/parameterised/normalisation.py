@@ -16,6 +16,7 @@ Events that a network was trained on have the mean 1 too easily; others are bett
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.parameter import parameter_box
 from sbitune.data.sobol import sobol_points
 from sbitune.ratios.parameterised.correction import Correction
+from sbitune.ratios.parameterised.inputs import pick_events
 from sbitune.ratios.parameterised.kinds.kind import all_pairs
 from sbitune.ratios.parameterised.ratio import LearnedRatio, mean_log
 from sbitune.ratios.parameterised.samples import RatioEvents
@@ -36,6 +38,8 @@ _MOST_TERMS, _HIGHEST = 150, 6
 _POINTS_PER_TERM = 3
 #: events that are computed at once, times points
 _SLICE = 1 << 20
+#: events whose x networks look at together: sets of particles of like length among them are
+_PREPARED = 1 << 16
 #: a part of the correction is kept if its square is larger than this many times its variance
 _THRESHOLD = 2.0
 
@@ -65,9 +69,8 @@ def means_of_ratio(ratio: LearnedRatio, reference: RatioEvents, theta: np.ndarra
         raise InputError(f"the weights of the reference sum to {total:g}", code="ratio-no-weight")
     first, second, cross, square = 0.0, np.zeros((len(theta),) * 2), 0.0, (reference.weight**2).sum()
     step = max(1, _SLICE // len(theta))
-    for begin in range(0, len(reference), step):
-        part = slice(begin, begin + step)
-        r = np.exp(np.asarray(_all_logs(ratio.networks, reference.x[part], theta.astype(np.float32)), float))
+    for part, prepared in _prepared(ratio, reference, step):
+        r = np.exp(np.asarray(_all_logs(ratio.networks, prepared, theta.astype(np.float32)), float))
         r *= np.exp(-np.asarray(ratio.log_mean(theta), float))
         weighted = reference.weight[part, None] * r
         first, cross = first + weighted.sum(axis=0), cross + reference.weight[part] @ weighted
@@ -142,11 +145,18 @@ def _powers(n_parameters: int, order: int, constant: bool) -> np.ndarray:
     return grid[(total <= order) & (total >= (0 if constant else 1))]
 
 
+def _prepared(ratio: LearnedRatio, reference: RatioEvents, step: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slices of at most `step` events, and what networks make of their x."""
+    n = len(reference)
+    for begin in range(0, n, _PREPARED):
+        rows = slice(begin, min(begin + _PREPARED, n))
+        prepared = ratio.prepare(pick_events(reference.given, rows))
+        for first in range(0, len(prepared), step):
+            part = prepared[first : first + step]
+            yield slice(begin + first, begin + first + len(part)), part
+
+
 @jax.jit
-def _all_logs(networks: Any, x: Any, theta: Any) -> Any:
+def _all_logs(networks: Any, prepared: Any, theta: Any) -> Any:
     """Log r (n_events, n_theta) of all with all, averaged over the members."""
-
-    def of_member(network: Any) -> Any:
-        return all_pairs(network, network.embed(theta), network.prepare(x))
-
-    return mean_log(jax.vmap(of_member)(networks))
+    return mean_log(jax.vmap(lambda net, part: all_pairs(net, net.embed(theta), part), (0, 1))(networks, prepared))

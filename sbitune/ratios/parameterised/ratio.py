@@ -11,10 +11,12 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.events import Events
 from sbitune.data.parameter import EDGE, Parameter, parameter_box
+from sbitune.learning.sets.evaluation import map_events
+from sbitune.learning.sets.scaling import SetEvents
 from sbitune.ratios.parameterised.config import RatioConfig
 from sbitune.ratios.parameterised.correction import Correction
+from sbitune.ratios.parameterised.inputs import SetNames, X, content_of, count_events, pick_events, read_inputs
 from sbitune.ratios.parameterised.judgement import Gain
-from sbitune.ratios.parameterised.samples import columns_of
 
 #: events that are computed at once
 _SLICE = 1 << 14
@@ -42,35 +44,47 @@ class LearnedRatio:
 
     config: RatioConfig
     columns: tuple[str, ...]
-    inputs: tuple[str, ...]  #: the numbers that the columns hold
+    inputs: tuple[str, ...]  #: the numbers that columns and sets hold
     parameters: tuple[Parameter, ...]  #: with the box in which it was learned
     point: np.ndarray | None  #: (n_parameters,) of the reference, where that is a point
-    ranges: np.ndarray  #: (2, n_inputs) smallest and largest values of the columns that it was learned from
+    ranges: np.ndarray  #: (2, n_inputs) smallest and largest of the numbers that it was learned from
     networks: Any  #: a stack of members
     record: TrainingRecord
     correction: Correction | None = None  #: log E_ref[r] where it was found to be larger than its error
+    sets: SetNames = ()  #: columns of every kind of particles, which stand behind the others in `inputs`
 
     @property
     def n_members(self) -> int:
         """Networks."""
         return self.config.members
 
-    def inputs_of(self, events: Events | Mapping[str, np.ndarray] | np.ndarray) -> np.ndarray:
-        """X (n, n_inputs) of events: columns by their names, or an array of them in their order.
+    def inputs_of(self, events: Events | Mapping[str, Any] | np.ndarray) -> X:
+        """X of events: columns and sets by their names, or, without sets, an array (n, n_inputs) in their order.
 
         Raises `InputError` for other columns, numbers that are not finite, and a column that is not in its unit.
         """
-        x = columns_of(events, self.columns, self.inputs)
-        outside = np.mean((x < self.ranges[0]) | (x > self.ranges[1]), axis=0) if len(x) else np.zeros(1)
-        if outside.max() > _OUTSIDE:
-            i = int(np.argmax(outside))
-            raise InputError(
-                f"{outside[i]:.0%} of the events have {self.inputs[i]} outside of {self.ranges[0, i]:g} to "
-                f"{self.ranges[1, i]:g}, the range that the ratio was learned from: is it the same "
-                "column, and in the same unit?",
-                code="ratio-other-columns",
-            )
+        x = read_inputs(events, self.columns, self.sets, self.inputs)
+        begin = 0
+        for part in content_of(x):
+            low, high = self.ranges[:, begin : begin + part.shape[1]]
+            outside = np.mean((part < low) | (part > high), axis=0) if len(part) else np.zeros(1)
+            if outside.max(initial=0) > _OUTSIDE:
+                i = int(np.argmax(outside))
+                raise InputError(
+                    f"{outside[i]:.0%} of the events or particles have {self.inputs[begin + i]} outside of {low[i]:g} "
+                    f"to {high[i]:g}, the range that the ratio was learned from: is it the same column, and in the "
+                    "same unit?",
+                    code="ratio-other-columns",
+                )
+            begin += part.shape[1]
         return x
+
+    def prepare(self, x: X) -> np.ndarray:
+        """What networks make of x: (n_events, n_members, ...) in single precision."""
+        if isinstance(x, SetEvents):
+            return np.swapaxes(map_events(_prepare_sets, self.networks, x, stacked=True), 0, 1)
+        parts = [x[i : i + _SLICE] for i in range(0, max(len(x), 1), _SLICE)]
+        return np.concatenate([np.asarray(_prepare(self.networks, part)) for part in parts])
 
     def scaled(self, theta: Any) -> Any:
         """Theta (..., n_parameters) with the box as [-1, 1], in its precision."""
@@ -96,7 +110,7 @@ class LearnedRatio:
                 )
 
     def log_ratios(
-        self, events: Events | Mapping[str, np.ndarray] | np.ndarray, theta: np.ndarray, extrapolate: bool = False
+        self, events: Events | Mapping[str, Any] | np.ndarray, theta: np.ndarray, extrapolate: bool = False
     ) -> np.ndarray:
         """(n,) log r of events at theta (n_parameters,), or at one for each (n, n_parameters), in single precision.
 
@@ -106,10 +120,11 @@ class LearnedRatio:
         if not extrapolate:
             self.check_theta(np.atleast_2d(theta))
         x = self.inputs_of(events)
-        theta = np.broadcast_to(np.asarray(theta, np.float32), (len(x), len(self.parameters)))
+        n = count_events(x)
+        theta = np.broadcast_to(np.asarray(theta, np.float32), (n, len(self.parameters)))
         parts = [
-            np.asarray(_average(self.networks, x[i : i + _SLICE], theta[i : i + _SLICE]))
-            for i in range(0, len(x), _SLICE)
+            np.asarray(_average(self.networks, self.prepare(pick_events(x, rows)), theta[rows]))
+            for rows in (slice(i, min(i + _SLICE, n)) for i in range(0, n, _SLICE))
         ]
         return np.concatenate(parts) - np.asarray(self.log_mean(theta)) if parts else np.zeros(0, np.float32)
 
@@ -120,5 +135,14 @@ def mean_log(logs: Any) -> Any:
 
 
 @jax.jit
-def _average(networks: Any, x: Any, theta: Any) -> Any:
-    return mean_log(jax.vmap(lambda network: network.combine(network.embed(theta), network.prepare(x)))(networks))
+def _average(networks: Any, prepared: Any, theta: Any) -> Any:
+    return mean_log(jax.vmap(lambda net, part: net.combine(net.embed(theta), part), (0, 1))(networks, prepared))
+
+
+@jax.jit
+def _prepare(networks: Any, x: Any) -> Any:
+    return jnp.swapaxes(jax.vmap(lambda network: network.prepare(x))(networks), 0, 1)
+
+
+def _prepare_sets(network: Any, events: SetEvents, theta: None) -> Any:
+    return network.prepare(events)

@@ -17,11 +17,13 @@ from sbitune.data.storage.layout import ArraySpec, check_arrays, whole_number
 from sbitune.data.storage.store import read_stored, write_stored
 from sbitune.data.text.names import list_names, shorten
 from sbitune.learning.keys import Keys
+from sbitune.learning.sets.scaling import Scale
 from sbitune.learning.weights import pack_weights, unpack_weights
 from sbitune.ratios.parameterised.config import RatioConfig
 from sbitune.ratios.parameterised.correction import Correction
+from sbitune.ratios.parameterised.inputs import SetNames
 from sbitune.ratios.parameterised.judgement import Gain
-from sbitune.ratios.parameterised.kinds.kind import Inputs
+from sbitune.ratios.parameterised.kinds.kind import Inputs, SetScales
 from sbitune.ratios.parameterised.kinds.registry import builder_of
 from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
 from sbitune.ratios.parameterised.scaling import Scaling
@@ -58,6 +60,7 @@ def save_ratio(path: str | Path, ratio: LearnedRatio) -> None:
         "config": msgspec.to_builtins(ratio.config),
         "columns": list(ratio.columns),
         "inputs": list(ratio.inputs),
+        "sets": [list(names) for names in ratio.sets],
         "parameters": [astuple(parameter) for parameter in ratio.parameters],
         "loss": record.loss,
         "n_events": record.n_events,
@@ -73,7 +76,10 @@ def save_ratio(path: str | Path, ratio: LearnedRatio) -> None:
 
 
 def load_ratio(
-    path: str | Path, columns: Sequence[str] | None = None, parameters: Sequence[Parameter] | None = None
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    parameters: Sequence[Parameter] | None = None,
+    sets: Sequence[Sequence[str]] | None = None,
 ) -> LearnedRatio:
     """Read what `save_ratio` wrote.
 
@@ -81,6 +87,7 @@ def load_ratio(
         path: the file.
         columns: those that it is to be of, in this order.
         parameters: those that it is to be of, in this order, with these units.
+        sets: columns of every kind of particles that it is to be of.
 
     Raises:
         InputError: the file is absent, damaged, or something else, or of other columns or parameters.
@@ -94,7 +101,8 @@ def load_ratio(
         found, inputs = read_words("columns", meta["columns"]), read_words("inputs", meta["inputs"])
         sizes = {"n_parameters": len(known), "n_inputs": len(inputs), "n_members": config.members}
         arrays = check_arrays(str(path), stored, LAYOUT, sizes)
-        template = _template(config, len(inputs), len(known), "point" in arrays)
+        kinds = _read_sets(meta, inputs)
+        template = _template(config, len(inputs), kinds, len(known), "point" in arrays)
         ratio = LearnedRatio(
             config=config,
             columns=found,
@@ -105,18 +113,29 @@ def load_ratio(
             networks=unpack_weights(str(path), template, stored),
             record=_record(meta, arrays),
             correction=_correction(meta, arrays),
+            sets=kinds,
         )
-    _check_asked(str(path), ratio, columns, parameters)
+    _check_asked(str(path), ratio, columns, parameters, sets)
     return ratio
 
 
 def _check_asked(
-    where: str, ratio: LearnedRatio, columns: Sequence[str] | None, parameters: Sequence[Parameter] | None
+    where: str,
+    ratio: LearnedRatio,
+    columns: Sequence[str] | None,
+    parameters: Sequence[Parameter] | None,
+    sets: Sequence[Sequence[str]] | None,
 ) -> None:
     if columns is not None and tuple(columns) != ratio.columns:
         raise InputError(
             f"{where}: learned from the columns {list_names(dict.fromkeys(ratio.columns))}, not from "
             f"{list_names(dict.fromkeys(columns))}; columns and their order must be the same",
+            code="ratio-other-columns",
+        )
+    if sets is not None and tuple(map(tuple, sets)) != ratio.sets:
+        asked, known = (" and ".join(map(list_names, kinds)) or "no particles" for kinds in (sets, ratio.sets))
+        raise InputError(
+            f"{where}: learned from sets of {known}, not of {asked}; columns and their order must be the same",
             code="ratio-other-columns",
         )
     if parameters is None:
@@ -139,11 +158,30 @@ def _sizes(ratio: LearnedRatio) -> dict[str, int]:
     return {"n_parameters": len(ratio.parameters), "n_inputs": len(ratio.inputs), "n_members": ratio.n_members}
 
 
-def _template(config: RatioConfig, n_inputs: int, n_parameters: int, has_point: bool) -> Any:
+def _read_sets(meta: dict[str, Any], inputs: tuple[str, ...]) -> SetNames:
+    """Columns of every kind of particles, which are the last of the inputs."""
+    kinds = meta.get("sets", [])
+    if not isinstance(kinds, list):
+        raise InputError(f"sets are {shorten(repr(kinds))}, expected lists of columns")
+    sets = tuple(read_words("sets", names) for names in kinds)
+    every = [name for names in sets for name in names]
+    if list(inputs[len(inputs) - len(every) :]) != every or not all(sets):
+        raise InputError(f"sets are {shorten(repr(kinds))}, which are not the last of its inputs")
+    return sets
+
+
+def _template(config: RatioConfig, n_inputs: int, sets: SetNames, n_parameters: int, has_point: bool) -> Any:
     """The networks that the config describes, with the shapes of their weights."""
-    x, theta = (Scaling(np.zeros(n, np.float32), np.ones(n, np.float32)) for n in (n_inputs, n_parameters))
+    n_columns = n_inputs - sum(map(len, sets))
+    x, theta, *kinds = (_plain(Scaling, n) for n in (n_columns, n_parameters, *map(len, sets)))
     point = np.zeros(n_parameters, np.float32) if has_point else None
-    return builder_of(config.kind)(Keys.for_shapes(config.members), Inputs(x, theta, point), config.network)
+    scales = SetScales(tuple(Scale(*kind) for kind in kinds), (np.float32(1),) * len(sets)) if sets else None
+    inputs = Inputs(x, theta, point, scales)
+    return builder_of(config.kind)(Keys.for_shapes(config.members), inputs, config.network)
+
+
+def _plain(scaling: Any, n: int) -> Any:
+    return scaling(np.zeros(n, np.float32), np.ones(n, np.float32))
 
 
 def _record(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingRecord:

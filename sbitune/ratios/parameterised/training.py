@@ -11,10 +11,12 @@ from sbitune.data.text.names import list_names
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import check_key
 from sbitune.learning.rows import Rows
+from sbitune.learning.sets.scaling import SetEvents, set_scaling
 from sbitune.learning.training import Progress
 from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.inputs import content_of
 from sbitune.ratios.parameterised.judgement import check_gain, gain_of
-from sbitune.ratios.parameterised.kinds.kind import Inputs
+from sbitune.ratios.parameterised.kinds.kind import Inputs, SetScales
 from sbitune.ratios.parameterised.kinds.registry import builder_of
 from sbitune.ratios.parameterised.losses.registry import RatioLoss, loss_of
 from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
@@ -71,8 +73,7 @@ def train_ratio(
     tiled = Rows(*(np.tile(index, (config.members, 1)) for index in rows))
     keys = jax.random.split(train_key, config.members)
     trained = train_ensemble(keys, networks, loss, data, config.training, rows=tiled, progress=progress)
-    held = {name: array[rows.validation[0]] for name, array in data.items()}
-    gain = gain_of(start_key, loss, trained.model, inputs, held)
+    gain = gain_of(start_key, loss, trained.model, inputs, data, rows.validation[0])
     check_gain(gain)
     record = TrainingRecord(
         loss=repr(loss),
@@ -85,17 +86,24 @@ def train_ratio(
         validation=trained.losses.validation,
         best_epoch=np.asarray(trained.best_epoch),
     )
-    ranges = np.stack([np.minimum(events.x.min(0), sample.x.min(0)), np.maximum(events.x.max(0), sample.x.max(0))])
-    networks = jax.tree.map(np.asarray, trained.model)
     return LearnedRatio(
-        config, events.columns, events.inputs, events.parameters, _ordered(events, point), ranges, networks, record
+        config=config,
+        columns=events.columns,
+        inputs=events.inputs,
+        parameters=events.parameters,
+        point=_ordered(events, point),
+        ranges=_ranges(events, sample),
+        networks=jax.tree.map(np.asarray, trained.model),
+        record=record,
+        sets=events.set_columns,
     )
 
 
 def _check_alike(events: RatioEvents, reference: RatioEvents) -> None:
     if events.theta is None:
         raise InputError("the events have no columns with their parameters; a ratio is learned from events at many")
-    if events.inputs != reference.inputs or events.parameters != reference.parameters:
+    same = (events.inputs, events.set_columns) == (reference.inputs, reference.set_columns)
+    if not same or events.parameters != reference.parameters:
         raise InputError(
             f"the reference has the columns {list_names(dict.fromkeys(reference.columns))}, the events "
             f"{list_names(dict.fromkeys(events.columns))}; both need the same, and the same parameters",
@@ -124,7 +132,16 @@ def _inputs(events: RatioEvents, reference: RatioEvents, point: Mapping[str, flo
         find_scaling(events.inputs, x),
         Scaling(centre.astype(np.float32), half.astype(np.float32)),
         None if theta is None else theta.astype(np.float32),
+        SetScales(*set_scaling(SetEvents(reference.sets))[:2]) if reference.sets else None,
     )
+
+
+def _ranges(events: RatioEvents, reference: RatioEvents) -> np.ndarray:
+    """Smallest and largest numbers (2, n_inputs) of both samples."""
+    ends = []
+    for parts in zip(content_of(events.given), content_of(reference.given), strict=True):
+        ends.append([np.min([p.min(0) for p in parts], axis=0), np.max([p.max(0) for p in parts], axis=0)])
+    return np.concatenate(ends, axis=1)
 
 
 def _negative(sample: RatioEvents) -> float:

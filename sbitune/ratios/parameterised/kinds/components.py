@@ -20,8 +20,16 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.initial import host_keys
-from sbitune.learning.networks import Fixed, Network, build_mlp
-from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, fixed, n_inputs, with_inputs
+from sbitune.learning.networks import Fixed
+from sbitune.ratios.parameterised.kinds.kind import (
+    Inputs,
+    NetworkConfig,
+    apply_of_x,
+    build_of_x,
+    fixed,
+    n_inputs,
+    with_inputs,
+)
 
 #: what is added to r, so that its logarithm is finite where amplitudes cancel
 _LEAST = 1e-6
@@ -32,15 +40,15 @@ _LEAST = 1e-6
 class Components:
     """See the module."""
 
-    network: Network  #: scaled x to the triangle of L but for its first entry, (n_terms,)
+    network: Any  #: x to the triangle of L but for its first entry, (n_terms,)
     linear: Any  #: (n_columns, n_terms)
     norm: Any  #: (n_terms,) the triangle of the same kind for N
     inputs: Fixed  #: `Inputs`
 
     def prepare(self, x: Any) -> Any:
         """The triangle of L."""
-        scaled = self.inputs.value.x.apply(x)
-        return self._start() + self.network(scaled) + scaled @ self.linear
+        scaled, learned = apply_of_x(self.network, self.inputs.value, x)
+        return self._start() + learned + scaled @ self.linear
 
     def embed(self, theta: Any) -> Any:
         """Theta - reference, and log m^T N m."""
@@ -83,7 +91,7 @@ def build_components(keys: Any, inputs: Inputs, config: NetworkConfig) -> Compon
     keys, (n_columns, n_parameters) = host_keys(keys), n_inputs(inputs)
     n_terms = len(_triangle(n_parameters)[0])
     return Components(
-        build_mlp(keys, n_columns, n_terms, config.hidden, config.activation),
+        build_of_x(keys, inputs, n_terms, config),
         fixed(keys, np.zeros((n_columns, n_terms), np.float32)).value,
         fixed(keys, np.zeros(n_terms, np.float32)).value,
         fixed(keys, inputs),

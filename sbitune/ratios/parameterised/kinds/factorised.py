@@ -3,7 +3,7 @@ r"""log r = sum_kl a_k(theta) M_kl b_l(x) + c(theta): a dot product for each eve
 a = [theta, f(theta)] and b = [x, g(x)] with networks f and g; M is trained, and c is a quadratic form of theta and a
 network. Families of exponential form, p(x | theta) = h(x) exp(a(theta) . b(x) - A(theta)), are of this form exactly,
 with -A(theta) + A(reference) as c; others as nearly as the number of features allows, being a sum of products
-as in a singular value decomposition of log r.
+as in a singular value decomposition of log r. Of events with sets of particles g is a network of sets.
 
 If the reference is a point, a and c are counted from it: there log r is 0 exactly, whatever was learned. At the start M
 is 0 but for what two small numbers need to move it, so that training begins with r = 1.
@@ -19,7 +19,15 @@ import numpy as np
 
 from sbitune.learning.initial import host_keys, zeros_init
 from sbitune.learning.networks import Fixed, Network, build_mlp
-from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, fixed, n_inputs, with_inputs
+from sbitune.ratios.parameterised.kinds.kind import (
+    Inputs,
+    NetworkConfig,
+    apply_of_x,
+    build_of_x,
+    fixed,
+    n_inputs,
+    with_inputs,
+)
 
 
 @partial(
@@ -31,7 +39,7 @@ from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, fixed
 class Factorised:
     """See the module."""
 
-    of_x: Network  #: g, scaled x to (n_features,)
+    of_x: Any  #: g, x to (n_features,), see `build_of_x`
     of_theta: Network  #: f and the network of c, scaled theta to (n_features + 1,)
     matrix_weights: Any  #: M (n_parameters + n_features, n_columns + n_features)
     quadratic: Any  #: (n_parameters + n_pairs,) of c
@@ -40,8 +48,8 @@ class Factorised:
 
     def prepare(self, x: Any) -> Any:
         """M b and 1 behind it."""
-        scaled = self.inputs.value.x.apply(x)
-        products = with_inputs(self.of_x(scaled), scaled) @ self.matrix_weights.T
+        scaled, learned = apply_of_x(self.of_x, self.inputs.value, x)
+        products = with_inputs(learned, scaled) @ self.matrix_weights.T
         return with_inputs(jnp.ones_like(products[..., :1]), products)
 
     def embed(self, theta: Any) -> Any:
@@ -76,7 +84,7 @@ def build_factorised(keys: Any, inputs: Inputs, config: NetworkConfig) -> Factor
     weights = np.zeros(shape, np.float32)
     weights[n_parameters:, n_columns:] = np.eye(n, dtype=np.float32) * 0.1
     return Factorised(
-        build_mlp(keys.fold(0), n_columns, n, config.hidden, config.activation),
+        build_of_x(keys.fold(0), inputs, n, config),
         build_mlp(keys.fold(1), n_parameters, n + 1, config.hidden_theta, config.activation),
         fixed(keys, weights).value,
         zeros_init(keys, (n_parameters + n_parameters * (n_parameters + 1) // 2,), np.float32),

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from sbitune.data.errors import InputError
 from sbitune.learning.initial import host_keys
 from sbitune.learning.networks import Fixed, Network, build_mlp
 from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, fixed, n_inputs
@@ -36,6 +37,12 @@ class Joint:
 
 
 def build_joint(keys: Any, inputs: Inputs, config: NetworkConfig) -> Joint:
-    """A stack."""
+    """A stack. Raises `InputError` for sets of particles."""
+    if inputs.sets is not None:
+        raise InputError(
+            "networks of the kind `joint` run for every event and every theta, which takes too long with sets of "
+            "particles; take `factorised`",
+            code="ratio-no-sets",
+        )
     keys = host_keys(keys)
     return Joint(build_mlp(keys, sum(n_inputs(inputs)), 1, config.hidden, config.activation), fixed(keys, inputs))

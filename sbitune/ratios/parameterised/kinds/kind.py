@@ -13,8 +13,17 @@ import jax.numpy as jnp
 import msgspec
 
 from sbitune.learning.initial import host_keys, repeat_constant
-from sbitune.learning.networks import Fixed
+from sbitune.learning.networks import Fixed, build_mlp
+from sbitune.learning.sets.config import SetConfig, build_set_network
+from sbitune.learning.sets.scaling import Scale, SetEvents, SetScaling
 from sbitune.ratios.parameterised.scaling import Scaling
+
+
+class SetScales(NamedTuple):
+    """How sets of particles are scaled."""
+
+    particles: tuple[Scale, ...]  #: of the features of every kind of particles
+    counts: tuple[Any, ...]  #: () mean number of particles of every kind, at least 1
 
 
 class Inputs(NamedTuple):
@@ -23,6 +32,7 @@ class Inputs(NamedTuple):
     x: Scaling  #: of the columns
     theta: Scaling  #: of the parameters: the box in which they are learned becomes [-1, 1]
     reference: Any  #: (n_parameters,) where p(x | reference) is; None for a reference that is no point
+    sets: SetScales | None = None  #: of particles beside the columns; None: there are none
 
     @property
     def has_point(self) -> bool:
@@ -37,6 +47,9 @@ class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hidden_theta: tuple[int, ...] = (32, 32)  #: the same of networks of theta
     features: int = 16  #: learned products of a function of x and one of theta, beside those of the inputs
     activation: str = "silu"  #: see `sbitune.learning.networks.ACTIVATIONS`
+    sets: SetConfig = (
+        SetConfig()
+    )  #: of networks of x where events have sets of particles; `hidden` is that of the event
 
 
 class RatioNetwork(Protocol):
@@ -47,7 +60,7 @@ class RatioNetwork(Protocol):
         ...
 
     def prepare(self, x: Any) -> Any:
-        """What depends on x (..., n_columns) alone: (..., n) numbers."""
+        """What depends on x (..., n_columns) alone, or on `SetEvents` of n events: (..., n) numbers."""
         ...
 
     def combine(self, embedded: Any, prepared: Any) -> Any:
@@ -57,6 +70,22 @@ class RatioNetwork(Protocol):
 
 #: builds a stack of networks, one for each key
 Build = Callable[[Any, Inputs, NetworkConfig], RatioNetwork]
+
+
+def build_of_x(keys: Any, inputs: Inputs, n_out: int, config: NetworkConfig) -> Any:
+    """Build a network of x: of its columns, or of sets of particles beside them. See `apply_of_x`."""
+    if inputs.sets is None:
+        return build_mlp(keys, len(inputs.x.centre), n_out, config.hidden, config.activation)
+    scaling = SetScaling(inputs.sets.particles, inputs.sets.counts, Scale(*inputs.x))
+    return build_set_network(keys, scaling, n_out, config.hidden, config.activation, config.sets)
+
+
+def apply_of_x(of_x: Any, inputs: Inputs, x: Any) -> tuple[Any, Any]:
+    """Columns, scaled (..., n_columns), and what a network of `build_of_x` says of x (..., n_out)."""
+    if isinstance(x, SetEvents):
+        return inputs.x.apply(x.flat), of_x(x)
+    scaled = inputs.x.apply(x)
+    return scaled, of_x(scaled)
 
 
 def log_ratio(network: RatioNetwork, x: Any, theta: Any) -> Any:

@@ -13,8 +13,8 @@ import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.learning.initial import host_keys
-from sbitune.learning.networks import Fixed, Network, build_mlp
-from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, fixed, n_inputs
+from sbitune.learning.networks import Fixed
+from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, apply_of_x, build_of_x, fixed, n_inputs
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["network", "linear", "inputs"], meta_fields=[])
@@ -22,14 +22,14 @@ from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, fixed
 class Local:
     """See the module."""
 
-    network: Network  #: scaled x to (n_parameters,)
+    network: Any  #: x to (n_parameters,), see `build_of_x`
     linear: Any  #: (n_columns, n_parameters)
     inputs: Fixed  #: `Inputs`
 
     def prepare(self, x: Any) -> Any:
         """The score, per half of the range of each parameter."""
-        scaled = self.inputs.value.x.apply(x)
-        return self.network(scaled) + scaled @ self.linear
+        scaled, learned = apply_of_x(self.network, self.inputs.value, x)
+        return learned + scaled @ self.linear
 
     def embed(self, theta: Any) -> Any:
         """How far theta is from the reference."""
@@ -51,6 +51,4 @@ def build_local(keys: Any, inputs: Inputs, config: NetworkConfig) -> Local:
         raise InputError("networks of the kind `local` need the point at which the reference is")
     keys, (n_columns, n_parameters) = host_keys(keys), n_inputs(inputs)
     linear = fixed(keys, np.zeros((n_columns, n_parameters), np.float32)).value
-    return Local(
-        build_mlp(keys, n_columns, n_parameters, config.hidden, config.activation), linear, fixed(keys, inputs)
-    )
+    return Local(build_of_x(keys, inputs, n_parameters, config), linear, fixed(keys, inputs))

@@ -35,7 +35,7 @@ class Contrastive:
 
     def __call__(self, network: Any, batch: dict[str, Any], key: jax.Array) -> Any:
         """(n,)"""
-        n = len(batch["x"])
+        n = len(batch["theta"])
         size = block_size(n, self.choices)
         embedded, prepared = network.embed(batch["theta"]), network.prepare(batch["x"])
         none = pairs_in_blocks(network, embedded, network.prepare(batch["x_ref"]), size)  # (block, x, theta)

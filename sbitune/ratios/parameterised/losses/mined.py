@@ -10,8 +10,9 @@ these averages as its minimum, with much less scatter than labels have:
 - ALICE (M. Stoye and others, arXiv:1808.00973): the cross entropy with the probabilities s = r / (1 + r) of z in place
   of labels. Over the mixture of both, E[s | x] / E[1 - s | x] = p(x | theta) / p(x | reference).
 - The score term, `weight` times the mean over the parameters of (t - d log rhat / d theta)^2 of events of theta, each
-  parameter per half of its range. Added to ALICE it is ALICES, to ROLR RASCAL, to the binary cross entropy CASCAL;
-  alone and at the reference SALLY, which makes a network of the kind `local` the optimal observables t(x | reference).
+  parameter per half of its range; 0 for a parameter of which the simulator tells none. Added to ALICE it is ALICES, to
+  ROLR RASCAL, to the binary cross entropy CASCAL; alone and at the reference SALLY, which makes a network of the kind
+  `local` the optimal observables t(x | reference).
 
 Expectations are linear in weights of either sign, as in `binary`.
 """
@@ -73,6 +74,7 @@ class Score:
         """(n,)"""
         prepared, width = network.prepare(batch["x"]), network.inputs.value.theta.width
         slope = jax.grad(lambda theta: jnp.sum(network.combine(network.embed(theta), prepared)))(batch["theta"])
-        away = jnp.mean((width * (batch["score"] - slope)) ** 2, axis=-1)
+        told = jnp.isfinite(batch["score"])  # for all events of a parameter, or for none
+        away = jnp.mean(jnp.where(told, width * (jnp.where(told, batch["score"], 0) - slope), 0) ** 2, axis=-1)
         found = self.weight * batch["weight"] * away
         return found if self.added_to is None else found + self.added_to(network, batch, key)
