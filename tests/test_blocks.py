@@ -16,6 +16,7 @@ import pytest
 from helpers import toyline
 from helpers.calling import call
 from helpers.places import ROOT
+from helpers.workspaces import uncorrelated_background
 
 from sbitune.cli.main import main
 from sbitune.data import measured
@@ -23,6 +24,7 @@ from sbitune.data.formats.professor_writer import write_runs
 from sbitune.data.parameter import Parameter
 from sbitune.data.reference import read_reference
 from sbitune.data.scan import Scan
+from sbitune.ratios.card import load_card
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "analyses").glob("*/README.md"))]
 BLOCK = re.compile(r"^(?:<!-- (?P<mark>[^\n]*) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -206,6 +208,15 @@ def test_a_fit_of_a_likelihood_of_ones_own(capsys):
     assert capsys.readouterr().out.strip() == marked("fit output")[0].strip()
     assert found["delta"].shape == (3,)
     assert found["posterior"] is not None
+
+
+def test_a_card_with_regions_is_read(tmp_path):
+    (card,), (regions,) = marked("mixture card"), marked("regions of a card")
+    (tmp_path / "workspace.json").write_text(json.dumps(uncorrelated_background()))
+    (tmp_path / "card.yaml").write_text(card + regions)
+    loaded = load_card(tmp_path)
+    assert list(loaded.event_regions) == ["events", "low"]
+    assert [channel.name for channel in loaded.counted.channels] == ["control", "singlechannel"]
 
 
 @pytest.mark.slow

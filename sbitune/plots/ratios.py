@@ -129,3 +129,36 @@ def plot_means(values: Any, mean: Any, error: Any, without: Any, name: str, titl
         axes.legend()
         set_title(axes, title)
         return figure
+
+
+def plot_counts(observed: Any, samples: dict[str, Any], title: str, name: str = "data") -> Figure:
+    """Draw counted bins: what is expected of each sample, (n_bins,) stacked, and observed counts with their errors.
+
+    Args:
+        observed: (n_bins,).
+        samples: name -> (n_bins,) expected.
+        title: what is shown.
+        name: of the observed counts.
+    """
+    observed = np.asarray(observed, float)
+    edges, middle = np.arange(len(observed) + 1) - 0.5, np.arange(len(observed))
+    with drawing():
+        figure, top, bottom = new_pair(4.2, 3.6, (3.0, 1.0))
+        below = np.zeros(len(observed))
+        for i, (sample, expected) in enumerate(samples.items()):
+            above = below + np.asarray(expected)
+            top.stairs(above, edges, baseline=below, fill=True, alpha=0.25 + 0.5 * i / max(len(samples) - 1, 1),
+                       color=COLOURS["tuned"], label=sample)  # fmt: skip
+            below = above
+        style: dict[str, Any] = {"fmt": "o", "ms": 3, "lw": 1}
+        top.errorbar(middle, observed, yerr=np.sqrt(observed), color=COLOURS["data"], label=name, **style)
+        bottom.axhline(0, color=COLOURS["scan"], lw=0.8)
+        pulls = (observed - below) / np.sqrt(np.maximum(below, 1e-300))
+        bottom.errorbar(middle, pulls, yerr=1.0, color=COLOURS["data"], **style)
+        top.set_ylabel("events")
+        top.set_ylim(0, None)
+        top.legend()
+        bottom.set_ylabel("pull")
+        bottom.set_xlabel("bin")
+        set_title(top, title)
+        return figure

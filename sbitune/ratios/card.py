@@ -1,119 +1,31 @@
 """The card of a fit of events: samples of simulated events, how they depend on parameters, and the data."""
 
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from sbitune.data.errors import InputError
+from sbitune.data.parameter import Parameter
 from sbitune.data.text.names import nearest
 from sbitune.fitting.config import FitConfig
-from sbitune.ratios.parameters import EventsCardFile, ParameterConfig, check_known, check_parameters
+from sbitune.ratios.parameters import (
+    EventsCardFile,
+    ParameterConfig,
+    check_known,
+    check_parameters,
+    measured_by_others,
+)
+from sbitune.ratios.regions.config import EventsRegionConfig, RegionConfig
+from sbitune.ratios.regions.counted import Counted, read_counted
+from sbitune.ratios.sections import LearnedConfig, NetworkConfig, SampleConfig, SplitConfig
 from sbitune.workflow.cards.cardfile import read_card_file
 from sbitune.workflow.cards.yamlfile import Parsed
 
 FAMILY = "ratios"
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-
-
-class VariedConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Events of a sample simulated at another value of a nuisance parameter."""
-
-    events: Annotated[str, msgspec.Meta(description="Table of events, relative to the card.")]
-    value: Annotated[float, msgspec.Meta(description="Value of the nuisance parameter; the sample itself is at 0.")]
-
-
-class LearnedConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="kind", tag="learned"):
-    """log p(x | nu) / p(x | 0) = sum over k of nu^k g_k(x), with networks g_k learned from events at any values."""
-
-    samples: Annotated[
-        tuple[VariedConfig, ...], msgspec.Meta(min_length=1, description="Events at values of the nuisance parameter.")
-    ]
-    order: Annotated[int, msgspec.Meta(ge=1, le=4, description="The highest power of nu.")] = 2
-    rate: Annotated[
-        tuple[Positive, Positive],
-        msgspec.Meta(description="Expected number at nu = -1 and +1 over that at 0; log-quadratic between and beyond."),
-    ] = (1.0, 1.0)
-    extrapolate: Annotated[
-        bool, msgspec.Meta(description="Whether the response may be used beyond the values of the samples.")
-    ] = False
-
-
-class InterpolatedConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="kind", tag="interpolated"):
-    """The response between events at nu = -1 and +1, interpolated event by event and normalised at every nu."""
-
-    down: Annotated[str, msgspec.Meta(description="Table of events at nu = -1, relative to the card.")]
-    up: Annotated[str, msgspec.Meta(description="The same at nu = +1.")]
-    code: Annotated[
-        Literal["log_quadratic", "code4", "code4p"],
-        msgspec.Meta(description="How: log r quadratic in nu, or as codes 4 and 4p of HistFactory."),
-    ] = "log_quadratic"
-    rate: Annotated[
-        tuple[Positive, Positive],
-        msgspec.Meta(description="Expected number at nu = -1 and +1 over that at 0; log-quadratic between and beyond."),
-    ] = (1.0, 1.0)
-    extrapolate: Annotated[
-        bool, msgspec.Meta(description="Whether the response may be used beyond nu = -1 and +1.")
-    ] = True
-
-
-ResponseConfig = LearnedConfig | InterpolatedConfig
-
-
-class SampleConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Simulated events of one process."""
-
-    events: Annotated[str, msgspec.Meta(description="Table of events, relative to the card; a column `weight` counts.")]
-    expected: Annotated[float, msgspec.Meta(gt=0, description="Number expected in the data.")]
-    scale: Annotated[str | None, msgspec.Meta(description="A parameter that multiplies the expected number.")] = None
-    responses: Annotated[
-        dict[str, ResponseConfig], msgspec.Meta(description="Nuisance parameter -> what it does to these events.")
-    ] = {}
-
-
-class NetworkConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The classifiers that the ratios are learned with."""
-
-    hidden: Annotated[
-        tuple[Annotated[int, msgspec.Meta(ge=1, le=4096)], ...],
-        msgspec.Meta(max_length=20, description="Width of every hidden layer; a linear classifier stands beside them."),
-    ] = (64, 64)
-    members: Annotated[
-        int, msgspec.Meta(ge=1, le=100, description="Networks whose ratios are averaged; all see the same events.")
-    ] = 3
-    epochs: Annotated[
-        Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None,
-        msgspec.Meta(
-            description="Passes over the training events; by default as many as make 3,000 steps, from 20 to 200."
-        ),
-    ] = None
-    batch_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="Events of a step.")] = 1024
-    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1, description="Step size of Adam at the start.")] = 2e-3
-    patience: Annotated[
-        Annotated[int, msgspec.Meta(ge=1)] | None,
-        msgspec.Meta(
-            description="A network is finished after so many epochs without a better loss; by default none is, as the "
-            "last epochs, with the smallest steps, are the quietest.",
-        ),
-    ] = None
-
-
-class SplitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What simulated events are used for; events of one group are never parted."""
-
-    validation: Annotated[
-        float, msgspec.Meta(gt=0, lt=1, description="Part on which the best epoch is chosen, of all members the same.")
-    ] = 0.15
-    held: Annotated[
-        float,
-        msgspec.Meta(
-            gt=0, lt=1, description="Part that no network sees: it normalises and judges the ratios, and makes toys."
-        ),
-    ] = 0.35
-
-    def __post_init__(self) -> None:
-        if self.validation + self.held > 0.95:
-            raise ValueError("validation and held leave less than 5 % of the events to train on")
+#: the region that the card itself describes
+EVENTS = "events"
 
 
 class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="family", tag=FAMILY):
@@ -150,6 +62,13 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="f
             "which a small signal is enriched."
         ),
     ] = {}
+    regions: Annotated[
+        dict[str, RegionConfig],
+        msgspec.Meta(
+            description="Further regions by name that are fitted together with these events, and share parameters with "
+            "them by name: events, counts in bins, workspaces of pyhf."
+        ),
+    ] = {}
     network: Annotated[NetworkConfig, msgspec.Meta(description="The classifiers.")] = NetworkConfig()
     split: Annotated[SplitConfig, msgspec.Meta(description="What simulated events are used for.")] = SplitConfig()
     fit: Annotated[FitConfig, msgspec.Meta(description="How the parameters are fitted.")] = FitConfig()
@@ -158,8 +77,11 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="f
     ] = 1
 
 
-class RatiosCardFile(EventsCardFile[Card], frozen=True):
+class RatiosCardFile(EventsCardFile[Card], frozen=True, dict=True):
     """A card of a fit of events, and the file that it stands in."""
+
+    region: str = EVENTS
+    """Of which events it tells: those of the card itself, or of one of its regions, see `event_regions`."""
 
     @property
     def fractions(self) -> dict[str, float]:
@@ -171,7 +93,64 @@ class RatiosCardFile(EventsCardFile[Card], frozen=True):
     @property
     def usual(self) -> dict[str, float]:
         """1 for what scales a sample."""
-        return {sample.scale: 1.0 for sample in self.card.samples.values() if sample.scale is not None}
+        scales = {sample.scale for sample in self.card.samples.values()} | self.counted.scales
+        return {name: 1.0 for name in scales if name is not None}
+
+    @property
+    def nominal(self) -> dict[str, float]:
+        """Parameter -> where the expectation before data is taken; of the card, then those of counted regions."""
+        return super().nominal | {p.name: float(p.default or 0.0) for p in self.counted.further}
+
+    def own_parameters(self) -> tuple[Parameter, ...]:
+        """Those that stand in the card."""
+        return super().parameters()
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Of the fit: of the card, then those that only counted regions have."""
+        return (*super().parameters(), *self.counted.further)
+
+    @property
+    def measured(self) -> dict[str, tuple[float, float]]:
+        """Parameter -> value and error of its auxiliary measurement."""
+        return measured_by_others(self.card.parameters) | self.counted.measured
+
+    @cached_property
+    def counted(self) -> Counted:
+        """The regions that are counted. Raises `InputError` as `read_counted`."""
+        card = self.card
+        return read_counted(card.regions, self.file, self.place, card.parameters, card.data is not None)
+
+    @cached_property
+    def event_regions(self) -> dict[str, "RatiosCardFile"]:
+        """Region -> a card of its events: this one, and what it is for each further region of events."""
+        found: dict[str, RatiosCardFile] = {EVENTS: self}
+        for name, region in self.card.regions.items():
+            if isinstance(region, EventsRegionConfig):
+                card = _card_of(self.card, region, self.nominal)
+                found[name] = RatiosCardFile(card, self.path, self.lines, name)
+        return found
+
+
+def _card_of(card: Card, region: EventsRegionConfig, nominal: dict[str, float]) -> Card:
+    """The card as it would be for a region of events alone; parameters begin where they do for all."""
+    samples = {}
+    for name, expected in region.expected.items():
+        sample, rates = card.samples[name], region.rates.get(name, {})
+        responses = {
+            nuisance: msgspec.structs.replace(one, rate=rates.get(nuisance, one.rate))
+            for nuisance, one in sample.responses.items()
+        }
+        samples[name] = msgspec.structs.replace(sample, expected=expected, responses=responses)
+    return msgspec.structs.replace(
+        card,
+        samples=samples,
+        parameters={n: msgspec.structs.replace(p, nominal=nominal[n]) for n, p in card.parameters.items()},
+        columns=region.columns or card.columns,
+        select=card.select if region.select is None else region.select,
+        data=card.data if region.data is None else region.data,
+        reference={name: part for name, part in card.reference.items() if name in samples},
+        regions={},
+    )
 
 
 def load_card(place: str | Path | Parsed) -> RatiosCardFile:
@@ -184,9 +163,38 @@ def load_card(place: str | Path | Parsed) -> RatiosCardFile:
     check_parameters(loaded)
     for name, sample in loaded.card.samples.items():
         _check_sample(loaded, name, sample)
+    for name, region in loaded.card.regions.items():
+        _check_region(loaded, name, region)
     _check_used(loaded)
     _check_reference(loaded)
     return loaded
+
+
+def _check_region(loaded: RatiosCardFile, name: str, region: RegionConfig) -> None:
+    """What a region names must be there."""
+    where = loaded.place("regions", name)
+    if name == EVENTS:
+        raise InputError(
+            f"{where}: {EVENTS} is what the card's own events are called; rename the region", code="ratios-region-name"
+        )
+    if not isinstance(region, EventsRegionConfig):
+        return
+    for names, known in ((region.expected, loaded.card.samples), (region.rates, region.expected)):
+        for sample in names:
+            if sample not in known:
+                near = nearest(sample, known)
+                raise InputError(f"{where}: {sample}: no such sample{near}", code="ratios-region-sample")
+    for sample, rates in region.rates.items():
+        for nuisance in rates:
+            check_known(loaded.place("regions", name, "rates", sample), nuisance, loaded.card.samples[sample].responses)
+    if region.data is not None and loaded.card.data is None:
+        raise InputError(
+            f"{where}: the region names data, and the card none; name data for both, or for neither",
+            code="ratios-region-data",
+        )
+    reference = loaded.card.reference
+    if reference and not sum(reference.get(sample, 0.0) for sample in region.expected) > 0:
+        raise InputError(f"{loaded.place('reference')}: no sample of region {name} has a part", code="ratios-reference")
 
 
 def _check_sample(loaded: RatiosCardFile, name: str, sample: SampleConfig) -> None:
@@ -229,11 +237,12 @@ def _check_sample(loaded: RatiosCardFile, name: str, sample: SampleConfig) -> No
 def _check_used(loaded: RatiosCardFile) -> None:
     samples = loaded.card.samples.values()
     used = {sample.scale for sample in samples} | {name for sample in samples for name in sample.responses}
+    used |= set(loaded.counted.names)
     for name in loaded.card.parameters:
         if name not in used:
             raise InputError(
-                f"{loaded.place('parameters', name)}: no sample is scaled or moved by {name}; name it under `scale` or "
-                "`responses` of a sample, or take it away",
+                f"{loaded.place('parameters', name)}: no sample is scaled or moved by {name}, in no region; name it "
+                "under `scale` or `responses` of a sample, or take it away",
                 code="ratios-parameter-unused",
             )
 

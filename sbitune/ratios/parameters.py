@@ -1,5 +1,6 @@
 """What cards of fits of events have in common: their parameters, and where tables of events lie."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -85,10 +86,15 @@ def check_parameters(loaded: EventsCardFile[Any]) -> None:
     loaded.parameters()
     for key in ("limits", "fixed"):
         for name in getattr(loaded.card.fit, key):
-            check_known(loaded.place("fit", key, name), name, loaded.card.parameters)
+            check_known(loaded.place("fit", key, name), name, {p.name: p for p in loaded.parameters()})
 
 
-def check_known(where: str, name: str, known: dict[str, ParameterConfig]) -> None:
+def check_known(where: str, name: str, known: Mapping[str, object]) -> None:
     """Raise `InputError` for a parameter that is not there."""
     if name not in known:
         raise InputError(f"{where}: {name}: no such parameter{nearest(name, known)}", code="card-parameter-unknown")
+
+
+def measured_by_others(parameters: Mapping[str, ParameterConfig]) -> dict[str, tuple[float, float]]:
+    """Value and error of every auxiliary measurement, by parameter."""
+    return {name: (p.measured.value, p.measured.error) for name, p in parameters.items() if p.measured is not None}

@@ -16,7 +16,7 @@ from sbitune.workflow.results.checks import Check
 from sbitune.workflow.results.fits import MinimumRecord, fit_fields
 from sbitune.workflow.results.records import Format
 
-VERSION = 1
+VERSION = 2
 _HEAD = """# Written by sbitune; the card beside it says how to make it again.
 # minimum: -2 log L less that of the nominal parameters. closure: chi2 of columns of data and fit, and of held events
 # that were reweighted; work/ratios.json has all of it.
@@ -53,6 +53,27 @@ class ProcessRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Expected at the fit."""
 
 
+class ChannelRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A region of the fit."""
+
+    name: str
+    kind: Literal["events", "counts"]
+    data: str
+    """File of the events or of the workspace, `card` for counts that stand there, or `Asimov`."""
+    observed: list[float]
+    """(n_bins,) counts; of events their number."""
+    nominal: dict[str, list[float]]
+    """Process -> (n_bins,) expected at the nominal parameters; of events their number."""
+    fitted: dict[str, list[float]]
+    """The same at the fit."""
+    pool: dict[str, float] = {}
+    """Of events, as `RatiosRecord.pool`."""
+    statistic: float | None = None
+    """-2 log of the likelihood of counts at the fit over that of a perfect description."""
+    p_value: float | None = None
+    """Of the statistic, as if it were a chi2 of as many degrees of freedom as there are bins: not too small."""
+
+
 class RatiosRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A fit of events and its provenance."""
 
@@ -65,7 +86,7 @@ class RatiosRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     data: str
     """File of the events, or `Asimov`: what is expected at the nominal parameters."""
     events: float
-    """Number of events in the data."""
+    """Number of events in the data of the card itself."""
     minimum: float
     parameters: dict[str, FittedRecord]
     covariance: list[list[float]]
@@ -81,6 +102,8 @@ class RatiosRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     coverage: dict[str, Any] = {}
     """Of toys at the fit, see `sbitune.fitting.checks.coverage`."""
     notes: list[str]
+    channels: list[ChannelRecord] = []
+    """All regions, the events of the card itself first."""
     other_minima: list[MinimumRecord] = []
     provenance: dict[str, str | int | float | dict[str, str]]
 
@@ -153,6 +176,10 @@ def figures_of(record: RatiosRecord) -> dict[str, Any]:
             for name, p in record.parameters.items()
         },
         "processes": {name: {"nominal": p.nominal, "fitted": p.fitted} for name, p in record.processes.items()},
+        "channels": {
+            row.name: {"observed": row.observed, "fitted": row.fitted, "p_value": row.p_value}
+            for row in record.channels
+        },
         "notes": record.notes,
     }
     if record.coverage:

@@ -10,7 +10,8 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.events import Events, Ragged, TableRequest, read_events
 from sbitune.learning.splits import split_events
-from sbitune.ratios.card import Card, InterpolatedConfig, LearnedConfig, RatiosCardFile
+from sbitune.ratios.card import Card, RatiosCardFile
+from sbitune.ratios.sections import InterpolatedConfig, LearnedConfig
 
 Role = Literal["train", "validation", "held"]
 ROLES: tuple[Role, ...] = ("train", "validation", "held")
@@ -50,12 +51,12 @@ class Samples(NamedTuple):
     varied: dict[tuple[str, str], tuple[Simulated, ...]]  #: by sample and nuisance parameter, of rising values
 
 
-def read_table(path: Path, card: Card) -> Events:
-    """Read a table of events, with the columns that the card derives, and of it what the card selects."""
+def read_table(path: Path, card: Card, selected: bool = True) -> Events:
+    """Read a table of events, with the columns that the card derives, and of it what the card selects, or all."""
     events = read_events(path, TableRequest())
     if card.derive:
         events = events.derive(card.derive, "derive")
-    return events.select(card.select, "select") if card.select else events
+    return events.select(card.select, "select") if card.select and selected else events
 
 
 def as_columns(events: Events, columns: Sequence[str]) -> np.ndarray:

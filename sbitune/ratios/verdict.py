@@ -5,11 +5,13 @@ do the data look like the fit, do intervals hold the truth?
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sbitune.fitting.results import Fit
+from sbitune.ratios.card import EVENTS
 from sbitune.ratios.checks.records import ColumnClosure, TrainingRecord
-from sbitune.ratios.record import FittedRecord
+from sbitune.ratios.record import ChannelRecord, FittedRecord
 from sbitune.workflow.results.checks import Check, made, not_made
 
 #: of all comparisons of a kind, one as bad or worse is by chance as rare as this
@@ -28,9 +30,9 @@ _OF_RATIOS = 0.45
 _PULL = 3.0
 
 
-def checks_of_training(record: TrainingRecord) -> list[Check]:
-    """What the training says of the ratios."""
-    return [
+def checks_of_training(record: TrainingRecord, region: str = EVENTS) -> list[Check]:
+    """What the training says of the ratios, of the events of a region."""
+    found = [
         _learnt(record),
         _closure("reweighted events", record.closure, "reweighted events do not become what they should"),
         _calibration(record),
@@ -38,6 +40,14 @@ def checks_of_training(record: TrainingRecord) -> list[Check]:
         _negative(record),
         _support(record),
     ]
+    return found if region == EVENTS else [_of_region(region, check) for check in found]
+
+
+def _of_region(region: str, check: Check) -> Check:
+    """The check with the region named in all that it says."""
+    words = f"{region}: {check.words}" if check.words else ""
+    said = tuple(f"{region}: {sentence}" for sentence in check.warnings)
+    return msgspec.structs.replace(check, name=f"{region}: {check.name}", words=words, warnings=said)
 
 
 def checks_of_fit(
@@ -46,13 +56,15 @@ def checks_of_fit(
     columns: Sequence[ColumnClosure],
     coverage: Mapping[str, Any],
     pool: Mapping[str, float],
+    further: Sequence[ChannelRecord] = (),
 ) -> list[Check]:
-    """What the fit says."""
+    """What the fit says; `further` are regions beside the events of the card."""
     pulls = {n: row.pull for n, row in parameters.items() if row.pull is not None and row.status != "fixed"}
     found = [_limits(fit), _ratio_errors(parameters)]
     if columns:
         found.append(_closure("data and fit", columns, "the data do not look like the fit"))
     found.append(_pool(pool))
+    found += [_counted(row) if row.kind == "counts" else _of_region(row.name, _pool(row.pool)) for row in further]
     found.append(_pulls(pulls))
     if not coverage:
         return [*found, not_made("coverage by toys", "coverage by toys")]
@@ -168,6 +180,16 @@ def _pool(pool: Mapping[str, float]) -> Check:
         "expected: they share many; simulate more events, or hold more back"
     ]
     return made("simulated events", each < _POOL, "few simulated events", said, value=each, expected=f"above {_POOL:g}")
+
+
+def _counted(row: ChannelRecord) -> Check:
+    """Counts beside the fit. As parameters follow them, the chance of worse ones is smaller than it says."""
+    assert row.p_value is not None
+    size = f"{row.statistic:.1f} for {len(row.observed)} bins (P = {row.p_value:.1g})"
+    said = f"{row.name}: -2 log L of the counts is {size}"
+    words = f"counts of {row.name} do not look like the fit"
+    value, expected = row.p_value, f"above {_BY_CHANCE:.2g}"
+    return made(f"{row.name}: counts and fit", value < _BY_CHANCE, words, [said], value=value, expected=expected)
 
 
 def _pulls(pulls: Mapping[str, float]) -> Check:

@@ -25,11 +25,11 @@ from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
 from sbitune.fitting.minimise.newton import find_minima
 from sbitune.fitting.results import Fit
 from sbitune.learning.classifiers.combination import fit_classes, plain_mean
-from sbitune.ratios.card import NetworkConfig
 from sbitune.ratios.mixture import model
 from sbitune.ratios.mixture.classes import ClassRatios, train_classes
 from sbitune.ratios.mixture.errors import ratio_covariance
 from sbitune.ratios.samples import Simulated
+from sbitune.ratios.sections import NetworkConfig
 
 MU = Parameter("mu", 0.0, 6.0)
 PROCESSES = (model.Process("signal", SIGNAL, "mu"), model.Process("background", BACKGROUND, None))

@@ -1,18 +1,38 @@
 """One number of an event in which templates are binned: a column, or the log ratio of signal to the rest."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sbitune.data.errors import InputError
 from sbitune.data.text.names import nearest
+from sbitune.fitting.likelihood.terms.unbinned import Sample
+from sbitune.ratios.card import EVENTS, RatiosCardFile
 from sbitune.ratios.mixture.model import Mixture
 from sbitune.ratios.samples import as_columns, read_table
 from sbitune.ratios.stages.fitstage import FittedRatios
+from sbitune.ratios.stages.problem import data_of
 
-#: what the log ratio is called
-LOG_RATIO = "log ratio of signal to the rest"
+#: what the log ratio is called, and what is left where there is none
+LOG_RATIO, NUMBER = "log ratio of signal to the rest", "number of events"
+
+
+class EventRegion(NamedTuple):
+    """A region of events of a fit."""
+
+    name: str
+    loaded: RatiosCardFile  #: the card of this region
+    mixture: Mixture
+    sample: Sample  #: its data
+
+
+def regions_of(fitted: FittedRatios) -> list[EventRegion]:
+    """All regions of events of a fit, that of the card itself first."""
+    return [
+        EventRegion(name, fitted.loaded.event_regions[name], one.mixture, data_of(fitted.problem, name))
+        for name, one in fitted.trained.regions.items()
+    ]
 
 
 class Discriminant(NamedTuple):
@@ -25,37 +45,42 @@ class Discriminant(NamedTuple):
     edges: np.ndarray  #: (n_bins - 1,) between bins; the first and last bin have no end
 
 
-def find_discriminant(fitted: FittedRatios, interest: str, column: str | None, bins: int) -> Discriminant:
-    """The log ratio at the nominal parameters, or a column if one is named.
+def find_discriminant(region: EventRegion, interest: str, column: str | None, bins: int) -> Discriminant:
+    """The log ratio at the nominal parameters, or a column if one is named. In a further region that knows neither the
+    column nor signal beside a rest, events are counted in one bin.
 
     Edges part the mean of the distributions of what `interest` scales and of the rest evenly: bins in which there is
     hardly any of both say nothing, and where signal is all there is they are fine.
 
     Raises `InputError` for a column that the ratios do not see, or if there is no rest.
     """
-    mixture = fitted.trained.mixture
-    if column is not None and column not in mixture.columns:
+    mixture, further = region.mixture, region.name != EVENTS
+    if column is not None and column not in mixture.columns and not further:
         raise InputError(f"observable {column}: the ratios do not see it{nearest(column, mixture.columns)}")
     signal = np.array([process.scale == interest for process in mixture.processes])
+    sample = region.sample
+    used = np.flatnonzero(sample.counts != 0)
+    counts = np.asarray(sample.counts)[used]
+    if further and (column not in mixture.columns if column is not None else signal.all() or not signal.any()):
+        return Discriminant(NUMBER, np.zeros(len(mixture.held.x)), np.zeros(len(used)), counts, np.zeros(0))
     if column is None and signal.all():
         raise InputError(
             f"{interest} scales all samples: there is no ratio to the rest; name a column to bin",
             code="workspace-interest",
         )
-    sample: Any = fitted.problem.data[0]
-    used = np.flatnonzero(sample.counts != 0)
+    nominal = region.loaded.nominal
     if column is None:
-        held = _log_ratio(mixture, fitted.loaded.nominal, signal, mixture.prepare(mixture.held.x))
+        held = _log_ratio(mixture, nominal, signal, mixture.prepare(mixture.held.x))
         prepared = [np.asarray(leaf)[used] for leaf in sample.prepared]
-        data, name = _log_ratio(mixture, fitted.loaded.nominal, signal, prepared), LOG_RATIO
+        data, name = _log_ratio(mixture, nominal, signal, prepared), LOG_RATIO
     else:
-        i, card = mixture.columns.index(column), fitted.loaded.card
+        i, card = mixture.columns.index(column), region.loaded.card
         held, name = mixture.held.x[:, i], column
         data = held[used]
         if card.data is not None:
-            data = as_columns(read_table(fitted.loaded.file(card.data), card), card.columns)[:, i]
+            data = as_columns(read_table(region.loaded.file(card.data), card), card.columns)[:, i]
     weights = _halves(mixture, signal)
-    return Discriminant(name, held, data, np.asarray(sample.counts)[used], _edges(held, weights, bins))
+    return Discriminant(name, held, data, counts, _edges(held, weights, bins))
 
 
 def _log_ratio(

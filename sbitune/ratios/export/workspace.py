@@ -9,6 +9,7 @@ events are a `staterror`. A file beside it names the unbinned model, and what pa
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,19 @@ from sbitune.fitting.likelihood.histfactory.channel import Channel, Sample
 from sbitune.fitting.likelihood.histfactory.model import HistFactory, Setting
 from sbitune.fitting.likelihood.histfactory.modifiers import HistoSys, Modifier, NormFactor, NormSys, StatError
 from sbitune.fitting.likelihood.product import Product
-from sbitune.ratios.export.discriminant import Discriminant, counts_in, find_discriminant
+from sbitune.fitting.likelihood.terms.constraints import Constraint
+from sbitune.ratios.card import EVENTS
+from sbitune.ratios.export.discriminant import Discriminant, EventRegion, counts_in, find_discriminant, regions_of
 from sbitune.ratios.mixture.model import Mixture
 from sbitune.ratios.mixture.responses import Response
+from sbitune.ratios.stages.channels import ASIMOV
 from sbitune.ratios.stages.fitstage import FittedRatios
+from sbitune.ratios.stages.problem import data_of, terms_of_counts
 from sbitune.ratios.stages.training import ratios_product
 from sbitune.workflow.cardfit import CardFit, ExportOptions
 
-#: the channel, and the error of its simulated events
-CHANNEL, SIMULATED = "events", "simulated_events"
+#: the error of simulated events
+SIMULATED = "simulated_events"
 #: nuisances are looked for within so many errors of their measurements
 _REACH = 5.0
 #: bins of a workspace, if their number is not said
@@ -43,10 +48,11 @@ def export_fit(found: CardFit, to: str, output: Path, options: ExportOptions) ->
         raise InputError(f"{found.title}: --components are those of bins of a tune; events have none")
     fitted: FittedRatios = found.details
     interest = interest_of(fitted)
-    problem, discriminant = binned_problem(fitted, interest, options.observable, options.bins or _BINS)
+    problem, discriminants = binned_problem(fitted, interest, options.observable, options.bins or _BINS)
+    discriminant = discriminants[EVENTS]
     write_counts_workspace(output, problem, interest)
     beside = output.with_name(f"{output.stem}.unbinned.json")
-    write_text(beside, json.dumps(_unbinned(fitted, discriminant, output), indent=1, allow_nan=False) + "\n")
+    write_text(beside, json.dumps(_unbinned(fitted, discriminants, output), indent=1, allow_nan=False) + "\n")
     return {
         "interest": interest,
         "discriminant": discriminant.name,
@@ -69,8 +75,8 @@ def interest_of(fitted: FittedRatios) -> str:
 
 def binned_problem(
     fitted: FittedRatios, interest: str, column: str | None = None, bins: int = _BINS
-) -> tuple[Product, Discriminant]:
-    """The fit of the card's data in bins of a discriminant.
+) -> tuple[Product, dict[str, Discriminant]]:
+    """The fit of the card's data in bins of a discriminant, which is given, too, for every region of events.
 
     Args:
         fitted: the fit of the card.
@@ -80,12 +86,12 @@ def binned_problem(
 
     Raises:
         InputError: for fewer than two bins, a template below 0, a scale that others have measured, a column that there
-            is not.
+            is not, counted bins that move with a parameter measured as other than 0 +- 1.
     """
     if bins < 2:
         raise InputError(f"a workspace needs two bins or more, not {bins}")
-    mixture, card = fitted.trained.mixture, fitted.loaded.card
-    scales = {process.scale for process in mixture.processes}
+    card, counted, regions = fitted.loaded.card, fitted.loaded.counted, regions_of(fitted)
+    scales = {process.scale for region in regions for process in region.mixture.processes} | counted.scales
     for name, p in card.parameters.items():
         if name in scales and p.measured is not None:
             raise InputError(
@@ -93,20 +99,42 @@ def binned_problem(
                 "normfactor cannot be; take one of both away",
                 code="workspace-term",
             )
-    discriminant = find_discriminant(fitted, interest, column, bins)
-    samples = [_sample(fitted, i, discriminant) for i in range(len(mixture.processes))]
-    observed = counts_in(discriminant.edges, discriminant.data, discriminant.counts)
-    known = {modifier.name for sample in samples for modifier in sample.modifiers}
+    _check_units(fitted)
+    channels, observed, discriminants = list(counted.channels), dict(_counts_of(fitted)), dict[str, Discriminant]()
+    for region in regions:
+        discriminant = find_discriminant(region, interest, column, bins)
+        samples = [_sample(fitted, region, i, discriminant) for i in range(len(region.mixture.processes))]
+        channels.append(Channel(region.name, samples))
+        observed[region.name] = counts_in(discriminant.edges, discriminant.data, discriminant.counts)
+        discriminants[region.name] = discriminant
+    known = {modifier.name for channel in channels for sample in channel.samples for modifier in sample.modifiers}
     settings = {name: one for name, one in _settings(fitted).items() if name in known}
-    model = HistFactory([Channel(CHANNEL, samples)], settings)
-    found = model.product({CHANNEL: observed})
-    fixed = {name: _alpha(fitted, name, value) for name, value in card.fit.fixed.items() if name in known}
-    return Product(found.terms, [_ranged(p, fitted) for p in found.parameters], None, found.fixed | fixed), discriminant
+    found = HistFactory(channels, {**counted.settings, **settings}).product(observed)
+    fixed = {name: _alpha(fitted, name, value) for name, value in fitted.problem.fixed.items() if name in known}
+    parameters = [_ranged(p, fitted) for p in found.parameters]
+    return Product(found.terms, parameters, None, fixed), discriminants
 
 
-def _sample(fitted: FittedRatios, i: int, discriminant: Discriminant) -> Sample:
+def _check_units(fitted: FittedRatios) -> None:
+    """Refuse counted bins whose parameter has another unit in a workspace than in the card."""
+    own = fitted.loaded.card.parameters
+    for name in fitted.loaded.counted.names:
+        if name in own and (measured := own[name].measured) is not None and (measured.value, measured.error) != (0, 1):
+            raise InputError(
+                f"{fitted.loaded.place('parameters', name)}: {name} is measured as {measured.value:g} +- "
+                f"{measured.error:g}, and a workspace has what moves counted bins as 0 +- 1; scale the parameter",
+                code="workspace-term",
+            )
+
+
+def _counts_of(fitted: FittedRatios) -> dict[str, np.ndarray]:
+    """Counts of the counted regions: those of the fit, which are expected ones where there are no data."""
+    return {name: np.asarray(data_of(fitted.problem, name)) for name in terms_of_counts(fitted.problem)}
+
+
+def _sample(fitted: FittedRatios, region: EventRegion, i: int, discriminant: Discriminant) -> Sample:
     """A process with its modifiers."""
-    mixture, nominal = fitted.trained.mixture, _measured(fitted)
+    mixture, nominal = region.mixture, _measured(fitted)
     process = mixture.processes[i]
     rows = np.flatnonzero(mixture.held.sample == i)
     values = discriminant.held[rows]
@@ -135,7 +163,8 @@ def _sample(fitted: FittedRatios, i: int, discriminant: Discriminant) -> Sample:
         if low != high:
             modifiers.append(NormSys(name, up=high, down=low))
     errors = np.sqrt(counts_in(discriminant.edges, values, central**2))
-    return Sample(process.name, template, [*modifiers, StatError(SIMULATED, errors)])
+    simulated = SIMULATED if region.name == EVENTS else f"{SIMULATED}_{region.name}"
+    return Sample(process.name, template, [*modifiers, StatError(simulated, errors)])
 
 
 def _response(
@@ -162,21 +191,21 @@ def _measured(fitted: FittedRatios) -> dict[str, float]:
 
 
 def _theta(fitted: FittedRatios, name: str, alpha: float) -> float:
-    measured = fitted.loaded.card.parameters[name].measured
-    return alpha if measured is None else measured.value + alpha * measured.error
+    own = fitted.loaded.card.parameters.get(name)
+    return alpha if own is None or own.measured is None else own.measured.value + alpha * own.measured.error
 
 
 def _alpha(fitted: FittedRatios, name: str, theta: float) -> float:
-    measured = fitted.loaded.card.parameters[name].measured
-    return theta if measured is None else (theta - measured.value) / measured.error
+    own = fitted.loaded.card.parameters.get(name)
+    return theta if own is None or own.measured is None else (theta - own.measured.value) / own.measured.error
 
 
 def _settings(fitted: FittedRatios) -> dict[str, Setting]:
     """Auxiliary measurements as the data of the fit have them: of Asimov data they are the nominal parameters."""
     problem, found = fitted.problem, {}
-    for term, data in zip(problem.terms[1:], problem.data[1:], strict=True):
-        name = getattr(term, "parameter", "")
-        found[name] = Setting(measured=(_alpha(fitted, name, float(data)),))
+    for term, data in zip(problem.terms, problem.data, strict=True):
+        if isinstance(term, Constraint):
+            found[term.parameter] = Setting(measured=(_alpha(fitted, term.parameter, float(data)),))
     return found
 
 
@@ -193,12 +222,11 @@ def _ranged(p: Parameter, fitted: FittedRatios) -> Parameter:
     return Parameter(p.name, low, high, nominal, p.unit)
 
 
-def _unbinned(fitted: FittedRatios, discriminant: Discriminant, output: Path) -> dict[str, Any]:
+def _unbinned(fitted: FittedRatios, discriminants: dict[str, Discriminant], output: Path) -> dict[str, Any]:
     """What the workspace leaves out: where the unbinned model is, and how its parameters are those of the workspace.
 
     Files are named as seen from the workspace.
     """
-    model = ratios_product(fitted.loaded).path
 
     def named(path: Path) -> str:
         return Path(os.path.relpath(path.resolve(), output.resolve().parent)).as_posix()
@@ -207,14 +235,23 @@ def _unbinned(fitted: FittedRatios, discriminant: Discriminant, output: Path) ->
         name: {"value_at_0": _theta(fitted, name, 0.0), "value_at_1": _theta(fitted, name, 1.0)}
         for name in fitted.loaded.card.parameters
     }
+    rows = {one.name: _unbinned_region(one, discriminants[one.name], named) for one in regions_of(fitted)}
+    own = rows.pop(EVENTS)
     return {
         "what": "unbinned model of which the workspace is the binned form",
         "workspace": {"file": output.name, "hash": hash_file(output)},
-        "model": {"file": named(model), "format": "sbitune mixture of events", "hash": hash_file(model)},
         "card": named(fitted.loaded.path),
-        "data": fitted.record.data,
-        "columns": list(fitted.trained.mixture.columns),
+        **own,
+        "parameters": parameters,
+    } | ({"regions": rows} if rows else {})
+
+
+def _unbinned_region(region: EventRegion, discriminant: Discriminant, named: Callable[[Path], str]) -> dict[str, Any]:
+    model = ratios_product(region.loaded).path
+    return {
+        "model": {"file": named(model), "format": "sbitune mixture of events", "hash": hash_file(model)},
+        "data": region.loaded.card.data or ASIMOV,
+        "columns": list(region.mixture.columns),
         "discriminant": discriminant.name,
         "edges": discriminant.edges.tolist(),
-        "parameters": parameters,
     }

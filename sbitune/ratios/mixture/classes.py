@@ -26,9 +26,9 @@ from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.rows import Rows
 from sbitune.learning.scaling import find_scaling
 from sbitune.learning.training import TrainingConfig
-from sbitune.ratios.card import NetworkConfig
 from sbitune.ratios.mixture.learning import Learned, learned, training_config
 from sbitune.ratios.samples import Simulated
+from sbitune.ratios.sections import NetworkConfig
 
 
 class ClassRatios(NamedTuple):

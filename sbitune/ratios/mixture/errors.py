@@ -35,7 +35,9 @@ _SLICE = 1 << 12
 _NORMALISING = 4096
 
 
-def ratio_covariance(mixture: Mixture, problem: Product, best: Fit, x: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def ratio_covariance(
+    mixture: Mixture, problem: Product, best: Fit, x: np.ndarray, counts: np.ndarray, region: str = ""
+) -> np.ndarray:
     """The covariance (n_parameters, n_parameters) of fitted parameters from the ratios; rows of fixed ones are 0.
 
     Args:
@@ -44,6 +46,7 @@ def ratio_covariance(mixture: Mixture, problem: Product, best: Fit, x: np.ndarra
         best: its fit.
         x: (n_events, n_columns) events of the data.
         counts: (n_events,) with which they count.
+        region: which of several terms of events this is, so that what is compiled for one is not taken for another.
 
     Raises `ComputationError` if the second derivatives at the fit are not positive, or a derivative is not finite.
     """
@@ -56,7 +59,7 @@ def ratio_covariance(mixture: Mixture, problem: Product, best: Fit, x: np.ndarra
         objective = problem.objective()
         inverse, _ = inverse_curvature(frame, u, np.asarray(objective.hessian(objective.point(u))) / 2)
         programs = problem.compiled.over_data.programs  # of one problem, whatever the data
-        slopes = programs.setdefault("ratio errors", jax.jit(_mixed(mixture, tuple(parts), problem)))
+        slopes = programs.setdefault(f"ratio errors {region}", jax.jit(_mixed(mixture, tuple(parts), problem)))
         off = np.zeros((len(mixture.processes), 1 + len(u)))
         phi = (*(part.phi for part in parts.values()), off)
         covariances = [*(part.covariance for part in parts.values()), _of_means(mixture, best)]

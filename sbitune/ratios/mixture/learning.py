@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from sbitune.learning.training import Trained, TrainingConfig
-from sbitune.ratios.card import NetworkConfig
+from sbitune.ratios.sections import NetworkConfig
 
 #: steps of a training that is left to itself: a tenth does not find what is not linear; epochs, at least and at most
 _STEPS, _EPOCHS = 3000, (20, 200)

@@ -26,10 +26,10 @@ from sbitune.learning.classifiers.networks import build_classifier
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.rows import Rows
 from sbitune.learning.scaling import Scaling, find_scaling
-from sbitune.ratios.card import InterpolatedConfig, LearnedConfig, NetworkConfig
 from sbitune.ratios.mixture.classes import train_classes
 from sbitune.ratios.mixture.learning import Learned, learned, training_config
 from sbitune.ratios.samples import Simulated
+from sbitune.ratios.sections import InterpolatedConfig, LearnedConfig, NetworkConfig
 
 #: name of the learned form, beside the codes of interpolation
 POLYNOMIAL = "polynomial"

@@ -60,7 +60,7 @@ def train_mixture(
     held = _held(nominal)
     means = _means(ratios, nominal)
     processes = tuple(Process(name, sample.expected, sample.scale) for name, sample in card.samples.items())
-    return Mixture(card.columns, processes, ratios, tuple(responses), loaded.parameters(), held), notes, means
+    return Mixture(card.columns, processes, ratios, tuple(responses), loaded.own_parameters(), held), notes, means
 
 
 def _held(nominal: list[Simulated]) -> Held:

@@ -4,25 +4,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.storage.files import hash_bytes, hash_file
 from sbitune.fitting.checks.coverage import coverage_of_toys
-from sbitune.fitting.hypotheses.asimov import asimov_data, pool_quality
-from sbitune.fitting.likelihood.product import Product, named
-from sbitune.fitting.likelihood.terms.constraints import Constraint
-from sbitune.fitting.likelihood.terms.unbinned import Sample, UnbinnedEvents
+from sbitune.fitting.likelihood.product import Product
+from sbitune.fitting.likelihood.terms.unbinned import Sample
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.results import Fit
 from sbitune.ratios.card import RatiosCardFile
-from sbitune.ratios.checks.closure import column_closure
-from sbitune.ratios.checks.records import ColumnClosure
-from sbitune.ratios.mixture.errors import ratio_covariance
-from sbitune.ratios.mixture.model import Mixture
-from sbitune.ratios.parameters import ParameterConfig
 from sbitune.ratios.record import (
     VERSION,
     ProcessRecord,
@@ -33,7 +25,9 @@ from sbitune.ratios.record import (
     read_record,
     write_record,
 )
-from sbitune.ratios.samples import as_columns, read_table
+from sbitune.ratios.stages.channels import ASIMOV, Regions, describe_regions, expectations
+from sbitune.ratios.stages.observed import read_data
+from sbitune.ratios.stages.problem import make_problem
 from sbitune.ratios.stages.training import TrainedRatios, ratios_product, train_stage
 from sbitune.ratios.verdict import checks_of_fit, checks_of_training
 from sbitune.workflow.cardfit import CardFit
@@ -42,11 +36,6 @@ from sbitune.workflow.results.checks import judge, warnings_of
 from sbitune.workflow.results.fits import record_minima
 from sbitune.workflow.results.provenance import provenance
 from sbitune.workflow.stages import writing
-
-#: name of the term of events
-EVENTS = "events"
-#: what stands for data where a card names none
-ASIMOV = "Asimov"
 
 
 class FittedRatios(NamedTuple):
@@ -59,39 +48,6 @@ class FittedRatios(NamedTuple):
     record: RatiosRecord
 
 
-def read_data(loaded: RatiosCardFile) -> np.ndarray | None:
-    """Columns (n_events, n_columns) of the measured events; None where the card names none.
-
-    Raises `InputError` for data that cannot be read, have weights, or hold no events.
-    """
-    card = loaded.card
-    if card.data is None:
-        return None
-    table = read_table(loaded.file(card.data), card)
-    if not len(table):
-        raise InputError(f"{table.where}: there are no events{' that are selected' if card.select else ''}")
-    if np.any(table.weight != 1):
-        raise InputError(
-            f"{table.where}: the data have weights other than 1, with which their number is no count; leave the "
-            "column out",
-            code="ratios-data-weighted",
-        )
-    return as_columns(table, card.columns)
-
-
-def make_problem(loaded: RatiosCardFile, mixture: Mixture, data: np.ndarray | None) -> Product:
-    """What a card asks to be fitted, of the data that `read_data` gives."""
-    card, nominal = loaded.card, loaded.nominal
-    events = mixture.held.x[:1] if data is None else data
-    term = UnbinnedEvents(EVENTS, mixture, events, mixture.pool, nominal)
-    constraints = [Constraint(name, *values) for name, values in measured_by_others(card.parameters).items()]
-    problem = Product([term, *constraints], loaded.parameters(), card.fit.limits, card.fit.fixed)
-    if data is not None:
-        return problem
-    theta = np.array([nominal[p.name] for p in problem.parameters])
-    return problem.with_data(asimov_data(problem, theta).data)
-
-
 def fit_stage(loaded: RatiosCardFile, trained: TrainedRatios, reporter: Reporter = QUIET) -> FittedRatios:
     """Fit the parameters and judge the fit; writes `result.yaml` if it converged.
 
@@ -101,18 +57,17 @@ def fit_stage(loaded: RatiosCardFile, trained: TrainedRatios, reporter: Reporter
     """
     with writing(loaded):
         data = read_data(loaded)
-        problem = make_problem(loaded, trained.mixture, data)
+        problem = make_problem(loaded, trained, data)
         try:
             best = fit(problem, loaded.card.fit)
         except ComputationError:
             loaded.output("result.yaml").unlink(missing_ok=True)
             raise
         reporter.say(str(best))
-        with problem.computing():
-            given = named(problem.parameters, jnp.asarray(best.values))
-            expected = _events_of(problem).expectation(given)
+        expected = expectations(problem, best)
         coverage = coverage_at_fit(loaded, problem, best, expected, reporter)
-        record = _record(loaded, trained, problem, best, data, expected, coverage)
+        regions = describe_regions(loaded, trained, problem, best, data, expected)
+        record = _record(loaded, trained, best, regions, coverage)
         write_record(loaded.output("result.yaml"), record)
     return FittedRatios(loaded, trained, problem, best, record)
 
@@ -126,7 +81,7 @@ def read_fitted(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> FittedRat
             f"{loaded.output('result.yaml')}: {' and '.join(changed)} changed since; run `sbitune infer "
             f"{loaded.directory}` again"
         )
-    problem = make_problem(loaded, trained.mixture, read_data(loaded))
+    problem = make_problem(loaded, trained, read_data(loaded))
     return FittedRatios(loaded, trained, problem, fit_of(record, loaded.parameters()), record)
 
 
@@ -136,24 +91,20 @@ def card_fit(loaded: RatiosCardFile, reporter: Reporter) -> CardFit:
     return CardFit(found.problem, found.fit, made_of(found.record), found.record.title, found)
 
 
-def _events_of(problem: Product) -> UnbinnedEvents:
-    """The term of events."""
-    (term,) = (term for term in problem.terms if isinstance(term, UnbinnedEvents))
-    return term
-
-
-def measured_by_others(parameters: Mapping[str, ParameterConfig]) -> dict[str, tuple[float, float]]:
-    """Value and error of every auxiliary measurement, by parameter."""
-    return {name: (p.measured.value, p.measured.error) for name, p in parameters.items() if p.measured is not None}
-
-
 def coverage_at_fit(
-    loaded: CardFile[Any], problem: Product, best: Fit, expected: Sample, reporter: Reporter
+    loaded: CardFile[Any],
+    problem: Product,
+    best: Fit,
+    expected: Sample | Mapping[str, Sample],
+    reporter: Reporter,
 ) -> dict[str, Any]:
-    """Figures of toys at the fit; none if the card asks for none, or if some expected events have negative weights."""
+    """Figures of toys at the fit; none if the card asks for none, or if some expected events, of a term or of several
+    by name, have negative weights.
+    """
+    samples = {"": expected} if isinstance(expected, Sample) else expected
     if not loaded.card.fit.toys:
         return {}
-    if np.any(expected.counts < 0):
+    if any(np.any(sample.counts < 0) for sample in samples.values()):
         reporter.say("no toys: simulated events of all samples have negative weights, of which none can be drawn")
         return {}
     key = jax.random.fold_in(jax.random.key(loaded.card.seed), 1)
@@ -163,34 +114,16 @@ def coverage_at_fit(
 def _record(
     loaded: RatiosCardFile,
     trained: TrainedRatios,
-    problem: Product,
     best: Fit,
-    data: np.ndarray | None,
-    expected: Sample,
+    regions: Regions,
     coverage: dict[str, Any],
 ) -> RatiosRecord:
-    card, mixture, nominal = loaded.card, trained.mixture, loaded.nominal
-    with problem.computing():
-        at_fit = named(problem.parameters, jnp.asarray(best.values))
-        numbers = {
-            p.name: ProcessRecord(float(mixture.expected_of(p, nominal)), float(mixture.expected_of(p, at_fit)))
-            for p in mixture.processes
-        }
-        quality = pool_quality(_events_of(problem), at_fit, expected)
-    assert quality.closure is not None  # a mixture expects a number
-    pool = {
-        "events": float(len(expected.counts)),
-        "effective": quality.effective,
-        "expected": quality.expected,
-        "closure": quality.closure,
-    }
-    measured = measured_by_others(card.parameters)
-    observed = problem.data[0].counts
-    x = mixture.pool[0] if data is None else data
-    of_ratios = ratio_covariance(mixture, problem, best, x, observed[: len(x)])
-    rows = describe_parameters(best, nominal, measured, of_ratios)
-    columns = [] if data is None else _columns(card.columns, mixture, data, expected.counts)
-    checks = [*checks_of_training(trained.record), *checks_of_fit(best, rows, columns, coverage, pool)]
+    card, own = loaded.card, regions.channels[0]
+    rows = describe_parameters(best, loaded.nominal, loaded.measured, regions.ratio_covariance)
+    checks = [
+        *(check for name, one in trained.regions.items() for check in checks_of_training(one.record, name)),
+        *checks_of_fit(best, rows, regions.columns, coverage, own.pool, regions.channels[1:]),
+    ]
     return RatiosRecord(
         format=VERSION,
         title=card.title,
@@ -198,35 +131,33 @@ def _record(
         verdict=judge(checks, "this fit and its errors").words,
         checks=checks,
         warnings=warnings_of(checks),
-        data=card.data or ASIMOV,
-        events=float(np.sum(observed)),
+        data=own.data,
+        events=own.observed[0],
         minimum=best.minimum,
         parameters=rows,
         covariance=best.covariance.tolist(),
         correlation=best.correlation.tolist(),
-        ratio_covariance=of_ratios.tolist(),
-        processes=numbers,
-        pool=pool,
-        columns=columns,
+        ratio_covariance=regions.ratio_covariance.tolist(),
+        processes={name: ProcessRecord(own.nominal[name][0], own.fitted[name][0]) for name in own.nominal},
+        pool=own.pool,
+        columns=regions.columns,
+        channels=regions.channels,
         coverage=coverage,
-        notes=list(best.notes),
+        notes=[*best.notes, *loaded.counted.notes],
         other_minima=record_minima(best),
         provenance=provenance({"card": loaded.path.read_bytes()}, {"card": card.seed, "fit": card.fit.seed})
         | _hashes(loaded),
     )
 
 
-def _columns(names: tuple[str, ...], mixture: Mixture, x: np.ndarray, expected: np.ndarray) -> list[ColumnClosure]:
-    """Data beside the simulated events with the weights that they have at the fit."""
-    source = *mixture.pool, expected / expected.sum()
-    return column_closure("data", names, (x, np.ones(len(x))), source)
-
-
 def _hashes(loaded: RatiosCardFile) -> dict[str, str]:
-    """Of the card, the ratios and the data."""
-    data = loaded.card.data
-    return {
-        "card": hash_bytes(loaded.path.read_bytes()),
-        "ratios": ratios_product(loaded).read_note().product,
-        "data": ASIMOV if data is None else hash_file(loaded.file(data), "data"),
-    }
+    """Of the card, the ratios and the data; of several regions together."""
+    ratios = [ratios_product(region).read_note().product for region in loaded.event_regions.values()]
+    files = dict.fromkeys(region.card.data for region in loaded.event_regions.values())
+    files |= dict.fromkeys(source for source in loaded.counted.sources.values() if source)
+    data = [ASIMOV if file is None else hash_file(loaded.file(file), "data") for file in files]
+    return {"card": hash_bytes(loaded.path.read_bytes()), "ratios": _together(ratios), "data": _together(data)}
+
+
+def _together(hashes: list[str]) -> str:
+    return hashes[0] if len(hashes) == 1 else hash_bytes("".join(hashes).encode())

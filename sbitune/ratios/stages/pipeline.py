@@ -4,7 +4,9 @@ from typing import Any
 
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.ratios.card import RatiosCardFile
+from sbitune.ratios.checks.records import TrainingRecord
 from sbitune.ratios.record import figures_of, read_record
+from sbitune.ratios.regions.config import CountsRegionConfig, EventsRegionConfig, RegionConfig
 from sbitune.ratios.stages.fitstage import FittedRatios, fit_stage
 from sbitune.ratios.stages.training import train_stage
 
@@ -16,7 +18,12 @@ def infer(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> FittedRatios:
 
 def train_card(loaded: RatiosCardFile, reporter: Reporter) -> dict[str, Any]:
     """Figures of the ratios, for `sbitune train`."""
-    record = train_stage(loaded, reporter).record
+    trained = train_stage(loaded, reporter)
+    further = {name: _figures(one.record) for name, one in trained.further.items()}
+    return _figures(trained.record) | ({"regions": further} if further else {})
+
+
+def _figures(record: TrainingRecord) -> dict[str, Any]:
     return {
         "samples": {
             row.name: {
@@ -54,5 +61,15 @@ def summary(loaded: RatiosCardFile) -> dict[str, Any]:
         "samples": {name: sample.expected for name, sample in card.samples.items()},
         "data": card.data,
     }
+    if card.regions:
+        found["regions"] = {name: _summary_of(region) for name, region in card.regions.items()}
     path = loaded.output("result.yaml")
     return found | ({"result": figures_of(read_record(path))["parameters"]} if path.is_file() else {})
+
+
+def _summary_of(region: RegionConfig) -> Any:
+    if isinstance(region, EventsRegionConfig):
+        return dict(region.expected)
+    if isinstance(region, CountsRegionConfig):
+        return {name: list(sample.expected) for name, sample in region.samples.items()}
+    return region.file

@@ -1,6 +1,8 @@
 """The stage that learns the ratios of a card: they are kept under a key of all that made them."""
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
@@ -9,7 +11,7 @@ import msgspec
 from sbitune.data.events.tables.reading import format_of
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.data.storage.files import hash_bytes, hash_file
-from sbitune.ratios.card import RatiosCardFile
+from sbitune.ratios.card import EVENTS, RatiosCardFile
 from sbitune.ratios.checks.closure import (
     calibration_curves,
     closure_of_responses,
@@ -33,13 +35,20 @@ class TrainedRatios(NamedTuple):
 
     mixture: Mixture
     record: TrainingRecord
+    further: Mapping[str, "TrainedRatios"] = MappingProxyType({})  #: region of events -> the same of it
+
+    @property
+    def regions(self) -> dict[str, "TrainedRatios"]:
+        """Region of events -> what was learned for it, that of the card itself first."""
+        return {EVENTS: self, **self.further}
 
 
 def ratios_product(loaded: RatiosCardFile) -> Product:
-    """Where the learned ratios are kept."""
+    """Where the learned ratios are kept, of the card's own events or of a region."""
+    name = "ratios" if loaded.region == EVENTS else f"ratios.{loaded.region}"
     return Product(
-        loaded.work / "ratios.npz",
-        loaded.work / "ratios.json",
+        loaded.work / f"{name}.npz",
+        loaded.work / f"{name}.json",
         "ratios",
         {"samples": "the samples", "card": "columns, samples or networks of the card", "maker": "sbitune"},
         TrainingRecord,
@@ -48,23 +57,30 @@ def ratios_product(loaded: RatiosCardFile) -> Product:
 
 
 def train_stage(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> TrainedRatios:
-    """Learn the card's ratios, or read them if they were learned from these samples, with these settings and code.
+    """Learn the card's ratios, those of every region of events, or read them if they were learned from these samples,
+    with these settings and code.
 
     Raises:
         InputError: for samples that cannot be read or learned from, naming file and column.
         ComputationError: if a loss is not finite, or mean ratios cannot be made 1.
     """
+    learned = {name: _train_region(region, reporter) for name, region in loaded.event_regions.items()}
+    own = learned.pop(EVENTS)
+    return own._replace(further=learned)
+
+
+def _train_region(loaded: RatiosCardFile, reporter: Reporter) -> TrainedRatios:
     product, wanted = ratios_product(loaded), training_key(loaded)
     why = product.why_not(wanted) if product.path.exists() else ""
     if why is None:
         return TrainedRatios(load_mixture(product.path), product.read_note().about)
     if why:
-        reporter.say(f"the ratios are learned again: {why}")
+        reporter.say(f"the ratios{_of(loaded)} are learned again: {why}")
     with writing(loaded):
         clock = time.process_time()
         samples = read_samples(loaded)
         sizes = ", ".join(f"{len(sample.x):,} of {name}" for name, sample in samples.nominal.items())
-        reporter.say(f"learning ratios from events: {sizes}")
+        reporter.say(f"learning ratios{_of(loaded)} from events: {sizes}")
         mixture, learned, means = train_mixture(jax.random.key(loaded.card.seed), loaded, samples, reporter)
         record = TrainingRecord(
             _describe(loaded, samples, mixture, means),
@@ -77,6 +93,10 @@ def train_stage(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> TrainedRa
         save_mixture(product.path, mixture)
         product.write_note(wanted, msgspec.to_builtins(record))
     return TrainedRatios(mixture, record)
+
+
+def _of(loaded: RatiosCardFile) -> str:
+    return "" if loaded.region == EVENTS else f" of region {loaded.region}"
 
 
 def training_key(loaded: RatiosCardFile) -> dict[str, str]:

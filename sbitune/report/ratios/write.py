@@ -6,10 +6,7 @@ from typing import Any
 import numpy as np
 
 from sbitune.data.reporting import Reporter
-from sbitune.plots.ratios import plot_calibration, plot_closure, plot_means, plot_training
-from sbitune.plots.style import to_svg
 from sbitune.ratios.card import RatiosCardFile
-from sbitune.ratios.checks.records import ColumnClosure
 from sbitune.ratios.record import RatiosRecord, figures_of, made_of
 from sbitune.ratios.stages.fitstage import ASIMOV, FittedRatios, read_fitted
 from sbitune.report.beside.hypotheses import hypothesis_sections
@@ -19,13 +16,12 @@ from sbitune.report.pieces.numbers import rounded
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.parameters import correlations_section, parameters_section, rows_of
-from sbitune.report.pieces.parts import Figure, Figures, Items, Navigation, Paragraph, Section, table
+from sbitune.report.pieces.parts import Figures, Items, Navigation, Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
 from sbitune.report.pieces.verdicts import verdict_paragraphs
+from sbitune.report.ratios.learned import closure_picture, closure_table, learned_sections
+from sbitune.report.ratios.regions import regions_sections
 from sbitune.workflow.results.checks import judge
-
-#: comparisons that are drawn, the worst first; all are in the table
-_DRAWN = 12
 
 
 def report_card(loaded: RatiosCardFile, reporter: Reporter) -> dict[str, Any]:
@@ -43,13 +39,11 @@ def write_report(fitted: FittedRatios, path: Path | None = None) -> Path:
         *_correlations(fitted),
         _errors(record),
         _numbers(record),
+        *regions_sections(record),
         *_data(record),
         *hypothesis_sections(fitted.loaded, fitted.fit.names, made_of(record)),
         _coverage(record),
-        _closure(fitted),
-        _calibration(fitted),
-        *_responses(fitted),
-        _training(fitted),
+        *(section for name, one in fitted.trained.regions.items() for section in learned_sections(name, one.record)),
         Section("checks", "Checks", [_checks(record)]),
         Section("origin", "Origin", [provenance_table(record.provenance)]),
     ]
@@ -114,27 +108,8 @@ def _data(record: RatiosRecord) -> list[Section]:
         "Events of the data, and simulated events with the weights that they have at the fit (blue) and in the mixture "
         "that all ratios are relative to (dashed). Points of the lower panel are (fit - data) / error."
     )
-    figures = [_picture(row, ("data", "reference", "fit")) for row in record.columns]
-    return [Section("data", "Data and fit", [Paragraph(words), _table(record.columns), Figures(figures)])]
-
-
-def _picture(row: ColumnClosure, labels: tuple[str, str, str]) -> Figure:
-    drawing = plot_closure(
-        row.edges,
-        (row.target, row.target_error),
-        row.before,
-        (row.after, row.after_error),
-        row.what,
-        labels,
-        row.column,
-    )
-    return Figure(to_svg(drawing), f"{row.what}: {row.column}, chi2 = {row.chi2:.1f} for {row.ndf} bins.")
-
-
-def _table(rows: list[ColumnClosure]) -> Part:
-    head = ["events", "column", "chi2", "bins", "P", "effective events"]
-    cells = [(r.what, r.column, f"{r.chi2:.1f}", r.ndf, f"{r.p_value:.2g}", f"{r.effective:,.0f}") for r in rows]
-    return table(head, cells, range(2, 6))
+    figures = [closure_picture(row, ("data", "reference", "fit")) for row in record.columns]
+    return [Section("data", "Data and fit", [Paragraph(words), closure_table(record.columns), Figures(figures)])]
 
 
 def _coverage(record: RatiosRecord) -> Section:
@@ -148,71 +123,6 @@ def _coverage(record: RatiosRecord) -> Section:
     said = f"{record.coverage['fits']} toys at the fit, auxiliary measurements thrown with them: "
     parts = [Paragraph(words), Paragraph(said + coverage_in_words(record.coverage)), coverage_table(record.coverage)]
     return Section("coverage", "Coverage", parts)
-
-
-def _closure(fitted: FittedRatios) -> Section:
-    rows = sorted(fitted.trained.record.closure, key=lambda row: row.p_value)
-    if not rows:
-        return Section("closure", "Reweighted events", [Paragraph("There is one sample, and no response.", "quiet")])
-    words = (
-        "Simulated events that no network has seen, reweighted to each sample and to each value of a nuisance "
-        "parameter (blue), beside other events that are of it (points); dashed: before. The worst are drawn."
-    )
-    labels = ("simulated there", "before", "reweighted")
-    figures = [_picture(row, labels) for row in rows[:_DRAWN]]
-    return Section("closure", "Reweighted events", [Paragraph(words), _table(rows), Figures(figures)])
-
-
-def _calibration(fitted: FittedRatios) -> Section:
-    record = fitted.trained.record
-    figures = [
-        Figure(
-            to_svg(plot_calibration(row.predicted, row.observed, row.error, row.sample)),
-            f"{row.sample}: chi2 = {row.chi2:.1f} for {row.ndf} bins (P = {row.p_value:.2g}).",
-        )
-        for row in record.calibration
-    ]
-    rows = [
-        (s.name, s.file, f"{s.train:,}", f"{s.validation:,}", f"{s.held:,}", f"{s.effective:,.0f}",
-         f"{100 * s.negative:.1f} %",
-         "" if s.mean_ratio is None else f"{s.mean_ratio:.4f} ± {s.mean_ratio_error:.4f}",
-         "" if s.unsupported is None else f"{100 * s.unsupported:.2f} %")
-        for s in record.samples
-    ]  # fmt: skip
-    head = ["sample", "file", "train", "validate", "held back", "effective", "negative", "mean ratio", "no support"]
-    words = (
-        "How often events of the reference mixture are of a sample, where the ratios say how often. Mean ratios are "
-        "those over the validation events; they must be 1."
-    )
-    return Section("calibration", "Calibration", [table(head, rows, range(2, 9)), Paragraph(words), Figures(figures)])
-
-
-def _responses(fitted: FittedRatios) -> list[Section]:
-    rows = fitted.trained.record.means
-    if not rows:
-        return []
-    figures = [
-        Figure(
-            to_svg(plot_means(r.values, r.mean, r.error, r.without, r.nuisance, r.sample)),
-            f"Mean response of {r.sample} to {r.nuisance}, over events that did not normalise it.",
-        )
-        for r in rows
-    ]
-    return [Section("responses", "Responses", [Figures(figures)])]
-
-
-def _training(fitted: FittedRatios) -> Section:
-    record = fitted.trained.record
-    figures = [
-        Figure(
-            to_svg(plot_training(np.array(row.train), np.array(row.validation), row.best_epoch, row.nothing, row.what)),
-            f"{row.what}: {len(row.best_epoch)} networks, best validation loss {row.best.mean():.4f}; guessing "
-            f"{row.nothing:.4f}.",
-        )
-        for row in record.learned
-    ]
-    words = f"Learned in {record.cpu_seconds:.0f} s of one processor."
-    return Section("training", "Training", [Paragraph(words), Figures(figures)])
 
 
 def _checks(record: RatiosRecord) -> Part:

@@ -1,0 +1,1 @@
+"""Regions that are fitted together with the events of a card: further events, and counted bins."""
