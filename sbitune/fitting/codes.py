@@ -7,6 +7,8 @@ CODES = {
     "constraint-without-measurement": "a constraint of what nobody has measured",
     "draws-not-finite": "draws or densities of a posterior that are not finite",
     "draws-wrong-shape": "truths and draws that do not fit each other",
+    "events-weighted-toys": "toys, an expectation or a posterior of weighted events",
+    "events-weights": "weights of events that are no numbers, or add up to nothing",
     "fit-theory-error": "an error that the model is to have beyond its own, and cannot",
     "modifier-bins": "bins of a modifier that are no numbers, or not as many as the sample has",
     "modifier-factor": "a factor that is not above 0",

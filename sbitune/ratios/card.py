@@ -49,6 +49,13 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="f
             "found, of an Asimov data set at the nominal parameters."
         ),
     ] = None
+    weighted_data: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether weights of measured events count: of what was subtracted, negative ones too, or of 1 "
+            "over an efficiency. Errors are then those of weighted events; there are no toys, limits and posteriors."
+        ),
+    ] = False
     derive: Annotated[
         dict[str, str], msgspec.Meta(description="Further columns by formulas of columns, `pt: hypot(px, py)` say.")
     ] = {}

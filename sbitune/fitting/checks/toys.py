@@ -154,8 +154,11 @@ def _fit_at_once(
             continue
         try:
             spread = None
-            if errors:
+            if errors and problem.objective().is_likelihood:
                 spread = np.sqrt(np.diag(inverse_curvature(frame, found.u[i], found.hessian[i] / 2)[0]))
+            elif errors:
+                objective = problem.objective().refit(data[i])
+                spread = np.sqrt(np.diag(parabola(objective, objective.point(found.u[i])).covariance))
             yield _Row(found.u[i], spread, float(rises[i]), found.each[i])
         except ComputationError as error:
             yield str(error)

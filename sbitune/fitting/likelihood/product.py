@@ -123,8 +123,18 @@ class Product:
         """What is minimised. Use it inside `computing`."""
         return ProductObjective(self)
 
+    @property
+    def is_likelihood(self) -> bool:
+        """Whether it is one: no events of it are weighted."""
+        return not any(is_weighted(term) for term in self.terms)
+
     def need_posterior(self) -> None:
-        """There is a likelihood."""
+        """Raise `InputError` for weighted events, which have no likelihood."""
+        if not self.is_likelihood:
+            raise InputError(
+                "weighted events have no likelihood to sample: use the errors of the fit, which hold for any weights",
+                code="events-weighted-toys",
+            )
 
     def with_data(self, data: tuple[Any, ...]) -> Self:
         """The same fit of other data, one entry for each term, as its `draw` gives them."""
@@ -146,6 +156,11 @@ class Product:
         return fit
 
 
+def is_weighted(term: Term) -> bool:
+    """Whether a term is one of weighted events."""
+    return bool(getattr(term, "is_weighted", False))
+
+
 def named(parameters: Sequence[Parameter], theta: Any) -> Named:
     """Parameters theta (n_parameters,) by name."""
     return {p.name: theta[i] for i, p in enumerate(parameters)}
@@ -157,8 +172,11 @@ class Compiled:
     def __init__(self, terms: tuple[Term, ...], parameters: tuple[Parameter, ...], frame: Frame) -> None:
         low, half = frame.low, frame.half
 
+        def given_at(u: Any) -> Named:
+            return named(parameters, low + (u + 1) * half)
+
         def each(u: Any, data: Any) -> Any:
-            given = named(parameters, low + (u + 1) * half)
+            given = given_at(u)
             return jnp.stack([jnp.asarray(t.minus_two_log(given, d)) for t, d in zip(terms, data, strict=True)])
 
         def total(u: Any, data: Any) -> Any:
@@ -167,7 +185,17 @@ class Compiled:
         def total_of(data: Any, u: Any) -> Any:
             return total(u, data)
 
+        def scatter(u: Any, data: Any) -> Any:
+            total = jnp.zeros((len(u), len(u)))
+            for i, (term, part) in enumerate(zip(terms, data, strict=True)):
+                if is_weighted(term):
+                    total += term.scatter(given_at, u, part)  # pyright: ignore[reportAttributeAccessIssue]
+                else:  # of a likelihood it is the information
+                    total += jax.hessian(lambda u, i=i: each(u, data)[i])(u) / 2
+            return total
+
         self.over_data = OverData(each, {})
+        self.scatter: Callable[..., Any] = jax.jit(scatter)
         self.each: Callable[..., Any] = jax.jit(each)
         self.total_of: Callable[..., Any] = total_of
         self.gradient: Callable[..., Any] = jax.jit(jax.grad(total))
@@ -178,10 +206,9 @@ class Compiled:
 class ProductObjective:
     """-2 log L of a product as a function of u. Use it inside `double_precision`."""
 
-    is_likelihood = True
-
     def __init__(self, problem: Product) -> None:
         require_double_precision()
+        self.is_likelihood: bool = problem.is_likelihood
         self.frame: Frame = problem.frame()
         self.parts: tuple[str, ...] = tuple(term.name for term in problem.terms)
         self._terms, self._parameters, self._compiled = problem.terms, problem.parameters, problem.compiled
@@ -231,8 +258,10 @@ class ProductObjective:
         return (vectors * np.maximum(np.abs(values), _LEAST * np.abs(values).max())) @ vectors.T
 
     def scatter(self, point: ProductPoint) -> np.ndarray:
-        """That of a likelihood: the information."""
-        return self.information(point)
+        """That of a likelihood: the information; else that of `terms.weighted`."""
+        if self.is_likelihood:
+            return self.information(point)
+        return self._finite(self._compiled.scatter(jnp.asarray(point.u), self._data), point)
 
     def statistic(self, point: ProductPoint) -> np.ndarray:
         """(n_terms,) -2 log L of each term."""

@@ -99,6 +99,12 @@ def binned_problem(
                 "normfactor cannot be; take one of both away",
                 code="workspace-term",
             )
+    if not fitted.problem.is_likelihood:
+        raise InputError(
+            f"{fitted.loaded.place('weighted_data')}: a workspace counts events, and the data have weights; count them "
+            "unweighted, or leave the weights out",
+            code="workspace-term",
+        )
     _check_units(fitted)
     channels, observed, discriminants = list(counted.channels), dict(_counts_of(fitted)), dict[str, Discriminant]()
     for region in regions:

@@ -18,6 +18,7 @@ from sbitune.ratios.checks.closure import column_closure
 from sbitune.ratios.checks.records import ColumnClosure
 from sbitune.ratios.mixture.errors import ratio_covariance
 from sbitune.ratios.record import ChannelRecord
+from sbitune.ratios.stages.observed import Observed
 from sbitune.ratios.stages.problem import data_of, terms_of_counts, terms_of_events
 from sbitune.ratios.stages.training import TrainedRatios
 
@@ -45,7 +46,7 @@ def describe_regions(
     trained: TrainedRatios,
     problem: Product,
     best: Fit,
-    data: Mapping[str, np.ndarray] | None,
+    data: Mapping[str, Observed] | None,
     expected: Mapping[str, Sample],
 ) -> Regions:
     """Every region at a fit; `expected` is what `expectations` gives. Raises as `ratio_covariance`."""
@@ -58,13 +59,13 @@ def describe_regions(
         counts = np.asarray(sample.counts)
         with problem.computing():
             channels.append(_events(term, given, nominal, expected[name], counts, card.data))
-        x = mixture.pool[0] if data is None else data[name]
+        x = mixture.pool[0] if data is None else data[name].x
         covariance += ratio_covariance(mixture, problem, best, x, counts[: len(x)], name)
         if data is not None:
             weights = expected[name].counts
             what = "data" if len(trained.regions) == 1 else f"data, {name}"
             source = *mixture.pool, weights / weights.sum()
-            columns += column_closure(what, card.columns, (x, np.ones(len(x))), source)
+            columns += column_closure(what, card.columns, (x, data[name].counts), source)
     for name, term in terms_of_counts(problem).items():
         channel: Any = term.expected.__self__
         source = ASIMOV if data is None else loaded.counted.sources[name] or "card"

@@ -37,6 +37,12 @@ from sbitune.workflow.results.fits import record_minima
 from sbitune.workflow.results.provenance import provenance
 from sbitune.workflow.stages import writing
 
+#: what is said of errors of weighted data
+_WEIGHTED = (
+    "errors are those of weighted events (Eur. Phys. J. C 82 (2022) 393): they hold whatever the scale of the weights, "
+    "and leave out what weights owe to parameters that were fitted to the same events"
+)
+
 
 class FittedRatios(NamedTuple):
     """A fit of events with all that it was made of."""
@@ -104,6 +110,9 @@ def coverage_at_fit(
     samples = {"": expected} if isinstance(expected, Sample) else expected
     if not loaded.card.fit.toys:
         return {}
+    if not problem.is_likelihood:
+        reporter.say("no toys: the data have weights, and nobody says which ones toys have")
+        return {}
     if any(np.any(sample.counts < 0) for sample in samples.values()):
         reporter.say("no toys: simulated events of all samples have negative weights, of which none can be drawn")
         return {}
@@ -143,7 +152,7 @@ def _record(
         columns=regions.columns,
         channels=regions.channels,
         coverage=coverage,
-        notes=[*best.notes, *loaded.counted.notes],
+        notes=[*best.notes, *([_WEIGHTED] if card.weighted_data and card.data else []), *loaded.counted.notes],
         other_minima=record_minima(best),
         provenance=provenance({"card": loaded.path.read_bytes()}, {"card": card.seed, "fit": card.fit.seed})
         | _hashes(loaded),

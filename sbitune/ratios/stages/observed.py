@@ -1,7 +1,7 @@
 """The measured events of a card, region by region."""
 
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,16 +12,33 @@ from sbitune.ratios.parameters import EventsCardFile
 from sbitune.ratios.samples import as_columns, read_table
 
 
-def read_data(loaded: RatiosCardFile) -> dict[str, np.ndarray] | None:
-    """Region of events -> columns (n_events, n_columns) of its measured events; None where the card names no data.
+class Observed(NamedTuple):
+    """Measured events of a region."""
 
-    Raises `InputError` for data that cannot be read, have weights, hold no events, or are in two regions.
+    x: np.ndarray  #: (n_events, n_columns)
+    weights: np.ndarray | None  #: (n_events,) if the card says that they count
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(n_events,) with which events count."""
+        return np.ones(len(self.x)) if self.weights is None else self.weights
+
+
+def read_data(loaded: RatiosCardFile) -> dict[str, Observed] | None:
+    """Region of events -> its measured events; None where the card names no data.
+
+    Raises `InputError` for data that cannot be read, hold no events, are in two regions, or have weights where the card
+    does not say that they count.
     """
     if loaded.card.data is None:
         return None
     _check_apart(loaded)
-    regions = loaded.event_regions.items()
-    return {name: as_columns(read_observed(region), region.card.columns) for name, region in regions}
+    return {name: _of_region(region) for name, region in loaded.event_regions.items()}
+
+
+def _of_region(loaded: RatiosCardFile) -> Observed:
+    table = read_observed(loaded)
+    return Observed(as_columns(table, loaded.card.columns), table.weight if loaded.card.weighted_data else None)
 
 
 def read_observed(loaded: EventsCardFile[Any]) -> Events:
@@ -30,10 +47,12 @@ def read_observed(loaded: EventsCardFile[Any]) -> Events:
     table = read_table(loaded.file(card.data), card)
     if not len(table):
         raise InputError(f"{table.where}: there are no events{' that are selected' if card.select else ''}")
-    if np.any(table.weight != 1):
+    weighted = getattr(card, "weighted_data", None)
+    if np.any(table.weight != 1) and not weighted:
+        remedy = "" if weighted is None else ", or say `weighted_data: true` if they shall count"
         raise InputError(
             f"{table.where}: the data have weights other than 1, with which their number is no count; leave the "
-            "column out",
+            f"column out{remedy}",
             code="ratios-data-weighted",
         )
     return table

@@ -12,16 +12,17 @@ from sbitune.fitting.likelihood.terms.counts import CountedBins
 from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
 from sbitune.ratios.card import RatiosCardFile
 from sbitune.ratios.parameters import measured_by_others
+from sbitune.ratios.stages.observed import Observed
 from sbitune.ratios.stages.training import TrainedRatios
 
 
-def make_problem(loaded: RatiosCardFile, trained: TrainedRatios, data: Mapping[str, np.ndarray] | None) -> Product:
+def make_problem(loaded: RatiosCardFile, trained: TrainedRatios, data: Mapping[str, Observed] | None) -> Product:
     """What a card asks to be fitted, of the data that `read_data` gives; without them of an Asimov data set."""
     card, nominal = loaded.card, loaded.nominal
     terms = []
     for name, one in trained.regions.items():
-        events = one.mixture.held.x[:1] if data is None else data[name]
-        terms.append(UnbinnedEvents(name, one.mixture, events, one.mixture.pool, nominal))
+        events, weights = (one.mixture.held.x[:1], None) if data is None else data[name]
+        terms.append(UnbinnedEvents(name, one.mixture, events, one.mixture.pool, nominal, weights))
     terms += loaded.counted.terms(None if data is None else loaded.counted.counts)
     terms += [Constraint(name, *values) for name, values in measured_by_others(card.parameters).items()]
     fixed = loaded.counted.fixed | card.fit.fixed

@@ -29,6 +29,7 @@ from sbitune.data.errors import ComputationError, InputError
 from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.fitting.likelihood.terms.term import Named
+from sbitune.fitting.likelihood.terms.weighted import score_scatter
 
 #: events are padded to a few sizes, from this on, so that toys of other sizes compile nothing anew
 _FEWEST = 64
@@ -105,9 +106,12 @@ class UnbinnedEvents:
         pool: simulated events and their weights (n,) at which the model's integral is the sum of weight times
             intensity; toys and Asimov data are made of these. By default toys are drawn with the `sample` of the model.
         base: parameters from which -2 log L is counted.
+        weights: (n_events,) of both signs, of events that stand for others or are subtracted. There is no likelihood
+            then, and errors are those of `weighted`; no toys can be thrown.
 
     Raises:
-        InputError: if there are no events, or one is not a number that the model knows.
+        InputError: if there are no events, one is not a number that the model knows, or the weights are no numbers with
+            a sum above 0.
     """
 
     def __init__(
@@ -117,13 +121,15 @@ class UnbinnedEvents:
         events: Any,
         pool: tuple[Any, np.ndarray] | None = None,
         base: Named | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.name, self.model, self.base = name, model, base
+        self.is_weighted = weights is not None
         prepared = self._prepare(events)
         self.n_events = _length(prepared)
         if not self.n_events:
             raise InputError(f"{name}: there are no events")
-        self.data = self._sample(prepared, np.ones(self.n_events))
+        self.data = self._sample(prepared, _checked_weights(name, weights, self.n_events))
         self._pool = None
         if pool is not None:
             weights = np.asarray(pool[1], float)
@@ -194,7 +200,17 @@ class UnbinnedEvents:
 
     def _of_slice(self, given: dict[str, Any], data: Sample) -> Any:
         log = self.model.log_intensity(given, _in_double(data.prepared)) - data.base
-        return jnp.sum(jnp.where(data.counts > 0, log, 0.0) * data.counts)
+        return jnp.sum(jnp.where(data.counts != 0, log, 0.0) * data.counts)
+
+    def scatter(self, given_at: Callable[[Any], Named], u: Any, data: Sample) -> Any:
+        """(n_parameters, n_parameters) covariance of half the slopes of `minus_two_log` along coordinates u
+        (n_parameters,), from which `given_at` makes parameters, of weighted events. Can be traced by JAX.
+        """
+
+        def log_intensity(u: Any, prepared: Any) -> Any:
+            return self.model.log_intensity(given_at(u), _in_double(prepared))
+
+        return score_scatter(log_intensity, u, data.prepared, data.counts)
 
     @property
     def pool(self) -> Sample:
@@ -218,14 +234,16 @@ class UnbinnedEvents:
         return Sample(pool.prepared, pool.base, counts)
 
     def asimov(self, given: Named) -> Sample:
-        """The same, filled up as data are."""
+        """The same, filled up as data are. Raises `InputError` for weighted events."""
+        self._need_no_weights("is expected of them")
         found = self.expectation(given)
         return _filled(found, padded_events(len(found.counts)))
 
     def draw(self, key: jax.Array, given: Named, n: int) -> list[Sample]:
         """N samples of events, each of as many as a Poisson distribution says, or as were observed if their number says
-        nothing.
+        nothing. Raises `InputError` for weighted events, whose weights nobody knows for events that were not seen.
         """
+        self._need_no_weights("toys of them have")
         if self._pool is not None:
             return self._draw_from_pool(key, given, n)
         how_many, which = jax.random.split(key)
@@ -244,6 +262,14 @@ class UnbinnedEvents:
                 raise InputError(f"{self.name}: `sample` gave an array of shape {drawn.shape} for {(filled, *shape)}")
             found.append(self._sample(drawn, (np.arange(filled) < size).astype(float)))
         return found
+
+    def _need_no_weights(self, what: str) -> None:
+        if self.is_weighted:
+            raise InputError(
+                f"{self.name}: the events have weights, and nobody says which ones {what}; use the errors of the fit, "
+                "which are those of weighted events, or leave the weights out",
+                code="events-weighted-toys",
+            )
 
     def _draw_from_pool(self, key: jax.Array, given: Named, n: int) -> list[Sample]:
         expected = self.expectation(given)
@@ -265,6 +291,19 @@ class UnbinnedEvents:
             prepared = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[rows], expected.prepared)
             found.append(Sample(prepared, expected.base[rows], (np.arange(size) < one).astype(float)))
         return found
+
+
+def _checked_weights(name: str, weights: np.ndarray | None, n: int) -> np.ndarray:
+    if weights is None:
+        return np.ones(n)
+    weights = np.asarray(weights, float)
+    if weights.shape != (n,) or not np.isfinite(weights).all() or not weights.sum() > 0:
+        raise InputError(
+            f"{name}: weights of shape {weights.shape} with the sum {weights.sum():g} for {n} events; they are finite "
+            "numbers, one for each, with a sum above 0",
+            code="events-weights",
+        )
+    return weights
 
 
 def padded_events(n: int) -> int:
