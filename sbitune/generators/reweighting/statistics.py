@@ -39,13 +39,14 @@ class EventStatistics:
             theta: values by the name of the setting; those that are not named are as in the base.
 
         Raises:
-            InputError: a parameter without numbers, or a value outside of those that were varied.
+            InputError: a parameter without numbers, or a value outside of those that were varied where the form is no
+                exact one.
         """
         total = np.zeros(len(self))
         for name, value in theta.items():
             numbers = self._of(name)
             low, high = self.ranges[name]
-            if not low - _NEAR <= value <= high + _NEAR:
+            if not FORMS[name].exact and not low - _NEAR <= value <= high + _NEAR:
                 raise InputError(
                     f"{name} is {value:g}; the weights were varied from {low:g} to {high:g}, and beyond nothing is "
                     "known",

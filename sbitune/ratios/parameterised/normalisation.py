@@ -54,7 +54,7 @@ class Means(NamedTuple):
     @property
     def error(self) -> np.ndarray:
         """(n,) Monte Carlo error."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))  # where r is 1 rounding makes it negative
 
 
 def means_of_ratio(ratio: LearnedRatio, reference: RatioEvents, theta: np.ndarray) -> Means:
