@@ -13,6 +13,7 @@ CODES = {
     "posterior-untrained": "a posterior asked for before training",
     "ratio-constant-column": "a column that is one number for all events",
     "ratio-lacks-truth": "a loss that needs what the simulator knows, which the events do not tell",
+    "ratio-not-combined": "the error of a ratio whose members were not combined on events that were held back",
     "ratio-no-extrapolation": "parameters outside the ranges in which a ratio was learned",
     "ratio-no-sets": "a kind of networks that takes no sets of particles",
     "ratio-no-weight": "events whose weights sum to nothing",

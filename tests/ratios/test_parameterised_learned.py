@@ -20,7 +20,9 @@ from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.fitting.likelihood.product import Product
 from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
 from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.results import Fit
 from sbitune.learning.training import TrainingConfig
+from sbitune.ratios.parameterised.combination.errors import ratio_covariance
 from sbitune.ratios.parameterised.config import RatioConfig
 from sbitune.ratios.parameterised.correction import Correction
 from sbitune.ratios.parameterised.kinds.kind import NetworkConfig
@@ -115,9 +117,20 @@ def test_other_columns_and_units_are_refused(learned):
         assert caught.value.code == "ratio-other-columns"
 
 
+def test_the_error_of_a_ratio_that_was_not_combined_is_refused(learned):
+    model = RatioModel(learned)
+    problem = Product([UnbinnedEvents("events", model, TOY.sample(5, 50, reference=True).x)], TOY.parameters)
+    nominal = Fit(parameters=TOY.parameters, values=np.zeros(2), covariance=np.eye(2), minos={}, minimum=0.0,
+                  free=("mean0", "mean1"), at_limit=(), starts=(), edm=0.0, calls=0, hesse_difference=0.0)  # fmt: skip
+    with pytest.raises(InputError, match="call `combine_members`") as caught:
+        ratio_covariance(model, problem, nominal)
+    assert caught.value.code == "ratio-not-combined"
+
+
 def test_a_ratio_read_back_answers_with_the_same_bits(learned, reference, tmp_path):
     x, theta = reference.x[:100], np.array([0.3, -0.8])
-    correction = Correction(np.array([[1, 0], [0, 2]]), np.array([0.1, 0.2]), np.array([0.1, 0.1]), 2)
+    powers, numbers = np.array([[1, 0], [0, 2]]), np.array([0.1, 0.2])
+    correction = Correction(powers, numbers, np.array([0.1, 0.1]), 2, np.eye(2), np.zeros((2, 0)))
     slope = jax.jit(jax.jacfwd(jax.grad(correction.at)))(jnp.zeros(2))  # a power has no derivatives at 0
     np.testing.assert_allclose(slope, [[0, 0], [0, 0.4]], rtol=1e-6)
     for ratio in (learned, replace(learned, correction=correction)):
@@ -147,7 +160,7 @@ def test_files_of_other_columns_orders_units_and_contents_are_refused(learned, t
     with pytest.raises(InputError, match="not those that were written"):
         load_ratio(path)
     write_stored(path, FORMAT, FORMAT_VERSION + 1, meta, arrays)
-    with pytest.raises(InputError, match="format version 2"):
+    with pytest.raises(InputError, match=f"format version {FORMAT_VERSION + 1}"):
         load_ratio(path)
 
 

@@ -128,7 +128,7 @@ def test_it_is_stored_with_its_sets_and_refused_for_others(untrained, tmp_path):
         with pytest.raises(InputError) as caught:
             untrained.log_ratios(table, np.zeros(2))
         assert caught.value.code == "ratio-other-columns", name
-    assert (FORMAT, FORMAT_VERSION) == ("sbitune learned ratio", 1)
+    assert (FORMAT, FORMAT_VERSION) == ("sbitune learned ratio", 2)
 
 
 def test_sets_that_are_none_and_kinds_that_take_none():

@@ -16,17 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from scipy.special import logsumexp
 
-from sbitune.data.errors import ComputationError
 from sbitune.learning.classifiers.networks import evaluate_members
+from sbitune.learning.sandwich import fit_with_sandwich
 
 #: inputs that have numbers of their own, at most
 _MOST_INPUTS = 20
-#: phi is held near where it begins as by so many events in every direction: members may be alike
-_HELD = 1.0
-_STEPS, _SETTLED = 50, 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,27 +119,14 @@ def fit_polynomial(
 
 
 def _fit(combined: Combined, x: np.ndarray, weights: np.ndarray, scores: Any, at_once: int = 1 << 16) -> Combined:
-    start = combined.phi
-    # members that are alike leave differences of their weights open: these stay where they are
-    held = _HELD * np.eye(len(start)) * np.abs(weights).mean()
     parts = [slice(i, i + at_once) for i in range(0, len(x), at_once)]
-    phi = start.copy()
-    for _ in range(_STEPS):
-        slope, bread, meat = -held @ (phi - start), held.copy(), np.zeros_like(held)
+
+    def derivatives(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        slope, bread, meat = np.zeros(len(phi)), np.zeros((len(phi),) * 2), np.zeros((len(phi),) * 2)
         for part in parts:
             each, curvature = scores(phi, part)
             slope, bread, meat = slope + each.sum(axis=0), bread + curvature, meat + each.T @ each
-        try:
-            factor = scipy.linalg.cho_factor(bread)
-        except (np.linalg.LinAlgError, ValueError):  # not convex, or not finite
-            break
-        step = scipy.linalg.cho_solve(factor, slope)
-        gain = float(slope @ step)
-        if gain < _SETTLED * max(1.0, np.abs(weights).sum()):
-            inverse = np.linalg.inv(bread)
-            return replace(combined, phi=phi + step, covariance=inverse @ meat @ inverse)
-        phi = phi + step / max(1.0, np.sqrt(gain / np.abs(weights).sum()) / 2)  # far away steps are shortened
-    raise ComputationError(
-        "the ensemble cannot be combined: its loss over the events that were held back has no minimum; give more "
-        "events, or fewer negative weights"
-    )
+        return slope, bread, meat
+
+    phi, covariance = fit_with_sandwich(combined.phi, derivatives, weights)
+    return replace(combined, phi=phi, covariance=covariance)

@@ -19,11 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sbitune.data.errors import ComputationError
-from sbitune.fitting.likelihood.curvature import inverse_curvature
 from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.fitting.likelihood.product import Product, named
 from sbitune.fitting.likelihood.terms.interpolation import log_mean
+from sbitune.fitting.minimise.implicit import carried_covariance
 from sbitune.fitting.results import Fit
 from sbitune.learning.classifiers.combination import Combined
 from sbitune.ratios.mixture.classes import log_ratios_of
@@ -53,32 +52,22 @@ def ratio_covariance(
     parts = _parts(mixture)
     if not parts:
         return np.zeros_like(best.covariance)
-    frame = problem.frame()
+    n = len(best.values)
     with double_precision():
-        u = frame.to_unit(best.values)
-        objective = problem.objective()
-        inverse, _ = inverse_curvature(frame, u, np.asarray(objective.hessian(objective.point(u))) / 2)
         programs = problem.compiled.over_data.programs  # of one problem, whatever the data
         slopes = programs.setdefault(f"ratio errors {region}", jax.jit(_mixed(mixture, tuple(parts), problem)))
-        off = np.zeros((len(mixture.processes), 1 + len(u)))
+        off = np.zeros((len(mixture.processes), 1 + n))
         phi = (*(part.phi for part in parts.values()), off)
         covariances = [*(part.covariance for part in parts.values()), _of_means(mixture, best)]
         nominal = _nominal(mixture)
-        total = [np.zeros((len(u), one.size)) for one in phi]
+        total = [np.zeros((n, one.size)) for one in phi]
         for i in range(0, len(x), _SLICE):
             rows = np.arange(i, i + _SLICE)
             used = np.where(rows < len(x), counts[np.minimum(rows, len(x) - 1)], 0.0)
             features = tuple(part.features(x[np.minimum(rows, len(x) - 1)]) for part in parts.values())
             found = slopes(best.values, phi, features, used, nominal)
-            total = [so_far + np.asarray(one).reshape(len(u), -1) for so_far, one in zip(total, found, strict=True)]
-    covariance = np.zeros_like(inverse)
-    for mixed, of_phi in zip(total, covariances, strict=True):
-        moves = -inverse @ (frame.half[:, None] * mixed) / 2
-        covariance += moves @ of_phi @ moves.T
-    covariance *= np.outer(frame.half, frame.half)
-    if not np.isfinite(covariance).all():
-        raise ComputationError("the error from the ratios is not finite; look at the calibration of the ratios")
-    return covariance
+            total = [so_far + np.asarray(one).reshape(n, -1) for so_far, one in zip(total, found, strict=True)]
+    return carried_covariance(problem, best, list(zip(total, covariances, strict=True)))
 
 
 def _of_means(mixture: Mixture, best: Fit) -> np.ndarray:

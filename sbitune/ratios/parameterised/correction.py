@@ -13,6 +13,8 @@ class Correction(NamedTuple):
     coefficients: Any  #: (n_terms,)
     errors: Any  #: (n_terms,) Monte Carlo errors of what was found, whether it was kept or not
     n_kept: int  #: independent parts that are larger than their errors; the others are 0
+    covariance: Any  #: (n_terms, n_terms) Monte Carlo covariance of the coefficients; 0 along what was not kept
+    slopes: Any  #: (n_terms, n_phi) of the coefficients in what combines the members; n_phi is 0 if nothing does
 
     def terms(self, scaled: Any, point: Any = None) -> Any:
         """Products (..., n_terms) of scaled theta (..., n_parameters), less those at the scaled point."""
@@ -21,7 +23,8 @@ class Correction(NamedTuple):
 
     def at(self, scaled: Any, point: Any = None) -> Any:
         """Log E_ref[r] (...,)"""
-        return self.terms(scaled, point) @ self.coefficients
+        terms = self.terms(scaled, point)
+        return terms @ jnp.asarray(self.coefficients, terms.dtype)
 
 
 def _products(scaled: Any, powers: Any) -> Any:

@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import ComputationError, InputError
@@ -40,6 +41,8 @@ _POINTS_PER_TERM = 3
 _SLICE = 1 << 20
 #: events whose x networks look at together: sets of particles of like length among them are
 _PREPARED = 1 << 16
+#: events from which the derivatives of means in what combines members are found, at most
+_FOR_SLOPES = 1 << 14
 #: a part of the correction is kept if its square is larger than this many times its variance
 _THRESHOLD = 2.0
 
@@ -112,7 +115,8 @@ def normalise(ratio: LearnedRatio, reference: RatioEvents, order: int | None = N
     means = means_of_ratio(ratio, reference, theta)
     if not (means.mean > 0).all():
         raise ComputationError("the mean ratio over the reference is not positive: its weights cancel")
-    blank = Correction(powers, np.zeros(len(powers)), np.zeros(len(powers)), 0)
+    none = np.zeros(len(powers))
+    blank = Correction(powers, none, none, 0, np.diag(none), none[:, None][:, :0])
     point = None if ratio.point is None else ratio.scaled(ratio.point)
     terms = np.asarray(blank.terms(ratio.scaled(theta), point), float)
     relative = means.covariance / np.outer(means.mean, means.mean)
@@ -121,17 +125,35 @@ def normalise(ratio: LearnedRatio, reference: RatioEvents, order: int | None = N
     error = np.hypot(np.sqrt(np.diag(relative)), np.sqrt(np.mean(away**2)))
     solve = np.linalg.pinv(terms / error[:, None]) / error
     found, covariance = solve @ np.log(means.mean), solve @ relative @ solve.T
-    kept, n_kept = _significant(found, covariance, terms)
-    return replace(ratio, correction=Correction(powers, kept, np.sqrt(np.diag(covariance)), n_kept))
+    project, n_kept = _significant(found, covariance, terms)
+    correction = Correction(
+        powers,
+        project @ found,
+        np.sqrt(np.diag(covariance)),
+        n_kept,
+        project @ covariance @ project.T,
+        project @ solve @ _slopes(ratio, reference, theta),
+    )
+    return replace(ratio, correction=correction)
 
 
 def _significant(found: np.ndarray, covariance: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, int]:
-    """The coefficients of the parts that are larger than their errors, and the number of these."""
+    """The projection (n_terms, n_terms) to the parts that are larger than their errors, and the number of these."""
     factor = np.linalg.cholesky(terms.T @ terms / len(terms))  # |factor^T c|^2 is the mean of g^2
     variance, vectors = np.linalg.eigh(factor.T @ covariance @ factor)
     parts = vectors.T @ (factor.T @ found)
     keep = parts**2 > _THRESHOLD * np.maximum(variance, 0)
-    return np.linalg.solve(factor.T, vectors @ (parts * keep)), int(keep.sum())
+    return np.linalg.solve(factor.T, (vectors * keep) @ vectors.T @ factor.T), int(keep.sum())
+
+
+def _slopes(ratio: LearnedRatio, reference: RatioEvents, theta: np.ndarray) -> np.ndarray:
+    """Derivatives (n, n_phi) of log E_ref[r] at theta (n, n_parameters) in what combines the members."""
+    if ratio.combination is None:
+        return np.zeros((len(theta), 0))
+    at, found = theta.astype(np.float32), np.zeros((len(theta), 1 + len(ratio.combination)))
+    for part, prepared in _prepared(ratio, reference, max(1, _SLICE // len(theta)), _FOR_SLOPES):
+        found += np.asarray(_mean_and_slopes(ratio.networks, prepared, reference.weight[part], at))
+    return found[:, 1:] / found[:, :1]
 
 
 def _order(n_parameters: int) -> int:
@@ -145,15 +167,28 @@ def _powers(n_parameters: int, order: int, constant: bool) -> np.ndarray:
     return grid[(total <= order) & (total >= (0 if constant else 1))]
 
 
-def _prepared(ratio: LearnedRatio, reference: RatioEvents, step: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of at most `step` events, and what networks make of their x."""
-    n = len(reference)
+def _prepared(
+    ratio: LearnedRatio, reference: RatioEvents, step: int, most: int | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slices of at most `step` of the first events, and what networks make of their x."""
+    n = len(reference) if most is None else min(most, len(reference))
     for begin in range(0, n, _PREPARED):
         rows = slice(begin, min(begin + _PREPARED, n))
         prepared = ratio.prepare(pick_events(reference.given, rows))
         for first in range(0, len(prepared), step):
             part = prepared[first : first + step]
             yield slice(begin + first, begin + first + len(part)), part
+
+
+@jax.jit
+def _mean_and_slopes(networks: Any, prepared: Any, weight: Any, theta: Any) -> Any:
+    """Sums (n_theta, 1 + n_phi) of r and of its derivatives in phi."""
+
+    def total(phi: Any) -> Any:
+        return weight @ jnp.exp(_all_logs(replace(networks, phi=phi[None]), prepared, theta))
+
+    phi = jnp.asarray(networks.phi[0])
+    return jnp.concatenate([total(phi)[:, None], jax.jacfwd(total)(phi)], axis=1)
 
 
 @jax.jit

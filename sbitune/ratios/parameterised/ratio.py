@@ -1,6 +1,6 @@
 """A learned ratio: networks that are averaged as ratios, with what they were learned from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.events import Events
 from sbitune.data.parameter import EDGE, Parameter, parameter_box
+from sbitune.data.text.names import list_names
 from sbitune.learning.sets.evaluation import map_events
 from sbitune.learning.sets.scaling import SetEvents
 from sbitune.ratios.parameterised.config import RatioConfig
@@ -48,9 +49,10 @@ class LearnedRatio:
     parameters: tuple[Parameter, ...]  #: with the box in which it was learned
     point: np.ndarray | None  #: (n_parameters,) of the reference, where that is a point
     ranges: np.ndarray  #: (2, n_inputs) smallest and largest of the numbers that it was learned from
-    networks: Any  #: a stack of members
+    networks: Any  #: a stack of members, or of the one network that combines them
     record: TrainingRecord
     correction: Correction | None = None  #: log E_ref[r] where it was found to be larger than its error
+    combination: np.ndarray | None = None  #: (n_phi, n_phi) covariance of what combines the members, if anything does
     sets: SetNames = ()  #: columns of every kind of particles, which stand behind the others in `inputs`
 
     @property
@@ -127,6 +129,42 @@ class LearnedRatio:
             for rows in (slice(i, min(i + _SLICE, n)) for i in range(0, n, _SLICE))
         ]
         return np.concatenate(parts) - np.asarray(self.log_mean(theta)) if parts else np.zeros(0, np.float32)
+
+
+def check_columns(
+    where: str,
+    ratio: LearnedRatio,
+    columns: Sequence[str] | None,
+    parameters: Sequence[Parameter] | None,
+    sets: Sequence[Sequence[str]] | None,
+) -> None:
+    """Raise `InputError` if a ratio is of other columns, sets or parameters than asked, or in another order or unit."""
+    if columns is not None and tuple(columns) != ratio.columns:
+        raise InputError(
+            f"{where}: learned from the columns {list_names(dict.fromkeys(ratio.columns))}, not from "
+            f"{list_names(dict.fromkeys(columns))}; columns and their order must be the same",
+            code="ratio-other-columns",
+        )
+    if sets is not None and tuple(map(tuple, sets)) != ratio.sets:
+        asked, known = (" and ".join(map(list_names, kinds)) or "no particles" for kinds in (sets, ratio.sets))
+        raise InputError(
+            f"{where}: learned from sets of {known}, not of {asked}; columns and their order must be the same",
+            code="ratio-other-columns",
+        )
+    if parameters is None:
+        return
+    for asked, known in ((p, q) for p, q in zip(parameters, ratio.parameters, strict=False) if p != q):
+        if (asked.name, asked.unit) != (known.name, known.unit):
+            raise InputError(
+                f"{where}: learned for {known.name} [{known.unit}], asked for {asked.name} [{asked.unit}]; parameters, "
+                "their order and units must be the same",
+                code="ratio-other-columns",
+            )
+    if len(parameters) != len(ratio.parameters):
+        raise InputError(
+            f"{where}: learned for {len(ratio.parameters)} parameters, asked for {len(parameters)}",
+            code="ratio-other-columns",
+        )
 
 
 def mean_log(logs: Any) -> Any:

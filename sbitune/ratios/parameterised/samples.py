@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.events import Events
 from sbitune.data.parameter import EDGE, Parameter, parameter_box
+from sbitune.data.text.names import list_names
 from sbitune.learning.keys import Keys
 from sbitune.learning.loop.shuffles import permute
 from sbitune.learning.rows import Rows
@@ -123,6 +124,19 @@ def check_in_box(
         )
 
 
+def check_alike(events: RatioEvents, reference: RatioEvents) -> None:
+    """Raise `InputError` if events have no theta, or the reference other columns or parameters."""
+    if events.theta is None:
+        raise InputError("the events have no columns with their parameters; a ratio is learned from events at many")
+    same = (events.inputs, events.set_columns) == (reference.inputs, reference.set_columns)
+    if not same or events.parameters != reference.parameters:
+        raise InputError(
+            f"the reference has the columns {list_names(dict.fromkeys(reference.columns))}, the events "
+            f"{list_names(dict.fromkeys(events.columns))}; both need the same, and the same parameters",
+            code="ratio-other-columns",
+        )
+
+
 def assemble(
     key: jax.Array, events: RatioEvents, reference: RatioEvents, fraction: float
 ) -> tuple[dict[str, Any], Rows]:
@@ -143,15 +157,8 @@ def assemble(
     else:
         parts.append(_split(keys.take(1), reference, fraction))
     n_train, n_held = (max(len(part[i]) for part in parts) for i in range(2))
-    data: dict[str, Any] = {}
-    for sample, (train, held), end in zip((events, reference), parts, ("", "_ref"), strict=True):
-        places = np.resize(train, n_train), np.resize(held, n_held)
-        data |= _fields(sample, np.concatenate(places), end)
-        weights = []
-        for place, validates in zip(places, (False, True), strict=True):
-            times = np.bincount(place, minlength=len(sample))[place]
-            weights.append(_normalised(sample, sample.weight[place] / times, validates))
-        data[f"weight{end}"] = np.concatenate(weights).astype(np.float32)
+    places = [(np.resize(train, n_train), np.resize(held, n_held)) for train, held in parts]
+    data = _rows(events, reference, places, ("train", "validate"))
     rows = np.arange(n_train), np.arange(n_train, n_train + n_held)
     if "theta_ref" not in data:  # each is given one theta of the events, for losses that pair once
         shuffled = [index[permute(keys.take(2).fold(i), len(index))] for i, index in enumerate(rows)]
@@ -159,17 +166,84 @@ def assemble(
     return data, Rows(*(index[None] for index in rows))
 
 
+class Paired(NamedTuple):
+    """All events of two samples in rows, and which of these are not independent."""
+
+    data: dict[str, Any]  #: as those of `assemble`
+    size: int  #: rows that are computed together: pairs are made among them
+    units: tuple[np.ndarray, np.ndarray]  #: (n_rows,) number of the event or group, of either sample
+    n_units: int
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n_rows,) of either sample."""
+        return self.data["weight"], self.data["weight_ref"]
+
+
+def pair_all(key: jax.Array, events: RatioEvents, reference: RatioEvents, most: int, least: int) -> Paired:
+    """Rows as `assemble` makes them, of all events: filled up with the first, so that they part into equal sizes.
+
+    Args:
+        key: draws the order.
+        events, reference: two samples, or one for both.
+        most: rows that are computed together, at most.
+        least: the same, at least.
+    """
+    longer = max(len(events), len(reference))
+    size = min(most, max(least, 1 << (longer - 1).bit_length() - 2))
+    n = -(-longer // size) * size
+    keys, samples = Keys.of(key), (events, reference)
+    places = [np.resize(permute(keys.fold(i), len(sample)), n) for i, sample in enumerate(samples)]
+    data = _rows(events, reference, [(place,) for place in places], ("combine",))
+    if "theta_ref" not in data:
+        data["theta_ref"] = np.roll(data["theta"], 1, axis=0)
+    units, n_units = [], 0
+    for sample, place in zip(samples, places, strict=True):
+        of_event, n_own = _groups(sample)
+        first = 0 if reference is events else n_units
+        units.append(first + of_event[place])
+        n_units = first + n_own
+    return Paired(data, size, (units[0], units[1]), n_units)
+
+
+def _rows(
+    events: RatioEvents,
+    reference: RatioEvents,
+    places: Sequence[tuple[np.ndarray, ...]],
+    uses: tuple[str, ...],
+) -> dict[str, Any]:
+    """Rows of events and of the reference, for one use after the other; an event that occurs k times for one has 1/k of
+    its weight.
+    """
+    data: dict[str, Any] = {}
+    for sample, of_uses, end in zip((events, reference), places, ("", "_ref"), strict=True):
+        data |= _fields(sample, np.concatenate(of_uses), end)
+        weights = []
+        for place, use in zip(of_uses, uses, strict=True):
+            times = np.bincount(place, minlength=len(sample))[place]
+            weights.append(_normalised(sample.weight[place] / times, use))
+        data[f"weight{end}"] = np.concatenate(weights).astype(np.float32)
+    return data
+
+
+def _groups(sample: RatioEvents) -> tuple[np.ndarray, int]:
+    """(n,) numbers of groups from 0, and how many these are; without groups every event is one."""
+    if sample.groups is None:
+        return np.arange(len(sample)), len(sample)
+    groups = np.unique(sample.groups, return_inverse=True)[1].reshape(-1)
+    return groups, int(groups.max()) + 1
+
+
 def _split(keys: Keys, sample: RatioEvents, fraction: float) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of events that train and that validate, in random order."""
-    groups = np.arange(len(sample)) if sample.groups is None else np.unique(sample.groups, return_inverse=True)[1]
-    n = int(groups.max()) + 1
+    groups, n = _groups(sample)
     if n < 2:
         raise InputError(f"{len(sample)} events of {n} group cannot train and validate; two groups are the least")
     order = permute(keys, n)
     held = np.zeros(n, bool)
     held[order[: min(max(1, round(fraction * n)), n - 1)]] = True
     rows = permute(keys.fold(1), len(sample))
-    validates = held[groups.reshape(-1)[rows]]
+    validates = held[groups[rows]]
     return rows[~validates], rows[validates]
 
 
@@ -179,10 +253,9 @@ def _fields(sample: RatioEvents, place: np.ndarray, end: str) -> dict[str, Any]:
     return {f"x{end}": pick_events(sample.given, place), **found}
 
 
-def _normalised(sample: RatioEvents, weight: np.ndarray, validates: bool) -> np.ndarray:
+def _normalised(weight: np.ndarray, which: str) -> np.ndarray:
     total = weight.sum()
     if not total > 0:
-        which = "validate" if validates else "train"
         raise InputError(
             f"the weights of {len(weight)} events that {which} sum to {total:g}: nothing is normalised to that; give "
             "more events",

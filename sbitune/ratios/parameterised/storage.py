@@ -15,21 +15,22 @@ from sbitune.data.parameter import Parameter, read_parameters, read_words
 from sbitune.data.storage.arrays import reading_stored
 from sbitune.data.storage.layout import ArraySpec, check_arrays, whole_number
 from sbitune.data.storage.store import read_stored, write_stored
-from sbitune.data.text.names import list_names, shorten
+from sbitune.data.text.names import shorten
 from sbitune.learning.keys import Keys
 from sbitune.learning.sets.scaling import Scale
 from sbitune.learning.weights import pack_weights, unpack_weights
+from sbitune.ratios.parameterised.combination.network import mean_of_templates
 from sbitune.ratios.parameterised.config import RatioConfig
 from sbitune.ratios.parameterised.correction import Correction
 from sbitune.ratios.parameterised.inputs import SetNames
 from sbitune.ratios.parameterised.judgement import Gain
 from sbitune.ratios.parameterised.kinds.kind import Inputs, SetScales
 from sbitune.ratios.parameterised.kinds.registry import builder_of
-from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
+from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord, check_columns
 from sbitune.ratios.parameterised.scaling import Scaling
 
 FORMAT = "sbitune learned ratio"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LAYOUT = {
     "point": ArraySpec(("n_parameters",), needed=False),
     "ranges": ArraySpec((2, "n_inputs"), np.float32),
@@ -39,7 +40,13 @@ LAYOUT = {
     "correction_powers": ArraySpec(("n_terms", "n_parameters"), np.int64, low=0, high=20, needed=False),
     "correction_coefficients": ArraySpec(("n_terms",), needed=False),
     "correction_errors": ArraySpec(("n_terms",), low=0, needed=False),
+    "correction_covariance": ArraySpec(("n_terms", "n_terms"), needed=False),
+    "correction_slopes": ArraySpec(("n_terms", "n_phi"), needed=False),
+    "combination": ArraySpec(("n_phi", "n_phi"), needed=False),
 }
+
+#: arrays of a correction
+_OF_CORRECTION = ("powers", "coefficients", "errors", "covariance", "slopes")
 
 
 def save_ratio(path: str | Path, ratio: LearnedRatio) -> None:
@@ -55,7 +62,9 @@ def save_ratio(path: str | Path, ratio: LearnedRatio) -> None:
     if ratio.point is not None:
         arrays["point"] = ratio.point
     if correction is not None:
-        arrays |= {f"correction_{name}": np.asarray(getattr(correction, name)) for name in Correction._fields[:3]}
+        arrays |= {f"correction_{name}": np.asarray(getattr(correction, name)) for name in _OF_CORRECTION}
+    if ratio.combination is not None:
+        arrays["combination"] = ratio.combination
     meta = {
         "config": msgspec.to_builtins(ratio.config),
         "columns": list(ratio.columns),
@@ -103,6 +112,8 @@ def load_ratio(
         arrays = check_arrays(str(path), stored, LAYOUT, sizes)
         kinds = _read_sets(meta, inputs)
         template = _template(config, len(inputs), kinds, len(known), "point" in arrays)
+        if "combination" in arrays:
+            template = mean_of_templates(template)
         ratio = LearnedRatio(
             config=config,
             columns=found,
@@ -113,45 +124,11 @@ def load_ratio(
             networks=unpack_weights(str(path), template, stored),
             record=_record(meta, arrays),
             correction=_correction(meta, arrays),
+            combination=arrays.get("combination"),
             sets=kinds,
         )
-    _check_asked(str(path), ratio, columns, parameters, sets)
+    check_columns(str(path), ratio, columns, parameters, sets)
     return ratio
-
-
-def _check_asked(
-    where: str,
-    ratio: LearnedRatio,
-    columns: Sequence[str] | None,
-    parameters: Sequence[Parameter] | None,
-    sets: Sequence[Sequence[str]] | None,
-) -> None:
-    if columns is not None and tuple(columns) != ratio.columns:
-        raise InputError(
-            f"{where}: learned from the columns {list_names(dict.fromkeys(ratio.columns))}, not from "
-            f"{list_names(dict.fromkeys(columns))}; columns and their order must be the same",
-            code="ratio-other-columns",
-        )
-    if sets is not None and tuple(map(tuple, sets)) != ratio.sets:
-        asked, known = (" and ".join(map(list_names, kinds)) or "no particles" for kinds in (sets, ratio.sets))
-        raise InputError(
-            f"{where}: learned from sets of {known}, not of {asked}; columns and their order must be the same",
-            code="ratio-other-columns",
-        )
-    if parameters is None:
-        return
-    for asked, known in ((p, q) for p, q in zip(parameters, ratio.parameters, strict=False) if p != q):
-        if (asked.name, asked.unit) != (known.name, known.unit):
-            raise InputError(
-                f"{where}: learned for {known.name} [{known.unit}], asked for {asked.name} [{asked.unit}]; parameters, "
-                "their order and units must be the same",
-                code="ratio-other-columns",
-            )
-    if len(parameters) != len(ratio.parameters):
-        raise InputError(
-            f"{where}: learned for {len(ratio.parameters)} parameters, asked for {len(parameters)}",
-            code="ratio-other-columns",
-        )
 
 
 def _sizes(ratio: LearnedRatio) -> dict[str, int]:
@@ -199,12 +176,12 @@ def _record(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingReco
 
 
 def _correction(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Correction | None:
-    names = [f"correction_{name}" for name in Correction._fields[:3]]
-    there = [name in arrays for name in names]
+    there = [f"correction_{name}" in arrays for name in _OF_CORRECTION]
     if any(there) and not all(there):
         raise InputError("it has a part of a correction only")
     n_kept = whole_number("n_kept", meta["n_kept"])
-    return Correction(*(arrays[name] for name in names), n_kept=n_kept) if all(there) else None
+    parts = {name: arrays[f"correction_{name}"] for name in _OF_CORRECTION if all(there)}
+    return Correction(**parts, n_kept=n_kept) if parts else None
 
 
 def _share(name: str, meta: dict[str, Any]) -> float:

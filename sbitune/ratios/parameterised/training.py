@@ -1,6 +1,7 @@
 """From events to a ratio."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,7 +21,7 @@ from sbitune.ratios.parameterised.kinds.kind import Inputs, SetScales
 from sbitune.ratios.parameterised.kinds.registry import builder_of
 from sbitune.ratios.parameterised.losses.registry import RatioLoss, loss_of
 from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
-from sbitune.ratios.parameterised.samples import RatioEvents, assemble, check_in_box
+from sbitune.ratios.parameterised.samples import RatioEvents, assemble, check_alike, check_in_box
 from sbitune.ratios.parameterised.scaling import Scaling, find_scaling
 
 DEFAULT = RatioConfig()
@@ -53,21 +54,10 @@ def train_ratio(
     """
     split_key, start_key, train_key = jax.random.split(check_key(key), 3)
     sample = events if reference is None else reference
-    _check_alike(events, sample)
+    check_alike(events, sample)
     loss = loss_of(config.loss) if loss is None else loss
     data, rows = assemble(split_key, events, sample, config.training.validation_fraction)
-    if getattr(loss, "equal_weights", False) and any(np.ptp(one.weight) for one in (events, sample)):
-        raise InputError(
-            f"{type(loss).__name__} compares events one with another, which must have equal weights; take `binary`",
-            code="ratio-unequal-weights",
-        )
-    missing = [name for name in loss.needs if name not in data]
-    if missing:
-        raise InputError(
-            f"{type(loss).__name__} needs {list_names(dict.fromkeys(missing))} of the simulator, which the events do "
-            "not tell; name the columns, or take the loss `binary`",
-            code="ratio-lacks-truth",
-        )
+    check_loss(loss, data, events, sample)
     inputs = _inputs(events, sample, point)
     networks = builder_of(config.kind)(jax.random.split(start_key, config.members), inputs, config.network)
     tiled = Rows(*(np.tile(index, (config.members, 1)) for index in rows))
@@ -99,15 +89,19 @@ def train_ratio(
     )
 
 
-def _check_alike(events: RatioEvents, reference: RatioEvents) -> None:
-    if events.theta is None:
-        raise InputError("the events have no columns with their parameters; a ratio is learned from events at many")
-    same = (events.inputs, events.set_columns) == (reference.inputs, reference.set_columns)
-    if not same or events.parameters != reference.parameters:
+def check_loss(loss: RatioLoss, data: Mapping[str, Any], *samples: RatioEvents) -> None:
+    """Raise `InputError` if rows of events do not tell what a loss needs."""
+    if getattr(loss, "equal_weights", False) and any(np.ptp(one.weight) for one in samples):
         raise InputError(
-            f"the reference has the columns {list_names(dict.fromkeys(reference.columns))}, the events "
-            f"{list_names(dict.fromkeys(events.columns))}; both need the same, and the same parameters",
-            code="ratio-other-columns",
+            f"{type(loss).__name__} compares events one with another, which must have equal weights; take `binary`",
+            code="ratio-unequal-weights",
+        )
+    missing = [name for name in loss.needs if name not in data]
+    if missing:
+        raise InputError(
+            f"{type(loss).__name__} needs {list_names(dict.fromkeys(missing))} of the simulator, which the events do "
+            "not tell; name the columns, or take the loss `binary`",
+            code="ratio-lacks-truth",
         )
 
 
