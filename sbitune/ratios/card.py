@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -76,6 +76,13 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="f
             "them by name: events, counts in bins, workspaces of pyhf."
         ),
     ] = {}
+    ratio_error: Annotated[
+        Literal["propagated", "nuisances"],
+        msgspec.Meta(
+            description="How the ratios' own error enters: carried to the fitted values and told apart from that of "
+            "the data, or as nuisance parameters, along which ratios float in the fit, normalised wherever it goes."
+        ),
+    ] = "propagated"
     network: Annotated[NetworkConfig, msgspec.Meta(description="The classifiers.")] = NetworkConfig()
     split: Annotated[SplitConfig, msgspec.Meta(description="What simulated events are used for.")] = SplitConfig()
     fit: Annotated[FitConfig, msgspec.Meta(description="How the parameters are fitted.")] = FitConfig()

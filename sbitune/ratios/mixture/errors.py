@@ -35,7 +35,13 @@ _NORMALISING = 4096
 
 
 def ratio_covariance(
-    mixture: Mixture, problem: Product, best: Fit, x: np.ndarray, counts: np.ndarray, region: str = ""
+    mixture: Mixture,
+    problem: Product,
+    best: Fit,
+    x: np.ndarray,
+    counts: np.ndarray,
+    region: str = "",
+    of_phi: bool = True,
 ) -> np.ndarray:
     """The covariance (n_parameters, n_parameters) of fitted parameters from the ratios; rows of fixed ones are 0.
 
@@ -45,12 +51,13 @@ def ratio_covariance(
         best: its fit.
         x: (n_events, n_columns) events of the data.
         counts: (n_events,) with which they count.
+        of_phi: whether phi moves them; if ratios float in the fit, its errors have that, and log Z alone is left.
         region: which of several terms of events this is, so that what is compiled for one is not taken for another.
 
     Raises `ComputationError` if the second derivatives at the fit are not positive, or a derivative is not finite.
     """
     parts = _parts(mixture)
-    if not parts:
+    if not parts or not (of_phi or mixture.responses):
         return np.zeros_like(best.covariance)
     n = len(best.values)
     with double_precision():
@@ -58,7 +65,8 @@ def ratio_covariance(
         slopes = programs.setdefault(f"ratio errors {region}", jax.jit(_mixed(mixture, tuple(parts), problem)))
         off = np.zeros((len(mixture.processes), 1 + n))
         phi = (*(part.phi for part in parts.values()), off)
-        covariances = [*(part.covariance for part in parts.values()), _of_means(mixture, best)]
+        covariances = [part.covariance if of_phi else np.zeros_like(part.covariance) for part in parts.values()]
+        covariances = [*covariances, _of_means(mixture, best)]
         nominal = _nominal(mixture)
         total = [np.zeros((n, one.size)) for one in phi]
         for i in range(0, len(x), _SLICE):

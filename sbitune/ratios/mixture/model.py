@@ -68,9 +68,13 @@ class Mixture:
         Raises:
             InputError: for events without one of the columns, or of which one has several numbers for an event.
         """
-        x = as_columns(events, self.columns) if isinstance(events, Events) else np.asarray(events, np.float32)
+        x = self.columns_of(events)
         parts = [self.ratios.log_ratios(x), *(response.coefficients(x) for response in self.responses)]
         return tuple(np.ascontiguousarray(column) for part in parts for column in part.T)
+
+    def columns_of(self, events: Any) -> np.ndarray:
+        """(n_events, n_columns) of `Events`, or of columns that are these already. Raises as `prepare`."""
+        return as_columns(events, self.columns) if isinstance(events, Events) else np.asarray(events, np.float32)
 
     def log_intensity(self, theta: Mapping[str, Any], prepared: Sequence[Any]) -> Any:
         """(n_events,) with respect to the reference."""

@@ -17,9 +17,10 @@ from sbitune.ratios.card import RatiosCardFile
 from sbitune.ratios.checks.closure import column_closure
 from sbitune.ratios.checks.records import ColumnClosure
 from sbitune.ratios.mixture.errors import ratio_covariance
+from sbitune.ratios.mixture.floating import FloatingMixture
 from sbitune.ratios.record import ChannelRecord
 from sbitune.ratios.stages.observed import Observed
-from sbitune.ratios.stages.problem import data_of, terms_of_counts, terms_of_events
+from sbitune.ratios.stages.problem import data_of, nominal_of, terms_of_counts, terms_of_events
 from sbitune.ratios.stages.training import TrainedRatios
 
 #: what stands for data where a card names none
@@ -52,7 +53,7 @@ def describe_regions(
     """Every region at a fit; `expected` is what `expectations` gives. Raises as `ratio_covariance`."""
     with problem.computing():
         given = named(problem.parameters, jnp.asarray(best.values))
-        nominal = {p.name: jnp.asarray(problem.fixed.get(p.name, loaded.nominal[p.name])) for p in problem.parameters}
+        nominal = {name: jnp.asarray(value) for name, value in nominal_of(problem).items()}
     channels, columns, covariance = [], [], np.zeros_like(best.covariance)
     for name, term in terms_of_events(problem).items():
         mixture, sample, card = trained.regions[name].mixture, data_of(problem, name), loaded.event_regions[name].card
@@ -60,7 +61,8 @@ def describe_regions(
         with problem.computing():
             channels.append(_events(term, given, nominal, expected[name], counts, card.data))
         x = mixture.pool[0] if data is None else data[name].x
-        covariance += ratio_covariance(mixture, problem, best, x, counts[: len(x)], name)
+        apart = not isinstance(term.model, FloatingMixture)
+        covariance += ratio_covariance(mixture, problem, best, x, counts[: len(x)], name, apart)
         if data is not None:
             weights = expected[name].counts
             what = "data" if len(trained.regions) == 1 else f"data, {name}"

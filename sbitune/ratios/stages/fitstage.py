@@ -27,7 +27,7 @@ from sbitune.ratios.record import (
 )
 from sbitune.ratios.stages.channels import ASIMOV, Regions, describe_regions, expectations
 from sbitune.ratios.stages.observed import read_data
-from sbitune.ratios.stages.problem import make_problem
+from sbitune.ratios.stages.problem import make_problem, measured_of, nominal_of
 from sbitune.ratios.stages.training import TrainedRatios, ratios_product, train_stage
 from sbitune.ratios.verdict import checks_of_fit, checks_of_training
 from sbitune.workflow.cardfit import CardFit
@@ -73,7 +73,7 @@ def fit_stage(loaded: RatiosCardFile, trained: TrainedRatios, reporter: Reporter
         expected = expectations(problem, best)
         coverage = coverage_at_fit(loaded, problem, best, expected, reporter)
         regions = describe_regions(loaded, trained, problem, best, data, expected)
-        record = _record(loaded, trained, best, regions, coverage)
+        record = _record(loaded, trained, problem, best, regions, coverage)
         write_record(loaded.output("result.yaml"), record)
     return FittedRatios(loaded, trained, problem, best, record)
 
@@ -88,7 +88,7 @@ def read_fitted(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> FittedRat
             f"{loaded.directory}` again"
         )
     problem = make_problem(loaded, trained, read_data(loaded))
-    return FittedRatios(loaded, trained, problem, fit_of(record, loaded.parameters()), record)
+    return FittedRatios(loaded, trained, problem, fit_of(record, problem.parameters), record)
 
 
 def card_fit(loaded: RatiosCardFile, reporter: Reporter) -> CardFit:
@@ -123,12 +123,13 @@ def coverage_at_fit(
 def _record(
     loaded: RatiosCardFile,
     trained: TrainedRatios,
+    problem: Product,
     best: Fit,
     regions: Regions,
     coverage: dict[str, Any],
 ) -> RatiosRecord:
     card, own = loaded.card, regions.channels[0]
-    rows = describe_parameters(best, loaded.nominal, loaded.measured, regions.ratio_covariance)
+    rows = describe_parameters(best, nominal_of(problem), measured_of(loaded, problem), regions.ratio_covariance)
     checks = [
         *(check for name, one in trained.regions.items() for check in checks_of_training(one.record, name)),
         *checks_of_fit(best, rows, regions.columns, coverage, own.pool, regions.channels[1:]),
