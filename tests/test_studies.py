@@ -24,6 +24,7 @@ def load_study(name: str):
     return module
 
 
+@pytest.mark.slow
 def test_closure_on_a_toy_covers(tmp_path, capsys):
     toyline.make(tmp_path)
     words = ["--card", str(tmp_path), "--points", "25", "--events", "10", "--output", str(tmp_path / "found.json")]

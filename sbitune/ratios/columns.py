@@ -10,7 +10,7 @@ from sbitune.data.text.names import nearest
 from sbitune.fitting.bridges.uhi_histogram import CountHistogram, count_histogram
 from sbitune.ratios.card import EVENTS
 from sbitune.ratios.stages.fitstage import FittedRatios
-from sbitune.ratios.stages.problem import terms_of_events
+from sbitune.ratios.stages.fitting import terms_of_events
 
 
 def column_histogram(

@@ -65,6 +65,12 @@ class EventsCardFile(CardFile[C], frozen=True):
             found[name] = default if p.nominal is None else p.nominal
         return found
 
+    @property
+    def measured(self) -> dict[str, tuple[float, float]]:
+        """Value and error of every auxiliary measurement, by parameter."""
+        card: Any = self.card
+        return measured_by_others(card.parameters)
+
     def parameters(self) -> tuple[Parameter, ...]:
         """Of the fit."""
         card: Any = self.card

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -51,7 +51,7 @@ class Samples(NamedTuple):
     varied: dict[tuple[str, str], tuple[Simulated, ...]]  #: by sample and nuisance parameter, of rising values
 
 
-def read_table(path: Path, card: Card, selected: bool = True) -> Events:
+def read_table(path: Path, card: Any, selected: bool = True) -> Events:
     """Read a table of events, with the columns that the card derives, and of it what the card selects, or all."""
     events = read_events(path, TableRequest())
     if card.derive:
@@ -88,7 +88,7 @@ def read_samples(loaded: RatiosCardFile) -> Samples:
             for value, file in varied_files(response):
                 tables.append((name, nuisance, value, read_table(loaded.file(file), card)))
     for *_, events in tables:
-        _check_number(events, card)
+        check_number(events, card)
     roles = _part([events for *_, events in tables], card)
     nominal: dict[str, Simulated] = {}
     varied: dict[tuple[str, str], tuple[Simulated, ...]] = {}
@@ -133,7 +133,8 @@ def _roles(key: jax.Array, groups: np.ndarray | None, n: int, card: Card) -> np.
     return roles
 
 
-def _check_number(events: Events, card: Card) -> None:
+def check_number(events: Events, card: Any) -> None:
+    """Raise `InputError` for too few events."""
     if len(events) < _FEWEST:
         of = f" that are selected by {card.select!r}" if card.select else ""
         raise InputError(

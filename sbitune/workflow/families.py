@@ -24,6 +24,7 @@ class Family(NamedTuple):
     # what serves the commands that every family may have; those that are missing refuse its cards
     train: str | None = None  #: `sbitune train`: (`CardFile`, reporter) -> figures
     fit: str | None = None  #: `sbitune fit`: (`CardFile`, reporter) -> figures
+    infer: str | None = None  #: `sbitune infer`: (`CardFile`, reporter) -> figures, with its page written
     report: str | None = None  #: `sbitune report`: (`CardFile`, reporter) -> figures
     fitted: str | None = None  #: `sbitune profile, posterior, coverage`: (`CardFile`, reporter) -> (problem, fit) or
     #: all of a `sbitune.workflow.cardfit.CardFit`
@@ -74,9 +75,22 @@ FAMILIES: dict[str, Family] = {
             summary="sbitune.ratios.stages.pipeline:summary",
             train="sbitune.ratios.stages.pipeline:train_card",
             fit="sbitune.ratios.stages.pipeline:fit_card",
+            infer="sbitune.report.ratios.write:infer_card",
             report="sbitune.report.ratios.write:report_card",
             fitted="sbitune.ratios.stages.fitstage:card_fit",
             export="sbitune.ratios.export.workspace:export_fit",
+        ),
+        Family(
+            "parameterised",
+            "fit parameters to events by a ratio learned from events at many settings",
+            "sbitune.ratios.parameterised.line.card:Card",
+            "sbitune.ratios.parameterised.line.card:load_card",
+            summary="sbitune.ratios.parameterised.line.pipeline:summary",
+            train="sbitune.ratios.parameterised.line.pipeline:train_card",
+            fit="sbitune.ratios.parameterised.line.pipeline:fit_card",
+            infer="sbitune.report.ratios.write:infer_card",
+            report="sbitune.report.ratios.write:report_card",
+            fitted="sbitune.ratios.parameterised.line.fitstage:card_fit",
         ),
     )
 }

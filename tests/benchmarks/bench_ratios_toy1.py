@@ -25,8 +25,7 @@ from sbitune.fitting.checks.coverage import collect
 from sbitune.fitting.checks.known_fits import fit_known
 from sbitune.fitting.likelihood.product import Product
 from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
-from sbitune.learning.training import TrainingConfig
-from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.config import RatioConfig, RatioTraining
 from sbitune.ratios.parameterised.losses.binary import Binary
 from sbitune.ratios.parameterised.losses.mined import Alice, Score
 from sbitune.ratios.parameterised.model import RatioModel
@@ -38,11 +37,11 @@ ALONE = RatioConfig(members=1)
 JOINT = RatioConfig(
     kind="joint",
     members=1,
-    training=TrainingConfig(epochs=15, batch_size=512, learning_rate=3e-3, patience=15, validation_fraction=0.1),
+    training=RatioTraining(epochs=15, batch_size=512, learning_rate=3e-3, patience=15, validation_fraction=0.1),
 )
 ALICES, CASCAL, FOUR = Score(Alice(), 0.1), Score(Binary(), 0.1), Binary(pairs=4, odds=1.0)
 FEW = RatioConfig(
-    training=TrainingConfig(epochs=30, batch_size=256, learning_rate=3e-3, patience=30, validation_fraction=0.1)
+    training=RatioTraining(epochs=30, batch_size=256, learning_rate=3e-3, patience=30, validation_fraction=0.1)
 )
 #: what, toy, config, loss (None: that of the config), events per class, whether the simulator tells
 ROWS = [

@@ -15,8 +15,7 @@ from sbitune.data.events import Events
 from sbitune.data.parameter import Parameter
 from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.learning.networks import Fixed, split_trained
-from sbitune.learning.training import TrainingConfig
-from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.config import RatioConfig, RatioTraining
 from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, all_pairs, log_ratio
 from sbitune.ratios.parameterised.kinds.registry import KINDS, builder_of
 from sbitune.ratios.parameterised.losses.binary import Binary
@@ -30,7 +29,7 @@ KEY = jax.random.key(3)
 TOY = Shifted(2)
 SMALL = NetworkConfig(hidden=(8,), hidden_theta=(8,), features=2)
 QUICK = RatioConfig(
-    network=SMALL, members=2, training=TrainingConfig(epochs=12, batch_size=128, learning_rate=2e-2, patience=12)
+    network=SMALL, members=2, training=RatioTraining(epochs=12, batch_size=128, learning_rate=2e-2, patience=12)
 )
 #: losses that are tried by default
 QUICKLY = ("binary", "alice")

@@ -16,10 +16,9 @@ from sbitune.fitting.minimise.implicit import carried_covariance
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.learning.networks import Fixed
 from sbitune.learning.sandwich import fit_with_sandwich
-from sbitune.learning.training import TrainingConfig
 from sbitune.ratios.parameterised.combination.fitting import combine_members
 from sbitune.ratios.parameterised.combination.network import mean_of_members, member
-from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.config import RatioConfig, RatioTraining
 from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, all_pairs, log_ratio
 from sbitune.ratios.parameterised.kinds.registry import KINDS
 from sbitune.ratios.parameterised.normalisation import means_of_ratio, normalise
@@ -31,7 +30,7 @@ KEY = jax.random.key(3)
 TOY = Shifted(1)
 SMALL = NetworkConfig(hidden=(4,), hidden_theta=(4,), features=2)
 CONFIG = RatioConfig(
-    network=SMALL, members=2, training=TrainingConfig(epochs=4, batch_size=128, learning_rate=2e-2, patience=4)
+    network=SMALL, members=2, training=RatioTraining(epochs=4, batch_size=128, learning_rate=2e-2, patience=4)
 )
 
 

@@ -21,9 +21,8 @@ from sbitune.fitting.likelihood.product import Product
 from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.fitting.results import Fit
-from sbitune.learning.training import TrainingConfig
 from sbitune.ratios.parameterised.combination.errors import ratio_covariance
-from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.config import RatioConfig, RatioTraining
 from sbitune.ratios.parameterised.correction import Correction
 from sbitune.ratios.parameterised.kinds.kind import NetworkConfig
 from sbitune.ratios.parameterised.losses.binary import Binary
@@ -40,7 +39,7 @@ TOY = Shifted(2)
 CONFIG = RatioConfig(
     network=NetworkConfig(hidden=(8,), hidden_theta=(8,), features=2),
     members=2,
-    training=TrainingConfig(epochs=12, batch_size=128, learning_rate=2e-2, patience=12),
+    training=RatioTraining(epochs=12, batch_size=128, learning_rate=2e-2, patience=12),
 )
 
 
@@ -237,7 +236,7 @@ def test_what_a_simulator_knows_makes_a_better_ratio_of_as_many_events():
 @pytest.mark.slow
 def test_a_bilinear_ratio_serves_where_it_is_not_exact():
     toy = Peaks()
-    config = RatioConfig(members=1, training=TrainingConfig(epochs=15, batch_size=512, patience=15))
+    config = RatioConfig(members=1, training=RatioTraining(epochs=15, batch_size=512, patience=15))
     found = train_ratio(KEY, toy.sample(1, 30_000), toy.sample(2, 30_000, reference=True), config, toy.point())
     x, theta = toy.sample(3, 20_000).x, toy.sample(3, 20_000).theta
     assert rms_of(found, toy) < 0.5 * np.std(toy.log_ratio(x, theta))

@@ -13,8 +13,7 @@ from sbitune.fitting.likelihood.terms.unbinned import UnbinnedEvents
 from sbitune.fitting.minimise.minimiser import fit
 from sbitune.learning.sets.config import KINDS, SetConfig
 from sbitune.learning.sets.scaling import SetEvents, set_scaling
-from sbitune.learning.training import TrainingConfig
-from sbitune.ratios.parameterised.config import RatioConfig
+from sbitune.ratios.parameterised.config import RatioConfig, RatioTraining
 from sbitune.ratios.parameterised.judgement import Gain
 from sbitune.ratios.parameterised.kinds.kind import Inputs, NetworkConfig, SetScales
 from sbitune.ratios.parameterised.kinds.registry import builder_of
@@ -32,7 +31,7 @@ SETS = (("p", "q"),)
 CONFIG = RatioConfig(
     network=NetworkConfig(hidden=(8,), hidden_theta=(8,), features=3, sets=SetConfig(width=4, hidden=(8,))),
     members=1,
-    training=TrainingConfig(epochs=15, batch_size=256, learning_rate=2e-2, patience=15),
+    training=RatioTraining(epochs=15, batch_size=256, learning_rate=2e-2, patience=15),
 )
 
 

@@ -22,6 +22,7 @@ def smooth() -> Scan:
     return smooth_scan(100, 400_000, 5)
 
 
+@pytest.mark.slow
 def test_bent_bins_get_gaussian_processes_and_the_table_says_why(smooth) -> None:
     config = AutoConfig(good=50.0, polynomial=PolynomialConfig(order=1))
     choice = choose(jax.random.key(1), smooth, config)

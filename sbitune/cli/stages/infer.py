@@ -9,17 +9,16 @@ from sbitune.cli.shared.common import Figures, TerminalReporter, reports
 @click.argument("card")
 @reports
 def command(reporter: TerminalReporter, card: str) -> Figures:
-    """Run the whole line of CARD (of `family: ratios`, or a directory with card.yaml): learn ratios, fit, report.
+    """Run the whole line of CARD (a card that names a family of fits of events, or a directory with card.yaml): learn,
+    fit, report.
 
-    Started again, it does what has changed. Results go beside the card: result.yaml and report.html; the ratios into
-    work/. `sbitune train, fit, profile, posterior, coverage, report` take the same card.
+    Started again, it does what has changed. Results go beside the card: result.yaml and report.html; what was learned
+    into work/. `sbitune train, fit, profile, posterior, coverage, report` take the same card.
 
     Example: sbitune infer my-card
     """
-    from sbitune.ratios.card import load_card
-    from sbitune.ratios.record import figures_of
-    from sbitune.ratios.stages.pipeline import infer
-    from sbitune.report.ratios.write import write_report
+    from sbitune.workflow.cardfit import need_stage
+    from sbitune.workflow.opening import open_with_family
 
-    fitted = infer(load_card(card), reporter)
-    return figures_of(fitted.record) | {"report": str(write_report(fitted))}
+    loaded, family = open_with_family(card)
+    return need_stage(loaded.path, family, "infer", "infer")(loaded, reporter)

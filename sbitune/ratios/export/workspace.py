@@ -28,8 +28,8 @@ from sbitune.ratios.card import EVENTS
 from sbitune.ratios.export.discriminant import Discriminant, EventRegion, counts_in, find_discriminant, regions_of
 from sbitune.ratios.mixture.model import Mixture
 from sbitune.ratios.mixture.responses import Response
-from sbitune.ratios.stages.channels import ASIMOV
 from sbitune.ratios.stages.fitstage import FittedRatios
+from sbitune.ratios.stages.fitting import ASIMOV
 from sbitune.ratios.stages.problem import data_of, terms_of_counts
 from sbitune.ratios.stages.training import ratios_product
 from sbitune.workflow.cardfit import CardFit, ExportOptions

@@ -85,14 +85,17 @@ def content_of(x: X) -> list[np.ndarray]:
 
 
 def read_inputs(
-    events: Events | Mapping[str, Any] | np.ndarray, columns: Sequence[str], sets: SetNames, inputs: Sequence[str]
+    events: Events | Mapping[str, Any] | X, columns: Sequence[str], sets: SetNames, inputs: Sequence[str]
 ) -> X:
-    """X of events by the names of columns, or of an array (n, n_inputs) in their order, if there are no sets.
+    """X of events by the names of columns, or of an array (n, n_inputs) in their order, if there are no sets; what is X
+    already is given back.
 
     Raises `InputError` for other columns, or a number that is not finite.
     """
     if isinstance(events, Mapping):
         events = Events.of(dict(events))
+    if isinstance(events, SetEvents) and len(events.sets) == len(sets):
+        return events
     if not isinstance(events, Events):
         x = np.asarray(events, np.float32)
         if sets or x.ndim != 2 or x.shape[1] != len(inputs) or not np.isfinite(x).all():
@@ -111,3 +114,26 @@ def read_inputs(
             code="ratio-other-columns",
         )
     return join_inputs(table_of(events, columns, np.float32, not sets), sets_of(events, sets))
+
+
+def single_numbers(x: X, inputs: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Names, and numbers (n_events, n) that can be drawn of every event: the columns, and of every set of particles how
+    many there are and the mean of each of their columns, 0 where there are none.
+    """
+    if not isinstance(x, SetEvents):
+        return list(inputs), x
+    names, found = list(inputs[: x.flat.shape[1]]), [x.flat]
+    begin = len(names)
+    for number, rows in enumerate(x.sets):
+        of_set = list(inputs[begin : begin + rows.n_features])
+        begin += rows.n_features
+        names += [
+            f"number of particles{'' if len(x.sets) == 1 else f' of set {number}'}",
+            *(f"mean {n}" for n in of_set),
+        ]
+        content, starts, counts = (np.asarray(part) for part in (rows.content, rows.starts, rows.counts))
+        places = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+        event = np.repeat(np.arange(len(counts)), counts)
+        sums = [np.bincount(event, content[places, i], len(counts)) for i in range(rows.n_features)]
+        found.append(np.stack([counts, *(one / np.maximum(counts, 1) for one in sums)], axis=1))
+    return names, np.concatenate(found, axis=1)

@@ -60,7 +60,7 @@ class LearnedRatio:
         """Networks."""
         return self.config.members
 
-    def inputs_of(self, events: Events | Mapping[str, Any] | np.ndarray) -> X:
+    def inputs_of(self, events: Events | Mapping[str, Any] | X) -> X:
         """X of events: columns and sets by their names, or, without sets, an array (n, n_inputs) in their order.
 
         Raises `InputError` for other columns, numbers that are not finite, and a column that is not in its unit.
@@ -112,7 +112,7 @@ class LearnedRatio:
                 )
 
     def log_ratios(
-        self, events: Events | Mapping[str, Any] | np.ndarray, theta: np.ndarray, extrapolate: bool = False
+        self, events: Events | Mapping[str, Any] | X, theta: np.ndarray, extrapolate: bool = False
     ) -> np.ndarray:
         """(n,) log r of events at theta (n_parameters,), or at one for each (n, n_parameters), in single precision.
 

@@ -1,7 +1,7 @@
 """Events with parameters of their own, as arrays; and the rows of events that the losses take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -48,6 +48,13 @@ class RatioEvents:
     def given(self) -> X:
         """What networks are given: x, beside sets if there are any."""
         return join_inputs(self.x, self.sets)
+
+    def take(self, rows: np.ndarray) -> "RatioEvents":
+        """Some of the events."""
+        arrays = ("x", "weight", "theta", "groups", "log_ratio", "score")
+        have = {name: getattr(self, name) for name in arrays if getattr(self, name) is not None}
+        sets = tuple(kind.pick(rows) for kind in self.sets)
+        return replace(self, sets=sets, **{name: array[rows] for name, array in have.items()})
 
 
 def events_for_ratio(

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from sbitune.data.errors import InputError
-from sbitune.data.parameter import parameter_box
+from sbitune.data.parameter import EDGE, parameter_box
 from sbitune.data.text.names import list_names
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import check_key
@@ -19,6 +19,7 @@ from sbitune.ratios.parameterised.inputs import content_of
 from sbitune.ratios.parameterised.judgement import check_gain, gain_of
 from sbitune.ratios.parameterised.kinds.kind import Inputs, SetScales
 from sbitune.ratios.parameterised.kinds.registry import builder_of
+from sbitune.ratios.parameterised.losses.mined import Score
 from sbitune.ratios.parameterised.losses.registry import RatioLoss, loss_of
 from sbitune.ratios.parameterised.ratio import LearnedRatio, TrainingRecord
 from sbitune.ratios.parameterised.samples import RatioEvents, assemble, check_alike, check_in_box
@@ -56,6 +57,8 @@ def train_ratio(
     sample = events if reference is None else reference
     check_alike(events, sample)
     loss = loss_of(config.loss) if loss is None else loss
+    if loss == Score() and config.kind == "local":
+        _check_at_point(events, point)
     data, rows = assemble(split_key, events, sample, config.training.validation_fraction)
     check_loss(loss, data, events, sample)
     inputs = _inputs(events, sample, point)
@@ -116,6 +119,21 @@ def _ordered(events: RatioEvents, point: Mapping[str, float] | None) -> np.ndarr
     theta = np.array([point[name] for name in names], float)
     check_in_box("the point of the reference", events.parameters, theta[None])
     return theta
+
+
+def _check_at_point(events: RatioEvents, point: Mapping[str, float] | None) -> None:
+    """The score at the reference is learned from events that were simulated there."""
+    at, theta = _ordered(events, point), events.theta
+    if at is None or theta is None:
+        return
+    _, half = parameter_box(events.parameters)
+    away = (np.abs(theta - at) > EDGE * half).any(axis=1)
+    if away.any():
+        raise InputError(
+            f"{away.mean():.0%} of the events are not at the point of the reference, and SALLY learns the score there "
+            "from events that were simulated there; give such events, or take another kind of networks and `cascal`",
+            code="ratio-point",
+        )
 
 
 def _inputs(events: RatioEvents, reference: RatioEvents, point: Mapping[str, float] | None) -> Inputs:

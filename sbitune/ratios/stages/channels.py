@@ -1,13 +1,12 @@
 """What a fit says of each region: numbers of events, simulated events behind them, columns and bins beside the data."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from sbitune.fitting.hypotheses.asimov import pool_quality
 from sbitune.fitting.likelihood.histfactory.channel import Channel
 from sbitune.fitting.likelihood.product import Product, named
 from sbitune.fitting.likelihood.terms.counts import deviance
@@ -15,42 +14,24 @@ from sbitune.fitting.likelihood.terms.unbinned import Sample, UnbinnedEvents
 from sbitune.fitting.results import Fit
 from sbitune.ratios.card import RatiosCardFile
 from sbitune.ratios.checks.closure import column_closure
-from sbitune.ratios.checks.records import ColumnClosure
 from sbitune.ratios.mixture.errors import ratio_covariance
 from sbitune.ratios.mixture.floating import FloatingMixture
 from sbitune.ratios.record import ChannelRecord
+from sbitune.ratios.stages.fitting import ASIMOV, Regions, nominal_of, pool_of, terms_of_events
 from sbitune.ratios.stages.observed import Observed
-from sbitune.ratios.stages.problem import data_of, nominal_of, terms_of_counts, terms_of_events
+from sbitune.ratios.stages.problem import data_of, terms_of_counts
 from sbitune.ratios.stages.training import TrainedRatios
-
-#: what stands for data where a card names none
-ASIMOV = "Asimov"
-
-
-class Regions(NamedTuple):
-    """All regions at a fit."""
-
-    channels: list[ChannelRecord]
-    columns: list[ColumnClosure]  #: data and fit, of events
-    ratio_covariance: np.ndarray  #: (n_parameters, n_parameters), of all ratios together
-
-
-def expectations(problem: Product, best: Fit) -> dict[str, Sample]:
-    """Simulated events of every region with the counts that are expected of each at a fit."""
-    with problem.computing():
-        given = named(problem.parameters, jnp.asarray(best.values))
-        return {name: term.expectation(given) for name, term in terms_of_events(problem).items()}
 
 
 def describe_regions(
     loaded: RatiosCardFile,
     trained: TrainedRatios,
     problem: Product,
-    best: Fit,
     data: Mapping[str, Observed] | None,
+    best: Fit,
     expected: Mapping[str, Sample],
 ) -> Regions:
-    """Every region at a fit; `expected` is what `expectations` gives. Raises as `ratio_covariance`."""
+    """Every region at a fit; `expected` are its events. Raises as `ratio_covariance`."""
     with problem.computing():
         given = named(problem.parameters, jnp.asarray(best.values))
         nominal = {name: jnp.asarray(value) for name, value in nominal_of(problem).items()}
@@ -84,12 +65,10 @@ def _events(
     counts: np.ndarray,
     file: str | None,
 ) -> ChannelRecord:
-    mixture, quality = term.model, pool_quality(term, given, expected)
+    mixture = term.model
     before, fitted = (
         {p.name: [float(mixture.expected_of(p, theta))] for p in mixture.processes} for theta in (nominal, given)
     )
-    pool = {"events": float(len(expected.counts)), "effective": quality.effective, "expected": quality.expected}
-    assert quality.closure is not None  # a mixture expects a number
     return ChannelRecord(
         name=term.name,
         kind="events",
@@ -97,7 +76,7 @@ def _events(
         observed=[float(counts.sum())],
         nominal=before,
         fitted=fitted,
-        pool=pool | {"closure": quality.closure},
+        pool=pool_of(term, given, expected),
     )
 
 

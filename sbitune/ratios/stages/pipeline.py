@@ -19,11 +19,12 @@ def infer(loaded: RatiosCardFile, reporter: Reporter = QUIET) -> FittedRatios:
 def train_card(loaded: RatiosCardFile, reporter: Reporter) -> dict[str, Any]:
     """Figures of the ratios, for `sbitune train`."""
     trained = train_stage(loaded, reporter)
-    further = {name: _figures(one.record) for name, one in trained.further.items()}
-    return _figures(trained.record) | ({"regions": further} if further else {})
+    further = {name: figures_of_training(one.record) for name, one in trained.further.items()}
+    return figures_of_training(trained.record) | ({"regions": further} if further else {})
 
 
-def _figures(record: TrainingRecord) -> dict[str, Any]:
+def figures_of_training(record: TrainingRecord) -> dict[str, Any]:
+    """Figures of a training, by their names."""
     return {
         "samples": {
             row.name: {

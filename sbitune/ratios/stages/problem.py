@@ -15,6 +15,7 @@ from sbitune.ratios.card import EVENTS, RatiosCardFile
 from sbitune.ratios.mixture.floating import FloatingMixture
 from sbitune.ratios.mixture.model import Mixture
 from sbitune.ratios.parameters import measured_by_others
+from sbitune.ratios.stages.fitting import nominal_of, terms_of_events
 from sbitune.ratios.stages.observed import Observed
 from sbitune.ratios.stages.training import TrainedRatios
 
@@ -49,21 +50,11 @@ def models_of(loaded: RatiosCardFile, trained: TrainedRatios) -> dict[str, Mixtu
     return found
 
 
-def nominal_of(problem: Product) -> dict[str, float]:
-    """Parameter -> where the expectation before data is taken."""
-    return {p.name: float(problem.fixed.get(p.name, p.default or 0.0)) for p in problem.parameters}
-
-
 def measured_of(loaded: RatiosCardFile, problem: Product) -> dict[str, tuple[float, float]]:
     """Value and error of what is known of parameters beside the data: of the card, and of ratios that float."""
     models = [term.model for term in terms_of_events(problem).values()]
     names = [name for model in models if isinstance(model, FloatingMixture) for name in model.names]
     return loaded.measured | dict.fromkeys(names, (0.0, 1.0))
-
-
-def terms_of_events(problem: Product) -> dict[str, UnbinnedEvents]:
-    """The terms of events by region."""
-    return {term.name: term for term in problem.terms if isinstance(term, UnbinnedEvents)}
 
 
 def data_of(problem: Product, name: str) -> Any:

@@ -8,14 +8,15 @@ from sbitune.ratios.card import EVENTS
 from sbitune.ratios.checks.records import ColumnClosure, TrainingRecord
 from sbitune.report.pieces.parts import Figure, Figures, Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
+from sbitune.report.ratios.words import Words
 
 #: comparisons that are drawn, the worst first; all are in the table
 _DRAWN = 12
 
 
-def learned_sections(region: str, record: TrainingRecord) -> list[Section]:
+def learned_sections(region: str, record: TrainingRecord, words: Words) -> list[Section]:
     """Sections of a region, its name in their titles if it is not that of the card itself."""
-    found = [_closure(record), _calibration(record), *_responses(record), _training(record)]
+    found = [_closure(record, words), _calibration(record, words), *_means(record, words), _training(record)]
     if region == EVENTS:
         return found
     return [Section(f"{s.name}-{region}", f"{s.title}: {region}", s.parts) for s in found]
@@ -42,20 +43,16 @@ def closure_table(rows: list[ColumnClosure]) -> Part:
     return table(head, cells, range(2, 6))
 
 
-def _closure(record: TrainingRecord) -> Section:
+def _closure(record: TrainingRecord, words: Words) -> Section:
     rows = sorted(record.closure, key=lambda row: row.p_value)
     if not rows:
         return Section("closure", "Reweighted events", [Paragraph("There is one sample, and no response.", "quiet")])
-    words = (
-        "Simulated events that no network has seen, reweighted to each sample and to each value of a nuisance "
-        "parameter (blue), beside other events that are of it (points); dashed: before. The worst are drawn."
-    )
     labels = ("simulated there", "before", "reweighted")
     figures = [closure_picture(row, labels) for row in rows[:_DRAWN]]
-    return Section("closure", "Reweighted events", [Paragraph(words), closure_table(rows), Figures(figures)])
+    return Section("closure", "Reweighted events", [Paragraph(words.closure), closure_table(rows), Figures(figures)])
 
 
-def _calibration(record: TrainingRecord) -> Section:
+def _calibration(record: TrainingRecord, words: Words) -> Section:
     figures = [
         Figure(
             to_svg(plot_calibration(row.predicted, row.observed, row.error, row.sample)),
@@ -71,25 +68,22 @@ def _calibration(record: TrainingRecord) -> Section:
         for s in record.samples
     ]  # fmt: skip
     head = ["sample", "file", "train", "validate", "held back", "effective", "negative", "mean ratio", "no support"]
-    words = (
-        "How often events of the reference mixture are of a sample, where the ratios say how often. Mean ratios are "
-        "those over the validation events; they must be 1."
-    )
-    return Section("calibration", "Calibration", [table(head, rows, range(2, 9)), Paragraph(words), Figures(figures)])
+    parts = [table(head, rows, range(2, 9)), Paragraph(words.calibration), Figures(figures)]
+    return Section("calibration", "Calibration", parts)
 
 
-def _responses(record: TrainingRecord) -> list[Section]:
+def _means(record: TrainingRecord, words: Words) -> list[Section]:
     rows = record.means
     if not rows:
         return []
     figures = [
         Figure(
             to_svg(plot_means(r.values, r.mean, r.error, r.without, r.nuisance, r.sample)),
-            f"Mean response of {r.sample} to {r.nuisance}, over events that did not normalise it.",
+            f"{words.mean.format(sample=r.sample, nuisance=r.nuisance)}, over events that did not normalise it.",
         )
         for r in rows
     ]
-    return [Section("responses", "Responses", [Figures(figures)])]
+    return [Section("responses", words.means, [Figures(figures)])]
 
 
 def _training(record: TrainingRecord) -> Section:

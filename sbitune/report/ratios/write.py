@@ -1,14 +1,23 @@
 """`report.html`: one self-contained page of a fit of events."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from sbitune.data.reporting import Reporter
+from sbitune.fitting.results import Fit
 from sbitune.ratios.card import RatiosCardFile
+from sbitune.ratios.checks.records import TrainingRecord
+from sbitune.ratios.parameterised.line import fitstage as of_parameters
+from sbitune.ratios.parameterised.line import pipeline as line_of_parameters
+from sbitune.ratios.parameterised.line.card import ParameterisedCardFile
+from sbitune.ratios.parameters import EventsCardFile
 from sbitune.ratios.record import RatiosRecord, figures_of, made_of
-from sbitune.ratios.stages.fitstage import ASIMOV, FittedRatios, read_fitted
+from sbitune.ratios.stages.fitstage import read_fitted
+from sbitune.ratios.stages.fitting import ASIMOV
+from sbitune.ratios.stages.pipeline import infer
 from sbitune.report.beside.hypotheses import hypothesis_sections
 from sbitune.report.beside.links import link_to_posterior
 from sbitune.report.pieces.coverage import coverage_in_words, coverage_table
@@ -21,17 +30,73 @@ from sbitune.report.pieces.templates import Part
 from sbitune.report.pieces.verdicts import verdict_paragraphs
 from sbitune.report.ratios.learned import closure_picture, closure_table, learned_sections
 from sbitune.report.ratios.regions import regions_sections
+from sbitune.report.ratios.words import OF_MIXTURES, OF_PARAMETERS, Words
 from sbitune.workflow.results.checks import judge
 
 
-def report_card(loaded: RatiosCardFile, reporter: Reporter) -> dict[str, Any]:
+class Trained(Protocol):
+    """What was learned of a region."""
+
+    @property
+    def record(self) -> TrainingRecord:
+        """How, and its checks."""
+        ...
+
+
+class TrainedRegions(Protocol):
+    """What was learned."""
+
+    @property
+    def regions(self) -> Mapping[str, Trained]:
+        """By region of events."""
+        ...
+
+
+class Fitted(Protocol):
+    """A fit of events, by whatever ratios."""
+
+    @property
+    def loaded(self) -> EventsCardFile[Any]:
+        """Its card."""
+        ...
+
+    @property
+    def trained(self) -> TrainedRegions:
+        """Its ratios."""
+        ...
+
+    @property
+    def fit(self) -> Fit:
+        """The fit itself."""
+        ...
+
+    @property
+    def record(self) -> RatiosRecord:
+        """As in `result.yaml`."""
+        ...
+
+
+def infer_card(loaded: RatiosCardFile | ParameterisedCardFile, reporter: Reporter) -> dict[str, Any]:
+    """The whole line of a card, for `sbitune infer`."""
+    if isinstance(loaded, ParameterisedCardFile):
+        return _written(line_of_parameters.infer(loaded, reporter))
+    return _written(infer(loaded, reporter))
+
+
+def report_card(loaded: RatiosCardFile | ParameterisedCardFile, reporter: Reporter) -> dict[str, Any]:
     """The page of a fit that is there, for `sbitune report`."""
-    fitted = read_fitted(loaded, reporter)
+    if isinstance(loaded, ParameterisedCardFile):
+        return _written(of_parameters.read_fitted(loaded, reporter))
+    return _written(read_fitted(loaded, reporter))
+
+
+def _written(fitted: Fitted) -> dict[str, Any]:
     return figures_of(fitted.record) | {"report": str(write_report(fitted))}
 
 
-def write_report(fitted: FittedRatios, path: Path | None = None) -> Path:
+def write_report(fitted: Fitted, path: Path | None = None) -> Path:
     """Write the page of a fit, beside its card unless `path` is given. Gives the path."""
+    words = OF_PARAMETERS if isinstance(fitted.loaded, ParameterisedCardFile) else OF_MIXTURES
     path = path or fitted.loaded.output("report.html")
     record = fitted.record
     sections = [
@@ -40,10 +105,10 @@ def write_report(fitted: FittedRatios, path: Path | None = None) -> Path:
         _errors(record),
         _numbers(record),
         *regions_sections(record),
-        *_data(record),
+        *_data(record, words),
         *hypothesis_sections(fitted.loaded, fitted.fit.names, made_of(record)),
         _coverage(record),
-        *(section for name, one in fitted.trained.regions.items() for section in learned_sections(name, one.record)),
+        *(s for name, one in fitted.trained.regions.items() for s in learned_sections(name, one.record, words)),
         Section("checks", "Checks", [_checks(record)]),
         Section("origin", "Origin", [provenance_table(record.provenance)]),
     ]
@@ -64,7 +129,7 @@ def _summary(record: RatiosRecord) -> str:
     return f"Fit of {record.events:,.0f} events of {record.data}: {record.status}."
 
 
-def _correlations(fitted: FittedRatios) -> list[Section]:
+def _correlations(fitted: Fitted) -> list[Section]:
     free = [i for i, name in enumerate(fitted.fit.names) if name in fitted.fit.free]
     if len(free) < 2:
         return []
@@ -90,6 +155,8 @@ def _errors(record: RatiosRecord) -> Section:
 def _numbers(record: RatiosRecord) -> Section:
     rows = [(name, f"{p.nominal:.1f}", f"{p.fitted:.1f}") for name, p in record.processes.items()]
     parts: list[Part] = [table(["process", "events expected at the nominal parameters", "at the fit"], rows, (1, 2))]
+    if not rows:
+        parts = [Paragraph("The number of events says nothing: their density is fitted.", "quiet")]
     nuisances = [
         (name, f"{p.measured[0]:g} ± {p.measured[1]:g}", f"{rounded(p.value, p.error)} ± {rounded(p.error, p.error)}",
          f"{p.pull:+.2f}", f"{p.error / p.measured[1]:.2f}")
@@ -101,15 +168,15 @@ def _numbers(record: RatiosRecord) -> Section:
     return Section("events", "Expected events", parts)
 
 
-def _data(record: RatiosRecord) -> list[Section]:
+def _data(record: RatiosRecord, words: Words) -> list[Section]:
     if not record.columns:
         return []
-    words = (
-        "Events of the data, and simulated events with the weights that they have at the fit (blue) and in the mixture "
-        "that all ratios are relative to (dashed). Points of the lower panel are (fit - data) / error."
+    said = (
+        f"Events of the data, and simulated events with the weights that they have at the fit (blue) and "
+        f"{words.reference} (dashed). Points of the lower panel are (fit - data) / error."
     )
     figures = [closure_picture(row, ("data", "reference", "fit")) for row in record.columns]
-    return [Section("data", "Data and fit", [Paragraph(words), closure_table(record.columns), Figures(figures)])]
+    return [Section("data", "Data and fit", [Paragraph(said), closure_table(record.columns), Figures(figures)])]
 
 
 def _coverage(record: RatiosRecord) -> Section:

@@ -6,7 +6,7 @@ and `combine` both. Parameters and columns are scaled inside, see `Inputs`.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -40,16 +40,35 @@ class Inputs(NamedTuple):
         return self.reference is not None
 
 
+Width = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+
+
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes of networks."""
 
-    hidden: tuple[int, ...] = (64, 64)  #: widths of the hidden layers of networks of x
-    hidden_theta: tuple[int, ...] = (32, 32)  #: the same of networks of theta
-    features: int = 16  #: learned products of a function of x and one of theta, beside those of the inputs
-    activation: str = "silu"  #: see `sbitune.learning.networks.ACTIVATIONS`
-    sets: SetConfig = (
-        SetConfig()
-    )  #: of networks of x where events have sets of particles; `hidden` is that of the event
+    hidden: Annotated[
+        tuple[Width, ...], msgspec.Meta(max_length=20, description="Widths of the hidden layers of networks of x.")
+    ] = (64, 64)
+    hidden_theta: Annotated[
+        tuple[Width, ...], msgspec.Meta(max_length=20, description="The same of networks of theta.")
+    ] = (32, 32)
+    features: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=4096,
+            description="Learned products of a function of x and one of theta, beside those of the inputs.",
+        ),
+    ] = 16
+    activation: Annotated[Literal["gelu", "relu", "silu", "tanh"], msgspec.Meta(description="Activation function.")] = (
+        "silu"
+    )
+    sets: Annotated[
+        SetConfig,
+        msgspec.Meta(
+            description="Of networks of x where events have sets of particles; `hidden` is that of the event."
+        ),
+    ] = SetConfig()
 
 
 class RatioNetwork(Protocol):

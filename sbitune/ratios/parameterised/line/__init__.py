@@ -1,0 +1,1 @@
+"""Cards of ratios that depend on parameters: from tables of events at many settings to a fit of data."""
