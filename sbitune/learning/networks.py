@@ -5,7 +5,7 @@ arrays are trained, except those wrapped in `Fixed`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -69,6 +69,14 @@ def build_mlp(
     linear = partial(nnx.Linear, kernel_init=kernel_init, bias_init=zeros_init, rngs=keys)
     layers, width = hidden_layers(linear, n_in, hidden, activation)
     return wrap_module(nnx.Sequential(*layers, linear(width, n_out)))
+
+
+def with_zero_output(network: Network) -> Network:
+    """A network of `build_mlp` whose output starts as 0: with a last layer of zeros."""
+    layers = dict(network.weights["layers"])
+    last = max(layers)
+    layers[last] = jax.tree.map(jnp.zeros_like, layers[last])
+    return replace(network, weights={**network.weights, "layers": layers})
 
 
 def hidden_layers(

@@ -152,7 +152,7 @@ def test_intervals_hold_the_truth_with_the_error_of_the_ratio_and_not_without():
     assert spec.loader is not None
     bench = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bench)
-    n = 16
+    n = 10
     _, widths = bench.measure(500, n)
     error = 1 / np.sqrt(4 * n)  # of the width of 2 n pulls
     assert widths[0] == pytest.approx(1, abs=3 * error)

@@ -22,7 +22,7 @@ from sbitune.ratios.posteriors.prior import Shape, make_prior
 from sbitune.ratios.posteriors.simulations import Scaling
 
 FORMAT = "sbitune posterior model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LAYOUT = {
     "centre": ArraySpec(("n_columns",)),
     "scale": ArraySpec(("n_columns",), low=0),

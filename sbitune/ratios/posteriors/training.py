@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.errors import InputError
@@ -13,7 +12,7 @@ from sbitune.learning.keys import Keys, check_key
 from sbitune.learning.rows import Rows, split_rows
 from sbitune.learning.training import Progress, Trained
 from sbitune.ratios.posteriors.judgement import judge
-from sbitune.ratios.posteriors.methods.method import Method, Pairs
+from sbitune.ratios.posteriors.methods.method import Pairs
 from sbitune.ratios.posteriors.methods.registry import find_kind
 from sbitune.ratios.posteriors.model import Model
 from sbitune.ratios.posteriors.prior import Prior
@@ -83,9 +82,8 @@ def train_model(
         progress=progress,
     )
     validation = Pairs(*(part[rows.validation[0]] for part in pairs))
-    networks, best_epochs = trained.model, np.asarray(trained.best_epoch)
-    if method.starts_linear:
-        networks, best_epochs = _keep_better_start(method, start, trained, validation)
+    held = method.events(validation)
+    networks, best_epochs = _keep_better_start(train_key, method.loss(config), start, trained, held)
     model = Model(
         kind=kind,
         prior=prior,
@@ -105,20 +103,24 @@ def train_model(
     return judge(model, validation, pairs)
 
 
-def _keep_better_start(method: Method, start: Any, trained: Trained, validation: Pairs) -> tuple[Any, np.ndarray]:
+def _keep_better_start(
+    key: jax.Array, loss: Any, start: Any, trained: Trained, validation: dict[str, np.ndarray]
+) -> tuple[Any, np.ndarray]:
     """Networks, and their best epochs, with those as they started where training did not lower the validation loss.
 
-    They start as the best linear model, which is exact for simulations that are linear and Gaussian: steps only add
+    Most start as the best linear model, which is exact for simulations that are linear and Gaussian: steps only add
     noise there.
     """
-    parts = [jnp.asarray(part, jnp.float32) for part in validation]
-    log = jax.vmap(lambda network: method.log_value(network, *parts).mean())(start)
-    better = -np.asarray(log) <= trained.losses.validation.min(axis=0)
+    first, last = (
+        np.asarray(jax.vmap(lambda network: loss(network, validation, key).mean())(networks))
+        for networks in (start, trained.model)
+    )
 
-    def choose(first: Any, last: Any) -> np.ndarray:
-        return np.where(better.reshape(-1, *[1] * (np.ndim(last) - 1)), first, last)
+    def choose(first_leaf: Any, last_leaf: Any) -> np.ndarray:
+        return np.where((first <= last).reshape(-1, *[1] * (np.ndim(last_leaf) - 1)), first_leaf, last_leaf)
 
-    return jax.tree.map(choose, start, trained.model), np.where(better, -1, trained.best_epoch).astype(np.int32)
+    best_epochs = np.where(first <= last, -1, trained.best_epoch).astype(np.int32)
+    return jax.tree.map(choose, start, trained.model), best_epochs
 
 
 def split_simulations(key: jax.Array, n: int, members: int, validation_fraction: float) -> Rows:

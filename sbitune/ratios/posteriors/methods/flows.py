@@ -53,7 +53,6 @@ class PosteriorMethod:
     """NPE."""
 
     name, posterior, normalised = "npe", True, False
-    starts_linear = True
 
     def build(
         self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None
@@ -96,7 +95,6 @@ class LikelihoodMethod:
     """NLE."""
 
     name, posterior, normalised = "nle", False, False
-    starts_linear = True
     sample = None  # a likelihood is sampled with its prior
 
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Flow:

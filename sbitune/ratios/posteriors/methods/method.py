@@ -26,8 +26,6 @@ class Method(Protocol):
 
     normalised: bool  #: whether the mean of what is learnt is 1 over independent theta and x
 
-    starts_linear: bool  #: whether untrained networks are the best linear Gaussian model
-
     def build(self, keys: jax.Array | Keys, config: Any, prior: Prior, n_columns: int, pairs: Pairs | None) -> Any:
         """Build untrained networks, a stack with one for every key; without pairs for the shapes of the arrays."""
         ...
