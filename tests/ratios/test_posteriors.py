@@ -11,6 +11,8 @@ from sbitune.data.errors import InputError
 from sbitune.ratios.posteriors.config import DensityConfig, RatioConfig
 from sbitune.ratios.posteriors.inference import NLE, NPE, NRE, Inference
 from sbitune.ratios.posteriors.judgement import LearningWarning
+from sbitune.ratios.posteriors.methods.method import Pairs
+from sbitune.ratios.posteriors.methods.ratios import RatioMethod
 from sbitune.ratios.posteriors.posterior import Posterior
 from sbitune.ratios.posteriors.prior import Normal, Prior, Uniform, make_prior
 from sbitune.ratios.posteriors.storage import load_model, save_model
@@ -172,3 +174,21 @@ def test_priors_have_their_densities_and_coordinates() -> None:
         with pytest.raises(InputError, match="prior of a") as caught:
             make_prior({"a": wrong})
         assert caught.value.code == "posterior-prior"
+
+
+def test_ratios_with_gaussian_priors_start_as_the_best_linear_gaussian_model() -> None:
+    """x = A theta + noise: log p(x | theta) / p(x) is known but for what the linear model is off with 20,000 pairs."""
+    rng, n, noise = np.random.default_rng(7), 20_000, 0.5
+    prior = make_prior({"a": Normal(0.0, 1.0), "b": Normal(0.0, 1.0)})
+    mixing = np.array([[1.0, 0.4], [-0.3, 1.0], [0.2, 0.2]])
+    theta = rng.normal(size=(n, 2))
+    x = theta @ mixing.T + noise * rng.normal(size=(n, 3))
+    pairs = Pairs(theta, theta, x)
+    network = RatioMethod().build(jax.random.split(KEY, 1), RatioConfig(), prior, 3, pairs)
+    network = jax.tree.map(lambda leaf: np.asarray(leaf)[0], network)
+    found = np.asarray(RatioMethod().log_value(network, theta, theta.astype(np.float32), x.astype(np.float32)))
+    marginal = mixing @ mixing.T + noise**2 * np.eye(3)
+    known = stats.multivariate_normal(cov=noise**2 * np.eye(3)).logpdf(x - theta @ mixing.T)
+    known -= stats.multivariate_normal(cov=marginal).logpdf(x)
+    assert np.abs(found - known).max() < 0.3  # where theta is 4 deviations away; errors of slopes are some .5 / sqrt(n)
+    assert np.sqrt(np.mean((found - known) ** 2)) < 0.03
