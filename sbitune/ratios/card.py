@@ -76,6 +76,13 @@ class Card(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="f
             "them by name: events, counts in bins, workspaces of pyhf."
         ),
     ] = {}
+    calibration: Annotated[
+        Literal["none", "isotonic", "histogram"],
+        msgspec.Meta(
+            description="What mends ratios of samples on events that nothing else uses, `split.calibration` of them: a "
+            "rising function of the log odds of a sample and the rest, or corrections in bins of them."
+        ),
+    ] = "none"
     ratio_error: Annotated[
         Literal["propagated", "nuisances"],
         msgspec.Meta(
@@ -181,6 +188,12 @@ def load_card(place: str | Path | Parsed) -> RatiosCardFile:
         _check_region(loaded, name, region)
     _check_used(loaded)
     _check_reference(loaded)
+    if loaded.card.calibration != "none" and loaded.card.ratio_error == "nuisances":
+        raise InputError(
+            f"{loaded.place('ratio_error')}: ratios float before they are calibrated; say `calibration: none`, or let "
+            "their error be `propagated`",
+            code="ratios-calibration-floating",
+        )
     return loaded
 
 

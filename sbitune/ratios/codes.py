@@ -23,6 +23,7 @@ CODES = {
     "ratio-outside-box": "parameters of events outside the ranges in which a ratio is to be learned",
     "ratio-point": "parameters of a reference that lack one, or of a reference that is at no point",
     "ratio-unequal-weights": "a loss that compares events one with another, of events with different weights",
+    "ratios-calibration-floating": "ratios that are to be calibrated and to float in the fit",
     "ratios-column-ragged": "a column with another number of entries in every event, where one number is wanted",
     "ratios-data-weighted": "data with weights",
     "ratios-no-weight": "weights of a sample that do not add up to more than nothing",

@@ -13,10 +13,11 @@ from sbitune.learning.splits import split_events
 from sbitune.ratios.card import Card, RatiosCardFile
 from sbitune.ratios.sections import InterpolatedConfig, LearnedConfig
 
-Role = Literal["train", "validation", "held"]
-ROLES: tuple[Role, ...] = ("train", "validation", "held")
-#: fewer events of a sample teach nothing
-_FEWEST = 100
+Role = Literal["train", "validation", "held", "calibration"]
+#: the last is only there if a card asks for it
+ROLES: tuple[Role, ...] = ("train", "validation", "held", "calibration")
+#: fewer events of a sample teach nothing, and fewer effective ones calibrate nothing
+_FEWEST, _CALIBRATE = 100, 100.0
 
 
 class Simulated(NamedTuple):
@@ -97,6 +98,7 @@ def read_samples(loaded: RatiosCardFile) -> Samples:
         _check(one)
         if nuisance is None:
             nominal[name] = one
+            _check_calibration(one, card)
         else:
             _check_moved(nominal[name], one, nuisance)
             both = (*varied.get((name, nuisance), ()), one)
@@ -126,10 +128,17 @@ def _part(tables: Sequence[Events], card: Card) -> list[np.ndarray]:
 
 
 def _roles(key: jax.Array, groups: np.ndarray | None, n: int, card: Card) -> np.ndarray:
-    split = split_events(key, n, groups, validation=card.split.validation, calibration=card.split.held)
+    parts = card.split
+    apart = parts.held if card.calibration == "none" else parts.held + parts.calibration
+    split = split_events(key, n, groups, validation=parts.validation, calibration=apart)
     roles = np.empty(n, np.int64)
     for number, rows in enumerate((split.train, split.validation, split.calibration)):
         roles[rows] = number
+    if card.calibration != "none":
+        rows, share = split.calibration, parts.calibration / apart
+        own = None if groups is None else np.asarray(groups)[rows]
+        again = split_events(jax.random.fold_in(key, 1), len(rows), own, validation=share)
+        roles[rows[again.validation]] = ROLES.index("calibration")
     return roles
 
 
@@ -145,7 +154,7 @@ def check_number(events: Events, card: Any) -> None:
 
 def _check(sample: Simulated) -> None:
     counts = np.bincount(sample.role, minlength=len(ROLES))
-    if counts.min() < _FEWEST // 5:
+    if counts[:3].min() < _FEWEST // 5:
         raise InputError(
             f"{sample.name}: of {len(sample.x)} events {counts[0]} train, {counts[1]} validate and {counts[2]} are "
             f"held back; {_FEWEST // 5} are needed for each: simulate more, or change `split`",
@@ -153,12 +162,27 @@ def _check(sample: Simulated) -> None:
         )
     for role in ROLES:
         part = sample.of(role)
+        if role == "calibration" and not len(part.x):
+            continue
         if not part.weights.sum() > 0:
             raise InputError(
                 f"{sample.name}: weights add up to {part.weights.sum():g} (of the events that are there for "
                 f"{role}); a density needs a sum above 0: look at the column `weight`",
                 code="ratios-no-weight",
             )
+
+
+def _check_calibration(sample: Simulated, card: Card) -> None:
+    if card.calibration == "none" or len(card.samples) == 1:
+        return
+    effective = sample.of("calibration").effective
+    if effective < _CALIBRATE:
+        raise InputError(
+            f"{sample.name}: {effective:.0f} effective events are there for the {card.calibration} calibration, and "
+            f"{_CALIBRATE:.0f} are needed of every sample: simulate more, raise `split.calibration` "
+            f"({card.split.calibration:g}), or say `calibration: none`",
+            code="calibration-few-events",
+        )
 
 
 def _check_moved(nominal: Simulated, varied: Simulated, nuisance: str) -> None:

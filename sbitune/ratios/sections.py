@@ -102,6 +102,15 @@ class SplitConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         ),
     ] = 0.35
 
+    calibration: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            lt=1,
+            description="Part that calibrates ratios, and is used for nothing else, if `calibration` asks for it.",
+        ),
+    ] = 0.15
+
     def __post_init__(self) -> None:
         if self.validation + self.held > 0.95:
             raise ValueError("validation and held leave less than 5 % of the events to train on")

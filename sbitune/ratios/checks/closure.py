@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from sbitune.data.errors import InputError
+from sbitune.learning.calibration.curve import calibration_curve
+from sbitune.learning.calibration.labelled import effective
 from sbitune.ratios.checks.records import CalibrationCurve, ColumnClosure, MeanAlong
 from sbitune.ratios.mixture.classes import ClassRatios
 from sbitune.ratios.mixture.model import Held, Mixture
@@ -12,8 +15,8 @@ from sbitune.ratios.samples import Samples, Simulated
 
 #: bins of a column, with equal parts of the target; of few events fewer, of at least so many effective ones
 _BINS, _FEWEST = 20, 25
-#: bins of a calibration curve
-_CURVE_BINS = 10
+#: bins of a calibration curve, at most, and effective events of either class in one
+_CURVE_BINS, _IN_CURVE_BIN = 10, 10.0
 #: values of a nuisance parameter at which its mean is looked at
 _VALUES = 9
 #: ratios above this are of events that the reference hardly has
@@ -133,35 +136,27 @@ def closure_of_responses(mixture: Mixture, samples: Samples) -> list[ColumnClosu
 
 
 def calibration_curves(ratios: ClassRatios, held: Held) -> list[CalibrationCurve]:
-    """Held events in bins of what the ratios say, beside what they are of."""
+    """Held events of each sample beside those of the rest of the reference, in bins of what the ratios say; none of a
+    sample that is all of it, or of which there are too few events or too negative ones for two bins.
+    """
     if ratios.combined is None:
         return []
-    weights = held.of_reference(ratios.fractions)
-    says = np.exp(ratios.log_ratios(held.x).astype(np.float64)) * ratios.fractions
-    found = []
+    logs, found = ratios.log_ratios(held.x).astype(np.float64), []
     for i, name in enumerate(ratios.names):
-        if not ratios.fractions[i] > 0:
+        if not 0 < ratios.fractions[i] < 1:
             continue
-        edges = _edges(says[:, i], weights, _CURVE_BINS)
-        place = np.clip(np.searchsorted(edges, says[:, i], side="right") - 1, 0, len(edges) - 2)
-        n = len(edges) - 1
-        total = np.bincount(place, weights, n)
-        is_it = (held.sample == i).astype(float)
-        predicted, observed = (np.bincount(place, weights * v, n) / total for v in (says[:, i], is_it))
-        # the variance if the ratios are right: where no event is of the sample, what is seen has none
-        scatter = np.bincount(place, weights**2 * np.clip(says[:, i] * (1 - says[:, i]), 0, None), n) / total**2
-        chi2 = float(np.sum((observed - predicted) ** 2 / np.maximum(scatter, 1e-300)))
-        found.append(
-            CalibrationCurve(
-                name,
-                predicted.tolist(),
-                observed.tolist(),
-                np.sqrt(scatter).tolist(),
-                chi2,
-                n,
-                float(stats.chi2.sf(chi2, n)),
-            )
-        )
+        own = held.sample == i
+        others = np.delete(logs + np.log(np.maximum(ratios.fractions, 1e-300)), i, axis=1)
+        odds = logs[:, i] - (np.logaddexp.reduce(others, axis=1) - np.log(1 - ratios.fractions[i]))
+        weights = held.of_reference(ratios.fractions)
+        each = [effective(weights[one]) for one in (own, ~own)]
+        n_bins = int(np.clip(min(each) / _IN_CURVE_BIN, 2, _CURVE_BINS))
+        try:
+            curve = calibration_curve(odds, own.astype(int), weights, n_bins)
+        except InputError:  # too few, or too many negative ones
+            continue
+        rows = (curve.predicted.tolist(), curve.observed.tolist(), curve.error.tolist())
+        found.append(CalibrationCurve(name, *rows, curve.chi2, curve.ndf, curve.p_value))
     return found
 
 

@@ -17,6 +17,8 @@ class SampleRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Events of weight 1 that say as much as all."""
     negative: float
     """Part of the weight that is negative."""
+    calibration: int = 0
+    """Events that calibrated its ratio."""
     mean_ratio: float | None = None
     """E_ref[r] over held events, before it was made 1."""
     mean_ratio_error: float | None = None
@@ -48,11 +50,11 @@ class ColumnClosure(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class CalibrationCurve(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How often events of the reference are of a sample, where the ratio says how often."""
+    """How often events are of a sample, where the ratio says how often, in an equal mixture of it and the rest."""
 
     sample: str
     predicted: list[float]
-    """(n_bins,) mean of c r."""
+    """(n_bins,) mean of what the ratio says."""
     observed: list[float]
     """(n_bins,) part of the weight that is of the sample."""
     error: list[float]

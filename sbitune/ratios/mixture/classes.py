@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sbitune.data.reporting import Reporter
+from sbitune.fitting.likelihood.precision import double_precision
 from sbitune.learning.classifiers.combination import Combined, fit_classes, plain_mean
 from sbitune.learning.classifiers.logistic import fit_logistic, with_ones
 from sbitune.learning.classifiers.losses import class_cross_entropy
@@ -26,6 +28,7 @@ from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.rows import Rows
 from sbitune.learning.scaling import find_scaling
 from sbitune.learning.training import TrainingConfig
+from sbitune.ratios.mixture.calibrated import CalibratedClasses, calibrate_classes
 from sbitune.ratios.mixture.learning import Learned, learned, training_config
 from sbitune.ratios.samples import Simulated
 from sbitune.ratios.sections import NetworkConfig
@@ -37,12 +40,22 @@ class ClassRatios(NamedTuple):
     names: tuple[str, ...]  #: (n_samples,)
     fractions: np.ndarray  #: (n_samples,) parts of the reference
     combined: Combined | None  #: classifiers; None for a single sample, whose ratio is 1
+    calibrated: CalibratedClasses | None = None  #: what mends them; None: nothing does
 
     def log_ratios(self, x: np.ndarray) -> np.ndarray:
         """(n_events, n_samples) log r of x (n_events, n_columns), float32."""
         if self.combined is None:
             return np.zeros((len(x), 1), np.float32)
-        return np.asarray(log_ratios_of(self.combined.outputs(x), self.fractions, np), np.float32)
+        learned = log_ratios_of(self.combined.outputs(x), self.fractions, np)
+        if self.calibrated is None:
+            return np.asarray(learned, np.float32)
+        with double_precision():
+            return np.asarray(self.calibrated(jnp.asarray(learned), self.fractions), np.float32)
+
+    def of_outputs(self, outputs: Any) -> Any:
+        """The same of what the combined classifiers say (n_events, n_samples). Can be traced by JAX."""
+        learned = log_ratios_of(outputs, self.fractions, jnp)
+        return learned if self.calibrated is None else self.calibrated(learned, self.fractions)
 
 
 def log_ratios_of(outputs: Any, fractions: Any, xp: Any) -> Any:
@@ -104,6 +117,15 @@ def train_classes(
     label = np.concatenate([np.full(len(s.x), i) for i, s in enumerate(held)])
     combined = fit_classes(combined, np.concatenate([s.x for s in held]), label, _balanced(held))
     return ClassRatios(names, fractions, combined), noted
+
+
+def calibrated_ratios(ratios: ClassRatios, samples: Sequence[Simulated], kind: str) -> ClassRatios:
+    """The ratios of samples, mended on their events that are there for it. Raises as `calibrate_classes`."""
+    if ratios.combined is None:
+        return ratios
+    parts = [sample.of("calibration") for sample in samples]
+    logs, weights = [ratios.log_ratios(part.x) for part in parts], [part.weights for part in parts]
+    return ratios._replace(calibrated=calibrate_classes(kind, ratios.names, ratios.fractions, logs, weights))
 
 
 def _balanced(part: Sequence[Simulated]) -> np.ndarray:

@@ -9,7 +9,8 @@ so that their covariance from this is (d theta / d phi) C (d theta / d phi)^T. R
 phi, too, and the mean ratio is 1 over the events that phi was found from. log Z itself is a mean over so many nominal
 events: what single events contribute to its value and slope at the fit is carried to theta in the same way, and is the
 larger part where the data know a nuisance parameter well. Both are taken for independent. What members of an ensemble
-do not differ in and what is not linear in the inputs is not in phi: closure and calibration judge that.
+do not differ in and what is not linear in the inputs is not in phi, nor is what a calibration owes to its own events:
+closure and calibration curves judge that.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,6 @@ from sbitune.fitting.likelihood.terms.interpolation import log_mean
 from sbitune.fitting.minimise.implicit import carried_covariance
 from sbitune.fitting.results import Fit
 from sbitune.learning.classifiers.combination import Combined
-from sbitune.ratios.mixture.classes import log_ratios_of
 from sbitune.ratios.mixture.model import Mixture
 
 #: events of which mixed derivatives are found at once
@@ -134,7 +134,7 @@ def _mixed(mixture: Mixture, names: tuple[str, ...], problem: Product) -> Callab
         outputs = {name: f @ of_part[name] for name, f in zip(names, features, strict=True)}
         columns = [jnp.zeros(len(counts))]
         if "ratios" in outputs:
-            columns = list(log_ratios_of(outputs["ratios"], mixture.ratios.fractions, jnp).T)
+            columns = list(mixture.ratios.of_outputs(outputs["ratios"]).T)
         for i, response in enumerate(mixture.responses):
             columns += list(response.coefficients_of(outputs[f"response{i}"]).T)
         log_means = []

@@ -15,11 +15,12 @@ from sbitune.data.storage.store import read_stored, write_stored
 from sbitune.learning.classifiers.combination import Combined, plain_mean
 from sbitune.learning.classifiers.networks import build_classifier
 from sbitune.learning.keys import Keys
+from sbitune.ratios.mixture.calibrated import CalibratedClasses
 from sbitune.ratios.mixture.classes import ClassRatios
 from sbitune.ratios.mixture.model import Held, Mixture, Process
 from sbitune.ratios.mixture.responses import Response
 
-FORMAT, VERSION = "sbitune mixture of events", 1
+FORMAT, VERSION = "sbitune mixture of events", 2
 _LAYOUT = {
     "fractions": ArraySpec(("n_samples",), low=0),
     "held_x": ArraySpec(("n_events", "n_columns"), np.float32),
@@ -39,6 +40,7 @@ def save_mixture(path: str | Path, mixture: Mixture) -> None:
         "processes": [list(process) for process in mixture.processes],
         "responses": [[r.sample, r.nuisance, r.form, r.order, *r.rate, *r.ends] for r in mixture.responses],
         "networks": {name: _shape(combined) for name, combined in networks.items()},
+        "calibration": None if ratios.calibrated is None else ratios.calibrated.kind,
     }
     arrays = {
         "fractions": ratios.fractions,
@@ -46,6 +48,8 @@ def save_mixture(path: str | Path, mixture: Mixture) -> None:
         "held_weights": held.weights,
         "held_sample": held.sample,
     }
+    if ratios.calibrated is not None:
+        arrays |= {f"calibration/{name}": array for name, array in ratios.calibrated.arrays().items()}
     for name, combined in networks.items():
         arrays |= {f"{name}/{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(combined.members))}
         arrays |= {f"{name}/phi": combined.phi, f"{name}/covariance": combined.covariance}
@@ -67,15 +71,24 @@ def load_mixture(path: str | Path) -> Mixture:
             Response(sample, nuisance, form, int(order), networks[f"response{i}"], (down, up), (low, high))
             for i, (sample, nuisance, form, order, down, up, low, high) in enumerate(meta["responses"])
         )
-        names = tuple(process.name for process in processes)
+        names, calibrated = tuple(process.name for process in processes), _calibrated(path, meta, stored)
         return Mixture(
             columns,
             processes,
-            ClassRatios(names, arrays["fractions"], networks.get("ratios")),
+            ClassRatios(names, arrays["fractions"], networks.get("ratios"), calibrated),
             responses,
             read_parameters(meta["parameters"]),
             Held(arrays["held_x"], arrays["held_weights"], arrays["held_sample"]),
         )
+
+
+def _calibrated(path: str | Path, meta: dict[str, Any], stored: dict[str, np.ndarray]) -> CalibratedClasses | None:
+    if meta["calibration"] is None:
+        return None
+    n = len(meta["processes"])
+    own = {name.partition("/")[2]: array for name, array in stored.items() if name.startswith("calibration/")}
+    check_arrays(str(path), own, {"log_means": ArraySpec((n,))})
+    return CalibratedClasses.of_arrays(str(path), str(meta["calibration"]), n, own)
 
 
 def _shape(combined: Combined) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from sbitune.data.errors import InputError
 from sbitune.data.reporting import QUIET, Reporter
 from sbitune.ratios.card import RatiosCardFile
-from sbitune.ratios.mixture.classes import ClassRatios, train_classes
+from sbitune.ratios.mixture.classes import ClassRatios, calibrated_ratios, train_classes
 from sbitune.ratios.mixture.learning import Learned
 from sbitune.ratios.mixture.model import Held, Mixture, Process
 from sbitune.ratios.mixture.responses import Response, train_response
@@ -41,6 +41,8 @@ def train_mixture(
     nominal = list(samples.nominal.values())
     ratios, noted = train_classes(next(keys), nominal, card.columns, fractions, card.network, reporter)
     ratios = ratios._replace(names=tuple(samples.nominal))
+    if card.calibration != "none":
+        ratios = calibrated_ratios(ratios, nominal, card.calibration)
     notes = [noted] if noted is not None else []
     responses: list[Response] = []
     for (name, nuisance), varied in samples.varied.items():

@@ -27,7 +27,7 @@ from sbitune.ratios.samples import ROLES, Samples, Simulated, read_samples, vari
 from sbitune.workflow.stages import Product, writing
 
 #: number of what makes ratios: a higher one, and they are learned again
-_MAKER = "1"
+_MAKER = "2"
 
 
 class TrainedRatios(NamedTuple):
@@ -107,7 +107,7 @@ def training_key(loaded: RatiosCardFile) -> dict[str, str]:
     for name in files:
         format_of(loaded.file(name))  # says what is no table before it is hashed
     hashes = "".join(hash_file(loaded.file(name)) for name in files)
-    said = (card.columns, card.parameters, card.samples, card.derive, card.select, card.reference)
+    said = (card.columns, card.parameters, card.samples, card.derive, card.select, card.reference, card.calibration)
     words = msgspec.json.encode([*said, card.network, card.split, card.seed])
     return {"samples": hash_bytes(hashes.encode()), "card": hash_bytes(words), "maker": _MAKER}
 
@@ -132,5 +132,6 @@ def _describe(
 
 
 def _row(name: str, file: str, sample: Simulated) -> SampleRecord:
-    train, validation, held = (len(sample.of(role).x) for role in ROLES)
-    return SampleRecord(name, file, train, validation, held, sample.effective, sample.negative)
+    train, validation, held, calibrate = (len(sample.of(role).x) for role in ROLES)
+    row = SampleRecord(name, file, train, validation, held, sample.effective, sample.negative)
+    return msgspec.structs.replace(row, calibration=calibrate)

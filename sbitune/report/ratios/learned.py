@@ -61,14 +61,16 @@ def _calibration(record: TrainingRecord, words: Words) -> Section:
         for row in record.calibration
     ]
     rows = [
-        (s.name, s.file, f"{s.train:,}", f"{s.validation:,}", f"{s.held:,}", f"{s.effective:,.0f}",
+        (s.name, s.file, f"{s.train:,}", f"{s.validation:,}", f"{s.held:,}",
+         f"{s.calibration:,}" if s.calibration else "", f"{s.effective:,.0f}",
          f"{100 * s.negative:.1f} %",
          "" if s.mean_ratio is None else f"{s.mean_ratio:.4f} ± {s.mean_ratio_error:.4f}",
          "" if s.unsupported is None else f"{100 * s.unsupported:.2f} %")
         for s in record.samples
     ]  # fmt: skip
-    head = ["sample", "file", "train", "validate", "held back", "effective", "negative", "mean ratio", "no support"]
-    parts = [table(head, rows, range(2, 9)), Paragraph(words.calibration), Figures(figures)]
+    head = ["sample", "file", "train", "validate", "held back", "calibrate", "effective", "negative"]
+    head += ["mean ratio", "no support"]
+    parts = [table(head, rows, range(2, 10)), Paragraph(words.calibration), Figures(figures)]
     return Section("calibration", "Calibration", parts)
 
 

@@ -17,8 +17,8 @@ OF_MIXTURES = Words(
     "in the mixture that all ratios are relative to",
     "Simulated events that no network has seen, reweighted to each sample and to each value of a nuisance parameter "
     "(blue), beside other events that are of it (points); dashed: before. The worst are drawn.",
-    "How often events of the reference mixture are of a sample, where the ratios say how often. Mean ratios are those "
-    "over the validation events; they must be 1.",
+    "How often events are of a sample and not of the rest of the reference, both counted alike, where the ratios say "
+    "how often. Mean ratios are those over the validation events; they must be 1.",
     "Responses",
     "Mean response of {sample} to {nuisance}",
 )
