@@ -34,6 +34,7 @@ COMMANDS = {
     "limit": "trust",
     "neyman": "trust",
     "impacts": "trust",
+    "plan": "trust",
     "predict": "files",
     "export": "files",
     "ls": "files",

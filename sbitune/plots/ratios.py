@@ -162,3 +162,27 @@ def plot_counts(observed: Any, samples: dict[str, Any], title: str, name: str = 
         bottom.set_xlabel("bin")
         set_title(top, title)
         return figure
+
+
+def plot_column_worths(rows: Sequence[tuple[str, float | None, float]], every: float, name: str) -> Figure:
+    """Draw the error of a parameter without each column and of each alone, over that of all columns.
+
+    Args:
+        rows: column, error without it (None if there is no other) and error of it alone.
+        every: error of all columns.
+        name: the parameter.
+    """
+    places = np.arange(len(rows))[::-1]
+    with drawing():
+        figure = new_figure(4.2, 1.2 + 0.3 * len(rows))
+        axes = figure.subplots()
+        axes.axvline(1, color=COLOURS["scan"], lw=0.8)
+        there = [(y, without / every) for y, (_, without, _) in zip(places, rows, strict=True) if without is not None]
+        if there:
+            axes.plot([x for _, x in there], [y for y, _ in there], "o", color=COLOURS["tuned"], label="without it")
+        axes.plot([alone / every for *_, alone in rows], places, "s", color=COLOURS["default"], label="alone")
+        axes.set_yticks(places, [readable(column) for column, *_ in rows])
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        axes.set_xlabel(f"error of {readable(name)} / that of all columns")
+        axes.legend()
+        return figure

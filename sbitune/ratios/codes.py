@@ -2,6 +2,7 @@
 
 #: code -> what is wrong
 CODES = {
+    "plan-point": "what is no point of the parameters, or outside their ranges",
     "posterior-columns": "columns other than those that a model was trained on",
     "posterior-constant-column": "a column that never varies",
     "posterior-not-finite": "a simulation or an observation with a number that is not finite",

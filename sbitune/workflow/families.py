@@ -28,6 +28,7 @@ class Family(NamedTuple):
     report: str | None = None  #: `sbitune report`: (`CardFile`, reporter) -> figures
     fitted: str | None = None  #: `sbitune profile, posterior, coverage`: (`CardFile`, reporter) -> (problem, fit) or
     #: all of a `sbitune.workflow.cardfit.CardFit`
+    plan: str | None = None  #: `sbitune plan`: (`CardFile`, points as text, whether columns, reporter) -> figures
     export: str | None = None  #: `sbitune export`: (`CardFit`, program, path, `ExportOptions`) -> figures
     posterior_written: str | None = None  #: its own files and page of a sampled posterior; see `sbitune posterior`
     coverage_kept: str | None = None  #: told of coverage by toys at the fit: (`CardFit`, `Coverage`) -> None
@@ -78,6 +79,7 @@ FAMILIES: dict[str, Family] = {
             infer="sbitune.report.ratios.write:infer_card",
             report="sbitune.report.ratios.write:report_card",
             fitted="sbitune.ratios.stages.fitstage:card_fit",
+            plan="sbitune.report.ratios.plan:plan_card",
             export="sbitune.ratios.export.workspace:export_fit",
         ),
         Family(

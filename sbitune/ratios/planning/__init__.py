@@ -1,0 +1,1 @@
+"""What a fit can expect before there are data: errors at any parameters, and which columns bring them."""
