@@ -101,6 +101,8 @@ def read_samples(loaded: RatiosCardFile) -> Samples:
             _check_calibration(one, card)
         else:
             _check_moved(nominal[name], one, nuisance)
+            for other in varied.get((name, nuisance), ()):
+                _check_apart(other, one, nuisance)
             both = (*varied.get((name, nuisance), ()), one)
             varied[name, nuisance] = tuple(sorted(both, key=lambda sample: sample.value))
     return Samples(nominal, varied)
@@ -182,6 +184,15 @@ def _check_calibration(sample: Simulated, card: Card) -> None:
             f"{_CALIBRATE:.0f} are needed of every sample: simulate more, raise `split.calibration` "
             f"({card.split.calibration:g}), or say `calibration: none`",
             code="calibration-few-events",
+        )
+
+
+def _check_apart(one: Simulated, other: Simulated, nuisance: str) -> None:
+    if np.array_equal(one.x, other.x) and np.array_equal(one.weights, other.weights):
+        raise InputError(
+            f"{other.name}: events at {nuisance} = {other.value:g} are those of {one.name} at {one.value:g}; give "
+            "events that were simulated there; a `learned` response takes those of one side alone",
+            code="ratios-response-alike",
         )
 
 

@@ -146,7 +146,8 @@ def _negative(record: TrainingRecord) -> Check:
 def _support(record: TrainingRecord) -> Check:
     shares = {row.name: row.unsupported for row in record.samples if row.unsupported is not None}
     said = [
-        f"{100 * share:.1f} % of {name} lies where the reference has hardly any events; give it a part in `reference`"
+        f"{100 * share:.1f} % of {name} lies where what is reweighted to it has hardly any events; give a sample a "
+        "part in `reference`, and simulate variations that are closer to it"
         for name, share in shares.items()
         if share > _UNSUPPORTED
     ]

@@ -167,6 +167,7 @@ def test_what_is_wrong_with_events_is_said(tmp_path):
     for events, code, message in (
         (table(x[:50]), "ratios-too-few-events", "50 events; at least 100"),
         (table(x, weights=-np.ones(400)), "ratios-no-weight", "weights add up to -"),
+        (table(x, weights=np.zeros(400)), "ratios-no-weight", "weights add up to 0"),
         (table(x * [1, np.nan]), None, "'y' is nan at row 0"),
         (table(x * [1, 0]), "column-constant", "'y'"),
     ):

@@ -182,6 +182,24 @@ def means_along(mixture: Mixture, samples: Samples) -> list[MeanAlong]:
     return found
 
 
+def unsupported_responses(mixture: Mixture, samples: Samples) -> dict[tuple[str, str, float], float]:
+    """Sample, nuisance parameter and value -> part of the weight of varied held events where there are hardly any
+    nominal ones.
+    """
+    found, names = {}, [process.name for process in mixture.processes]
+    for response in mixture.responses:
+        normalisation = mixture.normalisations[names.index(response.sample)]
+        still = {r.nuisance: 0.0 for r in mixture.responses if r.sample == response.sample}
+        for varied in samples.varied[response.sample, response.nuisance]:
+            held = varied.of("held")
+            numbers = response.coefficients(held.x).T.astype(np.float64)
+            z = float(normalisation.log_mean(still | {response.nuisance: varied.value}))
+            far = np.asarray(response.log_response(varied.value, numbers)) - z > np.log(_UNSUPPORTED)
+            size = np.abs(held.weights)
+            found[response.sample, response.nuisance, varied.value] = float(size[far].sum() / size.sum())
+    return found
+
+
 def unsupported(ratios: ClassRatios, held: Held) -> list[float]:
     """Part of every sample's weight where the reference has hardly any events."""
     r = np.exp(ratios.log_ratios(held.x).astype(np.float64))

@@ -18,6 +18,7 @@ from sbitune.ratios.checks.closure import (
     closure_of_samples,
     means_along,
     unsupported,
+    unsupported_responses,
 )
 from sbitune.ratios.checks.records import SampleRecord, TrainingRecord
 from sbitune.ratios.mixture.model import Mixture
@@ -27,7 +28,7 @@ from sbitune.ratios.samples import ROLES, Samples, Simulated, read_samples, vari
 from sbitune.workflow.stages import Product, writing
 
 #: number of what makes ratios: a higher one, and they are learned again
-_MAKER = "2"
+_MAKER = "3"
 
 
 class TrainedRatios(NamedTuple):
@@ -125,9 +126,16 @@ def _describe(
         )
         for (name, sample), share in zip(samples.nominal.items(), shares, strict=True)
     ]
+    far = unsupported_responses(mixture, samples)
     for (name, nuisance), varied in samples.varied.items():
         files = dict(varied_files(loaded.card.samples[name].responses[nuisance]))
-        rows += [_row(f"{name} at {nuisance} = {s.value:g}", files[s.value], s) for s in varied]
+        rows += [
+            msgspec.structs.replace(
+                _row(f"{name} at {nuisance} = {s.value:g}", files[s.value], s),
+                unsupported=far[name, nuisance, s.value],
+            )
+            for s in varied
+        ]
     return rows
 
 
