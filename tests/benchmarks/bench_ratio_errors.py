@@ -3,7 +3,7 @@
 Signal strength of the mixture in `helpers.mixture`, its background at rest: experiments with data and simulated events
 of their own. Five networks were trained once, on other events; every experiment combines them on its own. Beside it
 the exact ratio. With `floating` the ratios float in the fit as well, along what the combination's covariance allows:
-normalised wherever the fit goes, and not, which is compiled anew for every experiment, 20 s each.
+normalised wherever the fit goes, and not, which is compiled anew for every experiment, 4 s each.
 
     python tests/benchmarks/bench_ratio_errors.py [EXPERIMENTS] [floating]
 """

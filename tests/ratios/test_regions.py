@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 from helpers.calling import call
@@ -13,7 +14,14 @@ from sbitune.data.events import write_events
 from sbitune.data.reporting import QUIET
 from sbitune.fitting.bridges.pyhf_import import read_workspace
 from sbitune.fitting.config import FitConfig
+from sbitune.fitting.hypotheses.impacts import impacts
+from sbitune.fitting.hypotheses.limits import upper_limit
+from sbitune.fitting.hypotheses.neyman import neyman_belt
+from sbitune.fitting.likelihood.product import Product
 from sbitune.fitting.minimise.minimiser import fit
+from sbitune.fitting.minimise.profiles import profile
+from sbitune.fitting.sampling.posterior import sample_posterior
+from sbitune.fitting.sampling.sampling import PosteriorConfig
 from sbitune.ratios.card import load_card
 from sbitune.ratios.columns import column_histogram
 from sbitune.ratios.record import read_record
@@ -48,7 +56,7 @@ def workspace(background=(300.0, 100.0), name="control"):
     }
 
 
-def write_regions(place, n=2000, toys=10):
+def write_regions(place, n=2000, toys=0):
     """A card with an events region beside its own, counts and a workspace."""
     write_mixture(place, n=n)
     text = CARD.replace("toys: 20", f"toys: {toys}").replace("epochs: 6", "epochs: 3")
@@ -100,24 +108,28 @@ def test_regions_share_parameters(fitted):
 
 
 @pytest.mark.slow
-def test_verbs_take_regions(fitted):
-    place, _ = fitted
+def test_what_verbs_do_takes_regions(fitted):
+    """Profiles, limits, impacts, belts and posteriors of one problem, so that little is compiled."""
+    place, figures = fitted
     assert json.loads(call("ls", place, "--json").stdout)["regions"]["low"] == {"signal": 25, "background": 158.7}
-    found = json.loads(call("profile", place, "k", "--points", "3", "--json").stdout)
-    assert min(found["profile"].values()) < 0.1
-
-
-@pytest.mark.slow
-def test_other_verbs_take_regions(fitted):
-    place, _ = fitted
-    limit = json.loads(call("limit", place, "mu", "--json").stdout)
-    assert limit["limit"] > limit["best"] > 0
-    moved = json.loads(call("impacts", place, "mu", "--json").stdout)["impacts"]
-    assert set(moved) == {"nu", "bins_simulated[0]", "bins_simulated[1]"}
-    call("report", place)
     trained = json.loads(call("train", place, "--json").stdout)
     assert trained["regions"]["low"]["losses"]["ratios"]["guessing"] == pytest.approx(np.log(2), abs=1e-6)
-    histogram = column_histogram(card_fit(load_card(place), QUIET).details, "x", {"mu": 1.0, "nu": 0.0}, 10, "low")
+    opened = card_fit(load_card(place), QUIET)
+    problem, best = opened.problem, opened.fit
+    assert isinstance(problem, Product)
+    at = best.values[best.names.index("k")]
+    assert profile(problem, best, "k", np.array([at])).delta[0] == pytest.approx(0, abs=1e-3)
+    mu = figures["parameters"]["mu"]
+    assert upper_limit(problem, "mu", best=best).observed > mu["value"]
+    moved = {row.parameter for row in impacts(problem, "mu", best).rows}
+    assert moved == {"nu", "bins_simulated[0]", "bins_simulated[1]"}
+    belt = neyman_belt(jax.random.key(1), problem, "mu", np.array([0.0, 1.5, 3.0]), 40, best=best)
+    assert belt.data.intervals
+    config = PosteriorConfig(warmup=200, samples=200)
+    posterior = sample_posterior(jax.random.key(2), problem, config, best)
+    spread = posterior.samples[..., best.names.index("k")].std()
+    assert spread == pytest.approx(figures["parameters"]["k"]["error"], rel=0.2)
+    histogram = column_histogram(opened.details, "x", {"mu": 1.0, "nu": 0.0}, 10, "low")
     assert histogram.values().sum() == pytest.approx(183.7, rel=0.05)
 
 
@@ -137,7 +149,7 @@ def test_a_workspace_of_all_regions_says_the_same(fitted, tmp_path):
 
 @pytest.mark.slow
 def test_without_data_all_regions_are_asimov(tmp_path):
-    place = write_regions(tmp_path / "card", n=1000, toys=0)
+    place = write_regions(tmp_path / "card", n=1000)
     text = (place / "card.yaml").read_text().replace("data: data.npz\n", "").replace("observed: [210, 195]", "")
     (place / "card.yaml").write_text(text)
     call("fit", place)
