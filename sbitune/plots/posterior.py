@@ -16,16 +16,21 @@ _LEVELS = (0.95, 0.68)
 _BINS = 36
 
 
-def plot_corner(names: Sequence[str], draws: np.ndarray, values: np.ndarray, errors: np.ndarray) -> Figure:
-    """Draw densities of every parameter and pair: draws in blue, the direct fit with its errors in orange.
+def plot_corner(
+    names: Sequence[str], draws: np.ndarray, values: np.ndarray | None = None, errors: np.ndarray | None = None
+) -> Figure:
+    """Draw densities of every parameter and pair: draws in blue, a direct fit with its errors in orange.
 
     Args:
         names: (n,) parameter names.
         draws: (n_draws, n) in the generator's units.
-        values: (n,) fitted values.
+        values: (n,) fitted values; None: there is no fit.
         errors: (n,) their errors; 0 where there is none.
     """
     n = len(names)
+    fitted = values is not None
+    values = np.median(draws, axis=0) if values is None else values
+    errors = np.zeros(n) if errors is None else errors
     with drawing():
         figure = new_figure(1.2 + 1.45 * n, 1.0 + 1.35 * n)
         axes = figure.subplots(n, n, squeeze=False, sharex="col")
@@ -39,9 +44,9 @@ def plot_corner(names: Sequence[str], draws: np.ndarray, values: np.ndarray, err
                 _density(one, draws[:, i], ends[i], float(values[i]), float(errors[i]))
             else:
                 _pair(one, draws[:, [j, i]], (ends[j], ends[i]))
-                one.errorbar(
-                    values[j], values[i], xerr=errors[j], yerr=errors[i], fmt="o", ms=3, lw=1, color=COLOURS["default"]
-                )
+                if fitted:
+                    at, widths = (values[j], values[i]), {"xerr": errors[j], "yerr": errors[i]}
+                    one.errorbar(*at, **widths, fmt="o", ms=3, lw=1, color=COLOURS["default"])
                 one.set_ylim(*ends[i])
             one.set_xlim(*ends[j])
             _label(one, short(list(names)), i, j, n)

@@ -16,7 +16,7 @@ def plot_training(train: np.ndarray, validation: np.ndarray, best: Sequence[int]
         train: (n_epochs, n_members) of the steps.
         validation: (n_epochs, n_members).
         best: (n_members,) epochs that were kept.
-        nothing: loss of guessing.
+        nothing: loss of guessing; NaN: it is not known.
         title: what was learnt.
     """
     epochs = np.arange(len(train))
@@ -38,7 +38,7 @@ def plot_training(train: np.ndarray, validation: np.ndarray, best: Sequence[int]
             axes.plot([], [], color=COLOURS["scan"], label="training")[0],
             axes.plot([], [], color=COLOURS["tuned"], label="validation")[0],
             axes.plot([], [], "o", ms=3.5, color=COLOURS["default"], label="kept")[0],
-            axes.plot([], [], color=COLOURS["data"], ls=":", lw=0.7, label="guessing")[0],
+            *(axes.plot([], [], color=COLOURS["data"], ls=":", lw=0.7, label="guessing") if nothing == nothing else []),
         ]
         axes.legend(handles=handles)
         set_title(axes, title)

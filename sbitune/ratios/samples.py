@@ -60,8 +60,11 @@ def read_table(path: Path, card: Any, selected: bool = True) -> Events:
     return events.select(card.select, "select") if card.select and selected else events
 
 
-def as_columns(events: Events, columns: Sequence[str]) -> np.ndarray:
-    """(n_events, n_columns) float32. Raises `InputError` for a column that is not there, or not one number for each."""
+def as_columns(events: Events, columns: Sequence[str], kind: Any = np.float32) -> np.ndarray:
+    """(n_events, n_columns), in single precision unless told otherwise.
+
+    Raises `InputError` for a column that is not there, or not one number for each.
+    """
     found = []
     for name in columns:
         column = events[name]
@@ -71,7 +74,7 @@ def as_columns(events: Events, columns: Sequence[str]) -> np.ndarray:
                 code="ratios-column-ragged",
             )
         found.append(column)
-    return np.stack(found, axis=1).astype(np.float32)
+    return np.stack(found, axis=1).astype(kind)
 
 
 def read_samples(loaded: RatiosCardFile) -> Samples:

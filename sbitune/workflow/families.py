@@ -30,6 +30,7 @@ class Family(NamedTuple):
     #: all of a `sbitune.workflow.cardfit.CardFit`
     plan: str | None = None  #: `sbitune plan`: (`CardFile`, points as text, whether columns, reporter) -> figures
     export: str | None = None  #: `sbitune export`: (`CardFit`, program, path, `ExportOptions`) -> figures
+    sampled: str | None = None  #: `sbitune posterior` where that is the result: (`CardFile`, reporter) -> figures
     posterior_written: str | None = None  #: its own files and page of a sampled posterior; see `sbitune posterior`
     coverage_kept: str | None = None  #: told of coverage by toys at the fit: (`CardFit`, `Coverage`) -> None
 
@@ -93,6 +94,18 @@ FAMILIES: dict[str, Family] = {
             infer="sbitune.report.ratios.write:infer_card",
             report="sbitune.report.ratios.write:report_card",
             fitted="sbitune.ratios.parameterised.line.fitstage:card_fit",
+        ),
+        Family(
+            "posteriors",
+            "learn the posterior of an observation from simulations",
+            "sbitune.ratios.posteriors.line.card:Card",
+            "sbitune.ratios.posteriors.line.card:load_card",
+            summary="sbitune.ratios.posteriors.line.pipeline:summary",
+            train="sbitune.ratios.posteriors.line.pipeline:train_card",
+            fit="sbitune.ratios.posteriors.line.pipeline:sample_card",
+            infer="sbitune.report.ratios.posterior:infer_card",
+            report="sbitune.report.ratios.posterior:report_card",
+            sampled="sbitune.ratios.posteriors.line.pipeline:sample_card",
         ),
     )
 }

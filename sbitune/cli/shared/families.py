@@ -25,10 +25,11 @@ def other_family(places: Sequence[str], stage: str) -> Callable[[TerminalReporte
     if found is None:
         return None
     context = click.get_current_context()
+    arguments = {p.name for p in context.command.params if isinstance(p, click.Argument)}
     given = [
         f"--{name.replace('_', '-')}"
         for name in sorted(context.params)
-        if name not in ("as_json", "scan")
+        if name not in ("as_json", *arguments)
         and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     ]
     if given:

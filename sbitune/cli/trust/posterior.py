@@ -58,6 +58,10 @@ def command(
 
     Example: sbitune posterior tunes/lep --samples 3000 -o posterior.npz
     """
+    from sbitune.cli.shared.families import other_family
+
+    if sampled := other_family([card], "sampled"):
+        return sampled(reporter)
     import jax
 
     from sbitune.cli.shared.fits import posterior_rows

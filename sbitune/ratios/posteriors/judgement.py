@@ -77,10 +77,15 @@ def _with_theta_of(pairs: Pairs, shift: int) -> Pairs:
     return Pairs(np.roll(pairs.real, shift, axis=0), np.roll(pairs.unit, shift, axis=0), pairs.x)
 
 
+def has_learnt(preference: float, error: float) -> bool:
+    """Whether simulated pairs are preferred to shuffled ones, beyond chance."""
+    return preference > 0.5 + _ERRORS * error
+
+
 def _notes(preference: np.ndarray, model: Model) -> tuple[str, ...]:
     mean, error = preference
     notes = []
-    if not mean > 0.5 + _ERRORS * error:
+    if not has_learnt(mean, error):
         notes.append(
             f"the network has learnt nothing: it prefers a simulated pair to a shuffled one in {mean:.1%} +- "
             f"{error:.1%} of the cases, 50 % is chance. The posterior is the prior. Look whether the columns depend on "

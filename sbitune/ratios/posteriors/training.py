@@ -10,6 +10,7 @@ from sbitune.data.errors import InputError
 from sbitune.learning.ensembles import train_ensemble
 from sbitune.learning.keys import Keys, check_key
 from sbitune.learning.rows import Rows, split_rows
+from sbitune.learning.splits import split_events
 from sbitune.learning.training import Progress, Trained
 from sbitune.ratios.posteriors.judgement import judge
 from sbitune.ratios.posteriors.methods.method import Pairs
@@ -31,6 +32,7 @@ def train_model(
     *,
     columns: Sequence[str] | None = None,
     observation: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Train a model.
@@ -45,6 +47,7 @@ def train_model(
         config: settings of the method; None: as they are for all.
         columns: (n_columns,) names; None: x0, x1, ...
         observation: (n_columns,) that the simulations were drawn for, if they are not for all.
+        groups: (n,) simulations of one number are not independent: they train or validate together.
         progress: called after every epoch.
 
     Raises:
@@ -68,7 +71,7 @@ def train_model(
     theta = simulations.theta
     pairs = Pairs(prior.to_real(theta), prior.to_unit(theta), scaling.apply(simulations.x))
     split_key, start_key, train_key = jax.random.split(check_key(key), 3)
-    rows = split_simulations(split_key, n, config.members, config.validation_fraction)
+    rows = split_simulations(split_key, n, config.members, config.validation_fraction, groups)
     trained_on = Pairs(*(part[rows.train[0]] for part in pairs))
     keys = jax.random.split(start_key, config.members)
     start = method.build(keys, config, prior, n_columns, trained_on)
@@ -123,8 +126,12 @@ def _keep_better_start(
     return jax.tree.map(choose, start, trained.model), best_epochs
 
 
-def split_simulations(key: jax.Array, n: int, members: int, validation_fraction: float) -> Rows:
-    """The same random split for all members."""
+def split_simulations(
+    key: jax.Array, n: int, members: int, validation_fraction: float, groups: np.ndarray | None = None
+) -> Rows:
+    """The same random split for all members, which parts no group."""
+    if groups is not None:
+        return split_events(key, n, groups, validation=validation_fraction).rows(members)
     given = Keys.of(check_key(key))
     one = split_rows(Keys(given.words[None], given.kind), n, validation_fraction)
     return Rows(*(np.repeat(part, members, axis=0) for part in one))

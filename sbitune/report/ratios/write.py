@@ -25,9 +25,10 @@ from sbitune.report.pieces.numbers import rounded
 from sbitune.report.pieces.origins import provenance_table
 from sbitune.report.pieces.page import write_page
 from sbitune.report.pieces.parameters import correlations_section, parameters_section, rows_of
-from sbitune.report.pieces.parts import Figures, Items, Navigation, Paragraph, Section, table
+from sbitune.report.pieces.parts import Figures, Navigation, Paragraph, Section, table
 from sbitune.report.pieces.templates import Part
 from sbitune.report.pieces.verdicts import verdict_paragraphs
+from sbitune.report.ratios.checks import checks_table
 from sbitune.report.ratios.learned import closure_picture, closure_table, learned_sections
 from sbitune.report.ratios.regions import regions_sections
 from sbitune.report.ratios.words import OF_MIXTURES, OF_PARAMETERS, Words
@@ -109,7 +110,7 @@ def write_report(fitted: Fitted, path: Path | None = None) -> Path:
         *hypothesis_sections(fitted.loaded, fitted.fit.names, made_of(record)),
         _coverage(record),
         *(s for name, one in fitted.trained.regions.items() for s in learned_sections(name, one.record, words)),
-        Section("checks", "Checks", [_checks(record)]),
+        Section("checks", "Checks", [checks_table(record.checks)]),
         Section("origin", "Origin", [provenance_table(record.provenance)]),
     ]
     verdict = judge(record.checks, "this fit and its errors")._replace(words=record.verdict)
@@ -190,18 +191,3 @@ def _coverage(record: RatiosRecord) -> Section:
     said = f"{record.coverage['fits']} toys at the fit, auxiliary measurements thrown with them: "
     parts = [Paragraph(words), Paragraph(said + coverage_in_words(record.coverage)), coverage_table(record.coverage)]
     return Section("coverage", "Coverage", parts)
-
-
-def _checks(record: RatiosRecord) -> Part:
-    if not record.checks:
-        return Items([])
-    rows = [
-        (
-            c.name,
-            (c.outcome, "bad" if c.outcome == "failed" else ""),
-            "" if c.value is None else f"{c.value:.3g}",
-            c.expected,
-        )
-        for c in record.checks
-    ]
-    return table(["check", "outcome", "value", "expected"], rows, (2,))

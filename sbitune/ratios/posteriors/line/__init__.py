@@ -1,0 +1,1 @@
+"""Cards of posteriors: from a table of simulations to the posterior of an observation, with its checks."""
