@@ -25,6 +25,7 @@ from sbitune.data.parameter import Parameter
 from sbitune.data.reference import read_reference
 from sbitune.data.scan import Scan
 from sbitune.ratios.card import load_card
+from sbitune.workflow.opening import open_with_family
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "analyses").glob("*/README.md"))]
 BLOCK = re.compile(r"^(?:<!-- (?P<mark>[^\n]*) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -217,6 +218,15 @@ def test_a_card_with_regions_is_read(tmp_path):
     loaded = load_card(tmp_path)
     assert list(loaded.event_regions) == ["events", "low"]
     assert [channel.name for channel in loaded.counted.channels] == ["control", "singlechannel"]
+
+
+def test_cards_of_continuous_parameters_are_read(tmp_path):
+    (parameterised,), (posteriors,) = marked("parameterised card"), marked("posteriors card")
+    for family, card in (("parameterised", parameterised), ("posteriors", posteriors)):
+        (tmp_path / "card.yaml").write_text(card)
+        loaded, found = open_with_family(tmp_path)
+        assert found.name == family
+        assert len(loaded.card.parameters) == 2
 
 
 @pytest.mark.slow
