@@ -251,3 +251,21 @@ def test_parameters_are_fitted_to_events_as_the_page_shows(tmp_path, monkeypatch
         assert 0 < row.ratio_error < row.error
     toys = names["toys"].figures()
     assert toys["coverage68"] == pytest.approx(0.683, abs=4 * toys["coverage68_error"])
+
+
+@pytest.mark.slow
+def test_exact_weights_of_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(marked("exact weights")[0], found)
+    assert found["log_weight"].shape == found["score"].shape == (400,)
+    assert 0.9 < found["statistics"].ess({"StringZ:aLund": 0.73}) < 1
+
+
+@pytest.mark.slow
+def test_a_ratio_of_sets_of_ones_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(marked("ratio of sets")[0], found)
+    assert found["ratio"].sets == (("p",),)
+    assert len(capsys.readouterr().out.split()) >= 3

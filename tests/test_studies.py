@@ -81,6 +81,48 @@ def test_sequential_design_of_the_lep_card_as_it_is_told():
             )
 
 
+@pytest.mark.slow
+def test_dctr_briefly(tmp_path, capsys):
+    pytest.importorskip("fastjet")
+    words = ["--brief", "--directory", str(tmp_path / "work"), "--variants", "particles, joint score"]
+    found = load_study("dctr").main([*words, "--output", str(tmp_path / "found.json")])
+    assert json.loads((tmp_path / "found.json").read_text()) == found
+    counts, history = (found["limits"][name] for name in ("counts", "history"))
+    learned = found["variants"]["particles, joint score"]
+    # some thousand events already teach what strangeness the counts see; nothing knows more than the histories
+    for name, most in (("StringZ:aLund", 0.1), ("StringFlav:probStoUD", 0.004)):
+        figure = "error of 10,000 events"
+        assert history[name][figure] < learned["scores"][name][figure] < most
+        assert history[name][figure] < counts[name][figure] < most
+    assert 0.5 < learned["slopes"][3]["slope"] < 1.5
+    assert learned["largest |E_ref[r] - 1|"] < 0.1
+    (closed,) = learned["closure"]
+    assert closed["columns"] == 36
+    assert closed["chi2/bins"] < 2
+    assert learned["intervals"] == 3
+
+
+def test_dctr_as_it_is_told():
+    found = json.loads((ROOT / "analyses" / "dctr" / "expected.json").read_text())
+    text = (ROOT / "analyses" / "dctr" / "README.md").read_text()
+    figure, names = "error of 10,000 events", ("StringZ:aLund", "StringFlav:probStoUD")
+    rows = {name: row["scores"] for name, row in found["variants"].items()}
+    rows |= {"twenty counts": found["limits"]["counts"], "histories": found["limits"]["history"]}
+    for name, row in rows.items():
+        a, rho = (row[parameter][figure] for parameter in names)
+        assert f"| {name} | {a:.4f} | {rho:.5f} |" in text
+    best, counts, history = (rows[name] for name in ("particles, joint score", "twenty counts", "histories"))
+    assert len(found["counts"]) == 20
+    for parameter in names:
+        assert history[parameter][figure] < best[parameter][figure] <= counts[parameter][figure]
+    told = found["variants"]["particles, joint score"]
+    assert 15 <= told["hold the truth"] <= 25
+    assert told["intervals"] == 30
+    assert f"{told['hold the truth']} of the 30" in text
+    for row in told["slopes"]:
+        assert abs(row["slope"] - 1) < 0.03 + row["error"], row
+
+
 @pytest.mark.parametrize(
     "path",
     [pytest.param(p, marks=pytest.mark.slow) if p.stem in SLOW else p for p in NOTEBOOKS],
