@@ -1,9 +1,13 @@
 """What a likelihood of unbinned events costs: value and gradient beside iminuit's own cost, memory, toys, a belt.
 
     python tests/benchmarks/bench_likelihood.py [--events 1000000]
+    python tests/benchmarks/bench_likelihood.py --sizes 100000 1000000 10000000
+    python tests/benchmarks/bench_likelihood.py --memory
 
-One signal ratio and five nuisance parameters, log-quadratic; seconds are of the CPU, on one thread if OMP_NUM_THREADS=1
-and XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1".
+With `--sizes` only ns an event of value and gradient, of which linear growth has the same; with `--memory` only the fit
+of 20 nuisance parameters, so that the peak is its own. One signal ratio and five nuisance parameters, log-quadratic;
+seconds are of the CPU, on one thread if OMP_NUM_THREADS=1 and XLA_FLAGS="--xla_cpu_multi_thread_eigen=false
+intra_op_parallelism_threads=1".
 """
 
 import argparse
@@ -94,7 +98,7 @@ def iminuit_value(n):
 
 
 def per_event(n):
-    """Value and gradient, and iminuit's value, in ns for each event."""
+    """Value and gradient in ns for each event."""
     found = make(n, 5)
     with found.computing():
         objective = found.objective()
@@ -103,7 +107,7 @@ def per_event(n):
         both = jax.jit(lambda u, data: jax.value_and_grad(lambda u: jnp.sum(over.each(u, data)))(u))
         data = jax.tree.map(jnp.asarray, found.data)
         ours = best_of(lambda: jax.block_until_ready(both(u, data)))
-    return 1e9 * ours / n, 1e9 * iminuit_value(n) / n
+    return 1e9 * ours / n
 
 
 def iminuit_toys(n):
@@ -127,14 +131,34 @@ def iminuit_toys(n):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
-    events = parser.parse_args().events
-    ours, theirs = per_event(events)
+    parser.add_argument("--sizes", type=int, nargs="*")
+    parser.add_argument("--memory", action="store_true")
+    options = parser.parse_args()
+    events = options.events
+    for n in options.sizes or []:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"{n:,} events: value and gradient {per_event(n):.1f} ns an event, peak before {peak:.2f} GiB", flush=True
+        )
+    if not (options.sizes or options.memory):
+        costs_and_toys(events)
+    if not options.sizes:
+        memory(events)
+
+
+def costs_and_toys(events):
+    """Beside iminuit."""
+    ours, theirs = per_event(events), 1e9 * iminuit_value(events) / events
     print(f"value and gradient {ours:.0f} ns an event, iminuit's value {theirs:.0f}: {theirs / ours:.1f} times")
     toys = problem(np.random.default_rng(1), 1.0)
     clock = time.process_time()
     fit_toys(jax.random.key(1), toys, np.array([1.0, 0.0]), 10_000, ToyConfig())
     each, other = (time.process_time() - clock) / 10_000, iminuit_toys(100)
     print(f"10,000 toys {1e4 * each:.1f} s; an iminuit loop {1e4 * other:.0f} s: {other / each:.1f} times")
+
+
+def memory(events):
+    """Of a fit with 20 nuisance parameters."""
     large = make(events, 20)
     clock = time.process_time()
     found = fit(large, FitConfig(starts=1, minos=False))
