@@ -40,7 +40,7 @@ from sbitune.ratios.card import load_card
 from sbitune.ratios.stages.training import train_stage
 
 EVENTS, RANGE, VALUES, PLACES = 50_000, 1.5, (-1.5, -0.75, 0.75, 1.5), (0.0, 0.5, 1.0)
-PARAMETERS = (Parameter("mu", -2.0, 6.0), Parameter("nu", -RANGE, RANGE))
+PARAMETERS = (Parameter("mu", 0.0, 6.0), Parameter("nu", -RANGE, RANGE))
 AXIS = np.linspace(-6.0, 8.0, 113)
 GRID = np.stack(np.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
 
