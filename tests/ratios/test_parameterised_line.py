@@ -17,6 +17,12 @@ ERROR = 1 / np.sqrt(N_DATA)
 
 
 @pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A card with few events, whose line was not run."""
+    return write_shifted(tmp_path_factory.mktemp("written") / "card", 400)
+
+
+@pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     """A card whose line was run."""
     place = write_shifted(tmp_path_factory.mktemp("parameterised") / "card")
@@ -32,6 +38,7 @@ def copy(place, other, card: str):
     return other
 
 
+@pytest.mark.slow
 def test_the_line_leaves_a_result_and_a_page(fitted):
     place, figures = fitted
     data = read_events(place / "data.npz")
@@ -54,6 +61,7 @@ def test_the_line_leaves_a_result_and_a_page(fitted):
     assert np.sqrt(np.mean(off**2)) < 0.1
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_made_again_and_verbs_take_the_card(fitted):
     place, figures = fitted
     again = call("fit", place, "--json")
@@ -164,15 +172,16 @@ def test_events_that_are_alike_say_that_nothing_was_learned(tmp_path):
         ("events: events.npz", "events: [events.npz, absent.npz]", None, "absent.npz: there is no such file"),
     ],
 )
-def test_cards_that_cannot_be(fitted, tmp_path, old, new, code, message):
+def test_cards_that_cannot_be(written, tmp_path, old, new, code, message):
     assert old in CARD
-    place = copy(fitted[0], tmp_path / "card", CARD.replace(old, new))
+    place = copy(written, tmp_path / "card", CARD.replace(old, new))
     said = call("train", place, code=2).stderr
     assert message in said
     if code is not None:
         assert said.endswith(f"[{code}]\n")
 
 
+@pytest.mark.slow
 def test_changed_data_are_noticed(fitted, tmp_path):
     place, _ = fitted
     card = place / "data.npz"
